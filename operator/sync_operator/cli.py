@@ -1,0 +1,51 @@
+"""The command line: `sync-operator COMMAND`. Each command's module is imported only when it is asked for."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
+
+from sync_operator import __version__
+
+__all__ = ["main"]
+
+_COMMANDS: Final = {
+    "controller": (
+        "sync_operator.handlers.main",
+        "watch Syncs and Workspaces and keep the server and CronJobs in step",
+    ),
+    "runner": (
+        "sync_operator.runner.main",
+        "run one sync and follow it to its end (what a CronJob's pod does)",
+    ),
+    "sandbox": ("sync_operator.sandbox.main", "serve the sync API from memory, for demos and tests"),
+}
+"""Command → module with ``add_arguments(parser)`` and ``main(args) -> exit code``, and one line of help."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: words after the program's name; those of the process when None.
+
+    Returns:
+        The exit code. Usage errors exit with 2, as argparse does.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="sync-operator", description="Reverse-ETL syncs as Kubernetes resources."
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    for name, (module, summary) in _COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        if name == chosen:
+            loaded = import_module(module)
+            loaded.add_arguments(command)
+            command.set_defaults(run=loaded.main)
+    args = parser.parse_args(words)
+    code: int = args.run(args)
+    return code

@@ -1,0 +1,1 @@
+"""The Kubernetes side: a thin client, and the manifests that we write."""

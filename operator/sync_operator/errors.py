@@ -1,0 +1,140 @@
+"""The error tree. What a caller may do next is a type, never a string to be parsed.
+
+SyncOperatorError
+├── PermanentError            nothing changes until somebody changes the spec, the settings or the server
+│   ├── InvalidSpecError      the manifest asks for something that cannot be done; names the field
+│   ├── InvalidSettingsError  the process was started with an environment it cannot use
+│   ├── RejectedError         the server refused the body (its E1 and 422 answers)
+│   ├── NotFoundError         the server knows no such thing (404)
+│   └── StateError            the server refuses the call in the present state (424); says which
+├── AccessError               about the workspace, not about one sync: stop its traffic
+│   ├── UnauthorizedError     401: the token is dead or wrong
+│   ├── ForbiddenError        403: the role, or the host name, is not allowed
+│   └── WorkspaceError        400: the server does not know the workspace, or the user is no member of it
+├── TransientError            may heal by itself: retry with backoff
+│   └── ThrottledError        429: not before ``retry_after`` seconds
+└── OutcomeUnknownError       the request may have been carried out: look before doing it again
+"""
+
+from enum import StrEnum
+
+__all__ = [
+    "AccessError",
+    "ForbiddenError",
+    "InvalidSettingsError",
+    "InvalidSpecError",
+    "NotFoundError",
+    "OutcomeUnknownError",
+    "PermanentError",
+    "RejectedError",
+    "ServerState",
+    "StateError",
+    "SyncOperatorError",
+    "ThrottledError",
+    "TransientError",
+    "UnauthorizedError",
+    "WorkspaceError",
+]
+
+
+class SyncOperatorError(Exception):
+    """Root of all errors raised on purpose. ``str(error)`` is fit for people: cut, redacted, one line."""
+
+
+class PermanentError(SyncOperatorError):
+    """Repeating the same call gives the same answer."""
+
+
+class InvalidSpecError(PermanentError):
+    """A manifest asks for something that cannot be done.
+
+    Attributes:
+        field: path of the field in the manifest, such as ``spec.syncIntervalUnit``.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        self.field = field
+        super().__init__(f"{field}: {message}")
+
+
+class InvalidSettingsError(PermanentError):
+    """An environment variable is unknown or has a value that cannot be used."""
+
+
+class RejectedError(PermanentError):
+    """The server refused the body (E1, 422).
+
+    Attributes:
+        details: the server's own words by field, cut and redacted; may be empty.
+        may_heal: True where the cause lies outside the body and can appear later (`Catalog is missing`).
+    """
+
+    def __init__(
+        self, message: str, *, details: dict[str, str] | None = None, may_heal: bool = False
+    ) -> None:
+        self.details = details or {}
+        self.may_heal = may_heal
+        super().__init__(message)
+
+
+class NotFoundError(PermanentError):
+    """The server knows no such sync, run or call in this workspace (404)."""
+
+
+class ServerState(StrEnum):
+    """The states in which the server refuses a call (contract section 7), told apart by its words."""
+
+    RUN_ACTIVE = "run active"
+    NO_RUN_ACTIVE = "no run active"
+    DISABLED = "sync disabled"
+    NOT_MANUAL = "schedule type is not manual"
+    ALREADY_SO = "already in the wanted state"
+    OTHER = "other"
+
+
+class StateError(PermanentError):
+    """The server refuses the call in the present state of the sync (424, or a refused transition).
+
+    Attributes:
+        state: which state that is.
+    """
+
+    def __init__(self, state: ServerState, message: str) -> None:
+        self.state = state
+        super().__init__(message)
+
+
+class AccessError(SyncOperatorError):
+    """The server refuses this client, whatever the call: a matter of the workspace."""
+
+
+class UnauthorizedError(AccessError):
+    """401: the token is wrong, expired, or was ended by another login."""
+
+
+class ForbiddenError(AccessError):
+    """403: the user's role may not do this, or the server does not answer to this host name."""
+
+
+class WorkspaceError(AccessError):
+    """400 about the ``Workspace-Id`` header: unknown workspace, or the user is no member of it."""
+
+
+class TransientError(SyncOperatorError):
+    """No answer, a 5xx, or a 400 that may be the server's own trouble: worth trying again later."""
+
+
+class ThrottledError(TransientError):
+    """429.
+
+    Attributes:
+        retry_after: seconds the server asked to wait, or None when it did not say.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class OutcomeUnknownError(SyncOperatorError):
+    """A write was sent and its answer lost: it may or may not have been carried out."""

@@ -1,0 +1,1 @@
+"""kopf handlers, the queue, and the reconcile loop: observe, decide, act, report."""

@@ -1,0 +1,1 @@
+"""What the cluster holds: names, specs, statuses, and the CRDs generated from them."""

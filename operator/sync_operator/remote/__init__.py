@@ -1,0 +1,1 @@
+"""The sync API (AI Squared / Multiwoven), as a typed client for both dialects."""

@@ -1,0 +1,99 @@
+"""What the API client gives and takes: plain frozen values, the same for both dialects."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["Dialect", "RemoteRun", "RemoteSync", "Rows", "RunStatus", "User"]
+
+
+class Dialect(StrEnum):
+    """Which of the two dialects (contract section 3) a server speaks."""
+
+    DOCUMENTED = "Documented"
+    MULTIWOVEN = "Multiwoven"
+
+
+class RunStatus(StrEnum):
+    """States of a run (contract section 6); `UNKNOWN` stands for a word this release does not know."""
+
+    PENDING = "pending"
+    STARTED = "started"
+    QUERYING = "querying"
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    PAUSED = "paused"
+    SUCCESS = "success"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    UNKNOWN = "unknown"
+
+    @property
+    def finished(self) -> bool:
+        """True when the run can change no more (decided by status, never by ``finished_at``)."""
+        return self in {RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.CANCELED}
+
+    @property
+    def active(self) -> bool:
+        """True when the server refuses another trigger because of this run; ``paused`` is not active."""
+        return not self.finished and self not in {RunStatus.PAUSED, RunStatus.UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Row counts of a run, as the server counts them; 0 where it says nothing."""
+
+    queried: int = 0
+    total: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteRun:
+    """One run of a sync (API resource ``sync_runs``).
+
+    Attributes:
+        id: the server's id; grows with time, so the highest is the newest.
+        status: state of the run.
+        started_at: aware, UTC; None while unknown.
+        finished_at: aware, UTC; stays None on canceled and on some failed runs.
+        rows: row counts; 0 until the server writes them, mostly at the end.
+        error: the server's words, cut and redacted; empty on releases that never write it.
+    """
+
+    id: int
+    status: RunStatus
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    rows: Rows = Rows()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSync:
+    """One registered sync (API resource ``syncs``).
+
+    Attributes:
+        id: the server's id, a string of digits.
+        attributes: the attributes as answered, JSON values; holds what was written and what the server fills.
+        status: the server's word (``pending``, ``healthy``, ``failed``, ``disabled`` …); empty when not answered.
+        created_at: aware, UTC; None when not answered (documented dialect).
+    """
+
+    id: str
+    attributes: Mapping[str, Any]
+    status: str = ""
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who the token belongs to (``GET /users/me``): e-mail and role name; empty when not answered."""
+
+    email: str = ""
+    role: str = ""

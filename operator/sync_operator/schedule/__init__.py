@@ -1,0 +1,1 @@
+"""When a sync runs: effective schedules, exact intervals and next runs. Pure."""
