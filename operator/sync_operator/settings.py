@@ -20,7 +20,7 @@ class HostRules:
     """Which API hosts may be spoken to.
 
     Attributes:
-        allowed: when not empty, only these hosts (lower case; ``*.example.com`` takes in every host below it).
+        allowed: when not empty, only these hosts (lower case; ``*.example.com``: every host below it).
         insecure: hosts that may be spoken to by plain http.
     """
 
@@ -83,9 +83,8 @@ class ControllerSettings:
         }
         for name in sorted(env):
             if name.startswith(_PREFIX) and name.removeprefix(_PREFIX) not in known:
-                raise InvalidSettingsError(
-                    f"{name}: unknown setting; known are {', '.join(_PREFIX + word for word in sorted(known))}"
-                )
+                listed = ", ".join(_PREFIX + word for word in sorted(known))
+                raise InvalidSettingsError(f"{name}: unknown setting; known are {listed}")
         return cls(
             runner_image=_required(env, _PREFIX + "RUNNER_IMAGE", "the image of the run pods"),
             runner_image_pull_secrets=_words(env, _PREFIX + "RUNNER_IMAGE_PULL_SECRETS"),

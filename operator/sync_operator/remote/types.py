@@ -81,7 +81,7 @@ class RemoteSync:
     Attributes:
         id: the server's id, a string of digits.
         attributes: the attributes as answered, JSON values; holds what was written and what the server fills.
-        status: the server's word (``pending``, ``healthy``, ``failed``, ``disabled`` …); empty when not answered.
+        status: the server's word (``pending``, ``healthy``, ``failed``, ``disabled`` …); may be empty.
         created_at: aware, UTC; None when not answered (documented dialect).
     """
 
