@@ -1,4 +1,4 @@
-"""Logging as one JSON object a line (for machines) or one plain line (for people). Always on standard error."""
+"""Logging: one JSON object a line (for machines) or one plain line (for people), on standard error."""
 
 import json
 import logging
