@@ -13,7 +13,8 @@ SyncOperatorError
 │   └── WorkspaceError        400: the server does not know the workspace, or the user is no member of it
 ├── TransientError            may heal by itself: retry with backoff
 │   └── ThrottledError        429: not before ``retry_after`` seconds
-└── OutcomeUnknownError       the request may have been carried out: look before doing it again
+├── OutcomeUnknownError       the request may have been carried out: look before doing it again
+└── KubernetesError           the cluster's API server refused a call or gave no answer
 """
 
 from enum import StrEnum
@@ -23,6 +24,7 @@ __all__ = [
     "ForbiddenError",
     "InvalidSettingsError",
     "InvalidSpecError",
+    "KubernetesError",
     "NotFoundError",
     "OutcomeUnknownError",
     "PermanentError",
@@ -138,3 +140,22 @@ class ThrottledError(TransientError):
 
 class OutcomeUnknownError(SyncOperatorError):
     """A write was sent and its answer lost: it may or may not have been carried out."""
+
+
+class KubernetesError(SyncOperatorError):
+    """The cluster's API server refused a call or gave no answer.
+
+    Attributes:
+        status: HTTP status; 0 when there was no answer.
+        reason: machine word of the Kubernetes ``Status`` object, such as ``Conflict``; may be empty.
+    """
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        self.status = status
+        self.reason = reason
+        super().__init__(message)
+
+    @property
+    def permanent(self) -> bool:
+        """True when the same call would be refused again: the object, or our permissions, must change."""
+        return self.status in {400, 403, 405, 413, 422}
