@@ -1,0 +1,59 @@
+"""What all models share: frozen, camelCase outside and snake_case inside, and the types they are made of."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StrictBool, StrictInt
+from pydantic.alias_generators import to_camel
+
+from sync_operator.durations import DURATION_PATTERN, parse_duration
+
+__all__ = ["DNS_NAME", "DnsName", "Duration", "Flag", "Model", "SecretKey", "ServerId", "Time", "Whole", "rfc3339"]
+
+DNS_NAME: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+
+
+class Model(BaseModel):
+    """Base of everything read from or written to the cluster; attribute docstrings are what `kubectl explain` shows.
+
+    Unknown fields are ignored here: the CRD refuses them where they are written, and an object may come from another
+    release.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True, use_attribute_docstrings=True
+    )
+
+
+def rfc3339(moment: datetime) -> str:
+    """Write an aware time as Kubernetes does: UTC, whole seconds, ``Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _whole_seconds(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("has no time zone; write it like 2026-01-31T12:00:00Z")
+    return moment.astimezone(UTC).replace(microsecond=0)
+
+
+def _longer_than_nothing(text: str) -> str:
+    parse_duration(text)
+    return text
+
+
+type Time = Annotated[datetime, AfterValidator(_whole_seconds), PlainSerializer(rfc3339, when_used="json")]
+"""Aware, UTC, whole seconds: what survives being written and read again."""
+
+type Duration = Annotated[
+    str, Field(min_length=2, max_length=20, pattern=DURATION_PATTERN), AfterValidator(_longer_than_nothing)
+]
+"""Go's notation in hours, minutes and seconds, as `sync_operator.durations` reads it."""
+
+type Flag = StrictBool
+type Whole = StrictInt
+type ServerId = Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[0-9]+$")]
+"""A number of the API that is only ever passed on, kept as a string of digits."""
+type DnsName = Annotated[str, Field(min_length=1, max_length=253, pattern=DNS_NAME)]
+"""The name of an object of the cluster."""
+type SecretKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+"""A key in the data of a Secret."""

@@ -1,0 +1,187 @@
+"""Rules between fields: each once, as CEL for the API server and as a predicate for objects that predate the rule."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from sync_operator.errors import InvalidSpecError
+from sync_operator.model.cronform import CRON_FORM, CRON_HELP, EVERY_REFUSED, ZONE_REFUSED
+from sync_operator.model.sync import ScheduleType, SyncSpec
+from sync_operator.model.workspace import WorkspaceSpec
+
+__all__ = ["SYNC_FORMS", "SYNC_RULES", "SYNC_TRANSITIONS", "WORKSPACE_RULES", "CelReason", "CelRule", "Rule", "check"]
+
+
+class CelReason(StrEnum):
+    """Machine reasons that the API server puts on a refusal."""
+
+    REQUIRED = "FieldValueRequired"
+    INVALID = "FieldValueInvalid"
+    FORBIDDEN = "FieldValueForbidden"
+
+
+@dataclass(frozen=True, slots=True)
+class CelRule:
+    """A rule that the API server holds.
+
+    Attributes:
+        at: path of the schema that carries it, such as ``spec``; empty for the root.
+        field: path of the field that the refusal names.
+        cel: the expression that must be true.
+        message: what is wrong and what to do, fit to follow ``field: ``.
+        reason: machine reason of the refusal.
+    """
+
+    at: str
+    field: str
+    cel: str
+    message: str
+    reason: CelReason = CelReason.INVALID
+
+
+@dataclass(frozen=True, slots=True)
+class Rule[S](CelRule):
+    """A rule that this process holds too.
+
+    Attributes:
+        holds: the same as ``cel``, for a spec that has been read.
+    """
+
+    holds: Callable[[S], bool] = lambda _: True
+
+
+def check[S](spec: S, rules: tuple[Rule[S], ...]) -> None:
+    """Hold a spec against rules.
+
+    Raises:
+        InvalidSpecError: names the field and message of the first rule that does not hold.
+    """
+    for rule in rules:
+        if not rule.holds(spec):
+            raise InvalidSpecError(rule.field, rule.message)
+
+
+def _needs(given: str, other: str, remedy: str, holds: Callable[[SyncSpec], bool]) -> Rule[SyncSpec]:
+    return Rule(
+        at="spec",
+        field=f"spec.{other}",
+        cel=f"!has(self.{given}) || has(self.{other})",
+        message=f"is missing, and {given} needs it; {remedy} or remove {given}",
+        reason=CelReason.REQUIRED,
+        holds=holds,
+    )
+
+
+SYNC_RULES: Final[tuple[Rule[SyncSpec], ...]] = (
+    _needs(
+        "syncInterval",
+        "syncIntervalUnit",
+        "set it to minutes, hours, days or weeks",
+        lambda spec: spec.sync_interval is None or spec.sync_interval_unit is not None,
+    ),
+    _needs(
+        "syncIntervalUnit",
+        "syncInterval",
+        "set it to a number",
+        lambda spec: spec.sync_interval_unit is None or spec.sync_interval is not None,
+    ),
+    Rule(
+        at="spec",
+        field="spec.syncInterval",
+        cel="self.scheduleType != 'interval' || has(self.syncInterval)",
+        message="is missing, and scheduleType 'interval' needs it; set syncInterval and syncIntervalUnit",
+        reason=CelReason.REQUIRED,
+        holds=lambda spec: spec.schedule_type is not ScheduleType.INTERVAL or spec.sync_interval is not None,
+    ),
+    Rule(
+        at="spec",
+        field="spec.cronExpression",
+        cel="self.scheduleType != 'cron_expression' || has(self.cronExpression)",
+        message="is missing, and scheduleType 'cron_expression' needs it; set it to a cron line such as '0 6 * * *'",
+        reason=CelReason.REQUIRED,
+        holds=lambda spec: spec.schedule_type is not ScheduleType.CRON_EXPRESSION or spec.cron_expression is not None,
+    ),
+    Rule(
+        at="spec",
+        field="spec.scheduleType",
+        cel="self.scheduleType != 'automated' || has(self.cronExpression) || has(self.syncInterval)",
+        message="'automated' needs a schedule; set cronExpression, or syncInterval with its unit, or use 'manual'",
+        holds=lambda spec: (
+            spec.schedule_type is not ScheduleType.AUTOMATED
+            or spec.cron_expression is not None
+            or spec.sync_interval is not None
+        ),
+    ),
+)
+"""What a Sync's spec must be, beyond its single fields."""
+
+SYNC_FORMS: Final = (
+    CelRule("spec.cronExpression", "spec.cronExpression", "!self.startsWith('@every')", EVERY_REFUSED),
+    CelRule("spec.cronExpression", "spec.cronExpression", "!self.contains('TZ=')", ZONE_REFUSED),
+    CelRule(
+        "spec.cronExpression",
+        "spec.cronExpression",
+        f"self.startsWith('@every') || self.contains('TZ=') || self.matches(r'{CRON_FORM}')",
+        f"is no cron line that Kubernetes takes; {CRON_HELP}",
+    ),
+    *(
+        CelRule(field, field, "duration(self) > duration('0s')", "is zero; write a longer one, such as 1h30m or 45s")
+        for field in ("spec.run.timeout", "spec.freshness.maxAge")
+    ),
+)
+"""What single fields must be, beyond a pattern; read by `sync_operator.schedule` and the models themselves."""
+
+_REGISTERED: Final = "has(oldSelf.status) && has(oldSelf.status.id)"
+_FIXED: Final = (
+    "is fixed once the sync is registered (status.id is set), because the server would keep the old history; "
+    "put the old value back, or delete this Sync and apply it under another name"
+)
+
+
+def _fixed(field: str, *, optional: bool = False) -> CelRule:
+    same = f"self.spec.{field} == oldSelf.spec.{field}"
+    if optional:
+        both = f"has(self.spec.{field}) == has(oldSelf.spec.{field})"
+        same = f"{both} && (!has(self.spec.{field}) || {same})"
+    return CelRule("", f"spec.{field}", f"!({_REGISTERED}) || ({same})", _FIXED, CelReason.FORBIDDEN)
+
+
+SYNC_TRANSITIONS: Final = (
+    _fixed("sourceId"),
+    _fixed("destinationId"),
+    _fixed("modelId"),
+    _fixed("streamName"),
+    _fixed("workspaceRef.name"),
+    _fixed("cursorField", optional=True),
+    CelRule(
+        "",
+        "spec.externalId",
+        f"!({_REGISTERED}) || !has(self.spec.externalId) || self.spec.externalId == oldSelf.status.id"
+        " || (has(oldSelf.spec.externalId) && self.spec.externalId == oldSelf.spec.externalId)",
+        "can no longer name another sync, because this one is registered (status.id is set); remove it or set it to "
+        "status.id, or apply a Sync of another name to take over the other",
+        CelReason.FORBIDDEN,
+    ),
+)
+"""What may no longer change once the sync is registered. A status write changes none of these, so none refuses it."""
+
+_ONE_AUTH: Final = "needs exactly one of tokenSecretRef and loginSecretRef; "
+
+WORKSPACE_RULES: Final[tuple[Rule[WorkspaceSpec], ...]] = (
+    Rule(
+        at="spec.auth",
+        field="spec.auth",
+        cel="!(has(self.tokenSecretRef) && has(self.loginSecretRef))",
+        message=f"{_ONE_AUTH}remove one of the two",
+        holds=lambda spec: spec.auth.token_secret_ref is None or spec.auth.login_secret_ref is None,
+    ),
+    Rule(
+        at="spec.auth",
+        field="spec.auth",
+        cel="has(self.tokenSecretRef) || has(self.loginSecretRef)",
+        message=f"{_ONE_AUTH}add tokenSecretRef with the name of a Secret",
+        holds=lambda spec: spec.auth.token_secret_ref is not None or spec.auth.login_secret_ref is not None,
+    ),
+)
+"""What a Workspace's spec must be, beyond its single fields."""

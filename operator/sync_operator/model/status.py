@@ -1,0 +1,168 @@
+"""``status`` of Syncs and Workspaces: written by the operator, read back tolerantly."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from sync_operator.model.base import Model, ServerId, Time, Whole
+
+__all__ = [
+    "Condition",
+    "LastRun",
+    "RowCounts",
+    "SyncStatus",
+    "WorkspaceStatus",
+    "read_sync_status",
+    "read_workspace_status",
+    "to_dict",
+]
+
+type _Word = Annotated[str, Field(max_length=253)]
+type _Text = Annotated[str, Field(max_length=32768)]
+type _Url = Annotated[str, Field(max_length=2048)]
+type _Line = Annotated[str, Field(max_length=1024)]
+type _Count = Annotated[Whole, Field(ge=0, le=2**63 - 1)]
+type _Generation = Annotated[Whole, Field(ge=-1, le=2**63 - 1)]
+
+
+class Condition(Model):
+    """One thing that is true or false about the resource, by the rules of kstatus."""
+
+    type: _Word
+    """What it is about."""
+    status: Annotated[str, Field(max_length=7, pattern=r"^(True|False|Unknown)$")]
+    """`True`, `False` or `Unknown`."""
+    observed_generation: _Generation | None = None
+    """The metadata.generation that it speaks of."""
+    last_transition_time: Time
+    """When `status` last changed."""
+    reason: _Word
+    """Why, in one word; an event about the same change carries the same word."""
+    message: _Text = ""
+    """Why, for people: what is wrong, where, and what to do next."""
+
+
+class RowCounts(Model):
+    """Rows of a run, as the server counts them."""
+
+    queried: _Count = 0
+    """API field total_query_rows: rows that the model's query returned."""
+    total: _Count = 0
+    """API field total_rows: rows that were to be sent."""
+    succeeded: _Count = 0
+    """API field successful_rows: rows that the destination took."""
+    failed: _Count = 0
+    """API field failed_rows: rows that the destination refused."""
+    skipped: _Count = 0
+    """API field skipped_rows: rows that the server left out."""
+
+
+class LastRun(Model):
+    """The newest run that the operator knows of."""
+
+    id: ServerId | None = None
+    """The server's id of the run; none where the server knows no such run."""
+    trigger: _Word = "Other"
+    """Why it ran: `Schedule`, `Request`, or `Other` (the server, its user interface, other clients)."""
+    status: _Word = "unknown"
+    """API field status of the run, such as `in_progress`, `success`, `failed`, `canceled`."""
+    started_at: Time | None = None
+    """When it began."""
+    finished_at: Time | None = None
+    """When it ended."""
+    duration_seconds: _Count | None = None
+    """How long it took."""
+    rows: RowCounts | None = None
+    """What became of its rows."""
+    message: _Text | None = None
+    """What became of it, for people."""
+    job: _Word | None = None
+    """The Job that ran it."""
+
+
+class SyncStatus(Model):
+    """What became of a Sync: on the server, in the cluster, and in its last run."""
+
+    observed_generation: _Generation = -1
+    """The metadata.generation that this status speaks of; -1 before the operator has seen the resource."""
+    id: ServerId | None = None
+    """The server's id of the sync."""
+    workspace_id: ServerId | None = None
+    """The server's workspace that the sync lives in."""
+    url: _Url | None = None
+    """URL of the server that the sync lives on."""
+    origin: _Word | None = None
+    """Whether the sync was `Created` by the operator or `Adopted` by spec.externalId."""
+    server_status: _Word | None = None
+    """API field status of the sync, such as `pending`, `healthy`, `failed`, `disabled`."""
+    effective_schedule: Annotated[str, Field(max_length=256)] | None = None
+    """The schedule in force: a cron line, or @every with an interval; none for manual syncs."""
+    time_zone: Annotated[str, Field(max_length=64)] | None = None
+    """Time zone of effectiveSchedule."""
+    next_runs: Annotated[tuple[Time, ...], Field(max_length=5)] = ()
+    """The next scheduled runs, at most five; none while no run is scheduled."""
+    cron_job: _Word | None = None
+    """The CronJob that starts its runs."""
+    last_run: LastRun | None = None
+    """The newest run that the operator knows of."""
+    last_success_at: Time | None = None
+    """When a run last delivered its rows."""
+    last_handled_run_request: _Line | None = None
+    """The value of annotation squared.ai/run-requested-at that was answered last."""
+    drift: Annotated[tuple[_Line, ...], Field(max_length=64)] = ()
+    """What others changed on the server, each as `field: old → new`."""
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = ()
+    """Ready, Registered, Scheduled, RunsHealthy and Fresh; Reconciling and Stalled only while they are true."""
+
+
+class WorkspaceStatus(Model):
+    """What the operator found at the other end of a Workspace."""
+
+    observed_generation: _Generation = -1
+    """The metadata.generation that this status speaks of; -1 before the operator has seen the resource."""
+    dialect: _Word | None = None
+    """The dialect that the server speaks: `Documented` or `Multiwoven`."""
+    user: Annotated[str, Field(max_length=320)] | None = None
+    """E-mail address of the user that the token belongs to."""
+    role: _Word | None = None
+    """Role of that user in the workspace."""
+    syncs: _Count | None = None
+    """How many Syncs refer to this Workspace."""
+    token_secret: _Word | None = None
+    """The Secret that run pods take their token from."""
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = ()
+    """Ready: the server answers, knows the workspace, and takes the credentials."""
+
+
+def to_dict(status: SyncStatus | WorkspaceStatus) -> dict[str, Any]:
+    """The status as it is written to the cluster: camelCase, JSON values, without what is unknown or empty."""
+    written = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {name: value for name, value in written.items() if value != []}
+
+
+def read_sync_status(obj: object) -> SyncStatus:
+    """Read a status as well as it goes: what another release or a person spoiled is left out, never an error."""
+    return _read(SyncStatus, obj)
+
+
+def read_workspace_status(obj: object) -> WorkspaceStatus:
+    """Read a status as `read_sync_status` does."""
+    return _read(WorkspaceStatus, obj)
+
+
+def _read[S: Model](model: type[S], obj: object) -> S:
+    if not isinstance(obj, Mapping):
+        return model()
+    try:
+        return model.model_validate(dict(obj))
+    except ValidationError as error:
+        places = [entry["loc"] for entry in error.errors(include_input=False, include_url=False)]
+    kept = dict(obj)
+    for key in {place[0] for place in places}:
+        bad = {place[1] for place in places if place[0] == key and len(place) > 1}
+        if isinstance(kept[key], list) and bad:
+            kept[key] = [item for index, item in enumerate(kept[key]) if index not in bad]
+        else:
+            del kept[key]
+    return model.model_validate(kept)

@@ -1,0 +1,112 @@
+"""``spec`` of a Sync: the create-sync schema of the API, flat, and the operator's own fields."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from sync_operator.model.base import DnsName, Flag, Model, SecretKey, ServerId, Whole
+from sync_operator.model.enums import DeletionPolicy, DriftPolicy, IntervalUnit, Scheduler, ScheduleType, SyncMode
+from sync_operator.model.run import FreshnessSpec, PodSpec, RunSpec
+
+__all__ = [
+    "ConfigurationSecret",
+    "DeletionPolicy",
+    "DriftPolicy",
+    "FreshnessSpec",
+    "IntervalUnit",
+    "PodSpec",
+    "RunSpec",
+    "ScheduleType",
+    "Scheduler",
+    "SecretKeyRef",
+    "SyncMode",
+    "SyncSpec",
+    "WorkspaceRef",
+]
+
+type _Id = Annotated[Whole, Field(ge=1, le=2**63 - 1)]
+type _Pointer = Annotated[str, Field(min_length=2, max_length=1024, pattern=r"^(/([^~/]|~[01])+)+$")]
+
+
+class SecretKeyRef(Model):
+    """One value in a Secret."""
+
+    name: DnsName
+    """Name of a Secret in the same namespace."""
+    key: SecretKey
+    """Key in the Secret's data."""
+
+
+class ConfigurationSecret(Model):
+    """A value that is put into `configuration` when it is sent, and kept nowhere else."""
+
+    pointer: _Pointer
+    """Where in `configuration` the value goes: a JSON pointer, such as `/0/embedding_config/api_key`."""
+    secret_key_ref: SecretKeyRef
+    """The Secret and key that hold the value."""
+
+
+class WorkspaceRef(Model):
+    """The Workspace through which a Sync reaches its server."""
+
+    name: DnsName = "default"
+    """Name of a Workspace in the same namespace. Fixed once the sync is registered."""
+
+
+class SyncSpec(Model):
+    """The sync that is wanted and how it is run. Mirrored fields mean what they mean in the API's create-sync call."""
+
+    source_id: _Id
+    """API field source_id: the connector that rows are read from. Fixed once the sync is registered."""
+    destination_id: _Id
+    """API field destination_id: the connector that rows are sent to. Fixed once the sync is registered."""
+    model_id: _Id
+    """API field model_id: the model whose rows are sent. Fixed once the sync is registered."""
+    schedule_type: ScheduleType
+    """API field schedule_type, which says what starts runs: `interval` (syncInterval with its unit), `cron_expression`
+    (cronExpression), `automated` (cronExpression if given, else the interval), `manual` (nothing: by request only)."""
+    configuration: dict[str, Any] | list[Any]
+    """API field configuration: which column goes to which field, an object or a list, sent as written. Each item of a
+    list needs `from`, `to` and `mapping_type`."""
+    configuration_secrets: Annotated[tuple[ConfigurationSecret, ...], Field(max_length=32)] = ()
+    """Values from Secrets that are put into `configuration` when it is sent, and never shown."""
+    stream_name: Annotated[str, Field(min_length=1, max_length=1024)]
+    """API field stream_name: the destination's stream (table, object, endpoint) that rows go to. Fixed once the sync is
+    registered."""
+    sync_mode: SyncMode = SyncMode.FULL_REFRESH
+    """API field sync_mode: `full_refresh` sends all rows of the model, `incremental` only new and changed ones."""
+    sync_interval: Annotated[Whole, Field(ge=1, le=5_256_000)] | None = None
+    """API field sync_interval: how many units lie between two runs. Needs syncIntervalUnit."""
+    sync_interval_unit: IntervalUnit | None = None
+    """API field sync_interval_unit: unit of syncInterval."""
+    cron_expression: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    """API field cron_expression: minute, hour, day of month, month and day of week (0-6 or SUN-SAT) as Kubernetes reads
+    them, such as `30 6 * * MON-FRI`, or @hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually. Read in
+    timeZone."""
+    cursor_field: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """API field cursor_field: the column that tells new rows from old ones in an incremental sync. Fixed once the sync
+    is registered."""
+    workspace_ref: WorkspaceRef = WorkspaceRef()
+    """The Workspace through which the server is reached."""
+    external_id: ServerId | None = None
+    """Id of an existing sync on the server to take over instead of creating one. Can be set until the sync is
+    registered (while status.id is empty), later only to status.id itself."""
+    time_zone: Annotated[str, Field(min_length=1, max_length=64)] = "Etc/UTC"
+    """Time zone that cronExpression is read in, an IANA name such as `Europe/Berlin`. Intervals need none."""
+    suspend: Flag = False
+    """True: no scheduled runs until it is false again. Requested runs still work."""
+    suspend_reason: Annotated[str, Field(max_length=256)] | None = None
+    """Why it is suspended, for people; shown in the conditions."""
+    scheduler: Scheduler = Scheduler.CRON_JOB
+    """Who starts runs: `CronJob` (a CronJob in this namespace) or `Server` (the sync is registered with its own
+    schedule, and its runs are only observed)."""
+    deletion_policy: DeletionPolicy | None = None
+    """Whether deleting this resource deletes the server's sync (`Delete`) or leaves it (`Retain`). Left out, a sync
+    that was created here is deleted and one taken over by externalId is left."""
+    drift_policy: DriftPolicy = DriftPolicy.CORRECT
+    """What to do when somebody changed the sync on the server: put it back (`Correct`), say so (`Report`), or nothing
+    (`Ignore`)."""
+    run: RunSpec = RunSpec()
+    """How runs are started, watched and judged."""
+    freshness: FreshnessSpec | None = None
+    """A promise about the age of the data, told by condition Fresh."""

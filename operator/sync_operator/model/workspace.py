@@ -1,0 +1,77 @@
+"""``spec`` of a Workspace: the connection to one workspace of one server, owned by the tenant."""
+
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from sync_operator.model.base import DnsName, Flag, Model, SecretKey, ServerId, Whole
+from sync_operator.model.enums import DialectChoice
+
+__all__ = ["Auth", "CaSecretRef", "DialectChoice", "LoginSecretRef", "TokenSecretRef", "WorkspaceSpec"]
+
+_URL: Final = (
+    r"^https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)(:[0-9]{1,5})?(/[-A-Za-z0-9._~/%]*)?$"
+)
+"""http or https, a host, and at most a port and a path: no user, no query."""
+
+
+class TokenSecretRef(Model):
+    """A Secret that holds a bearer token."""
+
+    name: DnsName
+    """Name of a Secret in the same namespace."""
+    key: SecretKey = "token"
+    """Key in the Secret's data that holds the token."""
+
+
+class LoginSecretRef(Model):
+    """A Secret that holds an e-mail address and a password to log in with."""
+
+    name: DnsName
+    """Name of a Secret in the same namespace."""
+    email_key: SecretKey = "email"
+    """Key in the Secret's data that holds the e-mail address."""
+    password_key: SecretKey = "password"  # noqa: S105 - the name of a key, no password
+    """Key in the Secret's data that holds the password."""
+
+
+class CaSecretRef(Model):
+    """A Secret that holds the certificates to trust."""
+
+    name: DnsName
+    """Name of a Secret in the same namespace."""
+    key: SecretKey = "ca.crt"
+    """Key in the Secret's data that holds the certificates, in PEM."""
+
+
+class Auth(Model):
+    """How to authenticate: exactly one of the two."""
+
+    token_secret_ref: TokenSecretRef | None = None
+    """A bearer token that somebody else keeps valid. Exactly one of this and loginSecretRef."""
+    login_secret_ref: LoginSecretRef | None = None
+    """A login with which the operator gets its tokens itself. Give it a user of its own: each login ends the user's
+    other sessions. Exactly one of this and tokenSecretRef."""
+
+
+class WorkspaceSpec(Model):
+    """Where the server is, and how to speak to it."""
+
+    url: Annotated[str, Field(min_length=8, max_length=2048, pattern=_URL)]
+    """Base URL of the server, without /api/v1, such as `https://api.squared.ai`: a scheme, a host, at most a port and a
+    path. Must be https unless the operator's settings allow plain http for that host."""
+    workspace_id: ServerId | None = None
+    """Id of the workspace on the server, sent as header Workspace-Id. Multiwoven servers need it."""
+    auth: Auth
+    """How to authenticate: exactly one of tokenSecretRef and loginSecretRef."""
+    dialect: DialectChoice = DialectChoice.AUTO
+    """How the server speaks: `Multiwoven` (the open-source server), `Documented` (the published API reference), or
+    `Auto`, which asks it and writes the answer to status."""
+    ca_secret_ref: CaSecretRef | None = None
+    """Certificates to trust for this server instead of the system's."""
+    requests_per_minute: Annotated[Whole, Field(ge=1, le=100_000)] = 100
+    """The most requests a minute to this server, of which half is left to run pods; the hosted service allows 100."""
+    timeout_seconds: Annotated[Whole, Field(ge=1, le=600)] = 30
+    """How many seconds to wait for an answer."""
+    suspend: Flag = False
+    """True: the operator sends nothing to this server, and the CronJobs of its Syncs are suspended."""
