@@ -1,0 +1,172 @@
+"""A thin client of the Kubernetes API: plain JSON objects over the shared session, one method per verb used."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiohttp
+
+from sync_operator.cluster.login import ClusterSession
+from sync_operator.errors import KubernetesError
+from sync_operator.model.names import FIELD_MANAGER, GROUP, SYNC_PLURAL, VERSION, WORKSPACE_PLURAL
+
+__all__ = ["CRONJOBS", "EVENTS", "JOBS", "PODS", "SECRETS", "SYNCS", "WORKSPACES", "Kube", "Resource"]
+
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=60)
+_PAGE: Final = 500
+_BUSY: Final = frozenset({429, 500, 502, 503, 504})
+_TRIES: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One API resource: its URL prefix and plural."""
+
+    prefix: str
+    plural: str
+
+    @property
+    def api_version(self) -> str:
+        """Group and version as objects name them; items of a list come without."""
+        return self.prefix.removeprefix("/apis/").removeprefix("/api/")
+
+    def path(self, namespace: str | None, name: str | None = None, subresource: str | None = None) -> str:
+        """URL path of a collection or an object."""
+        parts = [self.prefix, f"namespaces/{namespace}" if namespace else None, self.plural, name, subresource]
+        return "/".join(part for part in parts if part)
+
+
+SYNCS: Final = Resource(f"/apis/{GROUP}/{VERSION}", SYNC_PLURAL)
+WORKSPACES: Final = Resource(f"/apis/{GROUP}/{VERSION}", WORKSPACE_PLURAL)
+CRONJOBS: Final = Resource("/apis/batch/v1", "cronjobs")
+JOBS: Final = Resource("/apis/batch/v1", "jobs")
+PODS: Final = Resource("/api/v1", "pods")
+SECRETS: Final = Resource("/api/v1", "secrets")
+EVENTS: Final = Resource("/api/v1", "events")
+
+
+class Kube:
+    """The verbs the operator uses. All methods raise `KubernetesError` for refusals and lost connections."""
+
+    def __init__(self, session: ClusterSession) -> None:
+        self._session = session
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
+        """Read one object; None when there is none."""
+        return await self._unless_gone("GET", resource.path(namespace, name))
+
+    async def list(self, resource: Resource, namespace: str | None, *, selector: str = "") -> list[dict[str, Any]]:
+        """Read a whole collection, in pages; ``selector`` is a label selector."""
+        items: list[dict[str, Any]] = []
+        query = {"limit": str(_PAGE)} | ({"labelSelector": selector} if selector else {})
+        while True:
+            page = await self._call("GET", resource.path(namespace), query=query)
+            items.extend(page.get("items", ()))
+            token = page.get("metadata", {}).get("continue")
+            if not token:
+                return items
+            query["continue"] = token
+
+    async def create(self, resource: Resource, namespace: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Create one object; None when one of that name exists already."""
+        try:
+            return await self._call("POST", resource.path(namespace), body=body)
+        except KubernetesError as error:
+            if error.reason == "AlreadyExists":
+                return None
+            raise
+
+    async def merge(
+        self, resource: Resource, namespace: str, name: str, patch: Mapping[str, Any], *, subresource: str | None = None
+    ) -> dict[str, Any] | None:
+        """JSON merge patch; returns the object as it is now, or None when it is gone."""
+        path = resource.path(namespace, name, subresource)
+        return await self._unless_gone("PATCH", path, body=patch, content="application/merge-patch+json")
+
+    async def apply(self, resource: Resource, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Server-side apply as our field manager, taking over fields that others changed."""
+        metadata = body["metadata"]
+        return await self._call(
+            "PATCH",
+            resource.path(metadata["namespace"], metadata["name"]),
+            body=body,
+            content="application/apply-patch+yaml",
+            query={"fieldManager": FIELD_MANAGER, "force": "true"},
+        )
+
+    async def delete(self, resource: Resource, namespace: str, name: str) -> None:
+        """Delete one object and, in the background, what it owns; gone already is fine."""
+        await self._unless_gone("DELETE", resource.path(namespace, name), query={"propagationPolicy": "Background"})
+
+    async def _unless_gone(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        content: str = "application/json",
+        query: Mapping[str, str] | None = None,
+    ) -> dict[str, Any] | None:
+        try:
+            return await self._call(method, path, body=body, content=content, query=query)
+        except KubernetesError as error:
+            if error.status == 404:  # noqa: PLR2004 (HTTP: not found)
+                return None
+            raise
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        content: str = "application/json",
+        query: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """One call, repeated only where the API server says that it did nothing, or where repeating does no harm."""
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return await self._once(method, path, body, content, query)
+            except KubernetesError as error:
+                again = error.status in _BUSY or (error.status == 0 and method != "POST")
+                if not again or attempt == _TRIES:
+                    raise
+                await asyncio.sleep(0.1 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        content: str,
+        query: Mapping[str, str] | None,
+    ) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body)
+        url = self._session.server + path
+        try:
+            async with self._session.http.request(
+                method, url, params=query, data=data, headers={"Content-Type": content}, timeout=_TIMEOUT
+            ) as response:
+                answer = await response.read()
+                status = response.status
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            message = f"the cluster's API server gave no answer to {method} {path} ({type(error).__name__})"
+            raise KubernetesError(0, "NoAnswer", message) from error
+        if status < 300:  # noqa: PLR2004 (HTTP: success)
+            result: dict[str, Any] = json.loads(answer)
+            return result
+        raise _refusal(status, answer, f"{method} {path}")
+
+
+def _refusal(status: int, answer: bytes, call: str) -> KubernetesError:
+    """Read a ``Status`` object."""
+    try:
+        parsed = json.loads(answer)
+    except ValueError:
+        parsed = {}
+    reason = str(parsed.get("reason", "")) if isinstance(parsed, dict) else ""
+    words = str(parsed.get("message", "")) if isinstance(parsed, dict) else ""
+    return KubernetesError(status, reason, f"{call} was refused with {status} {reason}: {words or 'no reason given'}")

@@ -1,0 +1,67 @@
+"""Credentials for the cluster: one HTTP session that kopf and our own client share."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import kopf
+
+from sync_operator import __version__
+from sync_operator.errors import KubernetesError
+
+__all__ = ["ClusterSession", "open_session"]
+
+_log = logging.getLogger(__name__)
+_TOKEN_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+_TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSession:
+    """An authenticated session: base URL of the API server, and the session whose requests carry credentials."""
+
+    server: str
+    http: aiohttp.ClientSession
+
+
+def open_session() -> ClusterSession:
+    """Log in as the pod's service account, else by the kubeconfig (``KUBECONFIG`` or the usual file).
+
+    Raises:
+        KubernetesError: there are no credentials of either kind.
+    """
+    settings = kopf.OperatorSettings()
+    info = kopf.login_with_service_account(settings=settings) or kopf.login_with_kubeconfig(settings=settings)
+    if info is None:
+        raise KubernetesError(
+            0, "NoCredentials", "no cluster to talk to: run in a pod with a service account, or set KUBECONFIG"
+        )
+    headers = {"User-Agent": f"sync-operator/{__version__}", **info.as_http_headers()}
+    middlewares = (_FreshToken(_TOKEN_FILE),) if _TOKEN_FILE.exists() else ()
+    connector = aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context())
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=_TIMEOUT_SECONDS)
+    http = aiohttp.ClientSession(
+        connector=connector, headers=headers, middlewares=middlewares, timeout=timeout, trust_env=info.trust_env
+    )
+    _log.info("talking to the cluster", extra={"server": info.server})
+    return ClusterSession(server=info.server.rstrip("/"), http=http)
+
+
+class _FreshToken:
+    """Sends the service account's token as its file holds it now: kubelets replace it about once an hour."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read_at = 0.0
+        self._token = ""
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        changed_at = self._path.stat().st_mtime
+        if changed_at != self._read_at:
+            self._token = self._path.read_text(encoding="ascii").strip()
+            self._read_at = changed_at
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return await handler(request)

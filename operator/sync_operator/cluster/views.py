@@ -1,0 +1,76 @@
+"""From objects as the API server returns them to the views that decisions are made from. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sync_operator.decide.picture import JobView, SyncView
+from sync_operator.errors import InvalidSpecError
+from sync_operator.model.names import ANSWERED_RUN_REQUEST, SYNC_NAME
+from sync_operator.model.reading import read_sync_spec
+from sync_operator.model.status import read_sync_status
+from sync_operator.schedule.plan import effective_schedule
+
+__all__ = ["job_view", "owning_sync", "sync_view"]
+
+
+def sync_view(obj: Mapping[str, Any]) -> SyncView:
+    """Read a Sync; a spec that cannot be used is told in ``spec_error``, never raised."""
+    metadata = obj["metadata"]
+    namespace, name = metadata["namespace"], metadata["name"]
+    spec = schedule = error = None
+    try:
+        spec = read_sync_spec(obj.get("spec", {}))
+        schedule = effective_schedule(spec, namespace, name)
+    except InvalidSpecError as invalid:
+        error = invalid
+    return SyncView(
+        namespace=namespace,
+        name=name,
+        uid=metadata["uid"],
+        generation=metadata["generation"],
+        resource_version=metadata["resourceVersion"],
+        created_at=datetime.fromisoformat(metadata["creationTimestamp"]),
+        status=read_sync_status(obj.get("status", {})),
+        spec=spec,
+        schedule=schedule,
+        spec_error=error,
+        finalizers=tuple(metadata.get("finalizers", ())),
+        annotations=metadata.get("annotations", {}),
+        deleting="deletionTimestamp" in metadata,
+    )
+
+
+def job_view(obj: Mapping[str, Any]) -> JobView:
+    """Read a Job of one of our CronJobs."""
+    metadata, status = obj["metadata"], obj.get("status", {})
+    annotations = metadata.get("annotations", {})
+    ended = next(
+        (
+            entry
+            for entry in status.get("conditions", ())
+            if entry["type"] in {"Complete", "Failed"} and entry["status"] == "True"
+        ),
+        None,
+    )
+    if "batch.kubernetes.io/cronjob-scheduled-timestamp" in annotations:
+        trigger = "Schedule"
+    elif ANSWERED_RUN_REQUEST in annotations or annotations.get("cronjob.kubernetes.io/instantiate") == "manual":
+        trigger = "Request"
+    else:
+        trigger = "Other"
+    finished_at = status.get("completionTime") or (ended or {}).get("lastTransitionTime")
+    return JobView(
+        name=metadata["name"],
+        trigger=trigger,
+        created_at=datetime.fromisoformat(metadata["creationTimestamp"]),
+        started_at=datetime.fromisoformat(status["startTime"]) if "startTime" in status else None,
+        finished_at=datetime.fromisoformat(finished_at) if ended and finished_at else None,
+        finished=ended is not None,
+    )
+
+
+def owning_sync(obj: Mapping[str, Any]) -> str | None:
+    """Name of the Sync that a CronJob or Job belongs to, in its own namespace; None for what is not ours."""
+    name: str | None = obj["metadata"].get("annotations", {}).get(SYNC_NAME)
+    return name

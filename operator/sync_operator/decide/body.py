@@ -1,0 +1,75 @@
+"""The body of a create or update: the spec in the server's words, for its dialect."""
+
+from typing import Any
+
+from sync_operator.errors import InvalidSpecError
+from sync_operator.model.sync import IntervalUnit, Scheduler, ScheduleType, SyncMode, SyncSpec
+from sync_operator.remote.types import Dialect
+
+__all__ = ["check_dialect", "sent_schedule_type", "sync_body"]
+
+
+def sync_body(spec: SyncSpec, dialect: Dialect) -> dict[str, Any]:
+    """What is sent as ``sync``: every mirrored field that the spec sets, under its API name.
+
+    Raises:
+        InvalidSpecError: the dialect cannot say what the spec asks for.
+    """
+    check_dialect(spec, dialect)
+    fields: dict[str, Any] = {
+        "source_id": spec.source_id,
+        "destination_id": spec.destination_id,
+        "model_id": spec.model_id,
+        "schedule_type": sent_schedule_type(spec, dialect),
+        "configuration": spec.configuration,
+        "stream_name": spec.stream_name,
+        "sync_mode": spec.sync_mode.value,
+        "sync_interval": spec.sync_interval,
+        "sync_interval_unit": spec.sync_interval_unit.value if spec.sync_interval_unit else None,
+        "cron_expression": spec.cron_expression,
+        "cursor_field": spec.cursor_field,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def sent_schedule_type(spec: SyncSpec, dialect: Dialect) -> str:
+    """The ``schedule_type`` on the wire.
+
+    Run by CronJob, a sync is `manual` on a Multiwoven server: only such syncs can be triggered, and the
+    server never runs them by itself. The documented dialect knows nothing but `automated`.
+    """
+    if dialect is Dialect.DOCUMENTED:
+        return ScheduleType.AUTOMATED.value
+    if spec.scheduler is Scheduler.CRON_JOB:
+        return ScheduleType.MANUAL.value
+    if spec.schedule_type is ScheduleType.AUTOMATED:
+        chosen = ScheduleType.CRON_EXPRESSION if spec.cron_expression else ScheduleType.INTERVAL
+        return chosen.value
+    return spec.schedule_type.value
+
+
+def check_dialect(spec: SyncSpec, dialect: Dialect) -> None:
+    """Refuse what the server's dialect has no word for.
+
+    Raises:
+        InvalidSpecError: names the field and what would do.
+    """
+    if dialect is Dialect.MULTIWOVEN:
+        if not spec.configuration:
+            raise InvalidSpecError("spec.configuration", "is empty, which this server refuses; map at least one column")
+        return
+    if spec.schedule_type is not ScheduleType.AUTOMATED:
+        raise InvalidSpecError(
+            "spec.scheduleType",
+            f"{spec.schedule_type.value!r} is unknown to a server of the documented dialect; use 'automated'",
+        )
+    if spec.sync_mode is not SyncMode.FULL_REFRESH:
+        raise InvalidSpecError(
+            "spec.syncMode",
+            f"{spec.sync_mode.value!r} is unknown to a server of the documented dialect; use 'full_refresh'",
+        )
+    if spec.sync_interval_unit not in {None, IntervalUnit.MINUTES}:
+        raise InvalidSpecError(
+            "spec.syncIntervalUnit",
+            f"{spec.sync_interval_unit} is unknown to a server of the documented dialect; write it in minutes",
+        )

@@ -1,0 +1,67 @@
+"""The one place that writes conditions: the transition time moves only when the status does."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sync_operator.decide.picture import Obstacle
+from sync_operator.model.conditions import ConditionType, Reason
+from sync_operator.model.status import Condition
+
+__all__ = ["Said", "progress_conditions", "write_conditions"]
+
+_MESSAGE_LIMIT: Final = 1024
+"""Characters of a message; the CRD allows more, people do not read more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is to be said in one condition."""
+
+    type: ConditionType
+    status: bool
+    reason: Reason
+    message: str
+
+
+def write_conditions(
+    said: Iterable[Said], before: Iterable[Condition], *, generation: int, now: datetime
+) -> tuple[Condition, ...]:
+    """Turn what is to be said into conditions, in the order given.
+
+    Args:
+        said: every condition that is to be present; one that is not named disappears.
+        before: the conditions as last written.
+        generation: the resource's ``metadata.generation`` that they speak of.
+        now: transition time of what changes its status.
+    """
+    known = {entry.type: entry for entry in before}
+    written = []
+    for entry in said:
+        status = "True" if entry.status else "False"
+        old = known.get(entry.type)
+        unchanged = old is not None and old.status == status
+        written.append(
+            Condition(
+                type=entry.type,
+                status=status,
+                reason=entry.reason,
+                message=_cut(entry.message),
+                last_transition_time=old.last_transition_time if old and unchanged else now,
+                observed_generation=generation,
+            )
+        )
+    return tuple(written)
+
+
+def progress_conditions(obstacle: Obstacle | None) -> tuple[Said, ...]:
+    """``Stalled`` or ``Reconciling``, whichever is true of the obstacle; nothing without one (kstatus)."""
+    if obstacle is None:
+        return ()
+    kind = ConditionType.STALLED if obstacle.stalled else ConditionType.RECONCILING
+    return (Said(kind, True, obstacle.reason, obstacle.message),)
+
+
+def _cut(message: str) -> str:
+    return message if len(message) <= _MESSAGE_LIMIT else f"{message[: _MESSAGE_LIMIT - 1]}…"

@@ -1,0 +1,219 @@
+"""The CronJob that a Sync asks for, as the manifest we apply. Pure: the same picture gives the same bytes."""
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, Final
+
+from sync_operator.decide.picture import Picture, SyncView
+from sync_operator.durations import format_duration, parse_duration
+from sync_operator.model.names import (
+    API_VERSION,
+    APPLIED,
+    MANAGED_BY,
+    MANAGED_BY_LABEL,
+    SYNC_KIND,
+    SYNC_LABEL,
+    SYNC_NAME,
+)
+from sync_operator.model.sync import SyncSpec
+
+__all__ = ["cronjob_manifest", "cronjob_name", "hashed_name", "requested_job"]
+
+_CRONJOB_NAME_LIMIT: Final = 52
+_LABEL_LIMIT: Final = 63
+_NEVER: Final = "0 0 31 2 *"
+"""A line that never fires, for a CronJob that only serves requested runs."""
+_CANCEL_GRACE: Final = 120
+"""Seconds the runner has, after its own timeout, to cancel the run before its pod is ended."""
+_TOKEN_FOLDER: Final = "/var/run/secrets/sync-operator/token"  # noqa: S105 (a path)
+_CA_FOLDER: Final = "/var/run/secrets/sync-operator/ca"
+_TERMINATION_LOG: Final = "/dev/termination-log"
+
+
+def hashed_name(name: str, limit: int) -> str:
+    """The name, or when it is too long, as much of it as fits followed by a hash of the whole."""
+    if len(name) <= limit:
+        return name
+    digest = sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: limit - 9].rstrip('-.')}-{digest}"
+
+
+def cronjob_name(sync_name: str) -> str:
+    """Name of the CronJob of a Sync (Kubernetes allows it 52 characters)."""
+    return hashed_name(sync_name, _CRONJOB_NAME_LIMIT)
+
+
+def cronjob_manifest(picture: Picture, sync_id: str, *, suspended: bool) -> dict[str, Any]:
+    """The whole CronJob as applied server-side.
+
+    Args:
+        picture: with a valid spec and a Workspace whose dialect is known.
+        sync_id: the server's id, which the run pod triggers.
+        suspended: True for a CronJob that fires by request only.
+    """
+    sync, spec = picture.sync, picture.sync.spec
+    if spec is None or sync.schedule is None:
+        raise ValueError("a CronJob needs a valid spec")
+    labels = _labels(sync)
+    annotations = {SYNC_NAME: sync.name}
+    template: dict[str, Any] = {
+        "backoffLimit": spec.run.retries,
+        "podFailurePolicy": {
+            "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+        },
+        "template": {
+            "metadata": {
+                "labels": {**spec.run.pod.labels, **labels},
+                "annotations": {**spec.run.pod.annotations, **annotations},
+            },
+            "spec": _pod_spec(picture, spec, sync_id),
+        },
+    }
+    if spec.run.timeout:
+        template["activeDeadlineSeconds"] = int(parse_duration(spec.run.timeout).total_seconds()) + _CANCEL_GRACE
+    body: dict[str, Any] = {
+        "schedule": sync.schedule.expression or _NEVER,
+        "timeZone": sync.schedule.time_zone,
+        "concurrencyPolicy": "Forbid",
+        "suspend": suspended,
+        "successfulJobsHistoryLimit": spec.run.successful_history,
+        "failedJobsHistoryLimit": spec.run.failed_history,
+        "jobTemplate": {"metadata": {"labels": labels, "annotations": annotations}, "spec": template},
+    }
+    if sync.schedule.expression is not None and not sync.schedule.expression.startswith("@every"):
+        body["startingDeadlineSeconds"] = spec.run.starting_deadline_seconds
+    manifest: dict[str, Any] = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {
+            "name": cronjob_name(sync.name),
+            "namespace": sync.namespace,
+            "labels": labels,
+            "ownerReferences": [
+                {
+                    "apiVersion": API_VERSION,
+                    "kind": SYNC_KIND,
+                    "name": sync.name,
+                    "uid": sync.uid,
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ],
+        },
+        "spec": body,
+    }
+    digest = sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
+    manifest["metadata"]["annotations"] = {**annotations, APPLIED: digest}
+    return manifest
+
+
+def requested_job(cronjob: Mapping[str, Any], token: str, annotation: str) -> dict[str, Any]:
+    """A Job made from the CronJob for one run request; its name follows from the token, so it is made once.
+
+    The same as ``kubectl create job --from=cronjob/NAME`` makes, plus the annotation that names the token.
+    """
+    metadata = cronjob["metadata"]
+    template = cronjob["spec"]["jobTemplate"]
+    digest = sha256(token.encode()).hexdigest()[:10]
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": f"{metadata['name']}-{digest}",
+            "namespace": metadata["namespace"],
+            "labels": dict(template["metadata"].get("labels", {})),
+            "annotations": {
+                **template["metadata"].get("annotations", {}),
+                "cronjob.kubernetes.io/instantiate": "manual",
+                annotation: token,
+            },
+            "ownerReferences": [
+                {
+                    "apiVersion": "batch/v1",
+                    "kind": "CronJob",
+                    "name": metadata["name"],
+                    "uid": metadata["uid"],
+                    "controller": True,
+                }
+            ],
+        },
+        "spec": template["spec"],
+    }
+
+
+def _labels(sync: SyncView) -> dict[str, str]:
+    return {MANAGED_BY_LABEL: MANAGED_BY, SYNC_LABEL: hashed_name(sync.name, _LABEL_LIMIT)}
+
+
+def _pod_spec(picture: Picture, spec: SyncSpec, sync_id: str) -> dict[str, Any]:
+    deployment, pod = picture.deployment, spec.run.pod
+    volumes, mounts = _secret_volumes(picture)
+    container: dict[str, Any] = {
+        "name": "runner",
+        "image": deployment.image,
+        "args": ["runner", "--termination-message", _TERMINATION_LOG],
+        "env": _environment(picture, spec, sync_id),
+        "terminationMessagePath": _TERMINATION_LOG,
+        "volumeMounts": mounts,
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    resources = pod.resources.model_dump(by_alias=True, exclude_none=True) if pod.resources else {}
+    if resources:
+        container["resources"] = resources
+    result: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+        "volumes": volumes,
+    }
+    pull_secrets = [*deployment.pull_secrets, *(entry.name for entry in pod.image_pull_secrets)]
+    optional: dict[str, Any] = {
+        "imagePullSecrets": [{"name": name} for name in dict.fromkeys(pull_secrets)],
+        "nodeSelector": dict(pod.node_selector),
+        "tolerations": [entry.model_dump(by_alias=True, exclude_none=True) for entry in pod.tolerations],
+        "serviceAccountName": pod.service_account_name,
+        "priorityClassName": pod.priority_class_name,
+    }
+    return result | {name: value for name, value in optional.items() if value}
+
+
+def _environment(picture: Picture, spec: SyncSpec, sync_id: str) -> list[dict[str, Any]]:
+    workspace = picture.workspace
+    values: dict[str, str | None] = {
+        "SYNC_ID": sync_id,
+        "SYNC_API_URL": workspace.url,
+        "SYNC_API_WORKSPACE_ID": workspace.workspace_id,
+        "SYNC_API_DIALECT": workspace.dialect.value if workspace.dialect else None,
+        "SYNC_API_TOKEN_FILE": f"{_TOKEN_FOLDER}/token" if workspace.token_secret else None,
+        "SYNC_API_CA_FILE": f"{_CA_FOLDER}/ca.crt" if workspace.ca_secret else None,
+        "SYNC_MAX_FAILED_ROWS_PERCENT": f"{spec.run.max_failed_rows_percent:g}",
+        "SYNC_RUN_TIMEOUT": format_duration(parse_duration(spec.run.timeout)) if spec.run.timeout else None,
+    }
+    listed: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items() if value]
+    job_name = "metadata.labels['batch.kubernetes.io/job-name']"
+    listed.append({"name": "SYNC_RUN_NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": job_name}}})
+    listed.extend({"name": name, "value": value} for name, value in picture.deployment.environment)
+    return listed
+
+
+def _secret_volumes(picture: Picture) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    wanted = (
+        ("token", picture.workspace.token_secret, _TOKEN_FOLDER, "token"),
+        ("ca", picture.workspace.ca_secret, _CA_FOLDER, "ca.crt"),
+    )
+    volumes: list[dict[str, Any]] = []
+    mounts: list[dict[str, Any]] = []
+    for name, secret, folder, file in wanted:
+        if secret is not None:
+            secret_name, key = secret
+            items = [{"key": key, "path": file}]
+            volumes.append({"name": name, "secret": {"secretName": secret_name, "items": items}})
+            mounts.append({"name": name, "mountPath": folder, "readOnly": True})
+    return volumes, mounts

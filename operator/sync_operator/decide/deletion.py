@@ -1,0 +1,59 @@
+"""Deletion, in the order that loses nothing: stop the schedule, settle the server's side, let the resource go."""
+
+from sync_operator.decide.actions import Action, DeleteCronJob, DeleteSync, DropFinalizer, ListSyncs
+from sync_operator.decide.blocking import workspace_changed, workspace_obstacle
+from sync_operator.decide.cronjob import cronjob_name
+from sync_operator.decide.picture import Obstacle, Phase, Picture
+from sync_operator.decide.registration import lost_creates
+from sync_operator.model.conditions import Reason
+from sync_operator.model.names import CREATE_STARTED, FINALIZER
+from sync_operator.model.sync import DeletionPolicy
+
+__all__ = ["deletion_obstacle", "deletion_step", "retains"]
+
+_WAY_OUT = "to let this Sync go without it, set spec.deletionPolicy to Retain: the server's sync then stays"
+
+
+def deletion_step(picture: Picture) -> Action | None:
+    """The next thing to do for a resource that is being deleted, or None when it is gone or has to wait."""
+    if FINALIZER not in picture.sync.finalizers or Phase.DELETION in picture.failures:
+        return None
+    if not picture.cleaned:
+        jobs = tuple(job.name for job in picture.jobs)
+        return DeleteCronJob(cronjob_name(picture.sync.name), jobs, Phase.DELETION)
+    if picture.released or retains(picture):
+        return DropFinalizer()
+    if picture.sync_id is None and not _may_have_created(picture):
+        return DropFinalizer()
+    if deletion_obstacle(picture):
+        return None
+    if picture.sync_id is not None:
+        return DeleteSync(picture.sync_id)
+    if picture.listing is None:
+        return ListSyncs(Phase.DELETION)
+    found = lost_creates(picture)
+    return DeleteSync(found[0].id) if found else DropFinalizer()
+
+
+def deletion_obstacle(picture: Picture) -> Obstacle | None:
+    """What keeps the server's sync from being deleted, with the way out."""
+    found = picture.failures.get(Phase.DELETION) or (
+        None if picture.released or retains(picture) else workspace_changed(picture) or workspace_obstacle(picture)
+    )
+    if found is None:
+        return None
+    message = f"the server's sync cannot be deleted: {found.message}; {_WAY_OUT}"
+    return Obstacle(Reason.DELETE_FAILED, message, retry_after=found.retry_after, waits=found.waits, error=found.error)
+
+
+def retains(picture: Picture) -> bool:
+    """True when the server's sync outlives this resource; by default only an adopted one does."""
+    policy = picture.sync.spec.deletion_policy if picture.sync.spec else None
+    adopted = picture.sync.status.origin == "Adopted"
+    return policy is DeletionPolicy.RETAIN or (policy is None and adopted)
+
+
+def _may_have_created(picture: Picture) -> bool:
+    """True when a create was announced, so that something of ours may be on the server without our knowing its id."""
+    external = picture.sync.spec is not None and picture.sync.spec.external_id
+    return CREATE_STARTED in picture.sync.annotations and not picture.create_fresh and not external

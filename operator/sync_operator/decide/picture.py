@@ -1,0 +1,186 @@
+"""The frozen picture a decision is made from: one Sync, its Workspace, its CronJob, Jobs and run, the time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from sync_operator.errors import InvalidSpecError
+from sync_operator.model.conditions import Reason
+from sync_operator.model.status import Condition, SyncStatus
+from sync_operator.model.sync import SyncSpec
+from sync_operator.remote.types import Dialect, RemoteRun, RemoteSync
+from sync_operator.schedule.plan import Schedule
+
+__all__ = ["Deployment", "JobResult", "JobView", "Obstacle", "Phase", "Picture", "SyncView", "WorkspaceView"]
+
+
+class Phase(Enum):
+    """The independent parts of a reconcile: a failure in one does not keep the others from their work."""
+
+    REGISTRATION = "registration"
+    SCHEDULING = "scheduling"
+    RUNS = "runs"
+    DELETION = "deletion"
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a phase cannot be finished now.
+
+    Attributes:
+        reason: becomes the condition's reason.
+        message: what is wrong, where, and what to do next.
+        stalled: True when waiting does not help (kstatus ``Stalled``), False while it may (``Reconciling``).
+        retry_after: seconds until the next try; None with ``stalled`` False means exponential backoff, with
+            ``stalled`` True it means no try before something changes.
+        waits: True when another resource's change will wake this Sync, so that no retry is needed at all.
+        error: what was raised, or None when the picture itself shows the obstacle.
+    """
+
+    reason: Reason
+    message: str
+    stalled: bool = False
+    retry_after: float | None = None
+    waits: bool = False
+    error: Exception | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncView:
+    """A Sync as the cluster holds it; ``spec`` and ``schedule`` are None exactly when ``spec_error`` is set."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    resource_version: str
+    created_at: datetime
+    status: SyncStatus
+    spec: SyncSpec | None
+    schedule: Schedule | None = None
+    spec_error: InvalidSpecError | None = None
+    finalizers: tuple[str, ...] = ()
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    deleting: bool = False
+
+    def condition(self, kind: str) -> Condition | None:
+        """The condition of that type as last written, or None."""
+        return next((entry for entry in self.status.conditions if entry.type == kind), None)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceView:
+    """A Workspace as the operator knows it now.
+
+    Attributes:
+        found: False when there is no such resource.
+        obstacle: why it cannot be used, or None when it is ready.
+        dialect: known once the workspace has been checked, in this or an earlier process.
+        suspended: ``spec.suspend``: no traffic, CronJobs suspended.
+        token_secret: name and key of the Secret that run pods mount.
+        ca_secret: name and key of the CA bundle that run pods mount, if any.
+    """
+
+    name: str
+    found: bool = True
+    obstacle: Obstacle | None = None
+    url: str = ""
+    workspace_id: str | None = None
+    dialect: Dialect | None = None
+    suspended: bool = False
+    token_secret: tuple[str, str] | None = None
+    ca_secret: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A Job of a Sync's CronJob.
+
+    Attributes:
+        trigger: ``Schedule``, ``Request`` (by annotation or by hand) or ``Other``.
+        finished: True when the Job has the condition ``Complete`` or ``Failed``.
+    """
+
+    name: str
+    trigger: str
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    finished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What is known of a finished Job: the run as the API tells it, and the runner's own last words."""
+
+    job: JobView
+    run: RemoteRun | None
+    message: str = ""
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What the controller's own settings add to every CronJob.
+
+    Attributes:
+        image: image of the run pods.
+        pull_secrets: names of image pull secrets for every run pod.
+        environment: variables handed on as they are (proxies, host rules, log format).
+    """
+
+    image: str
+    pull_secrets: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything one decision needs; acting on it yields the next picture.
+
+    Attributes:
+        now: aware, UTC.
+        deployment: the controller's part of every CronJob.
+        cronjob: the live CronJob as the API server returns it, or None.
+        jobs: its Jobs, oldest first.
+        create_fresh: True when this process wrote the create mark and has sent nothing since.
+        listing: the workspace's syncs, where a create's outcome had to be looked up.
+        applied: True once this reconcile has written the CronJob.
+        claims: server ids held by other Syncs of the same server workspace → ``namespace/name``.
+        remote: the server's sync as answered last in this reconcile, or None when it was not asked for.
+        registered: True once this reconcile (or an earlier one, for this generation) put the spec on the server.
+        result: what the newest finished Job did, where it had not been reported yet.
+        answered_request: the run request answered in this reconcile.
+        cleaned: True once the CronJob and its Jobs are gone for good (deletion).
+        released: True once nothing on the server belongs to this Sync any more (deletion).
+        failures: the obstacle each phase ran into.
+    """
+
+    now: datetime
+    sync: SyncView
+    workspace: WorkspaceView
+    deployment: Deployment
+    cronjob: Mapping[str, Any] | None = None
+    jobs: tuple[JobView, ...] = ()
+    create_fresh: bool = False
+    listing: tuple[RemoteSync, ...] | None = None
+    applied: bool = False
+    claims: Mapping[str, str] = field(default_factory=dict)
+    remote: RemoteSync | None = None
+    registered: bool = False
+    result: JobResult | None = None
+    answered_request: str | None = None
+    cleaned: bool = False
+    released: bool = False
+    failures: Mapping[Phase, Obstacle] = field(default_factory=dict)
+
+    @property
+    def sync_id(self) -> str | None:
+        """The server's id of this Sync: just learned, or as written in its status."""
+        return self.remote.id if self.remote else self.sync.status.id
+
+    def failed(self, phase: Phase, obstacle: Obstacle) -> "Picture":
+        """The picture after a phase ran into an obstacle."""
+        return replace(self, failures={**self.failures, phase: obstacle})

@@ -1,0 +1,142 @@
+"""From the last picture of a reconcile to the status that is written: pure, and the same for the same picture."""
+
+from datetime import datetime
+
+from sync_operator.decide.blocking import registration_obstacle
+from sync_operator.decide.conditions import Said, progress_conditions, write_conditions
+from sync_operator.decide.cronjob import cronjob_name
+from sync_operator.decide.deletion import deletion_obstacle
+from sync_operator.decide.health import fresh, last_run, last_success, runs_healthy
+from sync_operator.decide.picture import Obstacle, Phase, Picture
+from sync_operator.decide.scheduling import last_schedule, scheduling_obstacle, suspended
+from sync_operator.model.conditions import ConditionType, Reason
+from sync_operator.model.status import SyncStatus
+from sync_operator.model.sync import Scheduler
+from sync_operator.remote.types import Dialect
+from sync_operator.schedule.plan import next_runs
+
+__all__ = ["obstacles", "sync_status"]
+
+
+def sync_status(picture: Picture) -> SyncStatus:
+    """The whole status after a reconcile; equal to the one before when nothing changed."""
+    sync, workspace = picture.sync, picture.workspace
+    before = sync.status
+    known = picture.sync_id is not None
+    placed = picture.remote is not None or (known and before.url is None)
+    return before.model_copy(
+        update={
+            "observed_generation": sync.generation,
+            "id": picture.sync_id,
+            "url": workspace.url if placed else before.url,
+            "workspace_id": workspace.workspace_id if placed else before.workspace_id,
+            "origin": before.origin or _origin(picture),
+            "server_status": (picture.remote.status or None) if picture.remote else before.server_status,
+            "effective_schedule": sync.schedule.expression if sync.schedule else None,
+            "time_zone": sync.schedule.time_zone if sync.schedule and sync.schedule.expression else None,
+            "next_runs": _next_runs(picture),
+            "cron_job": cronjob_name(sync.name) if picture.cronjob else None,
+            "last_run": last_run(picture),
+            "last_success_at": last_success(picture),
+            "last_handled_run_request": picture.answered_request or before.last_handled_run_request,
+            "conditions": write_conditions(
+                _said(picture), before.conditions, generation=sync.generation, now=picture.now
+            ),
+        }
+    )
+
+
+def obstacles(picture: Picture) -> tuple[Obstacle, ...]:
+    """Everything that kept this reconcile from finishing, the weightiest first."""
+    if picture.sync.deleting:
+        found: tuple[Obstacle | None, ...] = (deletion_obstacle(picture),)
+    else:
+        found = (registration_obstacle(picture), scheduling_obstacle(picture), picture.failures.get(Phase.RUNS))
+    return tuple(obstacle for obstacle in found if obstacle is not None)
+
+
+def _said(picture: Picture) -> tuple[Said, ...]:
+    registration, scheduling = registration_obstacle(picture), scheduling_obstacle(picture)
+    if picture.sync.deleting:
+        registration = deletion_obstacle(picture)
+    ready = _ready(picture, registration or scheduling)
+    said = (
+        ready,
+        _registered(picture, registration),
+        _scheduled(picture, scheduling, registration),
+        *progress_conditions(registration or scheduling),
+        runs_healthy(picture),
+        fresh(picture),
+    )
+    return tuple(entry for entry in said if entry is not None)
+
+
+def _ready(picture: Picture, obstacle: Obstacle | None) -> Said:
+    if obstacle is not None:
+        return Said(ConditionType.READY, False, obstacle.reason, obstacle.message)
+    reason, words = _schedule_words(picture)
+    also = ""
+    if picture.workspace.dialect is Dialect.DOCUMENTED:
+        also = "; the server also schedules this sync, so each time is run once, by whichever comes first"
+    return Said(ConditionType.READY, True, reason, f"{_registered_words(picture)}, {words}{also}")
+
+
+def _registered(picture: Picture, obstacle: Obstacle | None) -> Said:
+    if obstacle is not None:
+        return Said(ConditionType.REGISTERED, False, obstacle.reason, obstacle.message)
+    reason = Reason.ADOPTED if (picture.sync.status.origin or _origin(picture)) == "Adopted" else Reason.REGISTERED
+    return Said(ConditionType.REGISTERED, True, reason, _registered_words(picture))
+
+
+def _scheduled(picture: Picture, obstacle: Obstacle | None, registration: Obstacle | None) -> Said:
+    if obstacle is not None:
+        return Said(ConditionType.SCHEDULED, False, obstacle.reason, obstacle.message)
+    server = picture.sync.spec is not None and picture.sync.spec.scheduler is Scheduler.SERVER
+    if picture.cronjob is None and registration is not None and not (server and picture.sync_id):
+        message = f"no CronJob before the sync is registered: {registration.message}"
+        return Said(ConditionType.SCHEDULED, False, registration.reason, message)
+    reason, words = _schedule_words(picture)
+    return Said(ConditionType.SCHEDULED, True, reason, words)
+
+
+def _registered_words(picture: Picture) -> str:
+    workspace = picture.workspace.workspace_id
+    place = f" in workspace {workspace}" if workspace else ""
+    return f"registered as sync {picture.sync_id}{place}"
+
+
+def _schedule_words(picture: Picture) -> tuple[Reason, str]:
+    """How the sync runs when nothing stands in the way."""
+    spec, schedule = picture.sync.spec, picture.sync.schedule
+    if spec is None or schedule is None:
+        return Reason.SCHEDULED, "the CronJob stays as it was"
+    if spec.scheduler is Scheduler.SERVER:
+        return Reason.SERVER_SCHEDULED, "the server runs it on its own schedule"
+    if spec.suspend:
+        why = f" ({spec.suspend_reason})" if spec.suspend_reason else ""
+        return Reason.SUSPENDED, f"suspended by spec.suspend{why}: it runs on request only"
+    if picture.workspace.suspended:
+        return Reason.SUSPENDED, f"suspended by Workspace {picture.workspace.name!r}: it runs on request only"
+    if schedule.expression is None:
+        return Reason.MANUAL, "it runs on request only"
+    words = f"runs at {schedule.expression!r} in time zone {schedule.time_zone}"
+    if schedule.expression.startswith("@every"):
+        words = f"runs {schedule.expression.removeprefix('@')}"
+    elif not next_runs(schedule, picture.now, anchor=None, count=1):
+        words = f"{words}, which never comes: spec.cronExpression names no date that exists"
+    return Reason.SCHEDULED, words
+
+
+def _next_runs(picture: Picture) -> tuple[datetime, ...]:
+    live, schedule = picture.cronjob, picture.sync.schedule
+    stopped = picture.sync.deleting or suspended(picture) or live is None or live["spec"].get("suspend", False)
+    if schedule is None or live is None or stopped:
+        return ()
+    anchor = last_schedule(live) or datetime.fromisoformat(live["metadata"]["creationTimestamp"])
+    return next_runs(schedule, picture.now, anchor=anchor)
+
+
+def _origin(picture: Picture) -> str | None:
+    if picture.sync_id is None:
+        return None
+    return "Adopted" if picture.sync.spec and picture.sync.spec.external_id else "Created"

@@ -1,0 +1,118 @@
+"""The scheduling half: a CronJob that fires at the right times, and at no other."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from sync_operator.decide.actions import Action, ApplyCronJob, DeleteCronJob, GuardSchedule
+from sync_operator.decide.blocking import workspace_changed
+from sync_operator.decide.cronjob import cronjob_manifest, cronjob_name
+from sync_operator.decide.picture import Obstacle, Phase, Picture
+from sync_operator.model.conditions import Reason
+from sync_operator.model.sync import Scheduler
+
+__all__ = ["last_schedule", "scheduling_obstacle", "scheduling_step", "suspended"]
+
+_FACTORS: Final = {
+    "n": Decimal("1e-9"),
+    "u": Decimal("1e-6"),
+    "m": Decimal("1e-3"),
+    "": Decimal(1),
+    **{suffix: Decimal(1000) ** power for power, suffix in enumerate(("k", "M", "G", "T", "P", "E"), 1)},
+    **{suffix: Decimal(1024) ** power for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)},
+}
+_QUANTITY: Final = re.compile(rf"^([0-9]+(?:\.[0-9]*)?|\.[0-9]+)({'|'.join(sorted(_FACTORS, key=len, reverse=True))})$")
+
+
+def scheduling_step(picture: Picture) -> Action | None:
+    """The next thing to do for the schedule, or None when it is in place or cannot be."""
+    spec, live = picture.sync.spec, picture.cronjob
+    if spec is None or picture.applied or scheduling_obstacle(picture):
+        return None
+    if spec.scheduler is Scheduler.SERVER:
+        jobs = tuple(job.name for job in picture.jobs)
+        return DeleteCronJob(cronjob_name(picture.sync.name), jobs, Phase.SCHEDULING) if live else None
+    if picture.sync_id is None or picture.workspace.dialect is None:
+        return None
+    desired = _desired(picture, picture.sync_id)
+    if live is None:
+        return ApplyCronJob(desired)
+    if _holds(desired, live):
+        return None
+    if _looks_back(desired, live) and last_schedule(live) != picture.now.replace(microsecond=0):
+        return GuardSchedule(live["metadata"]["name"], picture.now.replace(microsecond=0))
+    return ApplyCronJob(desired)
+
+
+def scheduling_obstacle(picture: Picture) -> Obstacle | None:
+    """What keeps the schedule from being put in place."""
+    failed = picture.failures.get(Phase.SCHEDULING)
+    if failed is not None or picture.cronjob is None:
+        return failed
+    owners = picture.cronjob["metadata"].get("ownerReferences", [])
+    if any(owner.get("uid") == picture.sync.uid for owner in owners):
+        return None
+    name = picture.cronjob["metadata"]["name"]
+    return Obstacle(
+        Reason.CONFLICT,
+        f"metadata.name: a CronJob {name!r} that does not belong to this Sync is in the way; delete or rename it",
+        waits=True,
+    )
+
+
+def suspended(picture: Picture) -> bool:
+    """True when the CronJob is to fire by request only."""
+    spec, schedule = picture.sync.spec, picture.sync.schedule
+    manual = schedule is None or schedule.expression is None
+    return manual or spec is None or spec.suspend or picture.workspace.suspended or bool(workspace_changed(picture))
+
+
+def last_schedule(cronjob: Mapping[str, Any]) -> datetime | None:
+    """The CronJob's ``status.lastScheduleTime``."""
+    text = cronjob.get("status", {}).get("lastScheduleTime")
+    return datetime.fromisoformat(text) if text else None
+
+
+def _desired(picture: Picture, sync_id: str) -> dict[str, Any]:
+    status = picture.sync.status
+    if workspace_changed(picture) and status.url:
+        there = replace(picture.workspace, url=status.url, workspace_id=status.workspace_id)
+        picture = replace(picture, workspace=there)
+        return cronjob_manifest(picture, sync_id, suspended=True)
+    return cronjob_manifest(picture, sync_id, suspended=suspended(picture))
+
+
+def _looks_back(desired: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """True for a change after which the CronJob controller would look for runs missed in the past."""
+    wanted, found = desired["spec"], live["spec"]
+    resumed = found.get("suspend", False) and not wanted["suspend"]
+    moved = any(wanted[name] != found.get(name) for name in ("schedule", "timeZone"))
+    return bool(resumed or (moved and not wanted["suspend"]))
+
+
+def _holds(wanted: Any, found: Any, *, quantity: bool = False) -> bool:
+    """True when everything we want is so; what the API server or others added beside it does not matter."""
+    match wanted:
+        case dict():
+            return isinstance(found, Mapping) and all(
+                _holds(value, found.get(key), quantity=quantity or key == "resources") for key, value in wanted.items()
+            )
+        case list():
+            return (
+                isinstance(found, list)
+                and len(found) == len(wanted)
+                and all(_holds(one, other, quantity=quantity) for one, other in zip(wanted, found, strict=True))
+            )
+        case str() if quantity and isinstance(found, str):
+            return _quantity(wanted) == _quantity(found)
+        case _:
+            return bool(wanted == found)
+
+
+def _quantity(text: str) -> Decimal | str:
+    """The amount that a Kubernetes quantity means: the API server writes ``1000m`` back as ``1``."""
+    match = _QUANTITY.match(text)
+    return Decimal(match[1]) * _FACTORS[match[2]] if match else text

@@ -1,0 +1,103 @@
+"""Decisions about Workspaces: their Secrets, their status, and when to look at them again."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sync_operator.decide.conditions import Said, progress_conditions, write_conditions
+from sync_operator.decide.events import Notice, changed
+from sync_operator.decide.obstacles import SLOW_RETRY
+from sync_operator.decide.picture import Obstacle, WorkspaceView
+from sync_operator.errors import InvalidSpecError
+from sync_operator.model.conditions import ConditionType, Reason
+from sync_operator.model.status import WorkspaceStatus
+from sync_operator.remote.types import User
+
+__all__ = ["decode_secret", "probe_obstacle", "workspace_notice", "workspace_status"]
+
+
+class MissingSecretError(InvalidSpecError):
+    """A Secret, or a key of it, that a Workspace names is not there (yet)."""
+
+
+def decode_secret(secret: Mapping[str, Any] | None, *, namespace: str, name: str, key: str, field: str) -> str:
+    """The value of one key of a Secret.
+
+    Args:
+        secret: the Secret as the API server returns it, or None when there is none.
+        namespace: where it was looked for.
+        name: its name.
+        key: the key wanted.
+        field: path of the reference to it, for messages.
+
+    Raises:
+        MissingSecretError: no such Secret, no such key, or no text in it.
+    """
+    if secret is None:
+        raise MissingSecretError(
+            f"{field}.name", f"there is no Secret {name!r} in namespace {namespace!r}; create it, and this goes on"
+        )
+    data = secret.get("data") or {}
+    if key not in data:
+        held = ", ".join(sorted(data)) or "none"
+        raise MissingSecretError(f"{field}.key", f"Secret {name!r} has no key {key!r} (its keys: {held}); add it")
+    try:
+        value = base64.b64decode(data[key], validate=True).decode("utf-8").strip()
+    except (binascii.Error, UnicodeDecodeError):
+        value = ""
+    if not value:
+        raise MissingSecretError(f"{field}.key", f"key {key!r} of Secret {name!r} holds no text; put the value there")
+    return value
+
+
+def probe_obstacle(obstacle: Obstacle) -> Obstacle:
+    """How a Workspace waits: for its Secret or spec to change, with a slow look now and then where that may help."""
+    if isinstance(obstacle.error, MissingSecretError):
+        return Obstacle(Reason.WORKSPACE_NOT_READY, obstacle.message, waits=True, error=obstacle.error)
+    if obstacle.waits:
+        return Obstacle(obstacle.reason, obstacle.message, retry_after=SLOW_RETRY, error=obstacle.error)
+    return obstacle
+
+
+def workspace_status(
+    view: WorkspaceView, before: WorkspaceStatus, *, user: User | None, syncs: int, generation: int, now: datetime
+) -> WorkspaceStatus:
+    """The whole status after a look at the Workspace; equal to the one before when nothing changed.
+
+    Args:
+        view: what was found.
+        before: the status as last written.
+        user: who the token belongs to, or None when the server did not tell.
+        syncs: how many Syncs refer to the Workspace.
+        generation: ``metadata.generation``.
+        now: transition time of what changes.
+    """
+    if view.obstacle is not None:
+        ready = Said(ConditionType.READY, False, view.obstacle.reason, view.obstacle.message)
+    elif view.suspended:
+        message = "spec.suspend: no requests are sent, and the CronJobs of its Syncs are suspended"
+        ready = Said(ConditionType.READY, True, Reason.SUSPENDED, message)
+    else:
+        who = f" as {user.email}" if user and user.email else ""
+        dialect = view.dialect.value if view.dialect else "unknown"
+        ready = Said(ConditionType.READY, True, Reason.RECONCILED, f"connected{who}, dialect {dialect}")
+    said = (ready, *progress_conditions(view.obstacle))
+    return before.model_copy(
+        update={
+            "observed_generation": generation,
+            "dialect": view.dialect.value if view.dialect else None,
+            "user": (user.email or None) if user else before.user,
+            "role": (user.role or None) if user else before.role,
+            "syncs": syncs,
+            "token_secret": view.token_secret[0] if view.token_secret else None,
+            "conditions": write_conditions(said, before.conditions, generation=generation, now=now),
+        }
+    )
+
+
+def workspace_notice(before: WorkspaceStatus, after: WorkspaceStatus) -> Notice | None:
+    """An event when readiness changed, or its reason."""
+    ready = changed(ConditionType.READY, before.conditions, after.conditions)
+    return None if ready is None else Notice(Reason(ready.reason), ready.message, warning=ready.status != "True")

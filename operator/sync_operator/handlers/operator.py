@@ -1,0 +1,95 @@
+"""What every reconcile shares: the cluster, the caches, the sessions, the clock."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sync_operator.cluster.kube import CRONJOBS, JOBS, SYNCS, WORKSPACES, Kube, Resource
+from sync_operator.cluster.patch import merge_patch
+from sync_operator.decide.picture import Deployment
+from sync_operator.handlers.cache import Cache, Ref
+from sync_operator.handlers.queue import Key, WorkQueue
+from sync_operator.handlers.sessions import Sessions
+from sync_operator.model.names import MANAGED_BY, MANAGED_BY_LABEL, SYNC_KIND, WORKSPACE_KIND
+
+__all__ = ["WATCHED", "Operator"]
+
+_log = logging.getLogger(__name__)
+
+OURS = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
+WATCHED: Mapping[str, tuple[Resource, str]] = {
+    WORKSPACE_KIND: (WORKSPACES, ""),
+    SYNC_KIND: (SYNCS, ""),
+    "CronJob": (CRONJOBS, OURS),
+    "Job": (JOBS, OURS),
+}
+"""Kinds that are cached: resource and label selector."""
+
+
+@dataclass(slots=True)
+class Operator:
+    """The running operator's parts.
+
+    Attributes:
+        uid: of this process; part of every create mark that it writes.
+        clock: the time now, aware, UTC.
+        namespaces: namespaces served; empty means all.
+        unsent: uids of Syncs whose create mark this process wrote and for which it has sent nothing since.
+    """
+
+    kube: Kube
+    sessions: Sessions
+    deployment: Deployment
+    uid: str
+    clock: Callable[[], datetime]
+    namespaces: tuple[str, ...] = ()
+    cache: Cache = field(default_factory=Cache)
+    unsent: set[str] = field(default_factory=set)
+    queue: WorkQueue = field(init=False)
+
+    async def refresh(self) -> None:
+        """List every watched kind anew: fills the caches at start, and finds what a broken watch did not tell.
+
+        Raises:
+            KubernetesError: a list was refused or got no answer.
+        """
+        for kind, (resource, selector) in WATCHED.items():
+            scopes: tuple[str | None, ...] = self.namespaces or (None,)
+            objects = [
+                {"apiVersion": resource.api_version, "kind": kind} | obj
+                for namespace in scopes
+                for obj in await self.kube.list(resource, namespace, selector=selector)
+            ]
+            self.cache.replace(kind, objects)
+
+    def enqueue_all(self) -> None:
+        """Ask for a reconcile of every Workspace and Sync."""
+        for kind in (WORKSPACE_KIND, SYNC_KIND):
+            for obj in self.cache.all(kind):
+                self.queue.add(Key(kind, obj["metadata"]["namespace"], obj["metadata"]["name"]))
+
+    def wake_syncs(self, workspace: Ref) -> None:
+        """Ask for a reconcile of every Sync of a Workspace."""
+        for key in self.cache.syncs_of(workspace):
+            self.queue.add(key)
+
+    async def write_status(
+        self, resource: Resource, kind: str, obj: Mapping[str, Any], status: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
+        """Write a status where it differs from the one the object has, as one merge patch.
+
+        Returns:
+            The object as it is now; None when it is gone.
+        """
+        patch = merge_patch(obj.get("status", {}), status)
+        if not patch:
+            return dict(obj)
+        metadata = obj["metadata"]
+        answer = await self.kube.merge(
+            resource, metadata["namespace"], metadata["name"], {"status": patch}, subresource="status"
+        )
+        if answer is not None:
+            self.cache.put(kind, answer)
+        return answer

@@ -1,0 +1,114 @@
+"""Reconcile of a Sync, in one screen: observe, then decide and act until nothing is left to do, then report."""
+
+import logging
+from typing import Any, Final
+
+from sync_operator.cluster.events import post_event
+from sync_operator.cluster.kube import SYNCS
+from sync_operator.decide.actions import Action, DropFinalizer, MarkCreate
+from sync_operator.decide.deletion import retains
+from sync_operator.decide.events import Notice, sync_notice
+from sync_operator.decide.health import fresh_until
+from sync_operator.decide.obstacles import obstacle_of
+from sync_operator.decide.picture import Picture
+from sync_operator.decide.report import obstacles, sync_status
+from sync_operator.decide.steps import next_action
+from sync_operator.errors import AccessError, ForbiddenError, KubernetesError, SyncOperatorError
+from sync_operator.handlers.act import act
+from sync_operator.handlers.cache import Ref
+from sync_operator.handlers.observe import observe
+from sync_operator.handlers.operator import Operator
+from sync_operator.handlers.queue import DONE, Key, Outcome
+from sync_operator.model.conditions import Reason
+from sync_operator.model.names import FINALIZER, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.model.status import to_dict
+
+__all__ = ["reconcile_sync"]
+
+_log = logging.getLogger(__name__)
+_MOST_ACTIONS: Final = 20
+"""More than any way through the decisions takes: a guard against two rules that undo each other."""
+
+
+async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
+    """Bring one Sync closer to what its spec asks for, and say how far it got."""
+    obj = operator.cache.get(SYNC_KIND, Ref(key.namespace, key.name))
+    if obj is None:
+        return DONE
+    picture = observe(operator, obj)
+    if picture is None:
+        return DONE
+    for _ in range(_MOST_ACTIONS):
+        action = next_action(picture)
+        if action is None:
+            break
+        try:
+            picture = await act(operator, picture, action)
+        except SyncOperatorError as error:
+            if isinstance(action, MarkCreate | DropFinalizer) and _changed_meanwhile(error):
+                return Outcome(again_after=0.2)
+            picture = _failed(operator, picture, action, error)
+        else:
+            if isinstance(action, DropFinalizer):
+                return await _leave(operator, picture, obj)
+    else:
+        raise AssertionError("a reconcile that does not end")
+    return await _report(operator, picture, obj)
+
+
+def _changed_meanwhile(error: SyncOperatorError) -> bool:
+    """The object changed or went under us: the watch brings, or has brought, its new state."""
+    return isinstance(error, KubernetesError) and error.reason in {"Conflict", "NotFound"}
+
+
+def _failed(operator: Operator, picture: Picture, action: Action, error: SyncOperatorError) -> Picture:
+    """Note the obstacle; what concerns the whole Workspace also stops the Workspace's traffic."""
+    _log.warning(
+        "action failed",
+        extra={
+            "namespace": picture.sync.namespace,
+            "sync": picture.sync.name,
+            "action": type(action).__name__,
+            "why": str(error),
+        },
+    )
+    obstacle = obstacle_of(error)
+    if isinstance(error, AccessError) and not isinstance(error, ForbiddenError):
+        home = Ref(picture.sync.namespace, picture.workspace.name)
+        operator.sessions.block(home, obstacle)
+        operator.queue.add(Key(WORKSPACE_KIND, *home))
+    return picture.failed(action.phase, obstacle)
+
+
+async def _report(operator: Operator, picture: Picture, obj: dict[str, Any]) -> Outcome:
+    """Write status and event, and say when to look again."""
+    current = operator.cache.get(SYNC_KIND, Ref(picture.sync.namespace, picture.sync.name))
+    if picture.sync.deleting and FINALIZER not in picture.sync.finalizers:
+        return DONE
+    status = sync_status(picture)
+    written = await operator.write_status(SYNCS, SYNC_KIND, current or obj, to_dict(status))
+    notice = sync_notice(picture, picture.sync.status, status)
+    if notice is not None and written is not None:
+        await post_event(operator.kube, written, notice, now=picture.now)
+    found = [obstacle for obstacle in obstacles(picture) if not obstacle.waits]
+    delays = [obstacle.retry_after for obstacle in found if obstacle.retry_after is not None]
+    if any(obstacle.retry_after is None and not obstacle.stalled for obstacle in found):
+        return Outcome(failed=True)
+    until = fresh_until(picture)
+    if until is not None and until > picture.now:
+        delays.append((until - picture.now).total_seconds())
+    return Outcome(again_after=min(delays, default=None))
+
+
+async def _leave(operator: Operator, picture: Picture, obj: dict[str, Any]) -> Outcome:
+    """The resource is free to go: say what became of the server's sync."""
+    sync_id = picture.sync_id
+    if sync_id is not None:
+        kept = retains(picture)
+        words = (
+            f"sync {sync_id} stays on the server (deletionPolicy: Retain)" if kept else f"sync {sync_id} was deleted"
+        )
+        notice = Notice(Reason.RETAINED if kept else Reason.DELETED, words)
+        await post_event(operator.kube, obj, notice, now=picture.now)
+    operator.unsent.discard(picture.sync.uid)
+    return DONE

@@ -1,0 +1,158 @@
+"""From the server's refusals, told apart by their shape (contract section 2), to the error tree."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from sync_operator.errors import (
+    ForbiddenError,
+    NotFoundError,
+    RejectedError,
+    ServerState,
+    StateError,
+    SyncOperatorError,
+    ThrottledError,
+    TransientError,
+    UnauthorizedError,
+    WorkspaceError,
+)
+from sync_operator.redact import redact
+
+__all__ = ["Answer", "refusal"]
+
+_STATES: Final = (
+    ("due to no active sync run", ServerState.NO_RUN_ACTIVE),
+    ("due to active sync run", ServerState.RUN_ACTIVE),
+    ("is disabled", ServerState.DISABLED),
+    ("should be manual", ServerState.NOT_MANUAL),
+)
+_HEALING: Final = ("catalog is missing", "must exist")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer: HTTP status, headers (lower case), and the parsed body, None where it is not JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+def parse_body(content: bytes) -> Any:
+    """The JSON value of a body, or None."""
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
+
+
+def refusal(answer: Answer, call: str, *, now: datetime, secrets: tuple[str, ...] = ()) -> SyncOperatorError:
+    """The error that an answer outside 2xx stands for.
+
+    Args:
+        answer: what the server said.
+        call: method and path, for the message.
+        now: for a ``Retry-After`` that names a date.
+        secrets: values that must not appear in the message.
+    """
+    details = {field: redact(words, secrets=secrets) for field, words in _details(answer.body).items()}
+    words = _words(answer.body, details, secrets)
+    said = f"{call} was answered with {answer.status}" + (f": {words}" if words else "")
+    match answer.status:
+        case 401:
+            return UnauthorizedError(f"{said}; the token is wrong or has ended: put a valid one into the Secret")
+        case 403 if answer.body is None:
+            return ForbiddenError(f"{said} and no reason, as when the server does not answer to this host name")
+        case 403:
+            return ForbiddenError(f"{said}; give the token's user a role that may do this")
+        case 404:
+            return NotFoundError(said)
+        case 424:
+            return StateError(_state(words), said)
+        case 429:
+            return ThrottledError(said, retry_after=_retry_after(answer.headers, now))
+        case 422:
+            return RejectedError(said, details=details, may_heal=any(word in words.lower() for word in _HEALING))
+        case 400:
+            return _bad_request(answer, said, words, details)
+        case status if 300 <= status < 400:  # noqa: PLR2004 (HTTP: redirects)
+            return TransientError(f"{said}: a redirect, which is never followed; name the final URL in spec.url")
+        case status if status >= 500:  # noqa: PLR2004 (HTTP: the server's own trouble)
+            return TransientError(said)
+        case _:
+            return RejectedError(said, details=details)
+
+
+def _bad_request(answer: Answer, said: str, words: str, details: dict[str, str]) -> SyncOperatorError:
+    """400 is E1 (the body is wrong) or E2 (any trouble in the action, told apart by its words)."""
+    if isinstance(answer.body, dict) and isinstance(answer.body.get("errors"), dict):
+        return RejectedError(said, details=details)
+    if words.endswith("Workspace not found"):
+        return WorkspaceError(f"{said}; check spec.workspaceId and that the token's user is a member of it")
+    if "cannot transition" in words:
+        return StateError(ServerState.ALREADY_SO, said)
+    if "is not a valid" in words:
+        return RejectedError(said, details=details)
+    return TransientError(said)
+
+
+def _state(words: str) -> ServerState:
+    return next((state for text, state in _STATES if text in words), ServerState.OTHER)
+
+
+def _words(body: Any, details: dict[str, str], secrets: tuple[str, ...]) -> str:
+    """The server's own words in one line; fields by the names they have in the manifest."""
+    fields = ", ".join(f"spec.{_camel(field)} {text}" for field, text in details.items())
+    said = ""
+    if isinstance(body, dict):
+        errors = body.get("errors")
+        if isinstance(errors, list) and errors and isinstance(errors[0], dict):
+            said = str(errors[0].get("detail") or errors[0].get("title") or "")
+        elif isinstance(body.get("error"), str):
+            said = body["error"]
+        elif isinstance(body.get("message"), str):
+            said = body["message"]
+    return redact(": ".join(part for part in (said, fields) if part), secrets=secrets)
+
+
+def _details(body: Any) -> dict[str, str]:
+    """Field → first message: from E1 (nested) and from the ``source`` of a 422."""
+    errors = body.get("errors") if isinstance(body, dict) else None
+    if isinstance(errors, dict):
+        return dict(_flatten(errors))
+    if isinstance(errors, list) and errors and isinstance(errors[0], dict):
+        source = errors[0].get("source")
+        if isinstance(source, dict) and "pointer" not in source:
+            return dict(_flatten(source))
+    return {}
+
+
+def _flatten(errors: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for field, value in errors.items():
+        if isinstance(value, dict):
+            found.extend(_flatten(value))
+        else:
+            first = value[0] if isinstance(value, list) and value else value
+            found.append((str(field), str(first)))
+    return found
+
+
+def _camel(field: str) -> str:
+    first, *rest = field.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    aware = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return max(0.0, (aware - now).total_seconds())

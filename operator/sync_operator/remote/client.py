@@ -1,0 +1,183 @@
+"""The calls of the sync API that the operator and its runner make, the same for both dialects."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sync_operator.errors import NotFoundError, OutcomeUnknownError, ServerState, StateError, TransientError
+from sync_operator.redact import redact
+from sync_operator.remote.read import read_list, read_run, read_sync, read_user
+from sync_operator.remote.transport import Exchange, HttpPool
+from sync_operator.remote.types import Dialect, RemoteRun, RemoteSync, User
+
+__all__ = ["ApiClient", "Endpoint"]
+
+_ONE_PAGE: Final = 100_000
+"""A Multiwoven server has no cap on ``per_page``, and its pages move while one reads them (contract S2)."""
+_DOCUMENTED_PAGE: Final = 100
+_RECORDS_LOOKED_AT: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a workspace is, and how it is spoken to.
+
+    Attributes:
+        url: base URL, without ``/api/v1``.
+        workspace_id: value of the ``Workspace-Id`` header, or None.
+        dialect: which dialect the server speaks.
+        timeout_seconds: for one request.
+        ca_pem: certificate bundle that vouches for the server; None for the system's own.
+    """
+
+    url: str
+    workspace_id: str | None
+    dialect: Dialect
+    timeout_seconds: float = 30.0
+    ca_pem: str | None = None
+
+
+class ApiClient:
+    """One workspace of one server. All methods raise the errors of `sync_operator.errors`."""
+
+    def __init__(self, endpoint: Endpoint, *, token: Callable[[], str], pool: HttpPool) -> None:
+        self.dialect = endpoint.dialect
+        self._exchange = Exchange(
+            connection=pool.connection(endpoint.ca_pem),
+            base=endpoint.url.rstrip("/"),
+            token=token,
+            workspace_id=endpoint.workspace_id,
+            timeout_seconds=endpoint.timeout_seconds,
+        )
+
+    async def whoami(self) -> User:
+        """`GET /users/me`: proves token, workspace and role in one cheap call."""
+        return read_user((await self._exchange.send("GET", "/users/me")).body)
+
+    async def probe_list(self) -> None:
+        """`GET /syncs?page=1`: proves the token where there is no ``users/me``."""
+        await self._exchange.send("GET", "/syncs", query={"page": "1"})
+
+    async def create_sync(self, body: Mapping[str, Any]) -> RemoteSync:
+        """`POST /syncs`. Never repeated by itself.
+
+        Raises:
+            OutcomeUnknownError: the sync may have been made; look before asking again.
+        """
+        answer = await self._exchange.send("POST", "/syncs", body={"sync": dict(body)}, repeatable=False)
+        sync = read_sync(answer.body)
+        if sync is None:
+            raise OutcomeUnknownError("POST /syncs was accepted, but the answer names no id")
+        return sync
+
+    async def get_sync(self, sync_id: str) -> RemoteSync:
+        """`GET /syncs/:id`."""
+        return self._known_sync(await self._exchange.send("GET", f"/syncs/{_digits(sync_id)}"), "GET")
+
+    async def list_syncs(self) -> tuple[RemoteSync, ...]:
+        """`GET /syncs`, all of them, each once."""
+        size = self._page_size(_ONE_PAGE)
+        found: dict[str, RemoteSync] = {}
+        page = 1
+        while True:
+            query = {"page": str(page), **size}
+            syncs = read_list((await self._exchange.send("GET", "/syncs", query=query)).body, read_sync)
+            fresh = {sync.id: sync for sync in syncs if sync.id not in found}
+            found |= fresh
+            if not fresh or (self.dialect is Dialect.MULTIWOVEN and len(syncs) < _ONE_PAGE):
+                return tuple(found.values())
+            page += 1
+
+    async def update_sync(self, sync_id: str, body: Mapping[str, Any]) -> RemoteSync:
+        """`PUT /syncs/:id` with the whole body."""
+        path = f"/syncs/{_digits(sync_id)}"
+        return self._known_sync(await self._exchange.send("PUT", path, body={"sync": dict(body)}), "PUT")
+
+    async def delete_sync(self, sync_id: str) -> None:
+        """`DELETE /syncs/:id`; one that is gone already counts as deleted."""
+        try:
+            await self._exchange.send("DELETE", f"/syncs/{_digits(sync_id)}")
+        except NotFoundError:
+            return
+
+    async def set_enabled(self, sync_id: str, enabled: bool) -> None:
+        """`PATCH /syncs/:id/enable`; being so already counts as done."""
+        try:
+            await self._exchange.send("PATCH", f"/syncs/{_digits(sync_id)}/enable", body={"enable": enabled})
+        except StateError as error:
+            if error.state is not ServerState.ALREADY_SO:
+                raise
+
+    async def trigger(self, sync_id: str) -> None:
+        """`POST /schedule_syncs`: asks for a run. A 2xx promises nothing; look for the run.
+
+        Raises:
+            StateError: a run is active, the sync is disabled, or it is not a manual one.
+            OutcomeUnknownError: the answer was lost; look for the run all the same.
+        """
+        body = {"schedule_sync": {"sync_id": int(_digits(sync_id))}}
+        await self._exchange.send("POST", "/schedule_syncs", body=body, repeatable=False)
+
+    async def cancel(self, sync_id: str) -> bool:
+        """`DELETE /schedule_syncs/:id`: cancel the newest active run; False when there was none to cancel."""
+        try:
+            await self._exchange.send("DELETE", f"/schedule_syncs/{_digits(sync_id)}")
+        except (StateError, NotFoundError):
+            return False
+        return True
+
+    async def list_runs(self, sync_id: str, *, limit: int = 20) -> tuple[RemoteRun, ...]:
+        """`GET /syncs/:id/sync_runs`: the last moved ones, the highest id first."""
+        query = {"page": "1", **self._page_size(limit)}
+        path = f"/syncs/{_digits(sync_id)}/sync_runs"
+        runs = read_list((await self._exchange.send("GET", path, query=query)).body, read_run)
+        return tuple(sorted(runs, key=lambda run: run.id, reverse=True))
+
+    async def get_run(self, sync_id: str, run_id: int) -> RemoteRun:
+        """`GET /syncs/:id/sync_runs/:run`."""
+        answer = await self._exchange.send("GET", f"/syncs/{_digits(sync_id)}/sync_runs/{run_id}")
+        run = read_run(answer.body)
+        if run is None:
+            raise TransientError(f"GET sync_runs/{run_id} was answered without the run")
+        return run
+
+    async def failure_reasons(self, sync_id: str, run_id: int, *, limit: int = 3) -> tuple[str, ...]:
+        """The most frequent reasons of refused rows, as ``words (3 rows)``; never the rows themselves."""
+        path = f"/syncs/{_digits(sync_id)}/sync_runs/{run_id}/sync_records"
+        query = {"status": "failed", "page": "1", **self._page_size(_RECORDS_LOOKED_AT)}
+        try:
+            body = (await self._exchange.send("GET", path, query=query)).body
+        except NotFoundError:
+            return ()
+        counted = Counter(reason for reason in read_list(body, _reason) if reason)
+        return tuple(
+            f"{reason} ({count} {'row' if count == 1 else 'rows'})" for reason, count in counted.most_common(limit)
+        )
+
+    def _page_size(self, size: int) -> dict[str, str]:
+        if self.dialect is Dialect.MULTIWOVEN:
+            return {"per_page": str(size)}
+        return {"page_size": str(min(size, _DOCUMENTED_PAGE))}
+
+    def _known_sync(self, answer: Any, method: str) -> RemoteSync:
+        sync = read_sync(answer.body)
+        if sync is None:
+            raise TransientError(f"{method} of a sync was answered without the sync")
+        return sync
+
+
+def _digits(sync_id: str) -> str:
+    """An id fit for a path."""
+    if not (sync_id.isascii() and sync_id.isdigit()):
+        raise ValueError("an id of the API is a string of digits")
+    return sync_id
+
+
+def _reason(record: Any) -> str | None:
+    """The words of a failed record's logs; the record itself is not looked at."""
+    attributes = record.get("attributes") if isinstance(record, Mapping) else None
+    logs = attributes.get("logs") if isinstance(attributes, Mapping) else None
+    if isinstance(logs, Mapping):
+        logs = logs.get("response") or logs.get("error") or logs.get("message")
+    return redact(str(logs), limit=120) if logs else None

@@ -1,0 +1,84 @@
+"""Reading the server's resources: bare or in ``data``, with whatever fields this release answers."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sync_operator.redact import redact
+from sync_operator.remote.types import RemoteRun, RemoteSync, Rows, RunStatus, User
+
+__all__ = ["read_list", "read_run", "read_sync", "read_user"]
+
+
+def read_sync(body: Any) -> RemoteSync | None:
+    """A sync; None when there is no id in it."""
+    resource = _unwrap(body)
+    sync_id = str(resource.get("id", ""))
+    attributes = resource.get("attributes")
+    if not (sync_id.isascii() and sync_id.isdigit()) or not isinstance(attributes, Mapping):
+        return None
+    return RemoteSync(
+        id=sync_id,
+        attributes=attributes,
+        status=str(attributes.get("status") or ""),
+        created_at=_time(attributes.get("created_at")),
+    )
+
+
+def read_run(body: Any) -> RemoteRun | None:
+    """A run; None when there is no id in it."""
+    resource = _unwrap(body)
+    run_id = str(resource.get("id", ""))
+    attributes = resource.get("attributes")
+    if not (run_id.isascii() and run_id.isdigit()) or not isinstance(attributes, Mapping):
+        return None
+    status = str(attributes.get("status") or "")
+    return RemoteRun(
+        id=int(run_id),
+        status=RunStatus(status) if status in set(RunStatus) else RunStatus.UNKNOWN,
+        created_at=_time(attributes.get("created_at")),
+        started_at=_time(attributes.get("started_at")),
+        finished_at=_time(attributes.get("finished_at")),
+        rows=Rows(
+            queried=_count(attributes.get("total_query_rows")),
+            total=_count(attributes.get("total_rows")),
+            succeeded=_count(attributes.get("successful_rows")),
+            failed=_count(attributes.get("failed_rows")),
+            skipped=_count(attributes.get("skipped_rows")),
+        ),
+        error=redact(str(attributes.get("error") or "")),
+    )
+
+
+def read_user(body: Any) -> User:
+    """Who the token belongs to."""
+    attributes = _unwrap(body).get("attributes")
+    held = attributes if isinstance(attributes, Mapping) else {}
+    return User(email=redact(str(held.get("email") or "")), role=redact(str(held.get("role") or "")))
+
+
+def read_list[T](body: Any, read: Callable[[Any], T | None]) -> list[T]:
+    """The resources of a list; what cannot be read is left out."""
+    data = body.get("data") if isinstance(body, Mapping) else body
+    found = (read(entry) for entry in data) if isinstance(data, list) else ()
+    return [entry for entry in found if entry is not None]
+
+
+def _unwrap(body: Any) -> Mapping[str, Any]:
+    inner = body.get("data", body) if isinstance(body, Mapping) else {}
+    return inner if isinstance(inner, Mapping) else {}
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return time if time.tzinfo else None
+
+
+def _count(value: Any) -> int:
+    try:
+        return max(0, int(value))
+    except (TypeError, ValueError):
+        return 0
