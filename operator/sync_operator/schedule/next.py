@@ -1,0 +1,142 @@
+"""When a cron line fires next, as the CronJob controller sees it.
+
+The controller's library walks forward from a moment field by field, months first, by adding hours and minutes of real
+time. On days when clocks change this is more than a way of computing: times in a spring gap are skipped, repeated times
+come twice, and where clocks move by half an hour the outcome depends on where the walk begins. So the walk itself is
+followed here, from the same starting points.
+"""
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
+
+from sync_operator.schedule.cron import CronLine
+
+__all__ = ["next_after", "runs_after"]
+
+_YEARS: Final = 5
+"""How far ahead the controller looks for a time before it calls a line one that never fires."""
+_MINUTE: Final = timedelta(minutes=1)
+_HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
+_NOON: Final = 12
+
+
+def next_after(line: CronLine, zone: tzinfo, moment: datetime) -> datetime | None:
+    """The first time after a moment (aware) at which the line fires, in UTC; None when it never does."""
+    if line.empty:
+        return None
+    walk = _Walk(line, zone, moment)
+    last_year = walk.local.year + _YEARS
+    while walk.local.year <= last_year:
+        if walk.to_month() and walk.to_day() and walk.to_hour() and walk.to_minute() and walk.to_full_minute():
+            return walk.local.astimezone(UTC)
+    return None
+
+
+def runs_after(line: CronLine, zone: tzinfo, now: datetime, anchor: datetime, count: int) -> tuple[datetime, ...]:
+    """The next times the CronJob controller fires after ``now``, when it fired last (or was created) at ``anchor``."""
+    runs: list[datetime] = []
+    moment = _first_after(line, zone, now, anchor)
+    while moment is not None and len(runs) < count:
+        runs.append(moment)
+        moment = next_after(line, zone, moment)
+    return tuple(runs)
+
+
+def _first_after(line: CronLine, zone: tzinfo, now: datetime, anchor: datetime) -> datetime | None:
+    """As the controller finds it: counted on from the last time, by leaps where many times were missed."""
+    first = next_after(line, zone, anchor)
+    if first is None or now < first:
+        return first
+    second = next_after(line, zone, first)
+    if second is None or now < second:
+        return second
+    gap = second - first
+    leaps = (now - first) // gap
+    moment = next_after(line, zone, first + (leaps - 1) * gap)
+    missed = False
+    while moment is not None and moment <= now:
+        missed, moment = True, next_after(line, zone, moment)
+    return moment if missed else next_after(line, zone, now)
+
+
+class _Walk:
+    """A moment moving forward until it fits a line.
+
+    Each step returns False when it ran over into the next larger unit, so that the larger ones are looked at again.
+    """
+
+    def __init__(self, line: CronLine, zone: tzinfo, moment: datetime) -> None:
+        self._line = line
+        self._zone = zone
+        self._moved = False
+        self.local = (moment.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)).astimezone(zone)
+
+    def to_month(self) -> bool:
+        while self.local.month not in self._line.months:
+            if not self._moved:
+                self._set(self._wall().replace(day=1, hour=0, minute=0, second=0))
+            years, month = divmod(self.local.month, 12)
+            start = self._wall().replace(year=self.local.year + years, month=month + 1, day=1)
+            self._set(start + (self.local.day - 1) * _DAY)
+            if self.local.month == 1:
+                return False
+        return True
+
+    def to_day(self) -> bool:
+        while not self._day_fits():
+            if not self._moved:
+                self._set(self._wall().replace(hour=0, minute=0, second=0))
+            self._set(self._wall() + _DAY)
+            if self.local.hour:
+                # There is no midnight on that day, or it comes twice.
+                ahead = 24 if self.local.hour > _NOON else 0
+                self._add((ahead - self.local.hour) * _HOUR)
+            if self.local.day == 1:
+                return False
+        return True
+
+    def to_hour(self) -> bool:
+        while self.local.hour not in self._line.hours:
+            if not self._moved:
+                self._set(self._wall().replace(minute=0, second=0))
+            self._add(_HOUR)
+            if self.local.hour == 0:
+                return False
+        return True
+
+    def to_minute(self) -> bool:
+        while self.local.minute not in self._line.minutes:
+            if not self._moved:
+                self._add(timedelta(seconds=-self.local.second))
+            self._add(_MINUTE)
+            if self.local.minute == 0:
+                return False
+        return True
+
+    def to_full_minute(self) -> bool:
+        if self.local.second == 0:
+            return True
+        self._add(timedelta(seconds=60 - self.local.second))
+        return False
+
+    def _day_fits(self) -> bool:
+        day = self.local.day in self._line.days
+        weekday = self.local.isoweekday() % 7 in self._line.weekdays
+        return (day and weekday) if self._line.both_days else (day or weekday)
+
+    def _wall(self) -> datetime:
+        return self.local.replace(tzinfo=None)
+
+    def _add(self, delta: timedelta) -> None:
+        """Move by real time, whatever clocks do meanwhile."""
+        self.local = (self.local.astimezone(UTC) + delta).astimezone(self._zone)
+        self._moved = True
+
+    def _set(self, wall: datetime) -> None:
+        """Move to a reading of the clock; where there is none or there are two, to the one Go's `time.Date` takes."""
+        as_utc = wall.replace(tzinfo=UTC)
+        offset = as_utc.astimezone(self._zone).utcoffset() or timedelta()
+        offset = (as_utc - offset).astimezone(self._zone).utcoffset() or timedelta()
+        self.local = (as_utc - offset).astimezone(self._zone)
+        self._moved = True

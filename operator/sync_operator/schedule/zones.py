@@ -1,0 +1,27 @@
+"""Time zone names, as far as Kubernetes takes them: those of the IANA data base, in its own spelling."""
+
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+
+__all__ = ["check_zone"]
+
+
+def check_zone(name: str) -> None:
+    """Accept the name of a time zone.
+
+    Raises:
+        ValueError: when there is none of that name; says which one may be meant.
+    """
+    known = _names()
+    if name in known:
+        return
+    folded = {zone.lower(): zone for zone in known}
+    near = [folded[match] for match in get_close_matches(name.lower(), folded, n=1)]
+    hint = f"did you mean {near[0]!r}?" if near else "write an IANA name such as Europe/Berlin, or Etc/UTC"
+    raise ValueError(f"{name!r} is no time zone that Kubernetes knows; {hint}")
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(files("tzdata").joinpath("zones").read_text("utf-8").split())
