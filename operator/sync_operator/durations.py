@@ -5,7 +5,7 @@ from datetime import timedelta
 
 __all__ = ["DURATION_PATTERN", "format_duration", "parse_duration"]
 
-DURATION_PATTERN = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"
+DURATION_PATTERN = r"^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$"
 """What the CRDs accept; an empty string is excluded there by ``minLength``."""
 
 _PARTS = re.compile(r"^(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?$", re.ASCII)

@@ -29,7 +29,7 @@ class CelRule:
         at: path of the schema that carries it, such as ``spec``; empty for the root.
         field: path of the field that the refusal names.
         cel: the expression that must be true.
-        message: what is wrong and what to do, fit to follow ``field: ``.
+        message: what is wrong and what to do; continues the field's name to a sentence.
         reason: machine reason of the refusal.
     """
 
@@ -135,7 +135,7 @@ SYNC_FORMS: Final = (
 _REGISTERED: Final = "has(oldSelf.status) && has(oldSelf.status.id)"
 _FIXED: Final = (
     "is fixed once the sync is registered (status.id is set), because the server would keep the old history; "
-    "put the old value back, or delete this Sync and apply it under another name"
+    "put the old value back, or make another Sync for the new one"
 )
 
 
@@ -160,7 +160,7 @@ SYNC_TRANSITIONS: Final = (
         f"!({_REGISTERED}) || !has(self.spec.externalId) || self.spec.externalId == oldSelf.status.id"
         " || (has(oldSelf.spec.externalId) && self.spec.externalId == oldSelf.spec.externalId)",
         "can no longer name another sync, because this one is registered (status.id is set); remove it or set it to "
-        "status.id, or apply a Sync of another name to take over the other",
+        "status.id, or make another Sync to take over the other",
         CelReason.FORBIDDEN,
     ),
 )

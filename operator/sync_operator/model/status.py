@@ -43,6 +43,12 @@ class Condition(Model):
     """Why, for people: what is wrong, where, and what to do next."""
 
 
+type _Conditions = Annotated[
+    tuple[Condition, ...],
+    Field(max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
+]
+
+
 class RowCounts(Model):
     """Rows of a run, as the server counts them."""
 
@@ -108,11 +114,11 @@ class SyncStatus(Model):
     """The newest run that the operator knows of."""
     last_success_at: Time | None = None
     """When a run last delivered its rows."""
-    last_handled_run_request: _Line | None = None
+    last_handled_run_request: _Text | None = None
     """The value of annotation squared.ai/run-requested-at that was answered last."""
     drift: Annotated[tuple[_Line, ...], Field(max_length=64)] = ()
     """What others changed on the server, each as `field: old → new`."""
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = ()
+    conditions: _Conditions = ()
     """Ready, Registered, Scheduled, RunsHealthy and Fresh; Reconciling and Stalled only while they are true."""
 
 
@@ -131,7 +137,7 @@ class WorkspaceStatus(Model):
     """How many Syncs refer to this Workspace."""
     token_secret: _Word | None = None
     """The Secret that run pods take their token from."""
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = ()
+    conditions: _Conditions = ()
     """Ready: the server answers, knows the workspace, and takes the credentials."""
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from sync_operator.model.base import DnsName, Flag, Model, SecretKey, ServerId, Whole
 from sync_operator.model.enums import DeletionPolicy, DriftPolicy, IntervalUnit, Scheduler, ScheduleType, SyncMode
@@ -46,6 +46,24 @@ class ConfigurationSecret(Model):
     """The Secret and key that hold the value."""
 
 
+def _distinct(secrets: tuple[ConfigurationSecret, ...]) -> tuple[ConfigurationSecret, ...]:
+    pointers = [secret.pointer for secret in secrets]
+    for pointer in pointers:
+        if pointers.count(pointer) > 1:
+            raise ValueError(f"has two entries for pointer {pointer!r}; keep one of them")
+    return secrets
+
+
+type _ConfigurationSecrets = Annotated[
+    tuple[ConfigurationSecret, ...],
+    Field(
+        max_length=32,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["pointer"]},
+    ),
+    AfterValidator(_distinct),
+]
+
+
 class WorkspaceRef(Model):
     """The Workspace through which a Sync reaches its server."""
 
@@ -68,7 +86,7 @@ class SyncSpec(Model):
     configuration: dict[str, Any] | list[Any]
     """API field configuration: which column goes to which field, an object or a list, sent as written. Each item of a
     list needs `from`, `to` and `mapping_type`."""
-    configuration_secrets: Annotated[tuple[ConfigurationSecret, ...], Field(max_length=32)] = ()
+    configuration_secrets: _ConfigurationSecrets = ()
     """Values from Secrets that are put into `configuration` when it is sent, and never shown."""
     stream_name: Annotated[str, Field(min_length=1, max_length=1024)]
     """API field stream_name: the destination's stream (table, object, endpoint) that rows go to. Fixed once the sync is
