@@ -1,0 +1,59 @@
+"""Manifests for tests: the least that is valid, changed where a test needs it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sync_operator.model.names import API_VERSION, SYNC_KIND, WORKSPACE_KIND
+
+__all__ = ["REMOVED", "merged", "sync_manifest", "sync_spec", "workspace_manifest", "workspace_spec"]
+
+REMOVED = object()
+"""As a value in changes: take the field out."""
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `changes` laid over it, objects within objects too."""
+    result = dict(base)
+    for key, value in changes.items():
+        old = result.get(key)
+        if value is REMOVED:
+            del result[key]
+        elif isinstance(old, Mapping) and isinstance(value, Mapping) and key != "configuration":
+            result[key] = merged(old, value)
+        else:
+            result[key] = value
+    return result
+
+
+def sync_spec(**changes: Any) -> dict[str, Any]:
+    """The spec of a manual Sync."""
+    return merged(
+        {
+            "sourceId": 1,
+            "destinationId": 2,
+            "modelId": 3,
+            "scheduleType": "manual",
+            "configuration": {"email": "mail"},
+            "streamName": "contacts",
+        },
+        changes,
+    )
+
+
+def workspace_spec(**changes: Any) -> dict[str, Any]:
+    """The spec of a Workspace with a token."""
+    return merged({"url": "https://api.example.com", "auth": {"tokenSecretRef": {"name": "token"}}}, changes)
+
+
+def sync_manifest(name: str, **changes: Any) -> dict[str, Any]:
+    """A whole Sync, with `changes` to its spec."""
+    return _manifest(SYNC_KIND, name, sync_spec(**changes))
+
+
+def workspace_manifest(name: str, **changes: Any) -> dict[str, Any]:
+    """A whole Workspace, with `changes` to its spec."""
+    return _manifest(WORKSPACE_KIND, name, workspace_spec(**changes))
+
+
+def _manifest(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
