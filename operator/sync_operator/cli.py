@@ -34,9 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code. Usage errors exit with 2, as argparse does.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(
-        prog="sync-operator", description="Reverse-ETL syncs as Kubernetes resources."
-    )
+    parser = argparse.ArgumentParser(prog="sync-operator", description="Reverse-ETL syncs as Kubernetes resources.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     chosen = next((word for word in words if not word.startswith("-")), None)

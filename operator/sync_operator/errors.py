@@ -71,9 +71,7 @@ class RejectedError(PermanentError):
         may_heal: True where the cause lies outside the body and can appear later (`Catalog is missing`).
     """
 
-    def __init__(
-        self, message: str, *, details: dict[str, str] | None = None, may_heal: bool = False
-    ) -> None:
+    def __init__(self, message: str, *, details: dict[str, str] | None = None, may_heal: bool = False) -> None:
         self.details = details or {}
         self.may_heal = may_heal
         super().__init__(message)
