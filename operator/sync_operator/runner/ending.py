@@ -1,0 +1,64 @@
+"""How a runner ends: exit code, last words, and the termination message that the operator reads."""
+
+import json
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from sync_operator.model.conditions import Reason
+from sync_operator.remote.judge import judge
+from sync_operator.remote.types import RemoteRun
+
+__all__ = ["Ending", "ExitCode", "ending_of", "termination_message"]
+
+_MESSAGE_LIMIT: Final = 1024
+"""Characters of the words; the whole message stays far below the kubelet's 4096 bytes."""
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the runner (design section 4)."""
+
+    DELIVERED = 0
+    FAILED = 1
+    REFUSED = 2
+    UNREACHABLE = 3
+    CANCELED = 4
+    HANDED_OVER = 143
+    """SIGTERM: the run goes on, and another pod follows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How it ended: code, words, and the run if one was found."""
+
+    code: ExitCode
+    message: str
+    run: RemoteRun | None = None
+
+
+def ending_of(run: RemoteRun, max_failed_rows_percent: float) -> Ending:
+    """The ending that a finished run stands for: judged by its rows."""
+    verdict = judge(run, max_failed_rows_percent)
+    if verdict.delivered:
+        return Ending(ExitCode.DELIVERED, verdict.message, run)
+    code = ExitCode.CANCELED if verdict.reason is Reason.RUN_CANCELED else ExitCode.FAILED
+    return Ending(code, verdict.message, run)
+
+
+def termination_message(ending: Ending) -> str:
+    """A short JSON object: ``runId`` and ``status`` where a run is known, ``rows``, and ``message``."""
+    said: dict[str, object] = {"message": ending.message[:_MESSAGE_LIMIT]}
+    if ending.run is not None:
+        rows = ending.run.rows
+        said |= {
+            "runId": ending.run.id,
+            "status": ending.run.status.value,
+            "rows": {
+                "queried": rows.queried,
+                "total": rows.total,
+                "succeeded": rows.succeeded,
+                "failed": rows.failed,
+                "skipped": rows.skipped,
+            },
+        }
+    return json.dumps(said, ensure_ascii=False)

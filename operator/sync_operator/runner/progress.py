@@ -1,0 +1,37 @@
+"""Progress lines of a run, for `kubectl logs -f`: what, how far, how long. Pure."""
+
+from datetime import timedelta
+
+from sync_operator.durations import format_duration
+from sync_operator.remote.types import RemoteRun
+
+__all__ = ["progress_fields", "progress_line"]
+
+
+def progress_line(run: RemoteRun, elapsed: timedelta) -> str:
+    """One line for people, such as ``run 7 in_progress: 400 of 1000 rows (40 %), 12s``."""
+    rows = run.rows
+    done = rows.succeeded + rows.failed
+    if done and rows.total:
+        counts = f": {done} of {rows.total} rows ({100 * done // rows.total} %)"
+    elif rows.total or rows.queried:
+        counts = f": {rows.total or rows.queried} rows to send"
+    else:
+        counts = ""
+    refused = f", {rows.failed} refused" if rows.failed else ""
+    return f"run {run.id} {run.status.value}{counts}{refused}, {format_duration(elapsed)}"
+
+
+def progress_fields(run: RemoteRun, elapsed: timedelta) -> dict[str, int | str]:
+    """The same as fields of a JSON log line; counts are rows, ``elapsed_seconds`` is whole seconds."""
+    rows = run.rows
+    return {
+        "run": run.id,
+        "status": run.status.value,
+        "queried": rows.queried,
+        "total": rows.total,
+        "succeeded": rows.succeeded,
+        "failed": rows.failed,
+        "skipped": rows.skipped,
+        "elapsed_seconds": int(elapsed.total_seconds()),
+    }
