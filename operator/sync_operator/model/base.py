@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StrictBool, StrictInt
 from pydantic.alias_generators import to_camel
 
-from sync_operator.durations import DURATION_PATTERN, parse_duration
+from sync_operator.durations import parse_duration
 
 __all__ = ["DNS_NAME", "DnsName", "Duration", "Flag", "Model", "SecretKey", "ServerId", "Time", "Whole", "rfc3339"]
 
@@ -44,9 +44,7 @@ def _longer_than_nothing(text: str) -> str:
 type Time = Annotated[datetime, AfterValidator(_whole_seconds), PlainSerializer(rfc3339, when_used="json")]
 """Aware, UTC, whole seconds: what survives being written and read again."""
 
-type Duration = Annotated[
-    str, Field(min_length=2, max_length=20, pattern=DURATION_PATTERN), AfterValidator(_longer_than_nothing)
-]
+type Duration = Annotated[str, Field(min_length=2, max_length=20), AfterValidator(_longer_than_nothing)]
 """Go's notation in hours, minutes and seconds, as `sync_operator.durations` reads it."""
 
 type Flag = StrictBool

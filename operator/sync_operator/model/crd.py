@@ -11,7 +11,14 @@ from sync_operator.model.names import (
     WORKSPACE_KIND,
     WORKSPACE_PLURAL,
 )
-from sync_operator.model.rules import SYNC_FORMS, SYNC_RULES, SYNC_TRANSITIONS, WORKSPACE_RULES, CelRule
+from sync_operator.model.rules import (
+    SYNC_FORMS,
+    SYNC_RULES,
+    SYNC_TRANSITIONS,
+    WORKSPACE_FORMS,
+    WORKSPACE_RULES,
+    CelRule,
+)
 from sync_operator.model.schema import Schema, attach_rules, structural_schema
 from sync_operator.model.status import SyncStatus, WorkspaceStatus
 from sync_operator.model.sync import SyncSpec
@@ -52,7 +59,7 @@ def workspace_crd() -> dict[str, Any]:
         "The connection to one workspace on a server; Syncs of the same namespace refer to it by name.",
         WorkspaceSpec,
         WorkspaceStatus,
-        WORKSPACE_RULES,
+        (*WORKSPACE_RULES, *WORKSPACE_FORMS),
     )
     columns = (
         _column("READY", f"{_READY}.status", "Whether the server answers and takes the credentials."),

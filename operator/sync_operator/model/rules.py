@@ -5,12 +5,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from sync_operator.durations import DURATION_PATTERN
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.cronform import CRON_FORM, CRON_HELP, EVERY_REFUSED, ZONE_REFUSED
 from sync_operator.model.sync import ScheduleType, SyncSpec
-from sync_operator.model.workspace import WorkspaceSpec
+from sync_operator.model.workspace import URL_FORM, URL_REFUSED, WorkspaceSpec
 
-__all__ = ["SYNC_FORMS", "SYNC_RULES", "SYNC_TRANSITIONS", "WORKSPACE_RULES", "CelReason", "CelRule", "Rule", "check"]
+__all__ = [
+    "SYNC_FORMS",
+    "SYNC_RULES",
+    "SYNC_TRANSITIONS",
+    "WORKSPACE_FORMS",
+    "WORKSPACE_RULES",
+    "CelReason",
+    "CelRule",
+    "Rule",
+    "check",
+]
 
 
 class CelReason(StrEnum):
@@ -126,7 +137,12 @@ SYNC_FORMS: Final = (
         f"is no cron line that Kubernetes takes; {CRON_HELP}",
     ),
     *(
-        CelRule(field, field, "duration(self) > duration('0s')", "is zero; write a longer one, such as 1h30m or 45s")
+        CelRule(
+            field,
+            field,
+            f"self.matches(r'{DURATION_PATTERN}') && duration(self) > duration('0s')",
+            "is no duration longer than zero; write it like 1h30m, 45m or 90s",
+        )
         for field in ("spec.run.timeout", "spec.freshness.maxAge")
     ),
 )
@@ -185,3 +201,6 @@ WORKSPACE_RULES: Final[tuple[Rule[WorkspaceSpec], ...]] = (
     ),
 )
 """What a Workspace's spec must be, beyond its single fields."""
+
+WORKSPACE_FORMS: Final = (CelRule("spec.url", "spec.url", f"self.matches(r'{URL_FORM}')", URL_REFUSED),)
+"""As `SYNC_FORMS`."""

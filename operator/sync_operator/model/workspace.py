@@ -1,18 +1,37 @@
 """``spec`` of a Workspace: the connection to one workspace of one server, owned by the tenant."""
 
+import re
 from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from sync_operator.model.base import DnsName, Flag, Model, SecretKey, ServerId, Whole
 from sync_operator.model.enums import DialectChoice
 
-__all__ = ["Auth", "CaSecretRef", "DialectChoice", "LoginSecretRef", "TokenSecretRef", "WorkspaceSpec"]
+__all__ = [
+    "URL_FORM",
+    "URL_REFUSED",
+    "Auth",
+    "CaSecretRef",
+    "DialectChoice",
+    "LoginSecretRef",
+    "TokenSecretRef",
+    "WorkspaceSpec",
+]
 
-_URL: Final = (
+URL_FORM: Final = (
     r"^https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)(:[0-9]{1,5})?(/[-A-Za-z0-9._~/%]*)?$"
 )
 """http or https, a host, and at most a port and a path: no user, no query."""
+URL_REFUSED: Final = (
+    "is no URL of a server; write it like https://api.squared.ai, with no user and no query"
+)
+
+
+def _is_url(text: str) -> str:
+    if not re.fullmatch(URL_FORM, text):
+        raise ValueError(URL_REFUSED)
+    return text
 
 
 class TokenSecretRef(Model):
@@ -57,7 +76,7 @@ class Auth(Model):
 class WorkspaceSpec(Model):
     """Where the server is, and how to speak to it."""
 
-    url: Annotated[str, Field(min_length=8, max_length=2048, pattern=_URL)]
+    url: Annotated[str, Field(min_length=8, max_length=2048), AfterValidator(_is_url)]
     """Base URL of the server, without /api/v1, such as `https://api.squared.ai`: a scheme, a host, at most a port and a
     path. Must be https unless the operator's settings allow plain http for that host."""
     workspace_id: ServerId | None = None

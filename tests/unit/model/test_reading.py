@@ -107,7 +107,7 @@ def test_nulls_and_unknown_fields_are_as_if_not_written() -> None:
         ({"workspaceRef": {"name": "Not_A_Name"}}, "spec.workspaceRef.name", "form"),
         ({"run": 3}, "spec.run", "wrong type"),
         ({"run": {"timeout": "0s"}}, "spec.run.timeout", "zero"),
-        ({"run": {"timeout": "2 hours"}}, "spec.run.timeout", "form"),
+        ({"run": {"timeout": "2 hours"}}, "spec.run.timeout", "write it like 1h30m, 45m or 90s"),
         ({"run": {"maxFailedRowsPercent": 101}}, "spec.run.maxFailedRowsPercent", "use at most 100"),
         ({"run": {"startingDeadlineSeconds": 29}}, "spec.run.startingDeadlineSeconds", "at least 30"),
         ({"run": {"pod": {"tolerations": [{"key": 3}]}}}, "spec.run.pod.tolerations[0].key", "wrong type"),
@@ -136,6 +136,13 @@ def test_messages_show_no_long_values() -> None:
     assert "secret" not in str(caught.value)
 
 
+def test_messages_show_no_passwords_of_a_url() -> None:
+    with pytest.raises(InvalidSpecError) as caught:
+        read_workspace_spec(workspace_spec(url="https://me:planted@api.example.com"))
+
+    assert "planted" not in str(caught.value)
+
+
 def test_a_spec_that_is_no_object_is_said_to_be_so() -> None:
     with pytest.raises(InvalidSpecError, match="must be an object"):
         read_sync_spec("text")  # type: ignore[arg-type]
@@ -161,8 +168,8 @@ def test_a_workspace_has_the_designs_defaults() -> None:
     [
         ({"auth": {"loginSecretRef": {"name": "login"}}}, "spec.auth", "exactly one of tokenSecretRef"),
         ({"auth": {"tokenSecretRef": REMOVED}}, "spec.auth", "exactly one of tokenSecretRef"),
-        ({"url": "ftp://api.example.com"}, "spec.url", "form"),
-        ({"url": "https://user:pass@api.example.com"}, "spec.url", "form"),
+        ({"url": "ftp://api.example.com"}, "spec.url", "write it like https://"),
+        ({"url": "https://user:pass@api.example.com"}, "spec.url", "with no user"),
         ({"workspaceId": "ws-1"}, "spec.workspaceId", "form"),
         ({"requestsPerMinute": 0}, "spec.requestsPerMinute", "at least 1"),
     ],

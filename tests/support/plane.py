@@ -1,0 +1,184 @@
+"""The local control plane (`cluster/`) for tests: built once, started once, looked at with the official client."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from kubernetes import client, config
+from kubernetes.dynamic import DynamicClient
+from kubernetes.dynamic.exceptions import DynamicApiError
+
+from sync_operator.model.names import API_VERSION
+
+__all__ = ["IMAGE", "ROOT", "Kube", "Plane", "Refusal", "build_plane", "running_plane"]
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+IMAGE: Final = "sync-operator:test"
+"""Image name by which the plane's node agent runs this checkout's `sync-operator`."""
+_MERGE: Final = "application/merge-patch+json"
+_STRICT: Final = [("fieldValidation", "Strict")]
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """A running control plane."""
+
+    binary: Path
+    folder: Path
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.folder / "kubeconfig"
+
+    @property
+    def audit_log(self) -> Path:
+        return self.folder / "audit.jsonl"
+
+    def kubectl(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run kubectl against it, as a person would."""
+        return subprocess.run(  # noqa: S603 - our own binary
+            [self.binary, "kubectl", *words],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "KUBECONFIG": str(self.kubeconfig)},
+        )
+
+
+class Refusal(Exception):  # noqa: N818 - what a test expects is no error
+    """What the API server said when it refused an object.
+
+    Attributes:
+        fields: the fields it named; empty where it names them in the message only.
+    """
+
+    def __init__(self, status: int, message: str, fields: tuple[str, ...]) -> None:
+        self.status = status
+        self.message = message
+        self.fields = fields
+        super().__init__(message)
+
+
+class Kube:
+    """The cluster through the official client; objects are plain dictionaries."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        self._api: client.ApiClient = config.new_client_from_config(str(kubeconfig))  # type: ignore[no-untyped-call]
+
+    @cached_property
+    def core(self) -> client.CoreV1Api:
+        return client.CoreV1Api(self._api)
+
+    @cached_property
+    def batch(self) -> client.BatchV1Api:
+        return client.BatchV1Api(self._api)
+
+    @cached_property
+    def dynamic(self) -> DynamicClient:
+        return DynamicClient(self._api)  # type: ignore[no-untyped-call]
+
+    def resource(self, kind: str, api_version: str = API_VERSION) -> Any:
+        """The dynamic client's handle of a kind."""
+        return self.dynamic.resources.get(api_version=api_version, kind=kind)
+
+    def create(self, manifest: Mapping[str, Any], namespace: str, *, dry_run: bool = False) -> dict[str, Any]:
+        """Create an object with strict field validation.
+
+        Raises:
+            Refusal: when the API server does not take it.
+        """
+        query = [*_STRICT, ("dryRun", "All")] if dry_run else _STRICT
+        with _refusals():
+            found = self.resource(manifest["kind"], manifest["apiVersion"]).create(
+                body=dict(manifest), namespace=namespace, query_params=list(query)
+            )
+        return dict(found.to_dict())
+
+    def get(self, kind: str, name: str, namespace: str) -> dict[str, Any]:
+        return dict(self.resource(kind).get(name=name, namespace=namespace).to_dict())
+
+    def patch(self, kind: str, name: str, namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Merge a change into an object with strict field validation.
+
+        Raises:
+            Refusal: when the API server does not take it.
+        """
+        with _refusals():
+            found = self.resource(kind).patch(
+                name=name, namespace=namespace, body=dict(body), content_type=_MERGE, query_params=list(_STRICT)
+            )
+        return dict(found.to_dict())
+
+    def patch_status(self, kind: str, name: str, namespace: str, status: Mapping[str, Any]) -> dict[str, Any]:
+        """Merge a change into an object's status, as a controller does.
+
+        Raises:
+            Refusal: when the API server does not take it.
+        """
+        with _refusals():
+            found = self.resource(kind).status.patch(
+                name=name,
+                namespace=namespace,
+                body={"status": dict(status)},
+                content_type=_MERGE,
+                query_params=list(_STRICT),
+            )
+        return dict(found.to_dict())
+
+    def close(self) -> None:
+        self._api.close()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except DynamicApiError as error:
+        said = json.loads(error.body or "{}")
+        causes = said.get("details", {}).get("causes", ())
+        fields = tuple(cause["field"] for cause in causes if "field" in cause)
+        raise Refusal(error.status, said.get("message", ""), fields) from error
+
+
+def build_plane() -> Path:
+    """The binary of the control plane; takes minutes where it was never built on this machine."""
+    done = subprocess.run([ROOT / "cluster" / "build"], stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603
+    return Path(done.stdout.strip().splitlines()[-1])
+
+
+@contextmanager
+def running_plane(binary: Path, folder: Path) -> Iterator[Plane]:
+    """Start a control plane with our CRDs, and stop it in the end."""
+    plane = Plane(binary, folder)
+    program = Path(sys.executable).with_name("sync-operator")
+    command: list[str | Path] = [
+        binary,
+        "up",
+        "--dir",
+        folder,
+        "--audit-log",
+        plane.audit_log,
+        "--image",
+        f"{IMAGE}={program}",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own binary
+        try:
+            assert process.stdout is not None
+            if not any(line.startswith("ready ") for line in process.stdout):
+                raise RuntimeError(f"the control plane did not start; its logs are in {folder / 'logs'}")
+            applied = plane.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
+            assert applied.returncode == 0, applied.stderr
+            established = plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
+            assert established.returncode == 0, established.stderr
+            yield plane
+        finally:
+            process.send_signal(signal.SIGTERM)
