@@ -1,0 +1,46 @@
+"""The sandbox as a web application."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from sync_operator.sandbox import control, people, runs, syncs
+from sync_operator.sandbox.faults import Faults
+from sync_operator.sandbox.guard import STORE
+from sync_operator.sandbox.progress import settle
+from sync_operator.sandbox.shapes import Refusal, e5
+from sync_operator.sandbox.state import Store
+
+__all__ = ["make_app"]
+
+type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_LONGEST_BODY = 16 * 1024 * 1024
+
+
+def make_app(store: Store) -> web.Application:
+    """The API and the control API over one store."""
+    app = web.Application(middlewares=[_answer], client_max_size=_LONGEST_BODY)
+    app[STORE] = store
+    app[control.FAULTS] = Faults()
+    people.login_memory(app)
+    for module in (control, people, runs, syncs):
+        app.add_routes(module.routes)
+    return app
+
+
+@web.middleware
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Time first, then faults, then the call itself; refusals become answers, unknown routes are 404 HTML."""
+    if request.path.startswith("/sandbox/"):
+        return await handler(request)
+    settle(request.app[STORE])
+
+    async def carry_out(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except Refusal as refusal:
+            return refusal.response()
+        except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+            return e5(404).response()
+
+    return await request.app[control.FAULTS].handle(request, carry_out)

@@ -1,0 +1,108 @@
+"""The sandbox's own API, `/sandbox/…`: what was received, what is to go wrong, how runs are to go, what is stored."""
+
+from dataclasses import asdict, replace
+from typing import Any
+
+from aiohttp import web
+
+from sync_operator.sandbox.faults import Fault, Faults
+from sync_operator.sandbox.guard import STORE
+from sync_operator.sandbox.progress import run_status, settle
+from sync_operator.sandbox.state import Ending
+
+__all__ = ["FAULTS", "routes"]
+
+routes = web.RouteTableDef()
+FAULTS = web.AppKey("faults", Faults)
+
+
+@routes.get("/sandbox/requests")
+async def requests(request: web.Request) -> web.Response:
+    """Every request of the API since the start or the last DELETE, the oldest first."""
+    return web.json_response([asdict(entry) for entry in request.app[FAULTS].log])
+
+
+@routes.delete("/sandbox/requests")
+async def forget_requests(request: web.Request) -> web.Response:
+    """Start the log anew."""
+    request.app[FAULTS].log.clear()
+    return web.json_response({})
+
+
+@routes.post("/sandbox/faults")
+async def add_fault(request: web.Request) -> web.Response:
+    """Add a fault; the fields are those of `Fault`."""
+    request.app[FAULTS].waiting.append(Fault(**await _object(request, Fault.__dataclass_fields__)))
+    return web.json_response({})
+
+
+@routes.delete("/sandbox/faults")
+async def clear_faults(request: web.Request) -> web.Response:
+    """Let everything go well again."""
+    request.app[FAULTS].waiting.clear()
+    return web.json_response({})
+
+
+@routes.post("/sandbox/outcomes")
+async def plan_outcome(request: web.Request) -> web.Response:
+    """How the next run of ``sync_id`` (or of any sync) goes, ``times`` times; the fields are those of `Outcome`."""
+    store = request.app[STORE]
+    fields = type(store.default_outcome).__dataclass_fields__
+    asked = await _object(request, {*fields, "sync_id", "times"})
+    sync_id, times = asked.pop("sync_id", None), asked.pop("times", 1)
+    if "ending" in asked:
+        asked["ending"] = Ending(asked["ending"])
+    outcome = replace(store.default_outcome, **asked)
+    store.planned.setdefault(sync_id, []).extend([outcome] * times)
+    return web.json_response({})
+
+
+@routes.get("/sandbox/state")
+async def state(request: web.Request) -> web.Response:
+    """Every sync and run, also the deleted ones."""
+    store = request.app[STORE]
+    settle(store)
+    now = store.clock()
+    syncs = [
+        {
+            "id": sync.id,
+            "workspace_id": sync.workspace_id,
+            "status": sync.status,
+            "deleted": sync.discarded_at is not None,
+            "server_schedule": sync.server_schedule,
+            "attributes": sync.attributes,
+        }
+        for sync in store.syncs.values()
+    ]
+    runs = [{"id": run.id, "sync_id": run.sync_id, "status": run_status(run, now)} for run in store.runs.values()]
+    return web.json_response({"syncs": syncs, "runs": runs})
+
+
+@routes.patch("/sandbox/syncs/{id}")
+async def edit_sync(request: web.Request) -> web.Response:
+    """Somebody changes a sync behind the operator's back: any attributes, and ``status``."""
+    store = request.app[STORE]
+    sync = store.syncs.get(int(request.match_info["id"]))
+    if sync is None:
+        raise web.HTTPNotFound(text="no such sync; GET /sandbox/state lists them\n")
+    asked: dict[str, Any] = await request.json()
+    sync.status = asked.pop("status", sync.status)
+    sync.attributes |= asked
+    sync.updated_at = store.clock()
+    return web.json_response({})
+
+
+@routes.put("/sandbox/catalogs/{id}")
+async def set_catalog(request: web.Request) -> web.Response:
+    """Streams of a destination's catalog, as a JSON list; null makes the catalog missing."""
+    request.app[STORE].catalogs[int(request.match_info["id"])] = await request.json()
+    return web.json_response({})
+
+
+async def _object(request: web.Request, known: Any) -> dict[str, Any]:
+    """A JSON object with known fields only: a typo in a test's fault must not pass for a fault."""
+    asked: dict[str, Any] = await request.json()
+    unknown = sorted(set(asked) - set(known))
+    if unknown:
+        raise web.HTTPBadRequest(text=f"unknown: {', '.join(unknown)}; known: {', '.join(sorted(known))}\n")
+    return asked

@@ -1,0 +1,78 @@
+"""`sync-operator sandbox`: serves the sync API from memory until it is stopped."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from sync_operator.sandbox.app import make_app
+from sync_operator.sandbox.state import Outcome, Store, Token
+
+__all__ = ["add_arguments", "main"]
+
+_DEFAULT_TOKEN: Final = "sandbox-token"  # noqa: S105 (it protects nothing)
+_CONTROL: Final = """\
+beside /api/v1 there is a control API, without a token:
+  GET, DELETE /sandbox/requests       what was received
+  POST, DELETE /sandbox/faults        {"method","path","times","status","body","retry_after","delay","lose","garbage"}
+  POST /sandbox/outcomes              {"sync_id","times","ending","rows","failed_rows","seconds","appears_after",...}
+  GET /sandbox/state                  every sync and run
+  PATCH /sandbox/syncs/ID             change a sync as somebody else would
+  PUT /sandbox/catalogs/ID            streams of a destination, null for a missing catalog
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the sandbox."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _CONTROL
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8088, help="port, 0 for a free one (default: %(default)s)")
+    parser.add_argument("--dialect", choices=("multiwoven", "documented"), default="multiwoven")
+    parser.add_argument("--token-file", type=Path, help=f"file with the bearer token (default: {_DEFAULT_TOKEN})")
+    parser.add_argument(
+        "--workspace", type=int, action="append", help="id of a workspace, may be repeated (default: 1)"
+    )
+    parser.add_argument("--run-seconds", type=float, default=10.0, help="how long a run takes (default: %(default)s)")
+    parser.add_argument("--rows", type=int, default=1000, help="rows of a run (default: %(default)s)")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM; 2 when the port or the token file cannot be used."""
+    try:
+        asyncio.run(_serve(args))
+    except OSError as error:
+        sys.stderr.write(f"sync-operator sandbox: {error.strerror}: {error.filename or f'{args.host}:{args.port}'}\n")
+        return 2
+    return 0
+
+
+async def _serve(args: argparse.Namespace) -> None:
+    token = args.token_file.read_text(encoding="utf-8").strip() if args.token_file else _DEFAULT_TOKEN
+    workspaces = frozenset(args.workspace or [1])
+    store = Store(
+        clock=lambda: datetime.now(UTC),
+        dialect=args.dialect,
+        tokens={token: Token(workspaces=workspaces)},
+        workspaces=workspaces,
+        default_outcome=Outcome(rows=args.rows, seconds=args.run_seconds),
+    )
+    runner = web.AppRunner(make_app(store), access_log=None)
+    await runner.setup()
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    try:
+        site = web.TCPSite(runner, args.host, args.port)
+        await site.start()
+        port = runner.addresses[0][1]
+        sys.stdout.write(f"sandbox ready on http://{args.host}:{port} (dialect {args.dialect})\n")
+        sys.stdout.flush()
+        await stop.wait()
+    finally:
+        await runner.cleanup()

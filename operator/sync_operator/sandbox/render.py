@@ -1,0 +1,111 @@
+"""How the server shows its things: resources, lists with links, and what the two dialects wrap differently."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from sync_operator.sandbox.progress import run_rows, run_status
+from sync_operator.sandbox.shapes import e2
+from sync_operator.sandbox.state import Run, Store, StoredSync
+
+__all__ = ["connector", "listing", "model", "run_resource", "single", "stamp", "sync_resource"]
+
+
+def stamp(time: datetime | None) -> str | None:
+    """A time as the server writes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z" if time else None
+
+
+def single(store: Store, resource: dict[str, Any], *, status: int = 200) -> web.Response:
+    """One resource: in ``data``, or bare in the documented dialect (which also knows no 201)."""
+    if store.dialect == "documented":
+        return web.json_response(resource)
+    return web.json_response({"data": resource}, status=status)
+
+
+def listing(request: web.Request, store: Store, resources: Sequence[dict[str, Any]]) -> web.Response:
+    """One page of a list with its links.
+
+    Raises:
+        Refusal: ``per_page=0``.
+    """
+    size_name = "page_size" if store.dialect == "documented" else "per_page"
+    default = 100 if store.dialect == "documented" else 10
+    page, size = _number(request.query.get("page"), 1), _number(request.query.get(size_name), default)
+    if size == 0:
+        raise e2("divided by 0")
+    size = size if size > 0 else default
+    page = max(page, 1)
+    last = max(1, -(-len(resources) // size))
+    base = f"{request.scheme}://{request.host}{request.path}"
+
+    def link(number: int) -> str:
+        return f"{base}?{urlencode({'page': number, size_name: size})}"
+
+    links = {
+        "self": link(page),
+        "first": link(1),
+        "prev": link(page - 1) if page > 1 else None,
+        "next": link(page + 1) if page != last else None,
+        "last": link(last),
+    }
+    return web.json_response({"data": list(resources[(page - 1) * size : page * size]), "links": links})
+
+
+def sync_resource(store: Store, sync: StoredSync) -> dict[str, Any]:
+    """A sync; the documented dialect shows just what its page lists."""
+    shown = (
+        *("source_id", "destination_id", "model_id", "configuration", "schedule_type", "sync_mode", "sync_interval"),
+        *("sync_interval_unit", "cron_expression", "stream_name", "cursor_field"),
+    )
+    attributes: dict[str, Any] = {name: sync.attributes.get(name) for name in shown} | {"status": sync.status}
+    if store.dialect == "multiwoven":
+        attributes |= {
+            "current_cursor_field": None,
+            "created_at": stamp(sync.created_at),
+            "updated_at": stamp(sync.updated_at),
+            "source": connector(sync.attributes["source_id"], "source"),
+            "destination": connector(sync.attributes["destination_id"], "destination"),
+            "model": model(sync.attributes["model_id"]),
+        }
+    return {"id": str(sync.id), "type": "syncs", "attributes": attributes}
+
+
+def run_resource(run: Run, now: datetime) -> dict[str, Any]:
+    """A run."""
+    status = run_status(run, now)
+    started = run.created_at if status != "pending" else None
+    finished = run.ended_at if status in {"success", "failed"} else None
+    attributes = {
+        "sync_id": run.sync_id,
+        "status": status,
+        "sync_run_type": "general",
+        "started_at": stamp(started),
+        "finished_at": stamp(finished),
+        "duration": (finished - run.created_at).total_seconds() if finished else None,
+        **run_rows(run, now),
+        "error": None,
+        "created_at": stamp(run.created_at),
+        "updated_at": stamp(run.updated_at),
+    }
+    return {"id": str(run.id), "type": "sync_runs", "attributes": attributes}
+
+
+def connector(connector_id: int, kind: str) -> dict[str, Any]:
+    """A connector as embedded in a sync: without its configuration, and with an integer id."""
+    return {"id": connector_id, "name": f"{kind} {connector_id}", "connector_type": kind, "connector_name": "Sandbox"}
+
+
+def model(model_id: int) -> dict[str, Any]:
+    """A model as embedded in a sync."""
+    return {"id": model_id, "name": f"model {model_id}", "query_type": "raw_sql", "primary_key": "id"}
+
+
+def _number(text: str | None, default: int) -> int:
+    try:
+        return int(text) if text is not None else default
+    except ValueError:
+        return default

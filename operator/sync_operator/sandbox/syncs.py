@@ -1,0 +1,151 @@
+"""`/syncs`: create, list, show, update, delete, enable."""
+
+from typing import Any
+
+from aiohttp import web
+
+from sync_operator.sandbox.faults import json_body
+from sync_operator.sandbox.guard import STORE, authenticate, find_sync, may_write, no_sync, workspace_of
+from sync_operator.sandbox.progress import crude_cron, run_status
+from sync_operator.sandbox.render import listing, single, sync_resource
+from sync_operator.sandbox.shapes import e1, e2, e4, e5
+from sync_operator.sandbox.state import ACTIVE, Store, StoredSync, Token
+from sync_operator.sandbox.validate import gate_one, gate_two, permitted
+
+__all__ = ["routes"]
+
+routes = web.RouteTableDef()
+
+
+@routes.post("/api/v1/syncs")
+async def create(request: web.Request) -> web.Response:
+    """`POST /syncs`."""
+    store, token = request.app[STORE], authenticate(request)
+    body = await _sync_body(request)
+    gate_one(store.dialect, body, create=True)
+    workspace_id = workspace_of(request, token)
+    may_write(token)
+    gate_two(store, body, create=True)
+    now = store.clock()
+    kept = permitted(body, create=True, dialect=store.dialect)
+    sync = StoredSync(store.next_sync, workspace_id, kept, created_at=now, updated_at=now)
+    store.next_sync += 1
+    store.syncs[sync.id] = sync
+    _register_schedule(store, sync)
+    return single(store, sync_resource(store, sync), status=201)
+
+
+@routes.get("/api/v1/syncs")
+async def index(request: web.Request) -> web.Response:
+    """`GET /syncs`: the last moved first."""
+    store, token = request.app[STORE], authenticate(request)
+    workspace_id = workspace_of(request, token)
+    if "page[number]" in request.query and store.dialect == "multiwoven":
+        raise e1({"page": ["must be an integer"]})
+    syncs = [sync for sync in store.living() if sync.workspace_id == workspace_id]
+    syncs.sort(key=lambda sync: (sync.updated_at, sync.id), reverse=True)
+    return listing(request, store, [sync_resource(store, sync) for sync in syncs])
+
+
+@routes.get("/api/v1/syncs/{id}")
+async def show(request: web.Request) -> web.Response:
+    """`GET /syncs/:id`."""
+    store, sync, _ = _known(request)
+    return single(store, sync_resource(store, sync))
+
+
+@routes.put("/api/v1/syncs/{id}")
+@routes.patch("/api/v1/syncs/{id}")
+async def update(request: web.Request) -> web.Response:
+    """`PUT` or `PATCH /syncs/:id`: partial in both verbs."""
+    authenticate(request)
+    body = await _sync_body(request)
+    gate_one(request.app[STORE].dialect, body, create=False)
+    store, sync, token = _known(request)
+    may_write(token)
+    if not body:
+        raise e4(422, "param is missing or the value is empty: sync")
+    gate_two(store, body, create=False)
+    before = dict(sync.attributes)
+    sync.attributes |= permitted(body, create=False, dialect=store.dialect)
+    if sync.attributes != before:
+        sync.updated_at = store.clock()
+    if sync.attributes.get("schedule_type") != "manual":
+        _register_schedule(store, sync)
+    resource = sync_resource(store, sync)
+    if store.dialect == "documented":
+        return web.json_response({"success": True, "message": "Sync updated successfully", "data": resource})
+    return single(store, resource)
+
+
+@routes.delete("/api/v1/syncs/{id}")
+async def destroy(request: web.Request) -> web.Response:
+    """`DELETE /syncs/:id`: soft, and for good."""
+    store, sync, token = _known(request)
+    may_write(token)
+    sync.discarded_at = store.clock()
+    return web.Response(status=204)
+
+
+@routes.patch("/api/v1/syncs/{id}/enable")
+async def enable(request: web.Request) -> web.Response:
+    """`PATCH /syncs/:id/enable`: anything but JSON false enables (contract S9)."""
+    if request.app[STORE].dialect == "documented":
+        raise e5(404)
+    store, sync, token = _known(request)
+    may_write(token)
+    wanted = (await json_body(request)).get("enable") is not False
+    if wanted == (sync.status != "disabled"):
+        verb = "enable" if wanted else "disable"
+        raise e2(f"Event '{verb}' cannot transition from '{sync.status}'.")
+    sync.status = "pending" if wanted else "disabled"
+    sync.updated_at = store.clock()
+    if wanted:
+        sync.server_schedule = None
+        _register_schedule(store, sync)
+    else:
+        _leave_runs_behind(store, sync)
+    return single(store, sync_resource(store, sync))
+
+
+def _known(request: web.Request) -> tuple[Store, StoredSync, Token]:
+    """The sync in the path, after token, number, and workspace have been looked at."""
+    store, token = request.app[STORE], authenticate(request)
+    text = request.match_info["id"]
+    if not text.isdigit():
+        raise e1({"id": ["must be an integer"]})
+    workspace_id = workspace_of(request, token)
+    sync = find_sync(store, int(text), workspace_id)
+    if sync is None:
+        raise no_sync(store, int(text))
+    return store, sync, token
+
+
+async def _sync_body(request: web.Request) -> dict[str, Any]:
+    """The sync's fields; an unwrapped body is accepted too."""
+    body = await json_body(request)
+    inner = body.get("sync", body)
+    return inner if isinstance(inner, dict) else {}
+
+
+def _register_schedule(store: Store, sync: StoredSync) -> None:
+    """Hand the schedule to the server's own scheduler; a manual sync has none."""
+    kind, attributes = sync.attributes.get("schedule_type"), sync.attributes
+    line = None
+    if kind == "cron_expression" or (kind == "automated" and attributes.get("cron_expression")):
+        line = attributes.get("cron_expression")
+    elif kind in {"interval", "automated"} and attributes.get("sync_interval"):
+        line = crude_cron(int(attributes["sync_interval"]), str(attributes.get("sync_interval_unit")))
+    if line and line != sync.server_schedule:
+        sync.server_schedule = line
+        sync.scheduled_until = store.clock()
+
+
+def _leave_runs_behind(store: Store, sync: StoredSync) -> None:
+    """Disabling ends the workflow but not the rows, which stay as they are for ever (contract section 7)."""
+    now = store.clock()
+    for run in store.runs_of(sync.id):
+        status = run_status(run, now)
+        if status in ACTIVE:
+            run.frozen = status
+    store.coming = [entry for entry in store.coming if entry[1] != sync.id]
