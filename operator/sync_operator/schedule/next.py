@@ -100,7 +100,7 @@ class _Walk:
         while self.local.hour not in self._line.hours:
             if not self._moved:
                 self._set(self._wall().replace(minute=0, second=0))
-            self._add(_HOUR)
+            self._stride(_HOUR, self.local.hour, self._line.hours, 24)
             if self.local.hour == 0:
                 return False
         return True
@@ -109,7 +109,7 @@ class _Walk:
         while self.local.minute not in self._line.minutes:
             if not self._moved:
                 self._add(timedelta(seconds=-self.local.second))
-            self._add(_MINUTE)
+            self._stride(_MINUTE, self.local.minute, self._line.minutes, 60)
             if self.local.minute == 0:
                 return False
         return True
@@ -127,6 +127,14 @@ class _Walk:
 
     def _wall(self) -> datetime:
         return self.local.replace(tzinfo=None)
+
+    def _stride(self, unit: timedelta, value: int, allowed: frozenset[int], size: int) -> None:
+        """Move unit by unit to the next allowed value or to the end: at once, where clocks do not change meanwhile."""
+        before = self.local
+        self._add(unit * (min((other for other in allowed if other > value), default=size) - value))
+        if self.local.utcoffset() != before.utcoffset():
+            self.local = before
+            self._add(unit)
 
     def _add(self, delta: timedelta) -> None:
         """Move by real time, whatever clocks do meanwhile."""
