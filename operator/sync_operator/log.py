@@ -29,12 +29,11 @@ class _JsonFormatter(logging.Formatter):
 
 
 class _TextFormatter(logging.Formatter):
-    """``12:34:56 INFO message key=value …``, times in UTC."""
+    """``12:34:56 INFO message``, times in UTC; what is given as ``extra`` is for machines, messages tell all."""
 
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
-        extras = "".join(f" {key}={value}" for key, value in _extras(record).items())
-        line = f"{time} {record.levelname} {record.getMessage()}{extras}"
+        line = f"{time} {record.levelname} {record.getMessage()}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 

@@ -55,4 +55,4 @@ async def post_event(kube: Kube, about: Mapping[str, Any], notice: Notice, *, no
         await kube.create(EVENTS, metadata["namespace"], body)
     except KubernetesError as error:
         # A terminating namespace refuses events; the status still tells.
-        _log.warning("event not written", extra={"reason": notice.reason.value, "why": str(error)})
+        _log.warning("event %s about %s not written: %s", notice.reason.value, metadata["name"], error)

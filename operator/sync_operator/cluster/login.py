@@ -44,7 +44,7 @@ def open_session() -> ClusterSession:
     http = aiohttp.ClientSession(
         connector=connector, headers=headers, middlewares=middlewares, timeout=timeout, trust_env=info.trust_env
     )
-    _log.info("talking to the cluster", extra={"server": info.server})
+    _log.info("talking to the cluster at %s", info.server)
     return ClusterSession(server=info.server.rstrip("/"), http=http)
 
 

@@ -42,7 +42,7 @@ async def act(operator: Operator, picture: Picture, action: Action) -> Picture:
     Raises:
         SyncOperatorError: it could not be done; the caller records that as an obstacle of the action's phase.
     """
-    _log.debug("acting", extra={"sync": picture.sync.name, "action": type(action).__name__})
+    _log.debug("Sync %s/%s: %s", picture.sync.namespace, picture.sync.name, type(action).__name__)
     match action:
         case MarkCreate() | DropFinalizer():
             return await _finalizer(operator, picture, action)

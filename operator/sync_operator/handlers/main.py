@@ -78,7 +78,7 @@ async def _run(settings: ControllerSettings) -> None:
         await ready.wait()
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, stop.set)
-        _log.info("ready", extra={"syncs": sum(1 for _ in operator.cache.all("Sync"))})
+        _log.info("ready")
         await asyncio.wait([watching, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
         _log.info("stopping")
         for task in tasks:

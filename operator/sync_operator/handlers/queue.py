@@ -117,7 +117,7 @@ class WorkQueue:
                 outcome = await self._work(key)
             except Exception:  # noqa: BLE001 (the outermost frame: see below)
                 # A defect in one object's reconcile must not end the worker: it is logged whole, and retried.
-                _log.exception("reconcile failed unexpectedly", extra=key._asdict())
+                _log.exception("reconcile of %s %s/%s failed unexpectedly", *key)
                 outcome = Outcome(failed=True)
             self._active.discard(key)
             self.finished += 1

@@ -63,15 +63,9 @@ def _changed_meanwhile(error: SyncOperatorError) -> bool:
 
 def _failed(operator: Operator, picture: Picture, action: Action, error: SyncOperatorError) -> Picture:
     """Note the obstacle; what concerns the whole Workspace also stops the Workspace's traffic."""
-    _log.warning(
-        "action failed",
-        extra={
-            "namespace": picture.sync.namespace,
-            "sync": picture.sync.name,
-            "action": type(action).__name__,
-            "why": str(error),
-        },
-    )
+    namespace, name = picture.sync.namespace, picture.sync.name
+    extra = {"namespace": namespace, "sync": name, "action": type(action).__name__}
+    _log.warning("Sync %s/%s: %s", namespace, name, error, extra=extra)
     obstacle = obstacle_of(error)
     if isinstance(error, AccessError) and not isinstance(error, ForbiddenError):
         home = Ref(picture.sync.namespace, picture.workspace.name)
