@@ -7,6 +7,8 @@ from secrets import token_hex
 import pytest
 from kubernetes import client
 from tests.support.plane import Kube, Plane, build_plane, running_plane
+from tests.support.running import Controller, Sandbox, running_controller, running_sandbox
+from tests.support.syncs import Tenant
 
 _BINARY = pytest.StashKey[Path]()
 
@@ -39,3 +41,26 @@ def namespace(kube: Kube) -> Iterator[str]:
     kube.core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=name)))
     yield name
     kube.core.delete_namespace(name)
+
+
+@pytest.fixture(scope="session")
+def controller(plane: Plane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
+    with running_controller(plane, tmp_path_factory.mktemp("controller")) as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    with running_sandbox(tmp_path, "--run-seconds", "1") as running:
+        yield running
+
+
+@pytest.fixture
+def documented(tmp_path: Path) -> Iterator[Sandbox]:
+    with running_sandbox(tmp_path, "--run-seconds", "1", "--dialect", "documented") as running:
+        yield running
+
+
+@pytest.fixture
+def tenant(kube: Kube, namespace: str, sandbox: Sandbox, controller: Controller) -> Tenant:  # noqa: ARG001 - it runs
+    return Tenant(kube, namespace, sandbox)

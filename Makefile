@@ -1,0 +1,47 @@
+# One word per job; every job works on a clean clone with Python 3 and make. `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup check verify generate cluster unit test demo clean
+
+PYTHON := .venv/bin/python
+STAMP := .venv/.complete
+PYTEST := .venv/bin/python -m pytest
+
+help:  ## list the jobs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## make .venv from the lock file
+
+$(STAMP): pyproject.toml uv.lock .python-version scripts/setup
+	@scripts/setup
+	@touch $@
+
+check: setup  ## ruff, mypy --strict, layers
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
+
+generate: setup  ## write what is generated from the models: the CRDs, and the chart's copy of them
+	$(PYTHON) scripts/generate
+
+verify: setup  ## fail when a generated file is stale
+	$(PYTHON) scripts/generate --check
+
+cluster:  ## build the local control plane (minutes when cold, cached afterwards)
+	@cluster/build
+
+unit: setup  ## the fast tests: no control plane
+	$(PYTEST) tests/unit tests/contract
+
+test: check verify  ## everything: checks, then all tests with branch coverage
+	@cluster/build >/dev/null
+	rm -f .coverage .coverage.*
+	.venv/bin/coverage run -m pytest
+	.venv/bin/coverage combine --quiet
+	.venv/bin/coverage report --fail-under=90
+
+demo: setup  ## the main job on a local control plane; KEEP=1 leaves it running until Ctrl-C
+	@$(PYTHON) scripts/demo $(if $(KEEP),--keep)
+
+clean:  ## remove what the jobs made in this folder; the cached control plane stays
+	rm -rf .venv .tools .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

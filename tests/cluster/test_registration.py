@@ -1,0 +1,258 @@
+from typing import Any
+
+import pytest
+from tests.support.bad_manifests import BAD_SYNCS, Bad, Judge
+from tests.support.plane import Kube
+from tests.support.running import Controller, Sandbox, eventually
+from tests.support.syncs import MAPPING, Tenant, condition
+
+from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+
+SEED: dict[str, Any] = {
+    "sourceId": 123,
+    "destinationId": 123,
+    "modelId": 123,
+    "scheduleType": "automated",
+    "configuration": MAPPING,
+    "streamName": "orders",
+    "syncMode": "full_refresh",
+    "syncInterval": 123,
+    "syncIntervalUnit": "minutes",
+    "cronExpression": "5 4 * * *",
+    "cursorField": "updated_at",
+}
+SEED_BODY = {
+    "source_id": 123,
+    "destination_id": 123,
+    "model_id": 123,
+    "schedule_type": "automated",
+    "configuration": MAPPING,
+    "stream_name": "orders",
+    "sync_mode": "full_refresh",
+    "sync_interval": 123,
+    "sync_interval_unit": "minutes",
+    "cron_expression": "5 4 * * *",
+    "cursor_field": "updated_at",
+}
+
+
+def created(sandbox: Sandbox) -> list[Any]:
+    return [entry["body"] for entry in sandbox.requests("POST", "/syncs") if entry["path"] == "/api/v1/syncs"]
+
+
+def test_multiwoven_gets_the_seed_body_as_a_manual_sync(tenant: Tenant) -> None:
+    tenant.connect()
+
+    sync = tenant.ready(**SEED)
+
+    assert created(tenant.sandbox) == [{"sync": SEED_BODY | {"schedule_type": "manual"}}]
+    status = sync["status"]
+    assert (status["id"], status["origin"], status["workspaceId"]) == ("1", "Created", "1")
+    assert status["url"] == tenant.sandbox.url
+    assert status["effectiveSchedule"] == "5 4 * * *"
+    assert len(status["nextRuns"]) == 5
+    assert condition(sync, "Registered")["reason"] == "Registered"
+    assert condition(sync, "Scheduled")["status"] == "True"
+    assert not condition(sync, "Reconciling")
+    assert not condition(sync, "Stalled")
+    assert tenant.events() == ["Scheduled"]
+
+
+def test_documented_gets_exactly_the_seed_body(
+    kube: Kube, namespace: str, documented: Sandbox, controller: Controller
+) -> None:
+    assert controller.log.exists()
+    tenant = Tenant(kube, namespace, documented)
+    tenant.connect()
+
+    # The seed page shows an empty configuration, which only this dialect takes.
+    sync = tenant.ready(**SEED | {"configuration": {}})
+
+    assert created(documented) == [{"sync": SEED_BODY | {"configuration": {}}}]
+    assert kube.get(WORKSPACE_KIND, "default", namespace)["status"]["dialect"] == "Documented"
+    assert "the server also schedules" in condition(sync)["message"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"scheduleType": "manual"}, "spec.scheduleType"),
+        ({"syncMode": "incremental"}, "spec.syncMode"),
+        ({"syncIntervalUnit": "hours"}, "spec.syncIntervalUnit"),
+    ],
+)
+def test_documented_has_no_word_for_some_specs(
+    kube: Kube, namespace: str, documented: Sandbox, controller: Controller, changes: dict[str, Any], field: str
+) -> None:
+    assert controller.log.exists()
+    tenant = Tenant(kube, namespace, documented)
+    tenant.connect()
+
+    tenant.sync(**SEED | changes)
+
+    sync = tenant.when(SYNC_KIND, "orders", "Stalled", reason="InvalidSpec")
+    assert field in condition(sync)["message"]
+    assert created(documented) == []
+
+
+def test_an_empty_configuration_stalls_on_multiwoven(tenant: Tenant) -> None:
+    tenant.connect()
+
+    tenant.sync(configuration={})
+
+    sync = tenant.when(SYNC_KIND, "orders", "Stalled", reason="InvalidSpec")
+    assert "spec.configuration" in condition(sync)["message"]
+
+
+@pytest.mark.parametrize("case", [pytest.param(bad, id=bad.name) for bad in BAD_SYNCS if bad.judge is Judge.OPERATOR])
+def test_what_the_api_server_cannot_judge_stalls_with_field_and_remedy(tenant: Tenant, case: Bad) -> None:
+    tenant.kube.create(case.sync, tenant.namespace)
+
+    sync = tenant.when(SYNC_KIND, case.name, "Stalled", reason="InvalidSpec")
+
+    assert case.field in condition(sync)["message"]
+    assert case.words in condition(sync)["message"]
+    assert condition(sync)["status"] == "False"
+
+
+def test_what_is_missing_may_come_later(tenant: Tenant) -> None:
+    tenant.sync()
+    sync = tenant.when(SYNC_KIND, "orders", "Ready", "False", "WorkspaceNotFound")
+    assert "create it" in condition(sync)["message"]
+
+    tenant.workspace()
+    tenant.when(WORKSPACE_KIND, "default", "Ready", "False", "WorkspaceNotReady")
+    sync = tenant.when(SYNC_KIND, "orders", "Ready", "False", "WorkspaceNotReady")
+    assert "Secret 'token'" in condition(sync)["message"]
+
+    tenant.secret()
+    tenant.when(WORKSPACE_KIND, "default", "Ready")
+    tenant.when(SYNC_KIND, "orders", "Ready")
+    counted = eventually(lambda: tenant.kube.get(WORKSPACE_KIND, "default", tenant.namespace)["status"], "a status")
+    assert counted["dialect"] == "Multiwoven"
+    assert counted["user"] == "operator@example.com"
+
+
+def test_a_wrong_token_stops_the_traffic_until_the_secret_changes(tenant: Tenant) -> None:
+    tenant.secret("wrong")
+    tenant.workspace()
+    tenant.sync()
+    workspace = tenant.when(WORKSPACE_KIND, "default", "Ready", "False", "Unauthorized")
+    tenant.when(SYNC_KIND, "orders", "Ready", "False", "Unauthorized")
+    assert "wrong" not in condition(workspace)["message"].replace("is wrong", "")
+    assert created(tenant.sandbox) == []
+
+    tenant.secret()
+
+    tenant.when(SYNC_KIND, "orders", "Ready")
+
+
+def test_a_changed_spec_is_sent_and_rescheduled(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.ready(scheduleType="cron_expression", cronExpression="0 1 * * *")
+
+    tenant.patch(cronExpression="0 2 * * *", syncMode="incremental")
+    sync = tenant.when(SYNC_KIND, "orders", "Ready")
+
+    [put] = tenant.sandbox.requests("PUT", "/syncs/1")
+    assert put["body"]["sync"]["sync_mode"] == "incremental"
+    assert tenant.cronjob()["spec"]["schedule"] == "0 2 * * *"
+    assert tenant.cronjob()["status"]["lastScheduleTime"], "the edit must not look back"
+    assert sync["status"]["effectiveSchedule"] == "0 2 * * *"
+    assert len(tenant.sandbox.syncs()) == 1
+
+
+def test_the_servers_refusal_stalls_until_the_spec_changes(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.sandbox.fault(
+        method="POST", path="/syncs$", status=400, body={"errors": {"sync": {"stream_name": ["is unknown"]}}}
+    )
+
+    tenant.sync()
+    sync = tenant.when(SYNC_KIND, "orders", "Stalled", reason="Rejected")
+    assert "spec.streamName is unknown" in condition(sync)["message"]
+
+    tenant.patch(streamName="better")
+    tenant.when(SYNC_KIND, "orders", "Ready")
+    assert len(created(tenant.sandbox)) == 2
+
+
+@pytest.mark.parametrize("lose", ["after", "before"])
+def test_a_lost_answer_makes_no_twin(tenant: Tenant, lose: str) -> None:
+    tenant.connect()
+    tenant.sandbox.fault(method="POST", path="/syncs$", lose=lose)
+
+    sync = tenant.ready()
+
+    [stored] = tenant.sandbox.syncs()
+    assert sync["status"]["id"] == str(stored["id"])
+    assert tenant.sandbox.requests("GET", "/syncs"), "the outcome was looked up"
+
+
+def test_a_server_in_trouble_is_asked_again(tenant: Tenant) -> None:
+    tenant.connect()
+    trouble = {"errors": [{"status": 400, "title": "Bad Request", "detail": "connection pool timeout"}]}
+    tenant.sandbox.fault(method="POST", path="/syncs$", status=400, body=trouble)
+
+    tenant.ready()
+
+    assert len(tenant.sandbox.syncs()) == 1
+
+
+def test_adoption_takes_over_a_sync_that_the_server_runs(tenant: Tenant) -> None:
+    theirs = {
+        "source_id": 1,
+        "destination_id": 2,
+        "model_id": 3,
+        "schedule_type": "interval",
+        "sync_interval": 5,
+        "sync_interval_unit": "minutes",
+        "configuration": MAPPING,
+        "stream_name": "contacts",
+        "sync_mode": "full_refresh",
+    }
+    assert tenant.sandbox.call("POST", "/syncs", sync=theirs).status_code == 201
+    tenant.connect()
+
+    sync = tenant.ready(externalId="1")
+
+    assert sync["status"]["origin"] == "Adopted"
+    [stored] = tenant.sandbox.syncs()
+    assert stored["attributes"]["schedule_type"] == "manual"
+    assert stored["server_schedule"] is None, "the server's own schedule ended"
+
+    tenant.delete()
+    tenant.gone()
+    assert len(tenant.sandbox.syncs()) == 1, "an adopted sync stays by default"
+
+
+def test_adoption_refuses_what_cannot_become_the_spec(tenant: Tenant) -> None:
+    body = {"source_id": 9, "destination_id": 2, "model_id": 3, "schedule_type": "manual", "stream_name": "contacts"}
+    body |= {"configuration": MAPPING, "sync_mode": "full_refresh"}
+    assert tenant.sandbox.call("POST", "/syncs", sync=body).status_code == 201
+    tenant.connect()
+
+    tenant.sync("other", externalId="1")
+    sync = tenant.when(SYNC_KIND, "other", "Stalled", reason="Conflict")
+    assert "source_id" in condition(sync)["message"]
+
+    tenant.sync("absent", externalId="77")
+    tenant.when(SYNC_KIND, "absent", "Stalled", reason="ExternalNotFound")
+    assert not tenant.sandbox.requests("PUT")
+
+
+def test_a_workspace_that_became_another_one_is_not_touched(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.ready(scheduleType="cron_expression", cronExpression="0 1 * * *")
+    tenant.sandbox.forget_requests()
+
+    tenant.kube.patch(WORKSPACE_KIND, "default", tenant.namespace, {"spec": {"url": f"{tenant.sandbox.url}/other"}})
+    sync = tenant.when(SYNC_KIND, "orders", "Stalled", reason="WorkspaceChanged")
+
+    assert "put it back" in condition(sync)["message"]
+    eventually(lambda: tenant.cronjob()["spec"]["suspend"], "its CronJob to be suspended")
+    assert not tenant.sandbox.requests("", "/syncs/1")
+
+    tenant.kube.patch(WORKSPACE_KIND, "default", tenant.namespace, {"spec": {"url": tenant.sandbox.url}})
+    tenant.when(SYNC_KIND, "orders", "Ready")
+    eventually(lambda: not tenant.cronjob()["spec"]["suspend"], "its CronJob to go on")

@@ -1,0 +1,180 @@
+import json
+from typing import Any
+
+import pytest
+from tests.support.plane import Plane
+from tests.support.running import eventually
+from tests.support.syncs import Tenant, condition
+
+from sync_operator.model.names import SYNC_KIND
+
+
+@pytest.mark.timeout(180)
+def test_a_cronjob_fires_on_time_and_its_rows_are_reported(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.ready(scheduleType="automated", syncInterval=1, syncIntervalUnit="minutes")
+
+    sync = tenant.ran("Schedule", seconds=100)
+
+    last = sync["status"]["lastRun"]
+    assert last["status"] == "success"
+    assert last["rows"] == {"queried": 1000, "total": 1000, "succeeded": 1000, "failed": 0, "skipped": 0}
+    assert last["job"].startswith("orders-")
+    assert sync["status"]["lastSuccessAt"] == last["finishedAt"]
+    assert condition(sync, "RunsHealthy")["reason"] == "RunSucceeded"
+    assert tenant.events()[-2:] == ["RunStarted", "RunSucceeded"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "status"),
+    [
+        ({"ending": "failed"}, "RunFailed", "failed"),
+        ({"failed_rows": 1000, "reason": "destination says no"}, "RowsRejected", "success"),
+    ],
+)
+def test_a_bad_run_is_a_failed_job_and_says_so(
+    tenant: Tenant, outcome: dict[str, Any], reason: str, status: str
+) -> None:
+    tenant.connect()
+    tenant.ready()
+    tenant.sandbox.outcome(seconds=1, **outcome)
+
+    tenant.request_run("one")
+    sync = tenant.ran("Request")
+
+    last = sync["status"]["lastRun"]
+    assert last["status"] == status
+    assert condition(sync, "RunsHealthy")["status"] == "False"
+    assert condition(sync, "RunsHealthy")["reason"] == reason
+    assert condition(sync)["status"] == "True", "run results never turn Ready"
+    assert "lastSuccessAt" not in sync["status"]
+    job = tenant.job(last["job"])
+    assert [entry["type"] for entry in job["status"]["conditions"] if entry["status"] == "True"][-1] == "Failed"
+    [pod] = tenant.pods()
+    terminated = pod["status"]["containerStatuses"][0]["state"]["terminated"]
+    assert terminated["exitCode"] == 1
+    assert json.loads(terminated["message"])["runId"] == int(last["id"])
+    assert reason in tenant.events()
+
+
+def test_some_refused_rows_may_be_allowed(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.ready(run={"maxFailedRowsPercent": 5})
+    tenant.sandbox.outcome(seconds=1, failed_rows=50)
+
+    tenant.request_run("one")
+
+    sync = tenant.ran("Request")
+    assert condition(sync, "RunsHealthy")["status"] == "True"
+    assert sync["status"]["lastRun"]["rows"]["failed"] == 50
+
+
+def test_a_request_is_answered_once(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.ready()
+
+    tenant.request_run("one")
+    tenant.ran("Request")
+    tenant.patch(suspend=True, suspendReason="quiet time")
+    tenant.when(SYNC_KIND, "orders", "Ready", reason="Suspended")
+
+    assert tenant.get()["status"]["lastHandledRunRequest"] == "one"
+    assert len(tenant.jobs()) == 1
+
+    tenant.request_run("two")
+    eventually(lambda: tenant.get()["status"].get("lastHandledRunRequest") == "two", "the second request, suspended")
+    eventually(lambda: len(tenant.jobs()) == 2, "a second Job")
+
+
+def test_kubectl_create_job_works_the_same(tenant: Tenant, plane: Plane) -> None:
+    tenant.connect()
+    tenant.ready()
+
+    made = plane.kubectl("-n", tenant.namespace, "create", "job", "by-hand", "--from=cronjob/orders")
+    assert made.returncode == 0, made.stderr
+
+    last = tenant.ran("Request")["status"]["lastRun"]
+    assert (last["job"], last["status"]) == ("by-hand", "success")
+
+
+def test_progress_can_be_followed_in_the_log(tenant: Tenant, plane: Plane) -> None:
+    tenant.connect()
+    tenant.ready()
+    tenant.sandbox.outcome(seconds=6)
+    tenant.request_run("one")
+    job = eventually(lambda: tenant.get()["status"].get("lastRun", {}).get("job"), "the Job")
+    eventually(
+        lambda: [pod for pod in tenant.pods() if pod["status"]["phase"] in {"Running", "Succeeded"}],
+        "the pod to run",
+    )
+
+    followed = plane.kubectl("-n", tenant.namespace, "logs", "-f", f"job/{job}")
+
+    messages = [json.loads(line)["message"] for line in followed.stdout.splitlines()]
+    assert messages[0] == "triggered sync 1"
+    assert any("1000 rows to send" in message for message in messages), messages
+    assert messages[-1].startswith("run 1: 1000 of 1000 rows delivered")
+
+
+def test_a_foreign_change_of_the_cronjob_is_put_back(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.ready(scheduleType="cron_expression", cronExpression="0 1 * * *")
+
+    tenant.kube.batch.patch_namespaced_cron_job(
+        "orders", tenant.namespace, {"spec": {"schedule": "0 5 * * *", "concurrencyPolicy": "Allow"}}
+    )
+
+    eventually(lambda: tenant.cronjob()["spec"]["schedule"] == "0 1 * * *", "the schedule to be put back")
+    assert tenant.cronjob()["spec"]["concurrencyPolicy"] == "Forbid"
+
+
+def test_a_deleted_cronjob_comes_back(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.ready()
+
+    tenant.kube.batch.delete_namespaced_cron_job("orders", tenant.namespace)
+
+    eventually(lambda: tenant.cronjobs() == ["orders"], "the CronJob to come back")
+
+
+def test_the_run_pod_is_restricted(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.ready(
+        run={"timeout": "2h", "pod": {"nodeSelector": {"disk": "fast"}, "resources": {"limits": {"cpu": "1000m"}}}}
+    )
+
+    job = tenant.cronjob()["spec"]["jobTemplate"]["spec"]
+    pod = job["template"]["spec"]
+
+    assert job["activeDeadlineSeconds"] == 2 * 3600 + 120
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    [container] = pod["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert not any("sandbox-token" in entry.get("value", "") for entry in container["env"])
+    assert pod["nodeSelector"] == {"disk": "fast"}
+
+    tenant.patch(run={"pod": {"nodeSelector": None}})
+    eventually(
+        lambda: "nodeSelector" not in tenant.cronjob()["spec"]["jobTemplate"]["spec"]["template"]["spec"],
+        "the node selector to go",
+    )
+
+
+def test_suspend_and_manual_have_no_next_runs(tenant: Tenant) -> None:
+    tenant.connect()
+
+    manual = tenant.ready("by-hand")
+    assert condition(manual)["reason"] == "Manual"
+    assert "nextRuns" not in manual["status"]
+
+    tenant.ready(scheduleType="cron_expression", cronExpression="0 1 * * *")
+    tenant.patch(suspend=True, suspendReason="migration")
+    sync = tenant.when(SYNC_KIND, "orders", "Ready", reason="Suspended")
+    assert "migration" in condition(sync)["message"]
+    assert "nextRuns" not in sync["status"]
+    assert tenant.cronjob()["spec"]["suspend"] is True

@@ -1,0 +1,151 @@
+"""The operator's own commands as processes: sandbox and controller, as a user starts them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from tests.support.plane import IMAGE, Plane
+
+__all__ = ["TOKEN", "Controller", "Sandbox", "eventually", "running_controller", "running_sandbox"]
+
+PROGRAM: Final = Path(sys.executable).with_name("sync-operator")
+TOKEN: Final = "sandbox-token"
+_PATIENCE: Final = 30.0
+
+
+def eventually[T](look: Callable[[], T | None], what: str, *, seconds: float = _PATIENCE) -> T:
+    """Look until something true is seen: the cluster works at its own pace.
+
+    Raises:
+        AssertionError: it was not seen in that time.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = look()
+        if seen:
+            return seen
+        assert time.monotonic() < deadline, f"not seen in {seconds:.0f} s: {what}"
+        time.sleep(0.1)
+
+
+class Sandbox:
+    """A running sandbox and its control API."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._http = httpx.Client(base_url=f"{url}/sandbox", trust_env=False, timeout=10)
+
+    def requests(self, method: str = "", path: str = "") -> list[dict[str, Any]]:
+        """What was received, by method and part of the path."""
+        received: list[dict[str, Any]] = self._http.get("/requests").json()
+        return [entry for entry in received if method in {"", entry["method"]} and path in entry["path"]]
+
+    def forget_requests(self) -> None:
+        self._http.delete("/requests")
+
+    def fault(self, **fields: Any) -> None:
+        assert self._http.post("/faults", json=fields).status_code == 200
+
+    def clear_faults(self) -> None:
+        self._http.delete("/faults")
+
+    def outcome(self, **fields: Any) -> None:
+        assert self._http.post("/outcomes", json=fields).status_code == 200
+
+    def edit(self, sync_id: str, **attributes: Any) -> None:
+        assert self._http.patch(f"/syncs/{sync_id}", json=attributes).status_code == 200
+
+    def syncs(self) -> list[dict[str, Any]]:
+        """Syncs that were not deleted."""
+        stored: list[dict[str, Any]] = self._http.get("/state").json()["syncs"]
+        return [sync for sync in stored if not sync["deleted"]]
+
+    def call(self, method: str, path: str, **json: Any) -> httpx.Response:
+        """A call of the API, as somebody else makes it."""
+        headers = {"Authorization": f"Bearer {TOKEN}", "Workspace-Id": "1"}
+        return httpx.request(method, f"{self.url}/api/v1{path}", headers=headers, json=json or None, trust_env=False)
+
+    def close(self) -> None:
+        self._http.close()
+
+
+@contextmanager
+def running_sandbox(folder: Path, *options: str) -> Iterator[Sandbox]:
+    """Start a sandbox on a free port."""
+    with _process([PROGRAM, "sandbox", "--port", "0", *options], folder / "sandbox.log", {}) as (_, log):
+        line = eventually(lambda: _line(log, "sandbox ready on"), "the sandbox's first line")
+        sandbox = Sandbox(line.split()[3])
+        try:
+            yield sandbox
+        finally:
+            sandbox.close()
+
+
+class Controller:
+    """A controller that can be killed and started again."""
+
+    def __init__(self, plane: Plane, folder: Path, **environment: str) -> None:
+        self._folder = folder
+        self._starts = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._environment = {
+            "KUBECONFIG": str(plane.kubeconfig),
+            "SYNC_OPERATOR_RUNNER_IMAGE": IMAGE,
+            "SYNC_OPERATOR_ALLOW_INSECURE_HOSTS": "127.0.0.1",
+            "SYNC_OPERATOR_HEALTH_PORT": "0",
+            "SYNC_OPERATOR_LOG_LEVEL": "DEBUG",
+            **environment,
+        }
+
+    @property
+    def log(self) -> Path:
+        return self._folder / f"controller-{self._starts}.log"
+
+    def start(self) -> None:
+        self._starts += 1
+        environment = os.environ | self._environment
+        with self.log.open("wb") as sink:
+            self._process = subprocess.Popen([PROGRAM, "controller"], stdout=sink, stderr=sink, env=environment)
+        eventually(lambda: _line(self.log, '"message": "ready"'), "the controller to be ready")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """End it; its exit code."""
+        assert self._process is not None
+        self._process.send_signal(how)
+        return self._process.wait(30)
+
+
+@contextmanager
+def running_controller(plane: Plane, folder: Path, **environment: str) -> Iterator[Controller]:
+    """Start a controller, and stop it in the end."""
+    controller = Controller(plane, folder, **environment)
+    controller.start()
+    try:
+        yield controller
+    finally:
+        code = controller.stop()
+    assert code == 0, controller.log.read_text()[-3000:]
+
+
+@contextmanager
+def _process(
+    command: Sequence[str | Path], log: Path, environment: dict[str, str]
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    with log.open("wb") as sink:
+        process = subprocess.Popen(command, stdout=sink, stderr=sink, env=os.environ | environment)
+    try:
+        yield process, log
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _line(log: Path, words: str) -> str | None:
+    return next((line for line in log.read_text().splitlines() if words in line), None)

@@ -1,0 +1,132 @@
+"""A tenant's namespace with a Workspace at a sandbox, and what tests ask of the Syncs in it."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.support.manifests import sync_manifest, workspace_manifest
+from tests.support.plane import Kube
+from tests.support.running import TOKEN, Sandbox, eventually
+
+from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+
+__all__ = ["MAPPING", "Tenant", "condition"]
+
+MAPPING = [{"from": "id", "to": "external_id", "mapping_type": "standard"}]
+
+
+def condition(obj: Mapping[str, Any], kind: str = "Ready") -> dict[str, Any]:
+    """One condition of an object; empty when it has none of that type."""
+    conditions = obj.get("status", {}).get("conditions", ())
+    return next((dict(entry) for entry in conditions if entry["type"] == kind), {})
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A namespace, and the sandbox that its Workspace names."""
+
+    kube: Kube
+    namespace: str
+    sandbox: Sandbox
+
+    def secret(self, token: str = TOKEN, name: str = "token") -> None:
+        """Create or change the Secret with the token."""
+        data = {"token": base64.b64encode(token.encode()).decode()}
+        body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data}
+        resource = self.kube.resource("Secret", "v1")
+        resource.server_side_apply(body=body, namespace=self.namespace, field_manager="tests", force_conflicts=True)
+
+    def workspace(self, **changes: Any) -> dict[str, Any]:
+        """Create the Workspace `default`."""
+        spec = {"url": self.sandbox.url, "workspaceId": "1", **changes}
+        return self.kube.create(workspace_manifest("default", **spec), self.namespace)
+
+    def connect(self, **changes: Any) -> None:
+        """Create Secret and Workspace, and wait until it is ready."""
+        self.secret()
+        self.workspace(**changes)
+        self.when(WORKSPACE_KIND, "default", "Ready")
+
+    def sync(self, name: str = "orders", **changes: Any) -> dict[str, Any]:
+        """Create a Sync."""
+        return self.kube.create(sync_manifest(name, **{"configuration": MAPPING} | changes), self.namespace)
+
+    def ready(self, name: str = "orders", **changes: Any) -> dict[str, Any]:
+        """Create a Sync and wait until it is ready."""
+        self.sync(name, **changes)
+        return self.when(SYNC_KIND, name, "Ready")
+
+    def get(self, name: str = "orders") -> dict[str, Any]:
+        return self.kube.get(SYNC_KIND, name, self.namespace)
+
+    def patch(self, name: str = "orders", **spec: Any) -> dict[str, Any]:
+        return self.kube.patch(SYNC_KIND, name, self.namespace, {"spec": spec})
+
+    def when(
+        self, kind: str, name: str, wanted: str, status: str = "True", reason: str = "", *, seconds: float = 30
+    ) -> dict[str, Any]:
+        """The object, once it has the condition for its current generation."""
+
+        def look() -> dict[str, Any] | None:
+            obj = self.kube.get(kind, name, self.namespace)
+            found = condition(obj, wanted)
+            current = found.get("observedGeneration") == obj["metadata"]["generation"]
+            fits = found.get("status") == status and reason in {"", found.get("reason")}
+            return obj if current and fits else None
+
+        return eventually(look, f"{kind} {name}: {wanted}={status} {reason}", seconds=seconds)
+
+    def ran(self, job_trigger: str = "", name: str = "orders", *, seconds: float = 30) -> dict[str, Any]:
+        """The Sync, once its last run has ended."""
+
+        def look() -> dict[str, Any] | None:
+            sync = self.get(name)
+            last = sync.get("status", {}).get("lastRun", {})
+            return sync if last.get("finishedAt") and job_trigger in {"", last["trigger"]} else None
+
+        return eventually(look, f"a finished run of {name}", seconds=seconds)
+
+    def request_run(self, token: str, name: str = "orders") -> None:
+        body = {"metadata": {"annotations": {"squared.ai/run-requested-at": token}}}
+        self.kube.patch(SYNC_KIND, name, self.namespace, body)
+
+    def delete(self, name: str = "orders") -> None:
+        self.kube.resource(SYNC_KIND).delete(name=name, namespace=self.namespace)
+
+    def gone(self, name: str = "orders") -> None:
+        """Wait until a Sync is gone."""
+        listed = self.kube.resource(SYNC_KIND)
+
+        def look() -> bool:
+            return name not in {item.metadata.name for item in listed.get(namespace=self.namespace).items}
+
+        eventually(look, f"Sync {name} to be gone")
+
+    def cronjob(self, name: str = "orders") -> dict[str, Any]:
+        return self._read("CronJob", "batch/v1", name)
+
+    def cronjobs(self) -> list[str]:
+        return [obj["metadata"]["name"] for obj in self._list("CronJob", "batch/v1")]
+
+    def job(self, name: str) -> dict[str, Any]:
+        return self._read("Job", "batch/v1", name)
+
+    def jobs(self) -> list[dict[str, Any]]:
+        return self._list("Job", "batch/v1")
+
+    def pods(self) -> list[dict[str, Any]]:
+        return self._list("Pod", "v1")
+
+    def _read(self, kind: str, api_version: str, name: str) -> dict[str, Any]:
+        return dict(self.kube.resource(kind, api_version).get(name=name, namespace=self.namespace).to_dict())
+
+    def _list(self, kind: str, api_version: str) -> list[dict[str, Any]]:
+        return list(self.kube.resource(kind, api_version).get(namespace=self.namespace).to_dict()["items"])
+
+    def events(self, name: str = "orders") -> list[str]:
+        """Reasons of the events about a Sync that we wrote, in order."""
+        events = self._list("Event", "v1")
+        ours = [event for event in events if event["involvedObject"]["kind"] in {SYNC_KIND, WORKSPACE_KIND}]
+        about = [event for event in ours if event["involvedObject"]["name"] == name]
+        return [event["reason"] for event in sorted(about, key=lambda event: int(event["metadata"]["resourceVersion"]))]
