@@ -1,0 +1,93 @@
+"""The sandbox inside the test's own event loop, with a clock that only the test moves."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from aiohttp import web
+
+from sync_operator.remote.client import ApiClient, Endpoint
+from sync_operator.remote.transport import HttpPool
+from sync_operator.remote.types import Dialect
+from sync_operator.sandbox.app import make_app
+from sync_operator.sandbox.control import FAULTS
+from sync_operator.sandbox.faults import Fault, Faults
+from sync_operator.sandbox.state import Outcome, Store, Token
+
+__all__ = ["BODY", "START", "FakeClock", "Served", "served"]
+
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+BODY = {
+    "source_id": 1,
+    "destination_id": 2,
+    "model_id": 3,
+    "schedule_type": "manual",
+    "configuration": [{"from": "id", "to": "key", "mapping_type": "standard"}],
+    "stream_name": "orders",
+    "sync_mode": "full_refresh",
+}
+
+
+@dataclass
+class FakeClock:
+    """Time that passes only when somebody sleeps on it."""
+
+    time: datetime = START
+    slept: list[float] = field(default_factory=list)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def seconds(self) -> float:
+        return (self.time - START).total_seconds()
+
+    def advance(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.advance(seconds)
+
+
+@dataclass
+class Served:
+    """A served sandbox: its URL, its store, its faults, and a client of ours for it."""
+
+    url: str
+    store: Store
+    clock: FakeClock
+    faults: Faults
+    client: ApiClient
+
+    def fault(self, **fields: object) -> None:
+        self.faults.waiting.append(Fault(**fields))  # type: ignore[arg-type]
+
+    def seen(self) -> list[tuple[str, str, int]]:
+        """Method, path below ``/api/v1`` and status of every request so far."""
+        return [(entry.method, entry.path.removeprefix("/api/v1"), entry.status) for entry in self.faults.log]
+
+
+@asynccontextmanager
+async def served(dialect: Dialect = Dialect.MULTIWOVEN, *, token: str = "good") -> AsyncIterator[Served]:
+    """Serve a sandbox on a free loopback port."""
+    clock = FakeClock()
+    store = Store(
+        clock=clock,
+        dialect=dialect.value.lower(),
+        tokens={"good": Token(), "viewer": Token(role="Viewer", email="viewer@example.com")},
+        workspaces=frozenset({1, 2}),
+        default_outcome=Outcome(rows=100, seconds=60),
+    )
+    app = make_app(store)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    pool = HttpPool()
+    client = ApiClient(Endpoint(url, "1", dialect, timeout_seconds=5), token=lambda: token, pool=pool)
+    try:
+        yield Served(url, store, clock, app[FAULTS], client)
+    finally:
+        await pool.aclose()
+        await runner.cleanup()
