@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpx
 
 from sync_operator import __version__
-from sync_operator.errors import OutcomeUnknownError, TransientError
+from sync_operator.errors import InvalidSpecError, OutcomeUnknownError, TransientError
 from sync_operator.remote.answers import Answer, parse_body, refusal
 
 __all__ = ["Connection", "Exchange", "HttpPool"]
@@ -48,10 +48,10 @@ class HttpPool:
         """The connection pool for servers that this authority vouches for; the system's own when None.
 
         Raises:
-            ssl.SSLError: the bundle holds no certificate that can be read.
+            InvalidSpecError: the bundle holds no certificate that can be read.
         """
         if ca_pem not in self._connections:
-            verify = ssl.create_default_context(cadata=ca_pem) if ca_pem else True
+            verify = _trust(ca_pem) if ca_pem else True
             http = httpx.AsyncClient(
                 verify=verify,
                 transport=self._transport,
@@ -156,6 +156,14 @@ class Exchange:
                 if len(content) > _MOST_BYTES:
                     return None
             return Answer(response.status_code, dict(response.headers), parse_body(bytes(content)))
+
+
+def _trust(ca_pem: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cadata=ca_pem)
+    except (ssl.SSLError, ValueError):
+        message = "holds no certificate in PEM form; put the server's certificate authority there"
+        raise InvalidSpecError("spec.caSecretRef", message) from None
 
 
 def _cause(error: Exception) -> str:
