@@ -51,7 +51,7 @@ class HttpPool:
             InvalidSpecError: the bundle holds no certificate that can be read.
         """
         if ca_pem not in self._connections:
-            verify = _trust(ca_pem) if ca_pem else True
+            verify = _trust(ca_pem) if ca_pem is not None else True
             http = httpx.AsyncClient(
                 verify=verify,
                 transport=self._transport,

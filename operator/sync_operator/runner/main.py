@@ -90,7 +90,7 @@ async def _run(settings: RunnerSettings) -> Ending:
             url=settings.api_url,
             workspace_id=settings.workspace_id,
             dialect=Dialect(settings.dialect),
-            ca_pem=settings.ca_file.read_text(encoding="ascii") if settings.ca_file else None,
+            ca_pem=settings.ca_file.read_text(encoding="ascii") if settings.ca_file is not None else None,
         )
         client = ApiClient(endpoint, token=TokenFile(settings.token_file), pool=pool)
         follower = Follower(client, settings, Clock(time.monotonic, asyncio.sleep))

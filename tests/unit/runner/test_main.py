@@ -1,0 +1,86 @@
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sync_operator.cli import main
+from sync_operator.remote.types import RemoteRun, Rows, RunStatus
+from sync_operator.runner.ending import Ending, ExitCode, termination_message
+from sync_operator.runner.main import slot_of
+from sync_operator.runner.progress import progress_fields, progress_line
+
+
+@pytest.mark.parametrize(
+    ("name", "slot"),
+    [
+        ("orders-29924987", datetime(2026, 11, 24, 5, 47, tzinfo=UTC)),
+        ("orders-628b49d96d", None),
+        ("by-hand", None),
+        ("", None),
+    ],
+)
+def test_the_slot_is_in_the_name_of_a_scheduled_job(name: str, slot: datetime | None) -> None:
+    assert slot_of(name) == slot
+
+
+@pytest.mark.parametrize(
+    ("run", "line"),
+    [
+        (RemoteRun(7, RunStatus.PENDING), "run 7 pending, 5s"),
+        (RemoteRun(7, RunStatus.QUERYING, rows=Rows(queried=90)), "run 7 querying: 90 rows to send, 5s"),
+        (
+            RemoteRun(7, RunStatus.IN_PROGRESS, rows=Rows(total=90, succeeded=30, failed=15)),
+            "run 7 in_progress: 45 of 90 rows (50 %), 15 refused, 5s",
+        ),
+    ],
+)
+def test_progress_reads_well(run: RemoteRun, line: str) -> None:
+    elapsed = timedelta(seconds=5)
+    assert progress_line(run, elapsed) == line
+    assert progress_fields(run, elapsed)["elapsed_seconds"] == 5
+
+
+def test_the_termination_message_is_short_json() -> None:
+    run = RemoteRun(7, RunStatus.SUCCESS, rows=Rows(10, 10, 9, 1, 0))
+    message = termination_message(Ending(ExitCode.FAILED, "ü" * 5000, run))
+    assert len(message.encode()) < 4096
+    said = json.loads(message)
+    assert (said["runId"], said["status"], said["rows"]["failed"]) == (7, "success", 1)
+    assert "runId" not in json.loads(termination_message(Ending(ExitCode.REFUSED, "no")))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"SYNC_ID": None}, "SYNC_ID: not set"),
+        ({"SYNC_API_URL": "http://api.example.com"}, "SYNC_API_URL: must be https"),
+        ({"SYNC_API_TOKEN_FILE": "/nowhere/token"}, "/nowhere/token cannot be read: No such file"),
+        ({"SYNC_API_CA_FILE": "/dev/null"}, "no certificate"),
+    ],
+)
+def test_a_wrong_environment_is_exit_code_2_with_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str | None], words: str
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("secret")
+    values = {"SYNC_ID": "1", "SYNC_API_URL": "https://127.0.0.1:1", "SYNC_API_TOKEN_FILE": str(token)}
+    for name, value in (values | changes).items():
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    said = tmp_path / "said"
+
+    assert main(["runner", "--termination-message", str(said)]) == 2
+
+    assert words in json.loads(said.read_text())["message"]
+    assert "secret" not in said.read_text()
+
+
+def test_last_words_that_cannot_be_written_are_no_reason_to_fail(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("SYNC_ID", raising=False)
+    assert main(["runner", "--termination-message", "/nowhere/said"]) == 2
+    assert "/nowhere/said cannot be written" in capsys.readouterr().err

@@ -1,0 +1,56 @@
+import runpy
+import subprocess
+import sys
+
+import pytest
+
+from sync_operator import __version__
+from sync_operator.cli import main
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(command in shown for command in ("controller", "runner", "sandbox"))
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"sync-operator {__version__}\n"
+
+
+@pytest.mark.parametrize("words", [[], ["fly"], ["runner", "--wings"]])
+def test_wrong_usage_exits_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert "usage: sync-operator" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["controller", "runner", "sandbox"])
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: sync-operator {command}")
+
+
+def test_the_module_is_the_program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["sync-operator", "--version"])
+    with pytest.raises(SystemExit):
+        runpy.run_module("sync_operator", run_name="__main__")
+    assert __version__ in capsys.readouterr().out
+
+
+def test_a_runner_imports_nothing_of_the_controllers() -> None:
+    code = (
+        "import sys; from sync_operator.cli import main\n"
+        "try: main(['runner', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'kopf', 'aiohttp', 'pydantic', 'croniter', 'kubernetes', 'uvloop'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,98 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from sync_operator.errors import InvalidSettingsError
+from sync_operator.settings import ControllerSettings, HostRules, LogSettings, RunnerSettings
+
+LEAST = {"SYNC_OPERATOR_RUNNER_IMAGE": "registry/sync-operator:1"}
+RUNNER = {"SYNC_ID": "12", "SYNC_API_URL": "https://api.example.com/", "SYNC_API_TOKEN_FILE": "/token"}
+
+
+def test_the_least_environment_gives_the_documented_defaults() -> None:
+    settings = ControllerSettings.from_environment(LEAST | {"PATH": "/bin"})
+    assert settings == ControllerSettings(runner_image="registry/sync-operator:1")
+    assert (settings.resync, settings.health_port) == (timedelta(seconds=300), 8081)
+
+
+def test_everything_can_be_set() -> None:
+    settings = ControllerSettings.from_environment(
+        LEAST
+        | {
+            "SYNC_OPERATOR_RUNNER_IMAGE_PULL_SECRETS": "a, b,",
+            "SYNC_OPERATOR_WATCH_NAMESPACES": "one,two",
+            "SYNC_OPERATOR_RESYNC_SECONDS": "60",
+            "SYNC_OPERATOR_ALLOWED_HOSTS": "API.example.com",
+            "SYNC_OPERATOR_ALLOW_INSECURE_HOSTS": "localhost",
+            "SYNC_OPERATOR_LOG_FORMAT": "text",
+            "SYNC_OPERATOR_LOG_LEVEL": "DEBUG",
+            "SYNC_OPERATOR_HEALTH_PORT": "0",
+            "SYNC_OPERATOR_WORKERS": "4",
+            "HTTPS_PROXY": "http://proxy:3128",
+            "NO_PROXY": "",
+        }
+    )
+    assert settings == ControllerSettings(
+        runner_image="registry/sync-operator:1",
+        runner_image_pull_secrets=("a", "b"),
+        watch_namespaces=("one", "two"),
+        resync=timedelta(seconds=60),
+        hosts=HostRules(("api.example.com",), ("localhost",)),
+        log=LogSettings("text", "DEBUG"),
+        health_port=0,
+        workers=4,
+        proxies=(("HTTPS_PROXY", "http://proxy:3128"),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"SYNC_OPERATOR_RUNNER_IMAGE": " "}, "SYNC_OPERATOR_RUNNER_IMAGE: not set"),
+        ({"SYNC_OPERATOR_WORKER": "3"}, "SYNC_OPERATOR_WORKER: unknown setting; known are .*SYNC_OPERATOR_WORKERS"),
+        ({"SYNC_OPERATOR_WORKERS": "0"}, "SYNC_OPERATOR_WORKERS: '0' is not a whole number from 1 to 256"),
+        ({"SYNC_OPERATOR_RESYNC_SECONDS": "5m"}, "SYNC_OPERATOR_RESYNC_SECONDS: '5m' is not"),
+        ({"SYNC_OPERATOR_LOG_FORMAT": "xml"}, "SYNC_OPERATOR_LOG_FORMAT: 'xml' is not one of json, text"),
+        ({"SYNC_OPERATOR_LOG_LEVEL": "loud"}, "SYNC_OPERATOR_LOG_LEVEL: 'loud'"),
+    ],
+)
+def test_what_cannot_be_used_is_named(changes: dict[str, str], words: str) -> None:
+    with pytest.raises(InvalidSettingsError, match=words):
+        ControllerSettings.from_environment(LEAST | changes)
+
+
+def test_a_runner_needs_three_variables() -> None:
+    settings = RunnerSettings.from_environment(RUNNER)
+    assert settings == RunnerSettings("12", "https://api.example.com", "Multiwoven", Path("/token"))
+    full = RunnerSettings.from_environment(
+        RUNNER
+        | {
+            "SYNC_API_WORKSPACE_ID": "3",
+            "SYNC_API_DIALECT": "Documented",
+            "SYNC_API_CA_FILE": "/ca.crt",
+            "SYNC_MAX_FAILED_ROWS_PERCENT": "2.5",
+            "SYNC_RUN_TIMEOUT": "1h30m",
+            "SYNC_RUN_NAME": "orders-29924987",
+            "LOG_FORMAT": "json",
+        }
+    )
+    assert (full.workspace_id, full.dialect, full.ca_file) == ("3", "Documented", Path("/ca.crt"))
+    assert (full.max_failed_rows_percent, full.timeout) == (2.5, timedelta(minutes=90))
+    assert (full.run_name, full.log.format) == ("orders-29924987", "json")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"SYNC_ID": "../1"}, "SYNC_ID: '../1' is not a string of digits"),
+        ({"SYNC_API_URL": ""}, "SYNC_API_URL: not set"),
+        ({"SYNC_API_DIALECT": "Klingon"}, "SYNC_API_DIALECT: 'Klingon' is not one of"),
+        ({"SYNC_MAX_FAILED_ROWS_PERCENT": "some"}, "SYNC_MAX_FAILED_ROWS_PERCENT: 'some' is not a percentage"),
+        ({"SYNC_MAX_FAILED_ROWS_PERCENT": "101"}, "not a percentage from 0 to 100"),
+        ({"SYNC_RUN_TIMEOUT": "soon"}, "SYNC_RUN_TIMEOUT: 'soon' is no duration"),
+    ],
+)
+def test_a_runner_names_what_it_cannot_use(changes: dict[str, str], words: str) -> None:
+    with pytest.raises(InvalidSettingsError, match=words):
+        RunnerSettings.from_environment(RUNNER | changes)
