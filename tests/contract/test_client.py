@@ -244,6 +244,7 @@ async def test_auto_takes_a_refusal_for_what_it_is(api: Served) -> None:
 async def test_a_foreign_certificate_is_refused_and_own_ones_are_used() -> None:
     pool = HttpPool(transport=httpx.MockTransport(lambda _: httpx.Response(200, json={"data": []})))
     assert pool.connection() is pool.connection(None)
-    with pytest.raises(InvalidSpecError, match="caSecretRef: holds no certificate"):
-        pool.connection("no certificate")
+    for spoiled in ("no certificate", ""):
+        with pytest.raises(InvalidSpecError, match="caSecretRef: holds no certificate"):
+            pool.connection(spoiled)
     await pool.aclose()

@@ -23,9 +23,7 @@ URL_FORM: Final = (
     r"^https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)(:[0-9]{1,5})?(/[-A-Za-z0-9._~/%]*)?$"
 )
 """http or https, a host, and at most a port and a path: no user, no query."""
-URL_REFUSED: Final = (
-    "is no URL of a server; write it like https://api.squared.ai, with no user and no query"
-)
+URL_REFUSED: Final = "is no URL of a server; write it like https://api.squared.ai, with no user and no query"
 
 
 def _is_url(text: str) -> str:

@@ -159,11 +159,13 @@ class Exchange:
 
 
 def _trust(ca_pem: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        return ssl.create_default_context(cadata=ca_pem)
+        context.load_verify_locations(cadata=ca_pem)
     except (ssl.SSLError, ValueError):
         message = "holds no certificate in PEM form; put the server's certificate authority there"
         raise InvalidSpecError("spec.caSecretRef", message) from None
+    return context
 
 
 def _cause(error: Exception) -> str:
