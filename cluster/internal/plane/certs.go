@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
@@ -65,8 +66,14 @@ func newAuthority(l layout) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
+	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	identifier := sha256.Sum256(public)
 	template := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: "localplane"},
+		SubjectKeyId:          identifier[:20], // strict clients want to see it named in what it signs
 		IsCA:                  true,
 		BasicConstraintsValid: true,
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
