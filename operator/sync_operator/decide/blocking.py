@@ -7,7 +7,7 @@ from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.conditions import ConditionType, Reason
 
-__all__ = ["registration_obstacle", "workspace_changed", "workspace_obstacle"]
+__all__ = ["registration_obstacle", "workspace_changed", "workspace_obstacle", "workspace_suspended"]
 
 _STANDING = (Reason.REJECTED, Reason.EXTERNAL_NOT_FOUND)
 """The server's refusals, which stand until the spec changes, also over a restart of the controller."""
@@ -18,8 +18,8 @@ def registration_obstacle(picture: Picture) -> Obstacle | None:
     return (
         picture.failures.get(Phase.REGISTRATION)
         or _invalid_spec(picture)
-        or workspace_obstacle(picture)
         or workspace_changed(picture)
+        or workspace_obstacle(picture)
         or _adoption(picture)
         or _unknowable(picture)
         or _standing(picture)
@@ -38,13 +38,15 @@ def workspace_obstacle(picture: Picture) -> Obstacle | None:
         )
     if workspace.obstacle is not None:
         return workspace.obstacle
-    if workspace.suspended and not picture.registered:
-        return Obstacle(
-            Reason.WORKSPACE_NOT_READY,
-            f"Workspace {workspace.name!r} is suspended; set its spec.suspend to false to go on",
-            waits=True,
-        )
-    return None
+    return None if picture.registered else workspace_suspended(picture)
+
+
+def workspace_suspended(picture: Picture) -> Obstacle | None:
+    """The Workspace's owner wants no traffic."""
+    if not picture.workspace.suspended:
+        return None
+    message = f"Workspace {picture.workspace.name!r} is suspended; set its spec.suspend to false to go on"
+    return Obstacle(Reason.WORKSPACE_NOT_READY, message, waits=True)
 
 
 def workspace_changed(picture: Picture) -> Obstacle | None:

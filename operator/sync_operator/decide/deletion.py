@@ -1,7 +1,7 @@
 """Deletion, in the order that loses nothing: stop the schedule, settle the server's side, let the resource go."""
 
 from sync_operator.decide.actions import Action, DeleteCronJob, DeleteSync, DropFinalizer, ListSyncs
-from sync_operator.decide.blocking import workspace_changed, workspace_obstacle
+from sync_operator.decide.blocking import workspace_changed, workspace_obstacle, workspace_suspended
 from sync_operator.decide.cronjob import cronjob_name
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.registration import lost_creates
@@ -38,12 +38,18 @@ def deletion_step(picture: Picture) -> Action | None:
 def deletion_obstacle(picture: Picture) -> Obstacle | None:
     """What keeps the server's sync from being deleted, with the way out."""
     found = picture.failures.get(Phase.DELETION) or (
-        None if picture.released or retains(picture) else workspace_changed(picture) or workspace_obstacle(picture)
+        None if picture.released or retains(picture) else workspace_changed(picture) or _unreachable(picture)
     )
     if found is None:
         return None
     message = f"the server's sync cannot be deleted: {found.message}; {_WAY_OUT}"
     return Obstacle(Reason.DELETE_FAILED, message, retry_after=found.retry_after, waits=found.waits, error=found.error)
+
+
+def _unreachable(picture: Picture) -> Obstacle | None:
+    """As for any other call, but credentials that worked are good enough after Workspace or Secret have gone."""
+    obstacle = workspace_suspended(picture) or workspace_obstacle(picture)
+    return None if picture.workspace.credentials_kept else obstacle
 
 
 def retains(picture: Picture) -> bool:

@@ -81,6 +81,7 @@ class WorkspaceView:
         suspended: ``spec.suspend``: no traffic, CronJobs suspended.
         token_secret: name and key of the Secret that run pods mount.
         ca_secret: name and key of the CA bundle that run pods mount, if any.
+        credentials_kept: True when Workspace or Secret are gone, but the credentials that worked last are in memory.
     """
 
     name: str
@@ -92,6 +93,7 @@ class WorkspaceView:
     suspended: bool = False
     token_secret: tuple[str, str] | None = None
     ca_secret: tuple[str, str] | None = None
+    credentials_kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)

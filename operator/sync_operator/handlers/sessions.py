@@ -29,6 +29,11 @@ class Session:
     view: WorkspaceView
     client: ApiClient | None = None
 
+    @property
+    def proven(self) -> bool:
+        """True when the credentials worked the last time they were used."""
+        return self.client is not None and (self.view.obstacle is None or self.view.credentials_kept)
+
 
 class Sessions:
     """Sessions by Workspace. One that lost its Workspace is kept until the last Sync that needs it is gone."""
@@ -87,7 +92,9 @@ class Sessions:
     def block(self, ref: Ref, obstacle: Obstacle, *, found: bool = True) -> None:
         """Stop the traffic of a Workspace; what was known of it stays, for deletions and for CronJobs."""
         held = self._sessions.get(ref) or self.blank(ref)
-        self._sessions[ref] = replace(held, view=replace(held.view, obstacle=obstacle, found=found))
+        kept = held.proven and not found
+        view = replace(held.view, obstacle=obstacle, found=found, credentials_kept=kept)
+        self._sessions[ref] = replace(held, view=view)
 
     def forget(self, ref: Ref) -> None:
         """No Workspace and no Sync needs this session any more."""

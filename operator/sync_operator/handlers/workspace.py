@@ -19,6 +19,7 @@ from sync_operator.model.enums import DialectChoice
 from sync_operator.model.names import WORKSPACE_KIND
 from sync_operator.model.reading import read_workspace_spec
 from sync_operator.model.status import read_workspace_status, to_dict
+from sync_operator.model.workspace import WorkspaceSpec
 from sync_operator.remote.detect import detect_dialect
 from sync_operator.remote.types import Dialect, User
 
@@ -50,6 +51,7 @@ async def _look(operator: Operator, ref: Ref, obj: Mapping[str, Any]) -> tuple[S
     status = read_workspace_status(obj.get("status", {}))
     known = Dialect(status.dialect) if status.dialect in set(Dialect) else None
     opened: Session | None = None
+    spec: WorkspaceSpec | None = None
     try:
         spec = read_workspace_spec(obj["spec"])
         opened = await operator.sessions.open(ref, spec)
@@ -62,7 +64,16 @@ async def _look(operator: Operator, ref: Ref, obj: Mapping[str, Any]) -> tuple[S
     except SyncOperatorError as error:
         obstacle = probe_obstacle(obstacle_of(error))
         session = opened or held or operator.sessions.blank(ref)
-        view = replace(session.view, obstacle=obstacle, found=True, dialect=session.view.dialect or known)
+        view = replace(
+            session.view,
+            obstacle=obstacle,
+            found=True,
+            dialect=session.view.dialect or known,
+            # What the Workspace names now, so that a Sync which lives elsewhere can tell.
+            url=spec.url if spec else session.view.url,
+            workspace_id=spec.workspace_id if spec else session.view.workspace_id,
+            credentials_kept=opened is None and session.proven,
+        )
         return replace(session, view=view), None
 
 
