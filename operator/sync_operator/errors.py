@@ -137,7 +137,16 @@ class ThrottledError(TransientError):
 
 
 class OutcomeUnknownError(SyncOperatorError):
-    """A write was sent and its answer lost: it may or may not have been carried out."""
+    """A write was sent, and it may or may not have been carried out.
+
+    Attributes:
+        ended: True when the server itself is through with it, so that looking now tells; False while it may still
+            be at work on it.
+    """
+
+    def __init__(self, message: str, *, ended: bool = False) -> None:
+        self.ended = ended
+        super().__init__(message)
 
 
 class KubernetesError(SyncOperatorError):

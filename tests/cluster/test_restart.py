@@ -57,7 +57,7 @@ def test_killed_between_create_and_status_there_is_one_sync(
 ) -> None:
     tenant = Tenant(kube, namespace, sandbox)
     tenant.connect()
-    sandbox.fault(method="POST", path="/syncs$", delay=0.5, lose="after")
+    sandbox.fault(method="POST", path="/syncs$", linger=20)
 
     tenant.sync()
     eventually(sandbox.syncs, "the create to arrive")

@@ -1,35 +1,56 @@
 """The actions a reconcile can take. Each is a value; `handlers.act` knows how to carry it out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
 from sync_operator.decide.picture import JobView, Phase
+from sync_operator.model.sync import ConfigurationSecret
 from sync_operator.remote.types import RemoteSync
 
 __all__ = [
     "Action",
-    "AdoptSync",
     "AnswerRunRequest",
     "ApplyCronJob",
     "CreateSync",
     "DeleteCronJob",
     "DeleteSync",
     "DropFinalizer",
+    "ForgetSync",
     "GuardSchedule",
     "ListSyncs",
     "MarkCreate",
+    "ProveWorkspace",
     "ReadRun",
+    "ReadSecrets",
+    "ReadSync",
+    "ServerAction",
+    "SetEnabled",
     "TakeCreated",
     "UpdateSync",
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class MarkCreate:
-    """One patch that adds our finalizer and the create mark, before anything is sent to the server."""
+class ReadSecrets:
+    """Read the Secrets whose values belong into ``configuration``."""
 
+    wanted: tuple[ConfigurationSecret, ...]
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class MarkCreate:
+    """One patch that adds our finalizer and the create mark, before anything is sent to the server.
+
+    Attributes:
+        at: time of the mark.
+        fresh: True when nothing can have been sent before it.
+    """
+
+    at: datetime
+    fresh: bool
     phase: ClassVar[Phase] = Phase.REGISTRATION
 
 
@@ -37,7 +58,7 @@ class MarkCreate:
 class CreateSync:
     """`POST /syncs`."""
 
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] = field(repr=False)
     phase: ClassVar[Phase] = Phase.REGISTRATION
 
 
@@ -50,15 +71,16 @@ class ListSyncs:
 
 @dataclass(frozen=True, slots=True)
 class TakeCreated:
-    """The listed sync is what our own create made: take its id."""
+    """The listed sync is what our own create made: take its id. ``others`` would fit too."""
 
     remote: RemoteSync
+    others: tuple[str, ...]
     phase: ClassVar[Phase] = Phase.REGISTRATION
 
 
 @dataclass(frozen=True, slots=True)
-class AdoptSync:
-    """Read the server sync that ``spec.externalId`` names, to take it over."""
+class ReadSync:
+    """`GET /syncs/:id`: the registered sync, or the one that ``spec.externalId`` asks for."""
 
     sync_id: str
     phase: ClassVar[Phase] = Phase.REGISTRATION
@@ -66,11 +88,40 @@ class AdoptSync:
 
 @dataclass(frozen=True, slots=True)
 class UpdateSync:
-    """`PUT /syncs/:id`; with ``take_over`` between disable and enable, to end the server's own schedule."""
+    """`PUT /syncs/:id`; with ``take_over`` between disable and enable, to end the server's own schedule.
+
+    Attributes:
+        changes: what others changed and this puts back, for people; empty when the spec changed.
+    """
 
     sync_id: str
-    body: Mapping[str, Any]
-    take_over: bool = False
+    body: Mapping[str, Any] = field(repr=False)
+    take_over: bool
+    changes: tuple[str, ...]
+    phase: ClassVar[Phase] = Phase.REGISTRATION
+
+
+@dataclass(frozen=True, slots=True)
+class SetEnabled:
+    """`PATCH /syncs/:id/enable`; ``changes`` as in `UpdateSync`."""
+
+    sync_id: str
+    enabled: bool
+    changes: tuple[str, ...]
+    phase: ClassVar[Phase] = Phase.REGISTRATION
+
+
+@dataclass(frozen=True, slots=True)
+class ProveWorkspace:
+    """Ask who we are: a sync is only gone when the workspace is still the one it lived in."""
+
+    phase: ClassVar[Phase] = Phase.REGISTRATION
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetSync:
+    """Take the id out of the status: the sync was deleted on the server, and is to be made anew."""
+
     phase: ClassVar[Phase] = Phase.REGISTRATION
 
 
@@ -85,8 +136,9 @@ class GuardSchedule:
 
 @dataclass(frozen=True, slots=True)
 class ApplyCronJob:
-    """Server-side apply of the whole CronJob."""
+    """Server-side apply of the whole CronJob; where none is known, only if there is none of that name."""
 
+    name: str
     manifest: Mapping[str, Any]
     phase: ClassVar[Phase] = Phase.SCHEDULING
 
@@ -96,7 +148,6 @@ class DeleteCronJob:
     """Delete the CronJob and its Jobs explicitly, so that nothing fires while we go on."""
 
     name: str
-    jobs: tuple[str, ...]
     phase: Phase
 
 
@@ -133,18 +184,19 @@ class DropFinalizer:
     phase: ClassVar[Phase] = Phase.DELETION
 
 
+type ServerAction = (
+    CreateSync | ListSyncs | TakeCreated | ReadSync | UpdateSync | SetEnabled | ProveWorkspace | ReadRun | DeleteSync
+)
+"""Actions that need the sync server."""
+
 type Action = (
-    MarkCreate
-    | CreateSync
-    | ListSyncs
-    | TakeCreated
-    | AdoptSync
-    | UpdateSync
+    ServerAction
+    | ReadSecrets
+    | MarkCreate
+    | ForgetSync
     | GuardSchedule
     | ApplyCronJob
     | DeleteCronJob
-    | ReadRun
     | AnswerRunRequest
-    | DeleteSync
     | DropFinalizer
 )

@@ -1,16 +1,27 @@
 """What keeps a Sync from being registered, as far as the picture shows it without asking anybody."""
 
-from sync_operator.decide.body import check_dialect, sync_body
-from sync_operator.decide.match import differing_fields
+from sync_operator.decide.body import sync_body
+from sync_operator.decide.candidates import lost_creates
+from sync_operator.decide.diff import camel
+from sync_operator.decide.match import Claim, elder
 from sync_operator.decide.obstacles import SLOW_RETRY, obstacle_of
 from sync_operator.decide.picture import Obstacle, Phase, Picture
+from sync_operator.decide.server import drift, fixed_fields, lacks_secrets, wrong_fields
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.conditions import ConditionType, Reason
+from sync_operator.model.sync import DriftPolicy, SyncSpec
 
-__all__ = ["registration_obstacle", "workspace_changed", "workspace_obstacle", "workspace_suspended"]
+__all__ = [
+    "conflict",
+    "registration_obstacle",
+    "unknown_outcome",
+    "workspace_changed",
+    "workspace_obstacle",
+    "workspace_suspended",
+]
 
-_STANDING = (Reason.REJECTED, Reason.EXTERNAL_NOT_FOUND)
-"""The server's refusals, which stand until the spec changes, also over a restart of the controller."""
+_STANDING = (Reason.REJECTED, Reason.DRIFT_FOUND)
+"""What stands until the spec or the server changes, also over a restart of the controller."""
 
 
 def registration_obstacle(picture: Picture) -> Obstacle | None:
@@ -20,8 +31,9 @@ def registration_obstacle(picture: Picture) -> Obstacle | None:
         or _invalid_spec(picture)
         or workspace_changed(picture)
         or workspace_obstacle(picture)
-        or _adoption(picture)
-        or _unknowable(picture)
+        or conflict(picture)
+        or _on_the_server(picture)
+        or unknown_outcome(picture)
         or _standing(picture)
     )
 
@@ -52,9 +64,7 @@ def workspace_suspended(picture: Picture) -> Obstacle | None:
 def workspace_changed(picture: Picture) -> Obstacle | None:
     """The Workspace is no longer the one in which the Sync's id was given: ids mean something else there."""
     status, workspace = picture.sync.status, picture.workspace
-    if status.id is None or not workspace.found or status.url is None:
-        return None
-    if (status.url, status.workspace_id) == (workspace.url, workspace.workspace_id):
+    if status.id is None or not workspace.found or status.url is None or picture.sync.place == workspace.place:
         return None
     return Obstacle(
         Reason.WORKSPACE_CHANGED,
@@ -65,57 +75,104 @@ def workspace_changed(picture: Picture) -> Obstacle | None:
     )
 
 
+def conflict(picture: Picture) -> Obstacle | None:
+    """Another Sync has, or asked earlier for, the server sync that this one has or asks for."""
+    sync, spec = picture.sync, picture.sync.spec
+    wanted = sync.status.id or (spec.external_id if spec else None)
+    if wanted is None:
+        return None
+    own = Claim(f"{sync.namespace}/{sync.name}", sync.status.id is not None, sync.created_at, sync.uid)
+    other = elder(own, picture.rivals)
+    if other is None:
+        return None
+    field = "status.id" if sync.status.id else "spec.externalId"
+    message = f"{field}: sync {wanted} already belongs to Sync {other.holder}; delete one of the two Syncs"
+    return Obstacle(Reason.CONFLICT, message, stalled=True)
+
+
+def unknown_outcome(picture: Picture) -> Obstacle | None:
+    """A create may have got through, or still get through, and the list does not tell."""
+    if picture.sync_id is not None or picture.listing is None or picture.sync.spec is None:
+        return None
+    found = lost_creates(picture)
+    if found and found[0].created_at is None:
+        return Obstacle(
+            Reason.OUTCOME_UNKNOWN,
+            f"an earlier create may have made sync {' or '.join(remote.id for remote in found[:3])}, but the server "
+            "does not tell when its syncs were made; look there, and set spec.externalId to the id of the one that was "
+            "made for this resource",
+            stalled=True,
+            retry_after=SLOW_RETRY,
+        )
+    if found or picture.settles_at is None or (picture.listed_at or picture.now) >= picture.settles_at:
+        return None
+    return Obstacle(
+        Reason.OUTCOME_UNKNOWN,
+        "an earlier create may still be under way; looking again before it is repeated",
+        retry_after=max(0.1, (picture.settles_at - picture.now).total_seconds()),
+    )
+
+
 def _invalid_spec(picture: Picture) -> Obstacle | None:
     sync, dialect = picture.sync, picture.workspace.dialect
     error = sync.spec_error
-    if sync.spec is not None and sync.spec.configuration_secrets:
-        error = InvalidSpecError("spec.configurationSecrets", "is not supported by this release; remove it")
     if sync.spec is not None and dialect is not None and error is None:
         try:
-            check_dialect(sync.spec, dialect)
+            sync_body(sync.spec, dialect, picture.secrets or {})
         except InvalidSpecError as refused:
             error = refused
     return obstacle_of(error) if error is not None else None
 
 
-def _adoption(picture: Picture) -> Obstacle | None:
-    """``spec.externalId`` names a sync that another Sync holds, or one that cannot become what the spec says."""
-    sync, dialect = picture.sync, picture.workspace.dialect
-    if sync.spec is None or dialect is None or not sync.spec.external_id or sync.status.id is not None:
+def _on_the_server(picture: Picture) -> Obstacle | None:
+    """What the server holds cannot be, or is not to be, made what the spec says."""
+    sync, spec = picture.sync, picture.sync.spec
+    if spec is None or picture.workspace.dialect is None or picture.workspace.suspended:
         return None
-    wanted = sync.spec.external_id
-    if wanted in picture.claims:
-        return Obstacle(
-            Reason.CONFLICT,
-            f"spec.externalId: sync {wanted} already belongs to Sync {picture.claims[wanted]}; delete one of the two",
-            stalled=True,
-        )
-    if picture.remote is None:
-        return None
-    names = differing_fields(sync_body(sync.spec, dialect), picture.remote, only_fixed=True)
-    if not names:
-        return None
-    return Obstacle(
-        Reason.CONFLICT,
-        f"spec.externalId: sync {wanted} has another {', '.join(names)} on the server, which cannot be changed "
-        "there; write the server's values into the spec, or name another sync",
-        stalled=True,
-    )
+    if picture.gone:
+        return _gone(picture, spec)
+    remote = picture.remote
+    if remote is not None and sync.status.id is None and spec.external_id and not picture.updated:
+        names = fixed_fields(picture, remote)
+        if names:
+            listed = ", ".join(f"spec.{camel(name)}" for name in names)
+            return Obstacle(
+                Reason.CONFLICT,
+                f"{listed}: sync {remote.id} (spec.externalId) has another value on the server, which cannot be "
+                "changed there; write the server's value into the spec, or name another sync",
+                stalled=True,
+            )
+    if remote is not None and picture.updated and wrong_fields(picture, remote):
+        listed = ", ".join(f"spec.{camel(name)}" for name in wrong_fields(picture, remote))
+        message = f"{listed}: the server took the update but kept another value; write what it keeps, or mend it there"
+        return Obstacle(Reason.REJECTED, message, stalled=True)
+    return _drift_found(picture, spec)
 
 
-def _unknowable(picture: Picture) -> Obstacle | None:
-    """A create may have got through, and the server does not tell when its syncs were made."""
-    if picture.sync_id is not None or picture.listing is None:
+def _gone(picture: Picture, spec: SyncSpec) -> Obstacle | None:
+    """The registered sync was deleted on the server."""
+    words = f"status.id: sync {picture.sync.status.id} was deleted on the server"
+    if spec.drift_policy is DriftPolicy.REPORT:
+        message = f"{words}; set spec.driftPolicy to Correct to have it made anew, or delete this Sync"
+        return Obstacle(Reason.DRIFT_FOUND, message, stalled=True, retry_after=SLOW_RETRY)
+    if spec.external_id is None and spec.drift_policy is DriftPolicy.CORRECT:
         return None
-    if all(remote.created_at is not None for remote in picture.listing):
+    remedy = "remove spec.externalId" if spec.external_id else "set spec.driftPolicy to Correct"
+    message = f"{words}; {remedy} to have it made anew, or delete this Sync"
+    return Obstacle(Reason.EXTERNAL_NOT_FOUND, message, stalled=True, retry_after=SLOW_RETRY)
+
+
+def _drift_found(picture: Picture, spec: SyncSpec) -> Obstacle | None:
+    actual = picture.remote or picture.seen
+    if spec.drift_policy is not DriftPolicy.REPORT or not picture.settled or picture.recheck:
         return None
-    return Obstacle(
-        Reason.OUTCOME_UNKNOWN,
-        "an earlier create may have reached the server, which does not tell when its syncs were made; look there, "
-        "and set spec.externalId to the id of the sync that was made for this resource",
-        stalled=True,
-        retry_after=SLOW_RETRY,
-    )
+    if actual is None or lacks_secrets(picture):
+        return None
+    lines = drift(picture, actual)
+    if not lines:
+        return None
+    message = f"changed on the server: {'; '.join(lines)}; write it into the spec, or set spec.driftPolicy to Correct"
+    return Obstacle(Reason.DRIFT_FOUND, message, stalled=True)
 
 
 def _standing(picture: Picture) -> Obstacle | None:
@@ -125,6 +182,8 @@ def _standing(picture: Picture) -> Obstacle | None:
     stalled = sync.condition(ConditionType.STALLED)
     if written is None or stalled is None or written.observed_generation != sync.generation:
         return None
-    if written.status == "True" or written.reason not in _STANDING:
+    if written.status == "True" or written.reason not in _STANDING or picture.recheck or picture.remote is not None:
+        return None
+    if written.reason == Reason.DRIFT_FOUND and picture.seen is not None:
         return None
     return Obstacle(Reason(written.reason), written.message, stalled=True)

@@ -1,7 +1,9 @@
 """The body of a create or update: the spec in the server's words, for its dialect."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from sync_operator.decide.pointers import with_secrets
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.sync import IntervalUnit, Scheduler, ScheduleType, SyncMode, SyncSpec
 from sync_operator.remote.types import Dialect
@@ -9,11 +11,16 @@ from sync_operator.remote.types import Dialect
 __all__ = ["check_dialect", "sent_schedule_type", "sync_body"]
 
 
-def sync_body(spec: SyncSpec, dialect: Dialect) -> dict[str, Any]:
+def sync_body(spec: SyncSpec, dialect: Dialect, secrets: Mapping[str, str]) -> dict[str, Any]:
     """What is sent as ``sync``: every mirrored field that the spec sets, under its API name.
 
+    Args:
+        spec: a valid spec.
+        dialect: the server's.
+        secrets: JSON pointer into ``configuration`` → value from a Secret.
+
     Raises:
-        InvalidSpecError: the dialect cannot say what the spec asks for.
+        InvalidSpecError: the dialect cannot say what the spec asks for, or a pointer leads nowhere.
     """
     check_dialect(spec, dialect)
     fields: dict[str, Any] = {
@@ -21,7 +28,7 @@ def sync_body(spec: SyncSpec, dialect: Dialect) -> dict[str, Any]:
         "destination_id": spec.destination_id,
         "model_id": spec.model_id,
         "schedule_type": sent_schedule_type(spec, dialect),
-        "configuration": spec.configuration,
+        "configuration": with_secrets(spec.configuration, secrets),
         "stream_name": spec.stream_name,
         "sync_mode": spec.sync_mode.value,
         "sync_interval": spec.sync_interval,
@@ -58,6 +65,12 @@ def check_dialect(spec: SyncSpec, dialect: Dialect) -> None:
         if not spec.configuration:
             raise InvalidSpecError("spec.configuration", "is empty, which this server refuses; map at least one column")
         return
+    if spec.scheduler is Scheduler.SERVER and spec.suspend:
+        raise InvalidSpecError(
+            "spec.suspend",
+            "cannot be done with scheduler 'Server' on a server of the documented dialect, which knows no disabling; "
+            "use scheduler 'CronJob', or remove suspend",
+        )
     if spec.schedule_type is not ScheduleType.AUTOMATED:
         raise InvalidSpecError(
             "spec.scheduleType",

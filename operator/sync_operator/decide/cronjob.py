@@ -18,7 +18,7 @@ from sync_operator.model.names import (
 )
 from sync_operator.model.sync import SyncSpec
 
-__all__ = ["cronjob_manifest", "cronjob_name", "hashed_name", "requested_job"]
+__all__ = ["cronjob_manifest", "cronjob_name", "hashed_name", "requested_job", "sync_label"]
 
 _CRONJOB_NAME_LIMIT: Final = 52
 _LABEL_LIMIT: Final = 63
@@ -42,6 +42,11 @@ def hashed_name(name: str, limit: int) -> str:
 def cronjob_name(sync_name: str) -> str:
     """Name of the CronJob of a Sync (Kubernetes allows it 52 characters)."""
     return hashed_name(sync_name, _CRONJOB_NAME_LIMIT)
+
+
+def sync_label(sync_name: str) -> str:
+    """Value of the label that names the Sync on its CronJob, Jobs and Pods."""
+    return hashed_name(sync_name, _LABEL_LIMIT)
 
 
 def cronjob_manifest(picture: Picture, sync_id: str, *, suspended: bool) -> dict[str, Any]:
@@ -143,7 +148,7 @@ def requested_job(cronjob: Mapping[str, Any], token: str, annotation: str) -> di
 
 
 def _labels(sync: SyncView) -> dict[str, str]:
-    return {MANAGED_BY_LABEL: MANAGED_BY, SYNC_LABEL: hashed_name(sync.name, _LABEL_LIMIT)}
+    return {MANAGED_BY_LABEL: MANAGED_BY, SYNC_LABEL: sync_label(sync.name)}
 
 
 def _pod_spec(picture: Picture, spec: SyncSpec, sync_id: str) -> dict[str, Any]:

@@ -1,15 +1,22 @@
 """Deletion, in the order that loses nothing: stop the schedule, settle the server's side, let the resource go."""
 
-from sync_operator.decide.actions import Action, DeleteCronJob, DeleteSync, DropFinalizer, ListSyncs
-from sync_operator.decide.blocking import workspace_changed, workspace_obstacle, workspace_suspended
+from sync_operator.decide.actions import Action, DeleteCronJob, DeleteSync, DropFinalizer, ListSyncs, ReadSecrets
+from sync_operator.decide.blocking import (
+    conflict,
+    unknown_outcome,
+    workspace_changed,
+    workspace_obstacle,
+    workspace_suspended,
+)
+from sync_operator.decide.candidates import lost_creates
 from sync_operator.decide.cronjob import cronjob_name
 from sync_operator.decide.picture import Obstacle, Phase, Picture
-from sync_operator.decide.registration import lost_creates
+from sync_operator.decide.server import lacks_secrets
 from sync_operator.model.conditions import Reason
 from sync_operator.model.names import CREATE_STARTED, FINALIZER
 from sync_operator.model.sync import DeletionPolicy
 
-__all__ = ["deletion_obstacle", "deletion_step", "retains"]
+__all__ = ["deletion_obstacle", "deletion_step", "keeps"]
 
 _WAY_OUT = "to let this Sync go without it, set spec.deletionPolicy to Retain: the server's sync then stays"
 
@@ -19,16 +26,15 @@ def deletion_step(picture: Picture) -> Action | None:
     if FINALIZER not in picture.sync.finalizers or Phase.DELETION in picture.failures:
         return None
     if not picture.cleaned:
-        jobs = tuple(job.name for job in picture.jobs)
-        return DeleteCronJob(cronjob_name(picture.sync.name), jobs, Phase.DELETION)
-    if picture.released or retains(picture):
-        return DropFinalizer()
-    if picture.sync_id is None and not _may_have_created(picture):
+        return DeleteCronJob(cronjob_name(picture.sync.name), Phase.DELETION)
+    if picture.released or keeps(picture) or (picture.sync_id is None and not _may_have_created(picture)):
         return DropFinalizer()
     if deletion_obstacle(picture):
         return None
     if picture.sync_id is not None:
         return DeleteSync(picture.sync_id)
+    if lacks_secrets(picture):
+        return ReadSecrets(picture.sync.spec.configuration_secrets if picture.sync.spec else (), Phase.DELETION)
     if picture.listing is None:
         return ListSyncs(Phase.DELETION)
     found = lost_creates(picture)
@@ -38,7 +44,9 @@ def deletion_step(picture: Picture) -> Action | None:
 def deletion_obstacle(picture: Picture) -> Obstacle | None:
     """What keeps the server's sync from being deleted, with the way out."""
     found = picture.failures.get(Phase.DELETION) or (
-        None if picture.released or retains(picture) else workspace_changed(picture) or _unreachable(picture)
+        None
+        if picture.released or keeps(picture)
+        else workspace_changed(picture) or _unreachable(picture) or unknown_outcome(picture)
     )
     if found is None:
         return None
@@ -52,8 +60,13 @@ def _unreachable(picture: Picture) -> Obstacle | None:
     return None if picture.workspace.credentials_kept else obstacle
 
 
+def keeps(picture: Picture) -> bool:
+    """True when the server's sync outlives this resource: by policy, or because it belongs to another Sync."""
+    return retains(picture) or conflict(picture) is not None
+
+
 def retains(picture: Picture) -> bool:
-    """True when the server's sync outlives this resource; by default only an adopted one does."""
+    """True when the policy says that the server's sync stays; by default only an adopted one does."""
     policy = picture.sync.spec.deletion_policy if picture.sync.spec else None
     adopted = picture.sync.status.origin == "Adopted"
     return policy is DeletionPolicy.RETAIN or (policy is None and adopted)
@@ -62,4 +75,5 @@ def retains(picture: Picture) -> bool:
 def _may_have_created(picture: Picture) -> bool:
     """True when a create was announced, so that something of ours may be on the server without our knowing its id."""
     external = picture.sync.spec is not None and picture.sync.spec.external_id
-    return CREATE_STARTED in picture.sync.annotations and not picture.create_fresh and not external
+    announced = CREATE_STARTED in picture.sync.annotations and not picture.create_fresh
+    return (announced or picture.create_unanswered) and not external

@@ -23,6 +23,9 @@ def sync_notice(picture: Picture, before: SyncStatus, after: SyncStatus) -> Noti
     ended = _run_notice(picture, after)
     if ended is not None:
         return ended
+    repaired = changed(ConditionType.REGISTERED, (), after.conditions)
+    if repaired is not None and repaired.status == "True" and (picture.corrected or picture.recreated):
+        return Notice(Reason(repaired.reason), repaired.message, warning=True)
     ready = changed(ConditionType.READY, before.conditions, after.conditions)
     if ready is not None:
         return Notice(Reason(ready.reason), ready.message, warning=ready.status != "True")

@@ -1,80 +1,68 @@
-"""Is this server sync ours? Comparison by meaning, and the search for what a lost create made."""
+"""The search for what a lost create made, and who may claim it. Pure."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sync_operator.remote.types import RemoteSync
+from sync_operator.decide.diff import differing_fields
+from sync_operator.remote.types import Listing, RemoteSync
 
-__all__ = ["differing_fields", "made_by_us"]
+__all__ = ["Claim", "elder", "made_by_us"]
 
-CLOCK_SKEW: Final = timedelta(minutes=5)
-"""How far the sync server's clock may lag behind the one that wrote the create mark."""
-
-_FIXED: Final = ("source_id", "destination_id", "model_id", "stream_name", "cursor_field")
-_ITEM_KEYS: Final = frozenset(
-    {
-        "from",
-        "to",
-        "mapping_type",
-        "value",
-        "value_type",
-        "template",
-        "field_type",
-        "hide_embedding",
-        "embedding_config",
-    }
-)
-"""Keys of a list item of ``configuration`` that a Multiwoven server keeps (contract section 5)."""
+_MARGIN: Final = timedelta(minutes=5)
+"""How far clocks may differ that cannot be compared: of the process that wrote the mark, ours, and the server's."""
 
 
-def differing_fields(body: Mapping[str, Any], remote: RemoteSync, *, only_fixed: bool = False) -> tuple[str, ...]:
-    """API names of the fields that were written and are different on the server, by meaning.
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One Sync's claim to a server sync.
 
-    Fields which the server nulls for the schedule type sent (interval and cron line of a manual sync) are no
-    difference, nor are fields that it does not answer at all.
+    Attributes:
+        holder: ``namespace/name`` of the Sync.
+        registered: True when its status holds the id, False when its spec only asks for it.
+        created_at: when the Sync was made.
+        uid: of the Sync; decides between two of the same second.
     """
-    names = _FIXED if only_fixed else tuple(body)
-    return tuple(name for name in names if not _same_field(name, body, remote.attributes))
+
+    holder: str
+    registered: bool
+    created_at: datetime
+    uid: str
+
+    @property
+    def rank(self) -> tuple[bool, datetime, str]:
+        """The lower one prevails: who has it before who wants it, then the older."""
+        return not self.registered, self.created_at, self.uid
+
+
+def elder(claim: Claim, rivals: Iterable[Claim]) -> Claim | None:
+    """The rival that prevails over a claim, or None when the claim is good."""
+    return min((rival for rival in rivals if rival.rank < claim.rank), key=lambda rival: rival.rank, default=None)
 
 
 def made_by_us(
-    body: Mapping[str, Any], listing: Iterable[RemoteSync], *, marked_at: datetime, claims: Mapping[str, str]
+    body: Mapping[str, Any], listing: Listing, *, marked_at: datetime, now: datetime, claimed: Iterable[str]
 ) -> tuple[RemoteSync, ...]:
     """Syncs that a create of ours since ``marked_at`` may have made, oldest first.
+
+    One whose age the server does not tell is among them.
 
     Args:
         body: what was, or would have been, sent.
         listing: the workspace's syncs.
-        marked_at: time of the create mark.
-        claims: server ids that belong to other Syncs.
+        marked_at: time of the create mark, by our clock.
+        now: time of the listing, by our clock; with the server's own time it gives the difference of the two clocks.
+        claimed: server ids that belong to other Syncs.
     """
+    ahead = listing.clock - now if listing.clock else timedelta()
+    earliest = marked_at + ahead - _MARGIN
+    taken = frozenset(claimed)
     found = [
         remote
-        for remote in listing
-        if remote.id not in claims
-        and remote.created_at is not None
-        and remote.created_at >= marked_at - CLOCK_SKEW
-        and not differing_fields(body, remote)
+        for remote in listing.syncs
+        if remote.id not in taken
+        and (remote.created_at is None or remote.created_at >= earliest)
+        and not differing_fields(body, remote.attributes)
     ]
     return tuple(sorted(found, key=lambda remote: int(remote.id)))
-
-
-def _same_field(name: str, body: Mapping[str, Any], attributes: Mapping[str, Any]) -> bool:
-    wanted, found = body.get(name), attributes.get(name)
-    if name == "configuration":
-        return bool(_meaning(wanted) == _meaning(found))
-    if found is None and name in {"sync_interval", "sync_interval_unit", "cron_expression"}:
-        return True
-    if isinstance(wanted, int) and isinstance(found, str):
-        return str(wanted) == found
-    return bool(wanted == found)
-
-
-def _meaning(value: Any) -> Any:
-    """The value with what the server drops left out; key order and 1 versus 1.0 mean nothing in Python anyway."""
-    if isinstance(value, list):
-        return [
-            {key: entry for key, entry in item.items() if key in _ITEM_KEYS} for item in value if isinstance(item, dict)
-        ]
-    return value

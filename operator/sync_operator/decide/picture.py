@@ -6,11 +6,13 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from sync_operator.decide.match import Claim
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.conditions import Reason
 from sync_operator.model.status import Condition, SyncStatus
 from sync_operator.model.sync import SyncSpec
-from sync_operator.remote.types import Dialect, RemoteRun, RemoteSync
+from sync_operator.model.workspace import Place, place_of
+from sync_operator.remote.types import Dialect, Listing, RemoteRun, RemoteSync
 from sync_operator.schedule.plan import Schedule
 
 __all__ = ["Deployment", "JobResult", "JobView", "Obstacle", "Phase", "Picture", "SyncView", "WorkspaceView"]
@@ -65,6 +67,11 @@ class SyncView:
     annotations: Mapping[str, str] = field(default_factory=dict)
     deleting: bool = False
 
+    @property
+    def place(self) -> Place | None:
+        """Where the registered sync lives; None before it is registered."""
+        return place_of(self.status.url, self.status.workspace_id) if self.status.url else None
+
     def condition(self, kind: str) -> Condition | None:
         """The condition of that type as last written, or None."""
         return next((entry for entry in self.status.conditions if entry.type == kind), None)
@@ -81,6 +88,7 @@ class WorkspaceView:
         suspended: ``spec.suspend``: no traffic, CronJobs suspended.
         token_secret: name and key of the Secret that run pods mount.
         ca_secret: name and key of the CA bundle that run pods mount, if any.
+        timeout_seconds: how long the server may take for an answer.
         credentials_kept: True when Workspace or Secret are gone, but the credentials that worked last are in memory.
     """
 
@@ -93,7 +101,13 @@ class WorkspaceView:
     suspended: bool = False
     token_secret: tuple[str, str] | None = None
     ca_secret: tuple[str, str] | None = None
+    timeout_seconds: float = 30.0
     credentials_kept: bool = False
+
+    @property
+    def place(self) -> Place:
+        """Server and workspace, in one spelling."""
+        return place_of(self.url, self.workspace_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +162,26 @@ class Picture:
         cronjob: the live CronJob as the API server returns it, or None.
         jobs: its Jobs, oldest first.
         create_fresh: True when this process wrote the create mark and has sent nothing since.
+        create_unanswered: True when this process has sent a create whose outcome it does not know.
+        settles_at: when an unanswered create of this Sync can no longer be under way; None when none can be now.
         listing: the workspace's syncs, where a create's outcome had to be looked up.
+        listed_at: when that was, by our clock.
         applied: True once this reconcile has written the CronJob.
-        claims: server ids held by other Syncs of the same server workspace → ``namespace/name``.
+        rivals: claims of other Syncs to the server sync that this one has or asks for.
+        claimed: ids of listed syncs that belong to other Syncs.
+        secrets: values of ``spec.configurationSecrets`` by JSON pointer; None until they were read.
         remote: the server's sync as answered last in this reconcile, or None when it was not asked for.
-        registered: True once this reconcile (or an earlier one, for this generation) put the spec on the server.
+        updated: True once this reconcile has sent an update.
+        registered: True when an earlier reconcile put the spec of this generation on the server.
+        settled: True when that was so once, also if others have changed it since.
+        seen: the server's sync as the workspace's last list showed it; None when it is not known since our last write.
+        absent: True when the workspace's last list lacked it.
+        gone: True when the server said in this reconcile that there is no such sync.
+        proven: True once the workspace has proven itself the same, after ``gone``.
+        recheck: True when a Secret in the configuration may have changed.
+        others: ids of further syncs that a lost create may have made.
+        corrected: what was put back on the server in this reconcile.
+        recreated: True when the sync is made anew because somebody deleted it on the server.
         result: what the newest finished Job did, where it had not been reported yet.
         answered_request: the run request answered in this reconcile.
         cleaned: True once the CronJob and its Jobs are gone for good (deletion).
@@ -167,11 +196,26 @@ class Picture:
     cronjob: Mapping[str, Any] | None = None
     jobs: tuple[JobView, ...] = ()
     create_fresh: bool = False
-    listing: tuple[RemoteSync, ...] | None = None
+    create_unanswered: bool = False
+    settles_at: datetime | None = None
+    listing: Listing | None = None
+    listed_at: datetime | None = None
     applied: bool = False
-    claims: Mapping[str, str] = field(default_factory=dict)
+    rivals: tuple[Claim, ...] = ()
+    claimed: frozenset[str] = frozenset()
+    secrets: Mapping[str, str] | None = field(default=None, repr=False)
     remote: RemoteSync | None = None
+    updated: bool = False
     registered: bool = False
+    settled: bool = False
+    seen: RemoteSync | None = None
+    absent: bool = False
+    gone: bool = False
+    proven: bool = False
+    recheck: bool = False
+    others: tuple[str, ...] = ()
+    corrected: tuple[str, ...] = ()
+    recreated: bool = False
     result: JobResult | None = None
     answered_request: str | None = None
     cleaned: bool = False

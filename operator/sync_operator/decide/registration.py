@@ -1,61 +1,78 @@
 """The registration half: one server sync for this Sync, holding what the spec says."""
 
-from datetime import datetime
-
 from sync_operator.decide.actions import (
     Action,
-    AdoptSync,
     CreateSync,
+    ForgetSync,
     ListSyncs,
     MarkCreate,
+    ProveWorkspace,
+    ReadSecrets,
+    ReadSync,
+    SetEnabled,
     TakeCreated,
     UpdateSync,
 )
 from sync_operator.decide.blocking import registration_obstacle
-from sync_operator.decide.body import sent_schedule_type, sync_body
-from sync_operator.decide.match import made_by_us
+from sync_operator.decide.candidates import lost_creates
 from sync_operator.decide.picture import Phase, Picture
+from sync_operator.decide.server import (
+    desired_body,
+    drift,
+    is_registered,
+    lacks_secrets,
+    runs_by_itself,
+    wanted_enabled,
+    wrong_fields,
+)
 from sync_operator.model.names import CREATE_STARTED, FINALIZER
+from sync_operator.model.sync import SyncSpec
 from sync_operator.remote.types import RemoteSync
 
-__all__ = ["lost_creates", "registration_step"]
+__all__ = ["registration_step"]
 
 
 def registration_step(picture: Picture) -> Action | None:
     """The next thing to do for the registration, or None when it is done or cannot go on."""
-    sync, dialect = picture.sync, picture.workspace.dialect
-    if picture.registered or sync.spec is None or dialect is None or registration_obstacle(picture):
+    sync = picture.sync
+    if sync.spec is None or picture.workspace.dialect is None or registration_obstacle(picture):
         return None
+    if is_registered(picture):
+        return None
+    if lacks_secrets(picture):
+        return ReadSecrets(sync.spec.configuration_secrets, Phase.REGISTRATION)
     if not (FINALIZER in sync.finalizers and (picture.sync_id or CREATE_STARTED in sync.annotations)):
-        return MarkCreate()
-    body = sync_body(sync.spec, dialect)
-    if picture.sync_id is not None:
-        wanted = sent_schedule_type(sync.spec, dialect)
-        scheduled_there = picture.remote is not None and picture.remote.attributes.get("schedule_type") != wanted
-        return UpdateSync(picture.sync_id, body, take_over=scheduled_there)
-    if sync.spec.external_id:
-        return AdoptSync(sync.spec.external_id)
+        return _mark(picture)
+    if picture.sync_id is None:
+        return _take_or_create(picture, sync.spec)
+    if picture.gone:
+        return ForgetSync() if picture.proven else ProveWorkspace()
+    if picture.remote is None:
+        return ReadSync(picture.sync_id)
+    return _put_right(picture, sync.spec, picture.remote)
+
+
+def _mark(picture: Picture) -> MarkCreate:
+    """A new mark. Where one of before has been lost, it takes the resource's own age and stands for that one."""
+    lost = FINALIZER in picture.sync.finalizers or picture.create_unanswered
+    return MarkCreate(picture.sync.created_at if lost else picture.now, fresh=not lost)
+
+
+def _take_or_create(picture: Picture, spec: SyncSpec) -> Action:
+    if spec.external_id:
+        return ReadSync(spec.external_id)
     if picture.create_fresh:
-        return CreateSync(body)
+        return CreateSync(desired_body(picture))
     if picture.listing is None:
         return ListSyncs(Phase.REGISTRATION)
     found = lost_creates(picture)
-    return TakeCreated(found[0]) if found else CreateSync(body)
+    if found:
+        return TakeCreated(found[0], tuple(remote.id for remote in found[1:]))
+    return CreateSync(desired_body(picture))
 
 
-def lost_creates(picture: Picture) -> tuple[RemoteSync, ...]:
-    """Syncs on the server that an unanswered create of this resource may have made, oldest first."""
-    sync, dialect = picture.sync, picture.workspace.dialect
-    mark = sync.annotations.get(CREATE_STARTED, "").partition("/")[0]
-    if sync.spec is None or dialect is None or picture.listing is None or not mark:
-        return ()
-    body = sync_body(sync.spec, dialect)
-    return made_by_us(body, picture.listing, marked_at=_time(mark, picture.now), claims=picture.claims)
-
-
-def _time(mark: str, now: datetime) -> datetime:
-    """The time in a create mark; one that somebody spoiled says nothing, so only what is new can match it."""
-    try:
-        return datetime.fromisoformat(mark)
-    except ValueError:
-        return now
+def _put_right(picture: Picture, spec: SyncSpec, remote: RemoteSync) -> Action:
+    changes = drift(picture, remote) if picture.registered else ()
+    if wrong_fields(picture, remote):
+        return UpdateSync(remote.id, desired_body(picture), runs_by_itself(picture, remote), changes)
+    return SetEnabled(remote.id, wanted_enabled(spec), changes)

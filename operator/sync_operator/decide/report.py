@@ -9,6 +9,7 @@ from sync_operator.decide.deletion import deletion_obstacle
 from sync_operator.decide.health import fresh, last_run, last_success, runs_healthy
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.scheduling import last_schedule, scheduling_obstacle, suspended
+from sync_operator.decide.server import drift
 from sync_operator.model.conditions import ConditionType, Reason
 from sync_operator.model.status import SyncStatus
 from sync_operator.model.sync import Scheduler
@@ -22,16 +23,16 @@ def sync_status(picture: Picture) -> SyncStatus:
     """The whole status after a reconcile; equal to the one before when nothing changed."""
     sync, workspace = picture.sync, picture.workspace
     before = sync.status
-    known = picture.sync_id is not None
-    placed = picture.remote is not None or (known and before.url is None)
+    sync_id, actual = _id(picture), picture.remote or picture.seen
+    placed = sync_id is not None and (picture.remote is not None or before.url is None)
     return before.model_copy(
         update={
             "observed_generation": sync.generation,
-            "id": picture.sync_id,
+            "id": sync_id,
             "url": workspace.url if placed else before.url,
             "workspace_id": workspace.workspace_id if placed else before.workspace_id,
-            "origin": before.origin or _origin(picture),
-            "server_status": (picture.remote.status or None) if picture.remote else before.server_status,
+            "origin": _origin(picture) if sync_id else before.origin,
+            "server_status": (actual.status or None) if actual else before.server_status,
             "effective_schedule": sync.schedule.expression if sync.schedule else None,
             "time_zone": sync.schedule.time_zone if sync.schedule and sync.schedule.expression else None,
             "next_runs": _next_runs(picture),
@@ -39,6 +40,7 @@ def sync_status(picture: Picture) -> SyncStatus:
             "last_run": last_run(picture),
             "last_success_at": last_success(picture),
             "last_handled_run_request": picture.answered_request or before.last_handled_run_request,
+            "drift": _drift(picture),
             "conditions": write_conditions(
                 _said(picture), before.conditions, generation=sync.generation, now=picture.now
             ),
@@ -84,8 +86,22 @@ def _ready(picture: Picture, obstacle: Obstacle | None) -> Said:
 def _registered(picture: Picture, obstacle: Obstacle | None) -> Said:
     if obstacle is not None:
         return Said(ConditionType.REGISTERED, False, obstacle.reason, obstacle.message)
-    reason = Reason.ADOPTED if (picture.sync.status.origin or _origin(picture)) == "Adopted" else Reason.REGISTERED
-    return Said(ConditionType.REGISTERED, True, reason, _registered_words(picture))
+    if picture.corrected:
+        changes = "; ".join(picture.corrected)
+        words = f"{_registered_words(picture)}; changed on the server and put back: {changes}"
+        return Said(ConditionType.REGISTERED, True, Reason.DRIFT_CORRECTED, words)
+    if picture.recreated:
+        words = f"{_registered_words(picture)}, made anew because somebody deleted it on the server"
+        return Said(ConditionType.REGISTERED, True, Reason.RECREATED, words)
+    before = picture.sync.condition(ConditionType.REGISTERED)
+    if before is not None and before.status == "True" and picture.registered:
+        return Said(ConditionType.REGISTERED, True, Reason(before.reason), before.message)
+    words = _registered_words(picture)
+    if picture.others:
+        others = ", ".join(picture.others)
+        words = f"{words}; sync {others} looks the same and belongs to no Sync: look whether it is wanted"
+    reason = Reason.ADOPTED if _origin(picture) == "Adopted" else Reason.REGISTERED
+    return Said(ConditionType.REGISTERED, True, reason, words)
 
 
 def _scheduled(picture: Picture, obstacle: Obstacle | None, registration: Obstacle | None) -> Said:
@@ -136,7 +152,26 @@ def _next_runs(picture: Picture) -> tuple[datetime, ...]:
     return next_runs(schedule, picture.now, anchor=anchor)
 
 
-def _origin(picture: Picture) -> str | None:
-    if picture.sync_id is None:
+def _id(picture: Picture) -> str | None:
+    """The id that is this Sync's own: one that was only looked at, and cannot be taken, is not."""
+    obstacle = registration_obstacle(picture)
+    if picture.sync.status.id is None and obstacle is not None and obstacle.reason is Reason.CONFLICT:
         return None
+    return picture.sync_id
+
+
+def _origin(picture: Picture) -> str | None:
+    before = picture.sync.status
+    if picture.sync_id is None or (before.id is not None and before.origin is not None):
+        return before.origin
     return "Adopted" if picture.sync.spec and picture.sync.spec.external_id else "Created"
+
+
+def _drift(picture: Picture) -> tuple[str, ...]:
+    """What differs on the server and is left so; as written before, while no newer list is known."""
+    obstacle, actual = registration_obstacle(picture), picture.remote or picture.seen
+    if obstacle is None or obstacle.reason is not Reason.DRIFT_FOUND:
+        return ()
+    if picture.gone:
+        return ("status: registered → deleted",)
+    return drift(picture, actual) if actual is not None else picture.sync.status.drift

@@ -1,9 +1,10 @@
 """Runs: which finished Job is still to be reported, and which run request is still to be answered."""
 
 from sync_operator.decide.actions import Action, AnswerRunRequest, ReadRun
-from sync_operator.decide.blocking import workspace_changed
+from sync_operator.decide.blocking import conflict, workspace_changed
 from sync_operator.decide.cronjob import requested_job
 from sync_operator.decide.picture import JobView, Phase, Picture
+from sync_operator.decide.server import is_registered
 from sync_operator.model.names import ANSWERED_RUN_REQUEST, RUN_REQUESTED_AT
 from sync_operator.model.status import LastRun
 from sync_operator.model.sync import Scheduler
@@ -15,10 +16,10 @@ __all__ = ["newest_job", "open_request", "run_step"]
 def run_step(picture: Picture) -> Action | None:
     """The next thing to do about runs, or None."""
     workspace, sync_id = picture.workspace, picture.sync.status.id
-    if Phase.RUNS in picture.failures or picture.sync.spec is None or workspace_changed(picture):
+    if Phase.RUNS in picture.failures or picture.sync.spec is None or workspace_changed(picture) or conflict(picture):
         return None
     token = open_request(picture)
-    if token is not None and picture.registered:
+    if token is not None and is_registered(picture):
         if picture.sync.spec.scheduler is Scheduler.SERVER:
             return AnswerRunRequest(token, None)
         if picture.cronjob is not None:

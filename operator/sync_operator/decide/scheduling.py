@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from sync_operator.decide.actions import Action, ApplyCronJob, DeleteCronJob, GuardSchedule
-from sync_operator.decide.blocking import workspace_changed
+from sync_operator.decide.blocking import conflict, workspace_changed
 from sync_operator.decide.cronjob import cronjob_manifest, cronjob_name
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.model.conditions import Reason
@@ -33,18 +33,17 @@ def scheduling_step(picture: Picture) -> Action | None:
     if spec is None or picture.applied or scheduling_obstacle(picture):
         return None
     if spec.scheduler is Scheduler.SERVER:
-        jobs = tuple(job.name for job in picture.jobs)
-        return DeleteCronJob(cronjob_name(picture.sync.name), jobs, Phase.SCHEDULING) if live else None
+        return DeleteCronJob(cronjob_name(picture.sync.name), Phase.SCHEDULING) if live else None
     if picture.sync_id is None or picture.workspace.dialect is None:
         return None
     desired = _desired(picture, picture.sync_id)
     if live is None:
-        return ApplyCronJob(desired)
+        return ApplyCronJob(desired["metadata"]["name"], desired)
     if _holds(desired, live):
         return None
     if _looks_back(desired, live) and last_schedule(live) != picture.now.replace(microsecond=0):
         return GuardSchedule(live["metadata"]["name"], picture.now.replace(microsecond=0))
-    return ApplyCronJob(desired)
+    return ApplyCronJob(live["metadata"]["name"], desired)
 
 
 def scheduling_obstacle(picture: Picture) -> Obstacle | None:
@@ -64,10 +63,12 @@ def scheduling_obstacle(picture: Picture) -> Obstacle | None:
 
 
 def suspended(picture: Picture) -> bool:
-    """True when the CronJob is to fire by request only."""
+    """True when the CronJob is to fire by request only: by the spec, or because the sync is not ours (any more)."""
     spec, schedule = picture.sync.spec, picture.sync.schedule
     manual = schedule is None or schedule.expression is None
-    return manual or spec is None or spec.suspend or picture.workspace.suspended or bool(workspace_changed(picture))
+    if manual or spec is None or spec.suspend or picture.workspace.suspended or picture.gone:
+        return True
+    return bool(workspace_changed(picture) or conflict(picture))
 
 
 def last_schedule(cronjob: Mapping[str, Any]) -> datetime | None:

@@ -2,34 +2,29 @@
 
 import logging
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
-from sync_operator.cluster.kube import CRONJOBS, JOBS, SYNCS
-from sync_operator.cluster.views import sync_view
+from sync_operator.cluster.kube import CRONJOBS, JOBS, SECRETS, SYNCS
+from sync_operator.cluster.views import owning_sync, sync_view
 from sync_operator.decide.actions import (
     Action,
-    AdoptSync,
     AnswerRunRequest,
     ApplyCronJob,
-    CreateSync,
     DeleteCronJob,
-    DeleteSync,
     DropFinalizer,
+    ForgetSync,
     GuardSchedule,
-    ListSyncs,
     MarkCreate,
-    ReadRun,
-    TakeCreated,
-    UpdateSync,
+    ReadSecrets,
 )
+from sync_operator.decide.cronjob import sync_label
 from sync_operator.decide.picture import Picture
-from sync_operator.errors import KubernetesError, OutcomeUnknownError, SyncOperatorError
-from sync_operator.handlers.cache import Ref
-from sync_operator.handlers.operator import Operator
-from sync_operator.handlers.results import job_result
-from sync_operator.model.names import CREATE_STARTED, FINALIZER, SYNC_KIND
-from sync_operator.remote.client import ApiClient
+from sync_operator.decide.workspace import decode_secret
+from sync_operator.errors import KubernetesError
+from sync_operator.handlers.act_server import act_on_server
+from sync_operator.handlers.operator import OURS, Operator
+from sync_operator.model.base import rfc3339
+from sync_operator.model.names import CREATE_STARTED, FINALIZER, SYNC_KIND, SYNC_LABEL
 
 __all__ = ["act"]
 
@@ -44,19 +39,42 @@ async def act(operator: Operator, picture: Picture, action: Action) -> Picture:
     """
     _log.debug("Sync %s/%s: %s", picture.sync.namespace, picture.sync.name, type(action).__name__)
     match action:
+        case ReadSecrets():
+            return replace(picture, secrets=await _secrets(operator, picture, action))
         case MarkCreate() | DropFinalizer():
             return await _finalizer(operator, picture, action)
-        case CreateSync() | ListSyncs() | TakeCreated() | AdoptSync() | UpdateSync() | DeleteSync():
-            return await _server(operator, picture, action)
+        case ForgetSync():
+            return await _forget(operator, picture)
         case GuardSchedule() | ApplyCronJob() | DeleteCronJob():
             return await _cronjob(operator, picture, action)
         case AnswerRunRequest():
             if action.manifest is not None:
                 await operator.kube.create(JOBS, picture.sync.namespace, action.manifest)
             return replace(picture, answered_request=action.token)
-        case ReadRun():
-            client = _client(operator, picture)
-            return replace(picture, result=await job_result(operator.kube, client, picture, action))
+        case _:
+            return await act_on_server(operator, picture, action)
+
+
+async def _secrets(operator: Operator, picture: Picture, action: ReadSecrets) -> dict[str, str]:
+    """The values for ``configuration``, by JSON pointer. Each Secret is read once.
+
+    Raises:
+        InvalidSpecError: a Secret or key is not there (yet).
+        KubernetesError: it could not be read.
+    """
+    namespace = picture.sync.namespace
+    refs = [entry.secret_key_ref for entry in action.wanted]
+    read = {name: await operator.kube.get(SECRETS, namespace, name) for name in dict.fromkeys(ref.name for ref in refs)}
+    return {
+        entry.pointer: decode_secret(
+            read[entry.secret_key_ref.name],
+            namespace=namespace,
+            name=entry.secret_key_ref.name,
+            key=entry.secret_key_ref.key,
+            field=f"spec.configurationSecrets[{number}].secretKeyRef",
+        )
+        for number, entry in enumerate(action.wanted)
+    }
 
 
 async def _finalizer(operator: Operator, picture: Picture, action: MarkCreate | DropFinalizer) -> Picture:
@@ -64,62 +82,45 @@ async def _finalizer(operator: Operator, picture: Picture, action: MarkCreate | 
     sync = picture.sync
     metadata: dict[str, Any] = {"resourceVersion": sync.resource_version}
     if isinstance(action, MarkCreate):
-        mark = f"{picture.now.isoformat(timespec='seconds')}/{operator.uid}"
         metadata["finalizers"] = [*(name for name in sync.finalizers if name != FINALIZER), FINALIZER]
-        metadata["annotations"] = {CREATE_STARTED: mark}
+        metadata["annotations"] = {CREATE_STARTED: f"{action.at.isoformat(timespec='seconds')}/{operator.uid}"}
     else:
         metadata["finalizers"] = [name for name in sync.finalizers if name != FINALIZER]
     answer = await operator.kube.merge(SYNCS, sync.namespace, sync.name, {"metadata": metadata})
     if answer is None:
         raise KubernetesError(404, "NotFound", f"Sync {sync.name!r} is gone")
-    if isinstance(action, MarkCreate):
-        operator.unsent.add(sync.uid)
+    if isinstance(action, MarkCreate) and action.fresh:
+        operator.creates.announced(sync.uid)
     operator.cache.put(SYNC_KIND, answer)
-    return replace(picture, sync=sync_view(answer), create_fresh=sync.uid in operator.unsent)
+    return replace(picture, sync=sync_view(answer), create_fresh=operator.creates.fresh(sync.uid))
 
 
-async def _server(
-    operator: Operator,
-    picture: Picture,
-    action: CreateSync | ListSyncs | TakeCreated | AdoptSync | UpdateSync | DeleteSync,
-) -> Picture:
-    client = _client(operator, picture)
-    match action:
-        case CreateSync():
-            return await _create(operator, client, picture, action)
-        case ListSyncs():
-            return replace(picture, listing=await client.list_syncs())
-        case TakeCreated():
-            return replace(picture, remote=action.remote, registered=True)
-        case AdoptSync():
-            return replace(picture, remote=await client.get_sync(action.sync_id))
-        case UpdateSync():
-            if action.take_over:
-                await client.set_enabled(action.sync_id, False)
-            remote = await client.update_sync(action.sync_id, action.body)
-            if action.take_over:
-                await client.set_enabled(action.sync_id, True)
-            return replace(picture, remote=remote, registered=True)
-        case DeleteSync():
-            await client.cancel(action.sync_id)
-            await client.delete_sync(action.sync_id)
-            return replace(picture, released=True)
-
-
-async def _create(operator: Operator, client: ApiClient, picture: Picture, action: CreateSync) -> Picture:
-    """POST once. Whatever interrupts us leaves the create counted as sent; only a clear "not done" takes that back."""
-    uid = picture.sync.uid
-    fresh = uid in operator.unsent
-    operator.unsent.discard(uid)
-    try:
-        remote = await client.create_sync(action.body)
-    except OutcomeUnknownError:
-        raise
-    except SyncOperatorError:
-        if fresh:
-            operator.unsent.add(uid)
-        raise
-    return replace(picture, remote=remote, registered=True)
+async def _forget(operator: Operator, picture: Picture) -> Picture:
+    """Take the id out of the status, and let nothing fire for it until there is a new one."""
+    sync = picture.sync
+    if picture.cronjob is not None:
+        live = await operator.kube.merge(
+            CRONJOBS, sync.namespace, picture.cronjob["metadata"]["name"], {"spec": {"suspend": True}}
+        )
+        if live is not None:
+            operator.cache.put("CronJob", live)
+        picture = replace(picture, cronjob=live)
+    answer = await operator.kube.merge(SYNCS, sync.namespace, sync.name, {"status": {"id": None}}, subresource="status")
+    if answer is None:
+        raise KubernetesError(404, "NotFound", f"Sync {sync.name!r} is gone")
+    operator.cache.put(SYNC_KIND, answer)
+    operator.creates.forget(sync.uid)
+    return replace(
+        picture,
+        sync=sync_view(answer),
+        remote=None,
+        seen=None,
+        absent=False,
+        gone=False,
+        registered=False,
+        settled=False,
+        recreated=True,
+    )
 
 
 async def _cronjob(
@@ -128,35 +129,29 @@ async def _cronjob(
     kube, namespace = operator.kube, picture.sync.namespace
     match action:
         case GuardSchedule():
-            live = await kube.merge(
-                CRONJOBS,
-                namespace,
-                action.name,
-                {"status": {"lastScheduleTime": _rfc3339(action.at)}},
-                subresource="status",
-            )
+            status = {"status": {"lastScheduleTime": rfc3339(action.at)}}
+            live = await kube.merge(CRONJOBS, namespace, action.name, status, subresource="status")
         case ApplyCronJob():
-            live = await kube.apply(CRONJOBS, action.manifest)
-            picture = replace(picture, applied=True)
+            live = await kube.get(CRONJOBS, namespace, action.name) if picture.cronjob is None else None
+            if live is None:
+                live = await kube.apply(CRONJOBS, action.manifest)
+                picture = replace(picture, applied=True)
         case DeleteCronJob():
-            await kube.delete(CRONJOBS, namespace, action.name)
-            for job in action.jobs:
-                await kube.delete(JOBS, namespace, job)
-            held = operator.cache.get("CronJob", Ref(namespace, action.name))
-            if held is not None:
-                operator.cache.drop("CronJob", held)
+            await _delete_cronjob(operator, picture, action.name)
             return replace(picture, cronjob=None, cleaned=True)
-    if live is not None:
+    if live is not None and owning_sync(live):
         operator.cache.put("CronJob", live)
     return replace(picture, cronjob=live)
 
 
-def _client(operator: Operator, picture: Picture) -> ApiClient:
-    session = operator.sessions.get(Ref(picture.sync.namespace, picture.workspace.name))
-    if session is None or session.client is None:
-        raise KubernetesError(0, "NoSession", f"Workspace {picture.workspace.name!r} has no usable credentials")
-    return session.client
-
-
-def _rfc3339(time: datetime) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+async def _delete_cronjob(operator: Operator, picture: Picture, name: str) -> None:
+    """First what makes Jobs, then the Jobs: all that there are by then, whatever the caches say."""
+    kube, sync = operator.kube, picture.sync
+    live = picture.cronjob or await kube.get(CRONJOBS, sync.namespace, name)
+    if live is not None and owning_sync(live) == sync.name:
+        await kube.delete(CRONJOBS, sync.namespace, name)
+        operator.cache.drop("CronJob", live)
+    selector = f"{OURS},{SYNC_LABEL}={sync_label(sync.name)}"
+    for job in await kube.list(JOBS, sync.namespace, selector=selector):
+        if owning_sync(job) == sync.name:
+            await kube.delete(JOBS, sync.namespace, job["metadata"]["name"])

@@ -1,13 +1,16 @@
 """What the cluster holds, as last seen: kept by watch events and by the answers to our own writes."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sync_operator.cluster.views import owning_sync
+from sync_operator.decide.match import Claim
 from sync_operator.handlers.queue import Key
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.model.workspace import Place, place_of
 
-__all__ = ["Cache", "Ref", "workspace_name"]
+__all__ = ["Cache", "Ref", "wanted_id", "workspace_name"]
 
 
 class Ref(NamedTuple):
@@ -23,6 +26,7 @@ class Cache:
     def __init__(self) -> None:
         self._objects: dict[str, dict[Ref, dict[str, Any]]] = {}
         self._jobs: dict[Ref, set[Ref]] = {}
+        self._claims: dict[str, set[Ref]] = {}
 
     def get(self, kind: str, ref: Ref) -> dict[str, Any] | None:
         """The object as last seen, or None."""
@@ -40,6 +44,10 @@ class Cache:
             return False
         obj["metadata"].pop("managedFields", None)
         self._objects[kind][ref] = obj
+        if kind == SYNC_KIND:
+            self._unclaim(ref, held)
+            if sync_id := wanted_id(obj):
+                self._claims.setdefault(sync_id, set()).add(ref)
         if kind == "Job" and (owner := owning_sync(obj)):
             self._jobs.setdefault(Ref(ref.namespace, owner), set()).add(ref)
         return True
@@ -51,6 +59,8 @@ class Cache:
         if held is None or not _same_life(held, obj):
             return
         del self._objects[kind][ref]
+        if kind == SYNC_KIND:
+            self._unclaim(ref, held)
         owner = owning_sync(held) if kind == "Job" else None
         if owner:
             jobs = self._jobs.get(Ref(ref.namespace, owner), set())
@@ -89,18 +99,46 @@ class Cache:
             if ref.namespace == secret.namespace and secret.name in _secret_names(obj)
         ]
 
-    def claims(self, url: str, workspace_id: str | None, *, but: Ref) -> dict[str, str]:
-        """Server ids in one server workspace that other Syncs hold → ``namespace/name`` of the holder."""
-        found = {}
-        for ref, obj in self._objects.get(SYNC_KIND, {}).items():
-            status = obj.get("status", {})
-            if (
-                ref != but
-                and status.get("id")
-                and (status.get("url"), status.get("workspaceId")) == (url, workspace_id)
-            ):
-                found[status["id"]] = f"{ref.namespace}/{ref.name}"
-        return found
+    def syncs_using(self, secret: Ref) -> list[Key]:
+        """Keys of the Syncs whose configuration takes values from a Secret."""
+        return [
+            Key(SYNC_KIND, *ref)
+            for ref, obj in self._objects.get(SYNC_KIND, {}).items()
+            if ref.namespace == secret.namespace
+            and any(
+                entry.get("secretKeyRef", {}).get("name") == secret.name
+                for entry in obj.get("spec", {}).get("configurationSecrets", ())
+            )
+        ]
+
+    def claimants(self, sync_id: str) -> set[Ref]:
+        """Syncs that hold, or ask for, a server sync of that id, wherever their servers are."""
+        return set(self._claims.get(sync_id, ()))
+
+    def rivals(self, place: Place, sync_id: str, *, but: Ref) -> tuple[Claim, ...]:
+        """Claims of other Syncs to one server sync."""
+        others = ((ref, self.get(SYNC_KIND, ref)) for ref in self._claims.get(sync_id, ()) if ref != but)
+        return tuple(_claim(ref, obj) for ref, obj in others if obj is not None and self._place(obj) == place)
+
+    def claimed(self, place: Place, sync_ids: Iterable[str], *, but: Ref) -> frozenset[str]:
+        """Those of the server's syncs that belong to other Syncs, or are asked for by them."""
+        return frozenset(sync_id for sync_id in sync_ids if self.rivals(place, sync_id, but=but))
+
+    def _place(self, sync: Mapping[str, Any]) -> Place | None:
+        """Where a Sync lives, or is going to."""
+        status = sync.get("status", {})
+        if status.get("id") and status.get("url"):
+            return place_of(status["url"], status.get("workspaceId"))
+        home = self.get(WORKSPACE_KIND, Ref(sync["metadata"]["namespace"], workspace_name(sync)))
+        spec = home.get("spec", {}) if home else {}
+        return place_of(spec["url"], spec.get("workspaceId")) if "url" in spec else None
+
+    def _unclaim(self, ref: Ref, held: Mapping[str, Any] | None) -> None:
+        sync_id = wanted_id(held) if held is not None else None
+        if sync_id is not None and sync_id in self._claims:
+            self._claims[sync_id].discard(ref)
+            if not self._claims[sync_id]:
+                del self._claims[sync_id]
 
 
 def ref_of(obj: Mapping[str, Any]) -> Ref:
@@ -117,6 +155,21 @@ def workspace_name(sync: Mapping[str, Any]) -> str:
     """Name of the Workspace that a Sync refers to."""
     name: str = sync.get("spec", {}).get("workspaceRef", {}).get("name", "default")
     return name
+
+
+def wanted_id(sync: Mapping[str, Any]) -> str | None:
+    """The server's id that a Sync has, or asks for."""
+    wanted: str | None = sync.get("status", {}).get("id") or sync.get("spec", {}).get("externalId")
+    return wanted
+
+
+def _claim(ref: Ref, sync: Mapping[str, Any]) -> Claim:
+    return Claim(
+        holder=f"{ref.namespace}/{ref.name}",
+        registered=bool(sync.get("status", {}).get("id")),
+        created_at=datetime.fromisoformat(sync["metadata"]["creationTimestamp"]),
+        uid=sync["metadata"]["uid"],
+    )
 
 
 def _same_life(held: Mapping[str, Any], obj: Mapping[str, Any]) -> bool:

@@ -15,9 +15,10 @@ from sync_operator.cluster.kube import Kube
 from sync_operator.cluster.login import ClusterSession, open_session
 from sync_operator.decide.picture import Deployment
 from sync_operator.errors import InvalidSettingsError, KubernetesError
+from sync_operator.handlers.drift import look_for_drift
 from sync_operator.handlers.health import serve_health
 from sync_operator.handlers.operator import Operator
-from sync_operator.handlers.queue import Key, Outcome, WorkQueue
+from sync_operator.handlers.queue import DRIFT_KIND, Key, Outcome, WorkQueue
 from sync_operator.handlers.sessions import Sessions
 from sync_operator.handlers.sync import reconcile_sync
 from sync_operator.handlers.watch import make_registry, make_settings
@@ -111,12 +112,15 @@ def _operator(settings: ControllerSettings, session: ClusterSession, pool: HttpP
         ),
         uid=uuid4().hex,
         clock=lambda: datetime.now(UTC),
+        resync=settings.resync,
         namespaces=settings.watch_namespaces,
     )
 
     async def work(key: Key) -> Outcome:
         if key.kind == WORKSPACE_KIND:
             return await reconcile_workspace(operator, key)
+        if key.kind == DRIFT_KIND:
+            return await look_for_drift(operator, key)
         return await reconcile_sync(operator, key)
 
     operator.queue = WorkQueue(work, workers=settings.workers)

@@ -1,14 +1,15 @@
 """Observe: one frozen picture of a Sync from the caches and the clock. No calls are made here."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from sync_operator.cluster.views import job_view, sync_view
 from sync_operator.decide.cronjob import cronjob_name
-from sync_operator.decide.picture import Picture, WorkspaceView
-from sync_operator.handlers.cache import Ref, workspace_name
+from sync_operator.decide.picture import Picture, SyncView, WorkspaceView
+from sync_operator.handlers.cache import Ref, wanted_id, workspace_name
 from sync_operator.handlers.operator import Operator
-from sync_operator.model.conditions import ConditionType
+from sync_operator.model.conditions import ConditionType, Reason
 from sync_operator.model.names import WORKSPACE_KIND
 
 __all__ = ["observe"]
@@ -22,8 +23,11 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
     if session is None and operator.cache.get(WORKSPACE_KIND, home) is not None:
         return None
     workspace = session.view if session else WorkspaceView(name=home.name, found=False)
-    registered = sync.condition(ConditionType.REGISTERED)
     here = Ref(sync.namespace, sync.name)
+    wanted = wanted_id(obj)
+    place = sync.place or workspace.place
+    seen, absent = operator.listings.seen(place, sync.status.id) if sync.status.id else (None, False)
+    settled, registered = _written(sync)
     return Picture(
         now=operator.clock(),
         sync=sync,
@@ -31,12 +35,21 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
         deployment=operator.deployment,
         cronjob=operator.cache.get("CronJob", Ref(sync.namespace, cronjob_name(sync.name))),
         jobs=tuple(job_view(job) for job in operator.cache.jobs_of(here)),
-        create_fresh=sync.uid in operator.unsent,
-        claims=operator.cache.claims(workspace.url, workspace.workspace_id, but=here),
-        registered=(
-            sync.status.id is not None
-            and registered is not None
-            and registered.status == "True"
-            and registered.observed_generation == sync.generation
-        ),
+        create_fresh=operator.creates.fresh(sync.uid),
+        create_unanswered=operator.creates.unanswered(sync.uid),
+        settles_at=operator.creates.settles_at(sync.uid, timedelta(seconds=workspace.timeout_seconds)),
+        rivals=operator.cache.rivals(place, wanted, but=here) if wanted else (),
+        registered=registered and sync.uid not in operator.recheck,
+        settled=settled,
+        seen=seen,
+        absent=absent,
+        recheck=sync.uid in operator.recheck,
     )
+
+
+def _written(sync: SyncView) -> tuple[bool, bool]:
+    """Whether the status says that this generation has been on the server once, and that it still is."""
+    entry = sync.condition(ConditionType.REGISTERED)
+    if sync.status.id is None or entry is None or entry.observed_generation != sync.generation:
+        return False, False
+    return entry.status == "True" or entry.reason == Reason.DRIFT_FOUND, entry.status == "True"

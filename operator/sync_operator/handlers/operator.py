@@ -3,18 +3,20 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sync_operator.cluster.kube import CRONJOBS, JOBS, SYNCS, WORKSPACES, Kube, Resource
 from sync_operator.cluster.patch import merge_patch
 from sync_operator.decide.picture import Deployment
 from sync_operator.handlers.cache import Cache, Ref
+from sync_operator.handlers.creates import Creates
+from sync_operator.handlers.listings import Listings
 from sync_operator.handlers.queue import Key, WorkQueue
 from sync_operator.handlers.sessions import Sessions
 from sync_operator.model.names import MANAGED_BY, MANAGED_BY_LABEL, SYNC_KIND, WORKSPACE_KIND
 
-__all__ = ["WATCHED", "Operator"]
+__all__ = ["OURS", "WATCHED", "Operator"]
 
 _log = logging.getLogger(__name__)
 
@@ -35,8 +37,11 @@ class Operator:
     Attributes:
         uid: of this process; part of every create mark that it writes.
         clock: the time now, aware, UTC.
+        resync: how often the caches are compared with the cluster, and Syncs with their servers.
         namespaces: namespaces served; empty means all.
-        unsent: uids of Syncs whose create mark this process wrote and for which it has sent nothing since.
+        creates: the create fence's memory.
+        listings: the last list of each server workspace.
+        recheck: uids of Syncs whose configuration takes a value from a Secret that may have changed.
     """
 
     kube: Kube
@@ -44,10 +49,18 @@ class Operator:
     deployment: Deployment
     uid: str
     clock: Callable[[], datetime]
+    resync: timedelta
     namespaces: tuple[str, ...] = ()
     cache: Cache = field(default_factory=Cache)
-    unsent: set[str] = field(default_factory=set)
+    recheck: set[str] = field(default_factory=set)
+    creates: Creates = field(init=False)
+    listings: Listings = field(init=False)
     queue: WorkQueue = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start the memories from an empty page."""
+        self.creates = Creates(self.clock())
+        self.listings = Listings(self.clock)
 
     async def refresh(self) -> None:
         """List every watched kind anew: fills the caches at start, and finds what a broken watch did not tell.

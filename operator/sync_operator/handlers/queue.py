@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-__all__ = ["DONE", "Key", "Outcome", "WorkQueue"]
+__all__ = ["DONE", "DRIFT_KIND", "Key", "Outcome", "WorkQueue"]
 
 _log = logging.getLogger(__name__)
 _FIRST_RETRY: Final = 1.0
 _LAST_RETRY: Final = 300.0
 _LAST_WORK_SECONDS: Final = 20.0
+DRIFT_KIND: Final = "Drift"
+"""Kind of the keys that stand for comparing one Workspace's syncs with the server."""
 _URGENT_KINDS: Final = frozenset({"Workspace"})
 
 

@@ -71,6 +71,7 @@ class Sessions:
             suspended=spec.suspend,
             token_secret=(secret.name, secret.key),
             ca_secret=(ca.name, ca.key) if ca else None,
+            timeout_seconds=spec.timeout_seconds,
         )
         endpoint = Endpoint(
             url=spec.url,

@@ -1,17 +1,19 @@
 """Reconcile of a Sync, in one screen: observe, then decide and act until nothing is left to do, then report."""
 
 import logging
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from sync_operator.cluster.events import post_event
 from sync_operator.cluster.kube import SYNCS
-from sync_operator.decide.actions import Action, DropFinalizer, MarkCreate
-from sync_operator.decide.deletion import retains
+from sync_operator.decide.actions import Action, DropFinalizer, ListSyncs, MarkCreate
+from sync_operator.decide.deletion import keeps
 from sync_operator.decide.events import Notice, sync_notice
 from sync_operator.decide.health import fresh_until
 from sync_operator.decide.obstacles import obstacle_of
 from sync_operator.decide.picture import Picture
 from sync_operator.decide.report import obstacles, sync_status
+from sync_operator.decide.server import is_registered
 from sync_operator.decide.steps import next_action
 from sync_operator.errors import AccessError, ForbiddenError, KubernetesError, SyncOperatorError
 from sync_operator.handlers.act import act
@@ -38,22 +40,26 @@ async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
     picture = observe(operator, obj)
     if picture is None:
         return DONE
-    for _ in range(_MOST_ACTIONS):
-        action = next_action(picture)
-        if action is None:
-            break
-        try:
-            picture = await act(operator, picture, action)
-        except SyncOperatorError as error:
-            if isinstance(action, MarkCreate | DropFinalizer) and _changed_meanwhile(error):
-                return Outcome(again_after=0.2)
-            picture = _failed(operator, picture, action, error)
+    async with AsyncExitStack() as alone:
+        for _ in range(_MOST_ACTIONS):
+            action = next_action(picture)
+            if action is None:
+                break
+            if isinstance(action, ListSyncs):
+                # From looking for a lost create until the claim stands in the status, nobody else may do the same.
+                await alone.enter_async_context(operator.creates.gate(picture.workspace.place).settling())
+            try:
+                picture = await act(operator, picture, action)
+            except SyncOperatorError as error:
+                if isinstance(action, MarkCreate | DropFinalizer) and _changed_meanwhile(error):
+                    return Outcome(again_after=0.2)
+                picture = _failed(operator, picture, action, error)
+            else:
+                if isinstance(action, DropFinalizer):
+                    return await _leave(operator, picture, obj)
         else:
-            if isinstance(action, DropFinalizer):
-                return await _leave(operator, picture, obj)
-    else:
-        raise AssertionError("a reconcile that does not end")
-    return await _report(operator, picture, obj)
+            raise AssertionError("a reconcile that does not end")
+        return await _report(operator, picture, obj)
 
 
 def _changed_meanwhile(error: SyncOperatorError) -> bool:
@@ -80,7 +86,13 @@ async def _report(operator: Operator, picture: Picture, obj: dict[str, Any]) -> 
     if picture.sync.deleting and FINALIZER not in picture.sync.finalizers:
         return DONE
     status = sync_status(picture)
-    written = await operator.write_status(SYNCS, SYNC_KIND, current or obj, to_dict(status))
+    try:
+        written = await operator.write_status(SYNCS, SYNC_KIND, current or obj, to_dict(status))
+    except KubernetesError as error:
+        _log.warning("Sync %s/%s: the status was not written: %s", picture.sync.namespace, picture.sync.name, error)
+        return Outcome(failed=True)
+    if is_registered(picture):
+        operator.recheck.discard(picture.sync.uid)
     notice = sync_notice(picture, picture.sync.status, status)
     if notice is not None and written is not None:
         await post_event(operator.kube, written, notice, now=picture.now)
@@ -98,11 +110,10 @@ async def _leave(operator: Operator, picture: Picture, obj: dict[str, Any]) -> O
     """The resource is free to go: say what became of the server's sync."""
     sync_id = picture.sync_id
     if sync_id is not None:
-        kept = retains(picture)
-        words = (
-            f"sync {sync_id} stays on the server (deletionPolicy: Retain)" if kept else f"sync {sync_id} was deleted"
-        )
+        kept = keeps(picture)
+        words = f"sync {sync_id} stays on the server" if kept else f"sync {sync_id} was deleted on the server"
         notice = Notice(Reason.RETAINED if kept else Reason.DELETED, words)
         await post_event(operator.kube, obj, notice, now=picture.now)
-    operator.unsent.discard(picture.sync.uid)
+    operator.creates.forget(picture.sync.uid)
+    operator.recheck.discard(picture.sync.uid)
     return DONE

@@ -6,7 +6,7 @@ from typing import Any
 import kopf
 
 from sync_operator.cluster.views import owning_sync
-from sync_operator.handlers.cache import Ref, workspace_name
+from sync_operator.handlers.cache import Ref, wanted_id, workspace_name
 from sync_operator.handlers.operator import OURS, Operator
 from sync_operator.handlers.queue import Key
 from sync_operator.model.names import GROUP, MANAGED_BY, MANAGED_BY_LABEL, SYNC_KIND, VERSION, WORKSPACE_KIND
@@ -85,7 +85,13 @@ class _Handlers:
         queue = self._operator.queue
         obj = dict(event["object"])
         key = _key(SYNC_KIND, obj)
+        here = Ref(key.namespace, key.name)
+        held = self._operator.cache.get(SYNC_KIND, here)
         new, gone = self._take(SYNC_KIND, event["type"], obj)
+        wanted = wanted_id(held) if held is not None else None
+        if wanted is not None and (gone or wanted_id(obj) != wanted):
+            for ref in self._operator.cache.claimants(wanted) - {here}:
+                queue.add(Key(SYNC_KIND, *ref))
         if gone:
             queue.forget(key)
         elif new:
@@ -108,8 +114,14 @@ class _Handlers:
         if event["type"] is None:
             return  # Workspaces read their Secrets themselves when they are first looked at
         metadata = event["object"]["metadata"]
-        for key in self._operator.cache.workspaces_using(Ref(metadata["namespace"], metadata["name"])):
+        secret = Ref(metadata["namespace"], metadata["name"])
+        for key in self._operator.cache.workspaces_using(secret):
             self._operator.queue.add(key)
+        for key in self._operator.cache.syncs_using(secret):
+            sync = self._operator.cache.get(SYNC_KIND, Ref(key.namespace, key.name))
+            if sync is not None:
+                self._operator.recheck.add(sync["metadata"]["uid"])
+                self._operator.queue.add(key)
 
     def _child(self, kind: str, event: Mapping[str, Any]) -> None:
         obj = dict(event["object"])

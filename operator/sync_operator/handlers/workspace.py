@@ -11,6 +11,7 @@ from sync_operator.decide.picture import Obstacle
 from sync_operator.decide.workspace import probe_obstacle, workspace_notice, workspace_status
 from sync_operator.errors import SyncOperatorError
 from sync_operator.handlers.cache import Ref
+from sync_operator.handlers.drift import schedule_look
 from sync_operator.handlers.operator import Operator
 from sync_operator.handlers.queue import DONE, Key, Outcome
 from sync_operator.handlers.sessions import Session
@@ -40,6 +41,8 @@ async def reconcile_workspace(operator: Operator, key: Key) -> Outcome:
     if before is None or before.view != session.view or before.client is not session.client:
         operator.wake_syncs(ref)
     obstacle = session.view.obstacle
+    if obstacle is None:
+        schedule_look(operator, ref)
     if obstacle is None or obstacle.waits or (obstacle.stalled and obstacle.retry_after is None):
         return DONE
     return Outcome(failed=obstacle.retry_after is None, again_after=obstacle.retry_after)

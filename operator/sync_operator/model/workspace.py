@@ -1,7 +1,8 @@
 """``spec`` of a Workspace: the connection to one workspace of one server, owned by the tenant."""
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -15,8 +16,10 @@ __all__ = [
     "CaSecretRef",
     "DialectChoice",
     "LoginSecretRef",
+    "Place",
     "TokenSecretRef",
     "WorkspaceSpec",
+    "place_of",
 ]
 
 URL_FORM: Final = (
@@ -30,6 +33,25 @@ def _is_url(text: str) -> str:
     if not re.fullmatch(URL_FORM, text):
         raise ValueError(URL_REFUSED)
     return text
+
+
+class Place(NamedTuple):
+    """One workspace of one server: ids of syncs mean something only within it.
+
+    Attributes:
+        url: of the server, in one spelling.
+        workspace_id: value of the ``Workspace-Id`` header, or None.
+    """
+
+    url: str
+    workspace_id: str | None
+
+
+def place_of(url: str, workspace_id: str | None) -> Place:
+    """The place that a URL (in any spelling) and a workspace id name."""
+    parts = urlsplit(url)
+    host = parts.netloc.lower().removesuffix({"https": ":443", "http": ":80"}.get(parts.scheme, "\0"))
+    return Place(f"{parts.scheme}://{host}{parts.path.rstrip('/')}", workspace_id)
 
 
 class TokenSecretRef(Model):

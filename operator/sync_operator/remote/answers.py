@@ -3,8 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any, Final
 
 from sync_operator.errors import (
@@ -20,6 +19,7 @@ from sync_operator.errors import (
     WorkspaceError,
 )
 from sync_operator.redact import redact
+from sync_operator.remote.read import read_date
 
 __all__ = ["Answer", "refusal"]
 
@@ -150,9 +150,5 @@ def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return float(text)
-    try:
-        date = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    aware = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return max(0.0, (aware - now).total_seconds())
+    date = read_date(text)
+    return None if date is None else max(0.0, (date - now).total_seconds())

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from sync_operator.errors import NotFoundError, OutcomeUnknownError, ServerState, StateError, TransientError
 from sync_operator.redact import redact
-from sync_operator.remote.read import read_list, read_run, read_sync, read_user
+from sync_operator.remote.read import read_date, read_list, read_run, read_sync, read_user
 from sync_operator.remote.transport import Exchange, HttpPool
-from sync_operator.remote.types import Dialect, RemoteRun, RemoteSync, User
+from sync_operator.remote.types import Dialect, Listing, RemoteRun, RemoteSync, User
 
 __all__ = ["ApiClient", "Endpoint"]
 
@@ -17,6 +17,8 @@ _ONE_PAGE: Final = 100_000
 """A Multiwoven server has no cap on ``per_page``, and its pages move while one reads them (contract S2)."""
 _DOCUMENTED_PAGE: Final = 100
 _RECORDS_LOOKED_AT: Final = 100
+_MOST_ACTIVE_RUNS: Final = 10
+"""The server lets one run be active; rows left behind by a disabled sync come on top."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +70,25 @@ class ApiClient:
         answer = await self._exchange.send("POST", "/syncs", body={"sync": dict(body)}, repeatable=False)
         sync = read_sync(answer.body)
         if sync is None:
-            raise OutcomeUnknownError("POST /syncs was accepted, but the answer names no id")
+            raise OutcomeUnknownError("POST /syncs was accepted, but the answer names no id", ended=True)
         return sync
 
     async def get_sync(self, sync_id: str) -> RemoteSync:
         """`GET /syncs/:id`."""
         return self._known_sync(await self._exchange.send("GET", f"/syncs/{_digits(sync_id)}"), "GET")
 
-    async def list_syncs(self) -> tuple[RemoteSync, ...]:
+    async def list_syncs(self) -> Listing:
         """`GET /syncs`, all of them, each once."""
         size = self._page_size(_ONE_PAGE)
         found: dict[str, RemoteSync] = {}
         page = 1
         while True:
-            query = {"page": str(page), **size}
-            syncs = read_list((await self._exchange.send("GET", "/syncs", query=query)).body, read_sync)
+            answer = await self._exchange.send("GET", "/syncs", query={"page": str(page), **size})
+            syncs = read_list(answer.body, read_sync)
             fresh = {sync.id: sync for sync in syncs if sync.id not in found}
             found |= fresh
             if not fresh or (self.dialect is Dialect.MULTIWOVEN and len(syncs) < _ONE_PAGE):
-                return tuple(found.values())
+                return Listing(tuple(found.values()), read_date(answer.headers.get("date", "")))
             page += 1
 
     async def update_sync(self, sync_id: str, body: Mapping[str, Any]) -> RemoteSync:
@@ -100,6 +102,12 @@ class ApiClient:
             await self._exchange.send("DELETE", f"/syncs/{_digits(sync_id)}")
         except NotFoundError:
             return
+
+    async def cancel_all(self, sync_id: str) -> None:
+        """Cancel every active run: one call cancels one row, the newest."""
+        for _ in range(_MOST_ACTIVE_RUNS):
+            if not await self.cancel(sync_id):
+                return
 
     async def set_enabled(self, sync_id: str, enabled: bool) -> None:
         """`PATCH /syncs/:id/enable`; being so already counts as done."""

@@ -1,13 +1,21 @@
 """Reading the server's resources: bare or in ``data``, with whatever fields this release answers."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
 
 from sync_operator.redact import redact
 from sync_operator.remote.types import RemoteRun, RemoteSync, Rows, RunStatus, User
 
-__all__ = ["read_list", "read_run", "read_sync", "read_user"]
+__all__ = ["read_date", "read_list", "read_run", "read_sync", "read_user"]
+
+
+_KEPT: Final = (
+    *("source_id", "destination_id", "model_id", "configuration", "schedule_type", "sync_mode", "sync_interval"),
+    *("sync_interval_unit", "cron_expression", "stream_name", "cursor_field"),
+)
+"""Attributes that can be written; the server answers many more, which ten thousand syncs need not hold."""
 
 
 def read_sync(body: Any) -> RemoteSync | None:
@@ -19,7 +27,7 @@ def read_sync(body: Any) -> RemoteSync | None:
         return None
     return RemoteSync(
         id=sync_id,
-        attributes=attributes,
+        attributes={name: attributes[name] for name in _KEPT if name in attributes},
         status=str(attributes.get("status") or ""),
         created_at=_time(attributes.get("created_at")),
     )
@@ -62,6 +70,15 @@ def read_list[T](body: Any, read: Callable[[Any], T | None]) -> list[T]:
     data = body.get("data") if isinstance(body, Mapping) else body
     found = (read(entry) for entry in data) if isinstance(data, list) else ()
     return [entry for entry in found if entry is not None]
+
+
+def read_date(text: str) -> datetime | None:
+    """A date as HTTP headers write it, aware; None when it cannot be read."""
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _unwrap(body: Any) -> Mapping[str, Any]:

@@ -28,6 +28,10 @@ _UNSENT: Final = (
 )
 """After these no byte of the request has reached the server."""
 
+_IN_THE_MIDDLE: Final = frozenset({400, *range(500, 600)})
+"""Statuses that may come of trouble after the work was done (400: any exception in the action, contract E2)."""
+_FROM_A_PROXY: Final = frozenset({502, 504})
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -129,8 +133,9 @@ class Exchange:
                 raise lost(f"{call} was answered with {answer.status} but no JSON; is {self.base} the sync server?")
             return answer
         refused = refusal(answer, call, now=datetime.now(UTC), secrets=(token,))
-        if not repeatable and answer.status >= 500:  # noqa: PLR2004 (HTTP: the server's own trouble)
-            raise OutcomeUnknownError(f"{refused}; it may have been carried out all the same")
+        if not repeatable and isinstance(refused, TransientError) and answer.status in _IN_THE_MIDDLE:
+            ended = answer.status not in _FROM_A_PROXY
+            raise OutcomeUnknownError(f"{refused}; it may have been carried out all the same", ended=ended)
         raise refused
 
     async def _exchange(

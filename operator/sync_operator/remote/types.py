@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Dialect", "RemoteRun", "RemoteSync", "Rows", "RunStatus", "User"]
+__all__ = ["Dialect", "Listing", "RemoteRun", "RemoteSync", "Rows", "RunStatus", "User"]
 
 
 class Dialect(StrEnum):
@@ -80,7 +80,7 @@ class RemoteSync:
 
     Attributes:
         id: the server's id, a string of digits.
-        attributes: the attributes as answered, JSON values; holds what was written and what the server fills.
+        attributes: the attributes that can be written, as far as they were answered, JSON values.
         status: the server's word (``pending``, ``healthy``, ``failed``, ``disabled`` …); may be empty.
         created_at: aware, UTC; None when not answered (documented dialect).
     """
@@ -89,6 +89,19 @@ class RemoteSync:
     attributes: Mapping[str, Any]
     status: str = ""
     created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All syncs of a workspace.
+
+    Attributes:
+        syncs: each once.
+        clock: the server's own time as it answered (aware); None when it did not say.
+    """
+
+    syncs: tuple[RemoteSync, ...]
+    clock: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

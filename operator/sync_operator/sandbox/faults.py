@@ -29,6 +29,7 @@ class Fault:
         body: JSON body of that answer; None for an empty HTML page.
         retry_after: value of the ``Retry-After`` header of that answer.
         delay: seconds to wait before anything else.
+        linger: seconds to wait after the request was carried out, before it is answered.
         lose: ``before`` closes the connection without carrying the request out, ``after`` once it is carried out.
         garbage: carry out, then answer with this text instead of JSON.
     """
@@ -40,6 +41,7 @@ class Fault:
     body: Any = None
     retry_after: str | None = None
     delay: float = 0.0
+    linger: float = 0.0
     lose: str = ""
     garbage: str | None = None
 
@@ -85,6 +87,8 @@ class Faults:
                 return web.Response(status=fault.status, content_type="text/html", headers=headers)
             return web.json_response(fault.body, status=fault.status, headers=headers)
         response = await self._carry_out(request, handler)
+        if fault.linger:
+            await asyncio.sleep(fault.linger)
         if fault.lose == "after":
             return self._hang_up(request, response)
         if fault.garbage is not None:

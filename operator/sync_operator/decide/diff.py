@@ -1,0 +1,148 @@
+"""Comparison by meaning: what we wrote, against what the server holds. Pure.
+
+The server fills, drops, reorders and coerces (contract section 5); none of that is a difference.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+from sync_operator.redact import redact
+
+__all__ = ["FIXED", "camel", "differing_fields", "drift_lines", "same_value"]
+
+FIXED: Final = ("source_id", "destination_id", "model_id", "stream_name", "cursor_field")
+"""Fields that stay as they were when the sync was registered."""
+
+_NULLED: Final[Mapping[str, Collection[str]]] = {
+    "sync_interval": ("manual", "cron_expression"),
+    "sync_interval_unit": ("manual", "cron_expression"),
+    "cron_expression": ("manual", "interval"),
+}
+"""Field → schedule types for which the server sets it to null."""
+_ITEM_KEYS: Final = frozenset(
+    {"from", "to", "mapping_type", "value", "value_type", "template", "field_type", "hide_embedding"}
+)
+_EMBEDDING: Final = "embedding_config"
+_EMBEDDING_KEYS: Final = frozenset({"mode", "model", "api_key"})
+_HIDDEN_KEYS: Final = ("key", "secret", "token", "password", "credential")
+_MOST_LINES: Final = 16
+_VALUE_LIMIT: Final = 60
+
+
+def differing_fields(
+    body: Mapping[str, Any], attributes: Mapping[str, Any], *, names: Collection[str] | None = None
+) -> tuple[str, ...]:
+    """API names of the fields that were written and mean something else on the server.
+
+    Args:
+        body: what was, or would be, sent.
+        attributes: the sync as the server answered it; a field that it does not answer is no difference.
+        names: which fields to compare; all that were written when None. A named field that was not written
+            differs from one that has a value.
+    """
+    wanted_type = str(body.get("schedule_type"))
+    return tuple(
+        name
+        for name in (body if names is None else names)
+        if name in attributes and not _same_field(name, body.get(name), attributes[name], wanted_type)
+    )
+
+
+def drift_lines(
+    body: Mapping[str, Any], attributes: Mapping[str, Any], fields: Collection[str], *, hidden: Collection[str] = ()
+) -> tuple[str, ...]:
+    """What others changed, for people: ``field: old → new`` in the manifest's names, cut, without secrets.
+
+    Args:
+        body: what was written.
+        attributes: what the server holds now.
+        fields: names of the fields to tell about, as `differing_fields` returns them.
+        hidden: JSON pointers into ``configuration`` whose values come from Secrets.
+    """
+    lines: list[str] = []
+    for field in fields:
+        old, new = body.get(field), attributes.get(field)
+        if field == "configuration":
+            for place, was, now in _leaves(_meaning(old), _meaning(new), ""):
+                lines.append(f"configuration{place}: {_shown(place, was, hidden)} → {_shown(place, now, hidden)}")
+        else:
+            lines.append(f"{camel(field)}: {_text(old)} → {_text(new)}")
+    more = len(lines) - _MOST_LINES
+    return tuple(lines) if more <= 0 else (*lines[:_MOST_LINES], f"and {more} more")
+
+
+def same_value(one: Any, other: Any) -> bool:
+    """Equality of JSON values by meaning: 1 is 1.0 but not true, a null in an object is as good as nothing."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        keys = {key for pair in (one, other) for key, value in pair.items() if value is not None}
+        return all(same_value(one.get(key), other.get(key)) for key in keys)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same_value, one, other))
+    return bool(one == other)
+
+
+def camel(field: str) -> str:
+    """A field of the API by its name in the manifest."""
+    first, *rest = field.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _same_field(name: str, wanted: Any, found: Any, schedule_type: str) -> bool:
+    if name == "configuration":
+        return same_value(_meaning(wanted), _meaning(found))
+    if found is None and schedule_type in _NULLED.get(name, ()):
+        return True
+    if isinstance(wanted, int) and isinstance(found, str):
+        return str(wanted) == found.strip()
+    return same_value(wanted, found)
+
+
+def _meaning(value: Any) -> Any:
+    """A configuration without what the server drops: in a list all but objects, and all but known plain fields."""
+    return [_item(item) for item in value if isinstance(item, Mapping)] if isinstance(value, list) else value
+
+
+def _item(item: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in item.items() if key in _ITEM_KEYS and not isinstance(value, Mapping | list)}
+    embedding = item.get(_EMBEDDING)
+    if isinstance(embedding, Mapping):
+        inner = {key: value for key, value in embedding.items() if key in _EMBEDDING_KEYS}
+        kept[_EMBEDDING] = {key: value for key, value in inner.items() if not isinstance(value, Mapping | list)}
+    return kept
+
+
+def _leaves(old: Any, new: Any, place: str) -> Iterator[tuple[str, Any, Any]]:
+    """Where two values differ, as deep as possible: JSON pointer, old, new."""
+    if same_value(old, new):
+        return
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from _leaves(old.get(key), new.get(key), f"{place}/{str(key).replace('~', '~0').replace('/', '~1')}")
+    elif isinstance(old, list) and isinstance(new, list):
+        for index in range(max(len(old), len(new))):
+            was, now = (values[index] if index < len(values) else None for values in (old, new))
+            yield from _leaves(was, now, f"{place}/{index}")
+    else:
+        yield place, old, new
+
+
+def _shown(place: str, value: Any, hidden: Collection[str]) -> str:
+    secret = any(place == pointer or pointer.startswith(f"{place}/") for pointer in hidden)
+    if value is not None and (secret or any(word in place.lower() for word in _HIDDEN_KEYS)):
+        return "(hidden)"
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    """A value in a few words; what is inside an object or a list is not shown."""
+    match value:
+        case None:
+            return "(none)"
+        case Mapping() | list():
+            return f"({len(value)} entries)"
+        case bool():
+            return str(value).lower()
+        case _:
+            return redact(str(value), limit=_VALUE_LIMIT) or "''"

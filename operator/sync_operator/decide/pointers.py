@@ -1,0 +1,45 @@
+"""Values from Secrets, put into ``configuration`` at their JSON pointers (RFC 6901) when it is sent. Pure."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from sync_operator.errors import InvalidSpecError
+
+__all__ = ["with_secrets"]
+
+
+def with_secrets(configuration: Any, values: Mapping[str, str]) -> Any:
+    """A copy of the configuration that holds the values.
+
+    Args:
+        configuration: ``spec.configuration``.
+        values: JSON pointer → value.
+
+    Raises:
+        InvalidSpecError: a pointer leads nowhere; everything but its last part must exist.
+    """
+    result = deepcopy(configuration)
+    for number, (pointer, value) in enumerate(values.items()):
+        *path, last = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+        place = result
+        for part in path:
+            place = _step(place, part)
+        if isinstance(place, dict):
+            place[last] = value
+        elif isinstance(place, list) and _step(place, last) is not None:
+            place[int(last)] = value
+        else:
+            raise InvalidSpecError(
+                f"spec.configurationSecrets[{number}].pointer",
+                f"{pointer!r} leads nowhere in spec.configuration; everything but its last part must be there",
+            )
+    return result
+
+
+def _step(place: Any, part: str) -> Any:
+    if isinstance(place, dict):
+        return place.get(part)
+    if isinstance(place, list) and part.isascii() and part.isdigit() and int(part) < len(place):
+        return place[int(part)]
+    return None

@@ -1,0 +1,105 @@
+"""What the server is to hold for a Sync, and what of it is otherwise. Pure."""
+
+from typing import Any
+
+from sync_operator.decide.body import sync_body
+from sync_operator.decide.diff import FIXED, differing_fields, drift_lines
+from sync_operator.decide.picture import Picture
+from sync_operator.model.sync import DriftPolicy, Scheduler, SyncSpec
+from sync_operator.remote.types import Dialect, RemoteSync
+
+__all__ = [
+    "desired_body",
+    "drift",
+    "fixed_fields",
+    "found_wrong",
+    "is_registered",
+    "lacks_secrets",
+    "runs_by_itself",
+    "wanted_enabled",
+    "wrong_fields",
+    "wrongly_enabled",
+]
+
+_DISABLED = "disabled"
+_CURSOR = "cursor_field"
+
+
+def desired_body(picture: Picture) -> dict[str, Any]:
+    """The body of a create or update. Only for a valid spec, a known dialect, and secrets that were read.
+
+    Raises:
+        InvalidSpecError: the dialect cannot say it, or a secret's pointer leads nowhere.
+    """
+    spec, dialect = picture.sync.spec, picture.workspace.dialect
+    if spec is None or dialect is None:
+        raise ValueError("no body without spec and dialect")
+    return sync_body(spec, dialect, picture.secrets or {})
+
+
+def lacks_secrets(picture: Picture) -> bool:
+    """True while the values of ``spec.configurationSecrets`` have not been read in this reconcile."""
+    spec = picture.sync.spec
+    return bool(spec and spec.configuration_secrets) and picture.secrets is None
+
+
+def is_registered(picture: Picture) -> bool:
+    """True when the server holds what the spec says, as far as this reconcile has to know."""
+    spec = picture.sync.spec
+    if picture.remote is not None:
+        return not found_wrong(picture, picture.remote)
+    if not picture.registered or spec is None or picture.gone:
+        return False
+    if spec.drift_policy is DriftPolicy.IGNORE or picture.workspace.dialect is None or picture.workspace.suspended:
+        return True
+    if picture.absent or (picture.seen is not None and lacks_secrets(picture)):
+        return False
+    wrong = picture.seen is not None and found_wrong(picture, picture.seen)
+    return not (wrong and spec.drift_policy is DriftPolicy.CORRECT)
+
+
+def found_wrong(picture: Picture, remote: RemoteSync) -> bool:
+    """True when that sync of the server's is not what the spec asks for."""
+    return bool(wrong_fields(picture, remote)) or wrongly_enabled(picture, remote)
+
+
+def wrong_fields(picture: Picture, remote: RemoteSync) -> tuple[str, ...]:
+    """API names of the fields to be put right; the cursor field is not among them, an update would drop it."""
+    names = differing_fields(desired_body(picture), remote.attributes)
+    return tuple(name for name in names if name != _CURSOR)
+
+
+def fixed_fields(picture: Picture, remote: RemoteSync) -> tuple[str, ...]:
+    """API names of the fields that differ and are fixed once a sync is registered."""
+    return differing_fields(desired_body(picture), remote.attributes, names=FIXED)
+
+
+def wanted_enabled(spec: SyncSpec) -> bool:
+    """Whether the server's sync is to be enabled: disabled is how the server's own schedule is suspended."""
+    return not (spec.scheduler is Scheduler.SERVER and spec.suspend)
+
+
+def wrongly_enabled(picture: Picture, remote: RemoteSync) -> bool:
+    """True when the sync is disabled and should not be, or the other way round."""
+    spec = picture.sync.spec
+    if spec is None or picture.workspace.dialect is not Dialect.MULTIWOVEN or not remote.status:
+        return False
+    return (remote.status != _DISABLED) is not wanted_enabled(spec)
+
+
+def runs_by_itself(picture: Picture, remote: RemoteSync) -> bool:
+    """True when the server schedules the sync and is to stop doing so, which takes more than an update."""
+    kind = remote.attributes.get("schedule_type")
+    wanted = desired_body(picture)["schedule_type"]
+    return picture.workspace.dialect is Dialect.MULTIWOVEN and wanted == "manual" and kind not in {None, "manual"}
+
+
+def drift(picture: Picture, remote: RemoteSync) -> tuple[str, ...]:
+    """What others changed on that sync, each as ``field: old → new``."""
+    spec = picture.sync.spec
+    hidden = tuple(secret.pointer for secret in spec.configuration_secrets) if spec else ()
+    lines = drift_lines(desired_body(picture), remote.attributes, wrong_fields(picture, remote), hidden=hidden)
+    if not wrongly_enabled(picture, remote):
+        return lines
+    states = (_DISABLED, "enabled")
+    return (*lines, f"status: {states[remote.status == _DISABLED]} → {states[remote.status != _DISABLED]}")

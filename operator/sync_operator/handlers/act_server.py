@@ -1,0 +1,146 @@
+"""Act on the sync server: the calls that an action stands for, and the picture with their answers."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from sync_operator.decide.actions import (
+    CreateSync,
+    DeleteSync,
+    ListSyncs,
+    ProveWorkspace,
+    ReadRun,
+    ReadSync,
+    ServerAction,
+    SetEnabled,
+    TakeCreated,
+    UpdateSync,
+)
+from sync_operator.decide.picture import Picture
+from sync_operator.errors import KubernetesError, NotFoundError, OutcomeUnknownError, SyncOperatorError
+from sync_operator.handlers.cache import Ref
+from sync_operator.handlers.operator import Operator
+from sync_operator.handlers.results import job_result
+from sync_operator.remote.client import ApiClient
+from sync_operator.remote.detect import detect_dialect
+from sync_operator.remote.types import RemoteSync
+
+__all__ = ["act_on_server"]
+
+
+async def act_on_server(operator: Operator, picture: Picture, action: ServerAction) -> Picture:
+    """Carry out one action that needs the server.
+
+    Raises:
+        SyncOperatorError: the server refused or did not answer, or there are no credentials for it.
+    """
+    client = _client(operator, picture)
+    match action:
+        case CreateSync():
+            return await _create(operator, client, picture, action)
+        case ListSyncs():
+            return await _list(operator, client, picture)
+        case TakeCreated():
+            operator.creates.made(picture.sync.uid, picture.workspace.place, action.remote.id)
+            return replace(picture, remote=action.remote, others=action.others)
+        case ReadSync():
+            return await _read(operator, client, picture, action)
+        case UpdateSync() | SetEnabled():
+            return await _write(operator, client, picture, action)
+        case ProveWorkspace():
+            await detect_dialect(client, client.dialect)
+            return replace(picture, proven=True)
+        case ReadRun():
+            return replace(picture, result=await job_result(operator.kube, client, picture, action))
+        case DeleteSync():
+            await client.cancel(action.sync_id)
+            await client.delete_sync(action.sync_id)
+            return replace(picture, released=True)
+
+
+async def _create(operator: Operator, client: ApiClient, picture: Picture, action: CreateSync) -> Picture:
+    """POST once. Whoever has looked for a lost create before has the gate already."""
+    if not picture.create_fresh:
+        return await _post(operator, client, picture, action)
+    async with operator.creates.gate(picture.workspace.place).creating():
+        return await _post(operator, client, picture, action)
+
+
+async def _post(operator: Operator, client: ApiClient, picture: Picture, action: CreateSync) -> Picture:
+    """Whatever interrupts us leaves the create counted as sent; only a clear "not done" takes that back."""
+    uid, place, creates = picture.sync.uid, picture.workspace.place, operator.creates
+    sent_at = operator.clock()
+    settles_at = sent_at + timedelta(seconds=picture.workspace.timeout_seconds)
+    creates.lost(uid, sent_at, settles_at)
+    try:
+        remote = await client.create_sync(action.body)
+    except OutcomeUnknownError as error:
+        creates.lost(uid, operator.clock(), None if error.ended else settles_at)
+        raise
+    except SyncOperatorError:
+        creates.refused(uid)
+        raise
+    creates.made(uid, place, remote.id)
+    operator.listings.wrote(place, remote.id)
+    return replace(picture, remote=remote, create_fresh=False)
+
+
+async def _list(operator: Operator, client: ApiClient, picture: Picture) -> Picture:
+    """List to find a lost create, in a list that is younger than the create, with the claims as they are now."""
+    place, uid = picture.workspace.place, picture.sync.uid
+    since = operator.creates.looked_from(uid)
+    if picture.settles_at is not None and picture.settles_at <= operator.clock():
+        since = max(since, picture.settles_at)
+    listed = await operator.listings.fetch(place, client, since=since)
+    here = Ref(picture.sync.namespace, picture.sync.name)
+    claimed = operator.cache.claimed(place, listed.by_id, but=here)
+    return replace(
+        picture,
+        listing=listed.listing,
+        listed_at=listed.at,
+        claimed=claimed | operator.creates.claimed(place, but=uid),
+    )
+
+
+async def _read(operator: Operator, client: ApiClient, picture: Picture, action: ReadSync) -> Picture:
+    try:
+        remote = await client.get_sync(action.sync_id)
+    except NotFoundError:
+        if picture.sync.status.id is None:
+            raise
+        return replace(picture, gone=True)
+    operator.listings.wrote(picture.workspace.place, remote.id)
+    return replace(picture, remote=remote)
+
+
+async def _write(operator: Operator, client: ApiClient, picture: Picture, action: UpdateSync | SetEnabled) -> Picture:
+    sync_id = action.sync_id
+    operator.listings.wrote(picture.workspace.place, sync_id)
+    if isinstance(action, SetEnabled):
+        remote = picture.remote or RemoteSync(sync_id, {})
+        await _set_enabled(client, sync_id, enabled=action.enabled)
+        remote = replace(remote, status="pending" if action.enabled else "disabled")
+    elif action.take_over:
+        # Only disabling ends the server's own schedule; an update alone leaves it running (contract section 7).
+        await client.set_enabled(sync_id, False)
+        remote = await client.update_sync(sync_id, action.body)
+        await _set_enabled(client, sync_id, enabled=True)
+        remote = replace(remote, status="pending")
+    else:
+        remote = await client.update_sync(sync_id, action.body)
+    operator.listings.wrote(picture.workspace.place, sync_id)
+    updated = picture.updated or isinstance(action, UpdateSync)
+    return replace(picture, remote=remote, updated=updated, corrected=picture.corrected or action.changes)
+
+
+async def _set_enabled(client: ApiClient, sync_id: str, *, enabled: bool) -> None:
+    """Enable or disable; runs that a disabling left behind would keep an enabled sync from running for ever."""
+    await client.set_enabled(sync_id, enabled)
+    if enabled:
+        await client.cancel_all(sync_id)
+
+
+def _client(operator: Operator, picture: Picture) -> ApiClient:
+    session = operator.sessions.get(Ref(picture.sync.namespace, picture.workspace.name))
+    if session is None or session.client is None:
+        raise KubernetesError(0, "NoSession", f"Workspace {picture.workspace.name!r} has no usable credentials")
+    return session.client

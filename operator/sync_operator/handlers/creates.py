@@ -1,0 +1,104 @@
+"""The create fence's memory: what this process has announced, sent, and not heard of again."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+from sync_operator.model.workspace import Place
+
+__all__ = ["Creates"]
+
+
+class Creates:
+    """Creates by uid of their Sync. What an earlier process sent is not in it, which is why there is a mark."""
+
+    def __init__(self, started_at: datetime) -> None:
+        self._started_at = started_at
+        self._unsent: set[str] = set()
+        self._lost: dict[str, tuple[datetime, datetime | None]] = {}
+        self._made: dict[str, tuple[Place, str]] = {}
+        self._gates: defaultdict[Place, _Gate] = defaultdict(_Gate)
+
+    def announced(self, uid: str) -> None:
+        """Its mark was written, and nothing can have been sent before."""
+        self._unsent.add(uid)
+
+    def fresh(self, uid: str) -> bool:
+        """True when this process wrote the mark and has sent nothing since."""
+        return uid in self._unsent
+
+    def refused(self, uid: str) -> None:
+        """The server said clearly that it made nothing."""
+        self._unsent.add(uid)
+        self._lost.pop(uid, None)
+
+    def lost(self, uid: str, at: datetime, settles_at: datetime | None) -> None:
+        """The answer is unknown; until ``settles_at`` the server may still be at work on it (None: it is not)."""
+        self._unsent.discard(uid)
+        self._lost[uid] = at, settles_at
+
+    def made(self, uid: str, place: Place, sync_id: str) -> None:
+        """The server sync of a Sync is known, though its status may not hold it yet."""
+        self._unsent.discard(uid)
+        self._lost.pop(uid, None)
+        self._made[uid] = place, sync_id
+
+    def forget(self, uid: str) -> None:
+        """The Sync is gone, or its sync on the server is."""
+        self._unsent.discard(uid)
+        self._lost.pop(uid, None)
+        self._made.pop(uid, None)
+
+    def unanswered(self, uid: str) -> bool:
+        """True when this process has sent a create whose outcome it does not know."""
+        return uid in self._lost
+
+    def looked_from(self, uid: str) -> datetime:
+        """A list asked for earlier than that cannot show what this Sync's create made."""
+        return self._lost[uid][0] if uid in self._lost else self._started_at
+
+    def settles_at(self, uid: str, timeout: timedelta) -> datetime | None:
+        """From when on a create of this Sync, by this process or one before it, can no longer be under way."""
+        return self._lost[uid][1] if uid in self._lost else self._started_at + timeout
+
+    def claimed(self, place: Place, *, but: str) -> frozenset[str]:
+        """Ids in that place that this process knows to belong to other Syncs."""
+        return frozenset(sync_id for uid, (where, sync_id) in self._made.items() if where == place and uid != but)
+
+    def gate(self, place: Place) -> "_Gate":
+        """The gate between ordinary creates and the search for lost ones in a place."""
+        return self._gates[place]
+
+
+class _Gate:
+    """Creates go side by side; whoever looks for a lost one has the place alone until it has made its claim.
+
+    Otherwise it could take a sync for its own whose create is being answered to somebody else.
+    """
+
+    def __init__(self) -> None:
+        self._under_way = 0
+        self._changed = asyncio.Condition()
+        self._alone = asyncio.Lock()
+
+    @asynccontextmanager
+    async def creating(self) -> AsyncIterator[None]:
+        """While a create is sent and its answer noted."""
+        async with self._alone:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
+
+    @asynccontextmanager
+    async def settling(self) -> AsyncIterator[None]:
+        """While a lost create is looked for and claimed."""
+        async with self._alone:
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._under_way == 0)
+            yield

@@ -1,0 +1,57 @@
+"""One list per server workspace and period: it finds what others changed or deleted there, and wakes those Syncs."""
+
+import logging
+import random
+from datetime import timedelta
+from typing import Final
+
+from sync_operator.decide.server import found_wrong
+from sync_operator.errors import SyncOperatorError
+from sync_operator.handlers.cache import Ref
+from sync_operator.handlers.observe import observe
+from sync_operator.handlers.operator import Operator
+from sync_operator.handlers.queue import DONE, DRIFT_KIND, Key, Outcome
+from sync_operator.model.names import SYNC_KIND
+
+__all__ = ["look_for_drift", "schedule_look"]
+
+_log = logging.getLogger(__name__)
+_SHARED: Final = 0.5
+"""A list younger than this part of the period serves another Workspace at the same place too."""
+
+
+def schedule_look(operator: Operator, workspace: Ref) -> None:
+    """Look within a period, at a moment of chance so that a restart does not bring all lists at once."""
+    seconds = operator.resync.total_seconds() * random.random()  # noqa: S311 (jitter, not a secret)
+    operator.queue.add_after(Key(DRIFT_KIND, *workspace), seconds)
+
+
+async def look_for_drift(operator: Operator, key: Key) -> Outcome:
+    """List a Workspace's syncs, and wake those Syncs for which the list is not what their status says."""
+    workspace = Ref(key.namespace, key.name)
+    session = operator.sessions.get(workspace)
+    syncs = operator.cache.syncs_of(workspace)
+    if session is None or session.client is None or session.view.obstacle or session.view.suspended or not syncs:
+        return DONE
+    again = Outcome(again_after=operator.resync.total_seconds())
+    since = operator.clock() - timedelta(seconds=_SHARED * operator.resync.total_seconds())
+    try:
+        await operator.listings.fetch(session.view.place, session.client, since=since)
+    except SyncOperatorError as error:
+        _log.warning("Workspace %s/%s: not compared with the server: %s", key.namespace, key.name, error)
+        return again
+    for sync in syncs:
+        if _is_news(operator, sync):
+            operator.queue.add(sync)
+    return again
+
+
+def _is_news(operator: Operator, key: Key) -> bool:
+    obj = operator.cache.get(SYNC_KIND, Ref(key.namespace, key.name))
+    picture = observe(operator, obj) if obj is not None else None
+    if picture is None or picture.sync.spec is None or picture.workspace.dialect is None:
+        return False
+    if picture.seen is None:
+        return picture.absent
+    moved = picture.seen.status != (picture.sync.status.server_status or "")
+    return moved or bool(picture.sync.spec.configuration_secrets) or found_wrong(picture, picture.seen)

@@ -1,0 +1,64 @@
+"""Lists of whole workspaces: asked for once, however many Syncs want to know."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sync_operator.model.workspace import Place
+from sync_operator.remote.client import ApiClient
+from sync_operator.remote.types import Listing, RemoteSync
+
+__all__ = ["Listed", "Listings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list, and when it was asked for by our clock: what was written later is not in it."""
+
+    listing: Listing
+    at: datetime
+    by_id: dict[str, RemoteSync]
+
+
+class Listings:
+    """The last list of each place. Our own writes make the old entry of a sync worthless."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._held: dict[Place, Listed] = {}
+        self._locks: defaultdict[Place, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._written: dict[tuple[Place, str], datetime] = {}
+
+    async def fetch(self, place: Place, client: ApiClient, *, since: datetime) -> Listed:
+        """A list that was asked for at or after ``since``: the held one if it is young enough, else a new one.
+
+        Raises:
+            SyncOperatorError: the server did not give it.
+        """
+        async with self._locks[place]:
+            held = self._held.get(place)
+            if held is None or held.at < since:
+                at = self._clock()
+                listing = await client.list_syncs()
+                held = self._held[place] = Listed(listing, at, {sync.id: sync for sync in listing.syncs})
+                self._written = {key: time for key, time in self._written.items() if key[0] != place or time >= at}
+            return held
+
+    def wrote(self, place: Place, sync_id: str) -> None:
+        """We have written to a sync: what a list asked for before says of it is no longer true."""
+        self._written[place, sync_id] = self._clock()
+
+    def seen(self, place: Place, sync_id: str) -> tuple[RemoteSync | None, bool]:
+        """A sync as the last list shows it, and whether that list lacks it; (None, False) when nothing is known."""
+        held = self._held.get(place)
+        written = self._written.get((place, sync_id))
+        if held is None or (written is not None and written >= held.at):
+            return None, False
+        found = held.by_id.get(sync_id)
+        return found, found is None
+
+    def forget(self, place: Place) -> None:
+        """Nobody asks about that place any more."""
+        self._held.pop(place, None)

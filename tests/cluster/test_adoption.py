@@ -1,0 +1,162 @@
+from typing import Any
+
+from tests.support.running import Sandbox, eventually
+from tests.support.syncs import MAPPING, Tenant, condition
+
+from sync_operator.model.names import SYNC_KIND
+
+THEIRS: dict[str, Any] = {
+    "source_id": 1,
+    "destination_id": 2,
+    "model_id": 3,
+    "schedule_type": "interval",
+    "sync_interval": 5,
+    "sync_interval_unit": "minutes",
+    "configuration": MAPPING,
+    "stream_name": "contacts",
+    "sync_mode": "full_refresh",
+}
+
+
+def made_by_somebody(sandbox: Sandbox, **changes: Any) -> None:
+    assert sandbox.call("POST", "/syncs", sync=THEIRS | changes).status_code == 201
+
+
+def test_a_sync_that_the_server_runs_is_taken_over(tenant: Tenant) -> None:
+    made_by_somebody(tenant.sandbox)
+    tenant.connect()
+
+    sync = tenant.ready(externalId="1")
+
+    assert sync["status"]["origin"] == "Adopted"
+    assert condition(sync, "Registered")["reason"] == "Adopted"
+    [stored] = tenant.sandbox.syncs()
+    assert stored["attributes"]["schedule_type"] == "manual"
+    assert stored["server_schedule"] is None, "the server's own schedule ended"
+    assert stored["status"] == "pending", "and it can be triggered"
+
+    tenant.delete()
+    tenant.gone()
+    assert len(tenant.sandbox.syncs()) == 1, "an adopted sync stays by default"
+
+
+def test_a_sync_that_is_as_wanted_is_not_written_to(tenant: Tenant) -> None:
+    made_by_somebody(tenant.sandbox, schedule_type="manual")
+    tenant.connect()
+    tenant.sandbox.forget_requests()
+
+    tenant.ready(externalId="1")
+
+    assert {entry["method"] for entry in tenant.sandbox.requests()} == {"GET"}
+
+
+def test_an_id_may_be_named_later(tenant: Tenant) -> None:
+    made_by_somebody(tenant.sandbox, schedule_type="manual")
+    tenant.connect()
+    tenant.sandbox.fault(
+        method="POST", path="/syncs$", status=400, body={"errors": {"sync": {"stream_name": ["is unknown"]}}}
+    )
+    tenant.sync()
+    tenant.when(SYNC_KIND, "orders", "Stalled", reason="Rejected")
+
+    tenant.patch(externalId="1")
+
+    sync = tenant.when(SYNC_KIND, "orders", "Ready")
+    assert (sync["status"]["id"], sync["status"]["origin"]) == ("1", "Adopted")
+    assert len(tenant.sandbox.syncs()) == 1
+
+
+def test_what_cannot_become_the_spec_is_refused(tenant: Tenant) -> None:
+    made_by_somebody(tenant.sandbox, schedule_type="manual", source_id=9)
+    tenant.connect()
+
+    tenant.sync("other", externalId="1")
+    sync = tenant.when(SYNC_KIND, "other", "Stalled", reason="Conflict")
+    assert "spec.sourceId" in condition(sync)["message"]
+
+    tenant.sync("absent", externalId="77")
+    tenant.when(SYNC_KIND, "absent", "Stalled", reason="ExternalNotFound")
+    assert not tenant.sandbox.requests("PUT")
+
+
+def test_of_two_that_want_one_sync_the_younger_stalls_until_the_elder_goes(tenant: Tenant) -> None:
+    made_by_somebody(tenant.sandbox, schedule_type="manual")
+    tenant.connect()
+    tenant.ready("elder", externalId="1")
+
+    tenant.sync("younger", externalId="1")
+    sync = tenant.when(SYNC_KIND, "younger", "Stalled", reason="Conflict")
+    assert f"{tenant.namespace}/elder" in condition(sync)["message"]
+    assert tenant.cronjobs() == ["elder"]
+
+    tenant.delete("elder")
+    tenant.when(SYNC_KIND, "younger", "Ready")
+    assert len(tenant.sandbox.syncs()) == 1
+
+
+def test_the_younger_of_two_deletes_nothing_of_the_elders(tenant: Tenant) -> None:
+    made_by_somebody(tenant.sandbox, schedule_type="manual")
+    tenant.connect()
+    tenant.ready("elder", externalId="1")
+    tenant.sync("younger", externalId="1", deletionPolicy="Delete")
+    tenant.when(SYNC_KIND, "younger", "Stalled", reason="Conflict")
+
+    tenant.delete("younger")
+    tenant.gone("younger")
+
+    assert len(tenant.sandbox.syncs()) == 1
+    assert not tenant.sandbox.requests("DELETE", "/syncs/1")
+
+
+def test_two_syncs_alike_in_every_field_get_two_server_syncs(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.sync("one")
+    tenant.sync("two")
+
+    ids = {tenant.when(SYNC_KIND, name, "Ready")["status"]["id"] for name in ("one", "two")}
+
+    assert ids == {str(sync["id"]) for sync in tenant.sandbox.syncs()}
+    assert len(ids) == 2
+
+
+def test_a_sync_restored_without_its_status_finds_its_own(tenant: Tenant) -> None:
+    tenant.connect()
+    sync = tenant.ready(deletionPolicy="Retain")
+    mark = sync["metadata"]["annotations"]["squared.ai/create-started"]
+    tenant.delete()
+    tenant.gone()
+
+    backup = {
+        "apiVersion": sync["apiVersion"],
+        "kind": SYNC_KIND,
+        "metadata": {
+            "name": "orders",
+            "annotations": {"squared.ai/create-started": mark},
+            "finalizers": ["squared.ai/sync"],
+        },
+        "spec": sync["spec"],
+    }
+    tenant.kube.create(backup, tenant.namespace)
+
+    restored = tenant.when(SYNC_KIND, "orders", "Ready")
+    assert restored["status"]["id"] == sync["status"]["id"]
+    assert len(tenant.sandbox.syncs()) == 1
+
+
+def test_where_the_server_does_not_tell_ages_a_person_decides(
+    kube: Any, namespace: str, documented: Sandbox, controller: Any
+) -> None:
+    assert controller.log.exists()
+    tenant = Tenant(kube, namespace, documented)
+    tenant.connect()
+    documented.fault(method="POST", path="/syncs$", lose="after")
+    schedule: dict[str, Any] = {"scheduleType": "automated", "syncInterval": 5, "syncIntervalUnit": "minutes"}
+
+    tenant.sync(**schedule)
+    sync = tenant.when(SYNC_KIND, "orders", "Stalled", reason="OutcomeUnknown")
+    assert "spec.externalId" in condition(sync)["message"]
+    assert len(documented.syncs()) == 1
+
+    tenant.patch(externalId="1")
+    tenant.when(SYNC_KIND, "orders", "Ready")
+    eventually(lambda: len(documented.syncs()) == 1, "still one sync")
