@@ -9,6 +9,28 @@ from tests.support.syncs import Tenant, condition
 from sync_operator.model.names import SYNC_KIND
 
 
+def by_hand(tenant: Tenant, name: str) -> dict[str, Any]:
+    """A Job as `kubectl create job --from=cronjob/orders` makes it."""
+    template = tenant.cronjob()["spec"]["jobTemplate"]
+    note = {"cronjob.kubernetes.io/instantiate": "manual"}
+    metadata = {"name": name, "labels": template["metadata"]["labels"]}
+    metadata["annotations"] = template["metadata"]["annotations"] | note
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": template["spec"]}
+
+
+def runs(tenant: Tenant) -> list[dict[str, Any]]:
+    return tenant.sandbox.runs()
+
+
+def reported(job: dict[str, Any]) -> bool:
+    return "squared.ai/reported" in job["metadata"]["annotations"]
+
+
+def done(sync: dict[str, Any], job: str) -> dict[str, Any] | None:
+    last = sync["status"].get("lastRun", {})
+    return sync if last.get("job") == job and last.get("finishedAt") else None
+
+
 @pytest.mark.timeout(180)
 def test_a_cronjob_fires_on_time_and_its_rows_are_reported(tenant: Tenant) -> None:
     tenant.connect()
@@ -22,7 +44,7 @@ def test_a_cronjob_fires_on_time_and_its_rows_are_reported(tenant: Tenant) -> No
     assert last["job"].startswith("orders-")
     assert sync["status"]["lastSuccessAt"] == last["finishedAt"]
     assert condition(sync, "RunsHealthy")["reason"] == "RunSucceeded"
-    assert tenant.events()[-2:] == ["RunStarted", "RunSucceeded"]
+    eventually(lambda: tenant.events()[-2:] == ["RunStarted", "RunSucceeded"], "the run's story")
 
 
 @pytest.mark.parametrize(
@@ -126,6 +148,99 @@ def test_a_foreign_change_of_the_cronjob_is_put_back(tenant: Tenant) -> None:
 
     eventually(lambda: tenant.cronjob()["spec"]["schedule"] == "0 1 * * *", "the schedule to be put back")
     assert tenant.cronjob()["spec"]["concurrencyPolicy"] == "Forbid"
+    sync = tenant.when(SYNC_KIND, "orders", "Scheduled", reason="DriftCorrected")
+    assert "spec.schedule, spec.concurrencyPolicy was changed from outside" in condition(sync, "Scheduled")["message"]
+    assert tenant.events()[-1] == "DriftCorrected"
+
+
+def test_a_cronjob_of_somebody_else_is_not_touched(tenant: Tenant) -> None:
+    job = {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "x", "image": "x"}]}}}
+    theirs = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": "orders"},
+        "spec": {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": job}},
+    }
+    tenant.kube.create(theirs, tenant.namespace)
+    tenant.connect()
+
+    tenant.sync()
+    sync = tenant.when(SYNC_KIND, "orders", "Ready", "False", "Conflict")
+    assert "CronJob 'orders'" in condition(sync)["message"]
+    tenant.delete()
+    tenant.gone()
+
+    assert tenant.cronjobs() == ["orders"]
+    assert "ownerReferences" not in tenant.cronjob()["metadata"]
+
+
+def test_a_run_that_others_started_during_ours_is_seen(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.ready()
+    tenant.request_run("one")
+    tenant.ran("Request")
+    assert tenant.sandbox.call("POST", "/schedule_syncs", schedule_sync={"sync_id": 1}).status_code == 200
+    eventually(lambda: [run["status"] for run in runs(tenant)] == ["success", "success"], "their run to end")
+
+    tenant.sandbox.outcome(ending="failed")
+    made = tenant.kube.create(by_hand(tenant, "by-hand"), tenant.namespace)
+
+    sync = eventually(lambda: done(tenant.get(), made["metadata"]["name"]), "our run to be told")
+    assert sync["status"]["lastRun"]["id"] == "3"
+    assert condition(sync, "RunsHealthy")["reason"] == "RunFailed"
+
+
+def test_two_jobs_at_once_are_both_told(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.ready()
+    tenant.sandbox.outcome(seconds=4)
+    tenant.kube.create(by_hand(tenant, "first"), tenant.namespace)
+    eventually(lambda: runs(tenant), "its run")
+    tenant.kube.create(by_hand(tenant, "second"), tenant.namespace)
+
+    eventually(
+        lambda: {job["metadata"]["name"] for job in tenant.jobs() if reported(job)} == {"first", "second"}, "both told"
+    )
+    assert tenant.events().count("RunSucceeded") == 2
+
+
+def test_a_job_that_was_deleted_at_once_is_told_all_the_same(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.ready()
+    tenant.sandbox.outcome(seconds=2)
+    tenant.kube.create(by_hand(tenant, "short-lived"), tenant.namespace)
+    eventually(lambda: tenant.get()["status"].get("lastRun", {}).get("job"), "the Job to be seen")
+    eventually(lambda: runs(tenant), "its run")
+
+    tenant.kube.batch.delete_namespaced_job("short-lived", tenant.namespace, propagation_policy="Orphan")
+
+    last = tenant.ran("Request", seconds=60)["status"]["lastRun"]
+    assert (last["job"], last["status"]) == ("short-lived", "success")
+
+
+@pytest.mark.timeout(240)
+def test_a_sync_that_the_server_schedules_is_observed(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.sandbox.outcome(seconds=1, failed_rows=3, reason="no such column")
+    tenant.ready(scheduler="Server", scheduleType="cron_expression", cronExpression="* * * * *")
+    assert tenant.cronjobs() == []
+
+    sync = tenant.ran("Other", seconds=100)
+    assert condition(sync)["reason"] == "ServerScheduled"
+    assert condition(sync, "RunsHealthy")["reason"] == "RowsRejected"
+    assert "RowsRejected" in tenant.events()
+
+    tenant.request_run("one")
+    eventually(lambda: "RunSkipped" in tenant.events(), "the request to be answered")
+    tenant.patch(suspend=True)
+    eventually(lambda: tenant.sandbox.syncs()[0]["status"] == "disabled", "the server's schedule to be suspended")
+    tenant.patch(suspend=False)
+    eventually(lambda: tenant.sandbox.syncs()[0]["status"] == "pending", "the server's schedule to go on")
+
+    tenant.patch(scheduler="CronJob")
+    tenant.when(SYNC_KIND, "orders", "Ready", reason="Scheduled")
+    assert tenant.sandbox.syncs()[0]["server_schedule"] is None
+    assert tenant.cronjobs() == ["orders"]
 
 
 def test_a_deleted_cronjob_comes_back(tenant: Tenant) -> None:

@@ -67,6 +67,11 @@ class Sandbox:
         stored: list[dict[str, Any]] = self._http.get("/state").json()["syncs"]
         return [sync for sync in stored if not sync["deleted"]]
 
+    def runs(self) -> list[dict[str, Any]]:
+        """Every run, with its present status."""
+        stored: list[dict[str, Any]] = self._http.get("/state").json()["runs"]
+        return stored
+
     def call(self, method: str, path: str, **json: Any) -> httpx.Response:
         """A call of the API, as somebody else makes it."""
         headers = {"Authorization": f"Bearer {TOKEN}", "Workspace-Id": "1"}

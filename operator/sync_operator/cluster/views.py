@@ -6,7 +6,7 @@ from typing import Any
 
 from sync_operator.decide.picture import JobView, SyncView
 from sync_operator.errors import InvalidSpecError
-from sync_operator.model.names import ANSWERED_RUN_REQUEST, SYNC_NAME
+from sync_operator.model.names import ANSWERED_RUN_REQUEST, REPORTED, SYNC_NAME
 from sync_operator.model.reading import read_sync_spec
 from sync_operator.model.status import read_sync_status
 from sync_operator.schedule.plan import effective_schedule
@@ -67,6 +67,7 @@ def job_view(obj: Mapping[str, Any]) -> JobView:
         started_at=datetime.fromisoformat(status["startTime"]) if "startTime" in status else None,
         finished_at=datetime.fromisoformat(finished_at) if ended and finished_at else None,
         finished=ended is not None,
+        reported=REPORTED in annotations,
     )
 
 

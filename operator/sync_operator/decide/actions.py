@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from sync_operator.decide.picture import JobView, Phase
 from sync_operator.model.sync import ConfigurationSecret
-from sync_operator.remote.types import RemoteSync
+from sync_operator.remote.types import RemoteRun, RemoteSync
 
 __all__ = [
     "Action",
@@ -19,6 +19,7 @@ __all__ = [
     "DropFinalizer",
     "ForgetSync",
     "GuardSchedule",
+    "ListRuns",
     "ListSyncs",
     "MarkCreate",
     "ProveWorkspace",
@@ -28,6 +29,7 @@ __all__ = [
     "ServerAction",
     "SetEnabled",
     "TakeCreated",
+    "TakeRun",
     "UpdateSync",
 ]
 
@@ -136,10 +138,15 @@ class GuardSchedule:
 
 @dataclass(frozen=True, slots=True)
 class ApplyCronJob:
-    """Server-side apply of the whole CronJob; where none is known, only if there is none of that name."""
+    """Server-side apply of the whole CronJob; where none is known, only if there is none of that name.
+
+    Attributes:
+        restores: what others changed and this puts back, for people; empty when the change is ours.
+    """
 
     name: str
     manifest: Mapping[str, Any]
+    restores: str
     phase: ClassVar[Phase] = Phase.SCHEDULING
 
 
@@ -156,6 +163,23 @@ class ReadRun:
     """Read the run that a finished Job made or followed."""
 
     job: JobView
+    sync_id: str
+    phase: ClassVar[Phase] = Phase.RUNS
+
+
+@dataclass(frozen=True, slots=True)
+class ListRuns:
+    """List the newest runs of a sync that the server schedules."""
+
+    sync_id: str
+    phase: ClassVar[Phase] = Phase.RUNS
+
+
+@dataclass(frozen=True, slots=True)
+class TakeRun:
+    """Report a run that somebody else started."""
+
+    run: RemoteRun
     sync_id: str
     phase: ClassVar[Phase] = Phase.RUNS
 
@@ -185,7 +209,17 @@ class DropFinalizer:
 
 
 type ServerAction = (
-    CreateSync | ListSyncs | TakeCreated | ReadSync | UpdateSync | SetEnabled | ProveWorkspace | ReadRun | DeleteSync
+    CreateSync
+    | ListSyncs
+    | TakeCreated
+    | ReadSync
+    | UpdateSync
+    | SetEnabled
+    | ProveWorkspace
+    | ReadRun
+    | ListRuns
+    | TakeRun
+    | DeleteSync
 )
 """Actions that need the sync server."""
 

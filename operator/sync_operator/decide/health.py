@@ -4,43 +4,54 @@ from datetime import datetime
 
 from sync_operator.decide.conditions import Said
 from sync_operator.decide.picture import JobResult, JobView, Picture
-from sync_operator.decide.runs import newest_job
+from sync_operator.decide.runs import running_job
 from sync_operator.durations import parse_duration
 from sync_operator.model.conditions import ConditionType, Reason
 from sync_operator.model.status import LastRun, RowCounts
 from sync_operator.remote.judge import Verdict, judge
 from sync_operator.remote.types import RunStatus
 
-__all__ = ["fresh", "fresh_until", "last_run", "last_success", "runs_healthy"]
+__all__ = ["fresh", "fresh_until", "last_run", "last_success", "runs_healthy", "verdict_of"]
+
+_FAILED_ON_SERVER = "failed"
 
 
 def last_run(picture: Picture) -> LastRun | None:
     """The newest run: the one under way, the one just read, or what was known before."""
-    before, newest, result = picture.sync.status.last_run, newest_job(picture), picture.result
-    if newest is not None and not newest.finished:
-        started = before is not None and before.job == newest.name
-        return before if started else _started(newest)
-    return _ended(result) if result is not None else before
+    before, running = picture.sync.status.last_run, running_job(picture)
+    if running is not None:
+        known = before is not None and before.job == running.name
+        return before if known else _started(running)
+    return _ended(picture.results[-1]) if picture.results else before
 
 
 def last_success(picture: Picture) -> datetime | None:
-    """When rows were last delivered in full, as the run tells."""
-    before = picture.sync.status.last_success_at
-    result = picture.result
-    if result is None or not _verdict(picture, result).delivered:
-        return before
-    return result.run.finished_at if result.run and result.run.finished_at else result.job.finished_at
+    """When rows were last delivered in full, as the runs tell."""
+    ends = [_finished_at(result) for result in picture.results if verdict_of(picture, result).delivered]
+    times = [time for time in (picture.sync.status.last_success_at, *ends) if time is not None]
+    return max(times, default=None)
 
 
 def runs_healthy(picture: Picture) -> Said | None:
     """Did the last finished run deliver its rows? None before the first one."""
-    if picture.result is not None:
-        verdict = _verdict(picture, picture.result)
-        return Said(ConditionType.RUNS_HEALTHY, verdict.delivered, verdict.reason, verdict.message)
+    if picture.results:
+        verdict = verdict_of(picture, picture.results[-1])
+        message = verdict.message
+        if verdict.delivered and picture.sync.status.server_status == _FAILED_ON_SERVER:
+            message += "; the server still calls the sync failed, which there only disabling and enabling it clears"
+        return Said(ConditionType.RUNS_HEALTHY, verdict.delivered, verdict.reason, message)
     before = picture.sync.condition(ConditionType.RUNS_HEALTHY)
     if before is None:
         return None
     return Said(ConditionType.RUNS_HEALTHY, before.status == "True", Reason(before.reason), before.message)
+
+
+def verdict_of(picture: Picture, result: JobResult) -> Verdict:
+    """What a run that ended delivered, by the limit of the spec."""
+    limit = picture.sync.spec.run.max_failed_rows_percent if picture.sync.spec else 0.0
+    if result.run is None:
+        return Verdict(False, Reason.RUN_FAILED, result.message or "the Job ended without a run on the server")
+    return judge(result.run, limit)
 
 
 def fresh(picture: Picture) -> Said | None:
@@ -66,13 +77,6 @@ def fresh_until(picture: Picture) -> datetime | None:
     return (last_success(picture) or picture.sync.created_at) + parse_duration(spec.freshness.max_age)
 
 
-def _verdict(picture: Picture, result: JobResult) -> Verdict:
-    limit = picture.sync.spec.run.max_failed_rows_percent if picture.sync.spec else 0.0
-    if result.run is None:
-        return Verdict(False, Reason.RUN_FAILED, result.message or "the Job ended without a run on the server")
-    return judge(result.run, limit)
-
-
 def _started(job: JobView) -> LastRun:
     return LastRun(
         trigger=job.trigger,
@@ -82,26 +86,36 @@ def _started(job: JobView) -> LastRun:
     )
 
 
+def _finished_at(result: JobResult) -> datetime | None:
+    told = result.run.finished_at if result.run else None
+    return told or (result.job.finished_at if result.job else None)
+
+
 def _ended(result: JobResult) -> LastRun:
     run, job = result.run, result.job
-    started = (run.started_at if run else None) or job.started_at or job.created_at
-    finished = (run.finished_at if run else None) or job.finished_at
+    started = (run.started_at or run.created_at) if run else None
+    if started is None and job is not None:
+        started = job.started_at or job.created_at
+    finished = _finished_at(result)
+    seconds = max(0, int((finished - started).total_seconds())) if finished and started else None
+    rows = None
+    if run is not None:
+        counted = run.rows
+        rows = RowCounts(
+            queried=counted.queried,
+            total=counted.total,
+            succeeded=counted.succeeded,
+            failed=counted.failed,
+            skipped=counted.skipped,
+        )
     return LastRun(
         id=str(run.id) if run else None,
-        trigger=job.trigger,
+        trigger=job.trigger if job else "Other",
         status=run.status if run else RunStatus.FAILED,
         started_at=started,
         finished_at=finished,
-        duration_seconds=max(0, int((finished - started).total_seconds())) if finished else None,
-        rows=RowCounts(
-            queried=run.rows.queried,
-            total=run.rows.total,
-            succeeded=run.rows.succeeded,
-            failed=run.rows.failed,
-            skipped=run.rows.skipped,
-        )
-        if run
-        else None,
+        duration_seconds=seconds,
+        rows=rows,
         message=result.message or None,
-        job=job.name,
+        job=job.name if job else None,
     )

@@ -117,6 +117,7 @@ class JobView:
     Attributes:
         trigger: ``Schedule``, ``Request`` (by annotation or by hand) or ``Other``.
         finished: True when the Job has the condition ``Complete`` or ``Failed``.
+        reported: True when the Sync's status has told how it ended.
     """
 
     name: str
@@ -125,13 +126,21 @@ class JobView:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     finished: bool = False
+    reported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What is known of a finished Job: the run as the API tells it, and the runner's own last words."""
+    """What is known of a run that ended.
 
-    job: JobView
+    Attributes:
+        job: the Job that made or followed it; None for a run of others.
+        run: as the API tells it; None where there was none.
+        message: the runner's own last words.
+        reasons: the most frequent reasons of refused rows.
+    """
+
+    job: JobView | None
     run: RemoteRun | None
     message: str = ""
     reasons: tuple[str, ...] = ()
@@ -182,7 +191,10 @@ class Picture:
         others: ids of further syncs that a lost create may have made.
         corrected: what was put back on the server in this reconcile.
         recreated: True when the sync is made anew because somebody deleted it on the server.
-        result: what the newest finished Job did, where it had not been reported yet.
+        results: what runs did that ended and had not been reported yet, in the order of their ends.
+        runs: the server's newest runs of the sync, where they were asked for, the highest id first.
+        watch_runs: True when it is time to look at the runs of a sync that the server schedules.
+        restored: what was changed on the CronJob from outside and put back in this reconcile.
         answered_request: the run request answered in this reconcile.
         cleaned: True once the CronJob and its Jobs are gone for good (deletion).
         released: True once nothing on the server belongs to this Sync any more (deletion).
@@ -216,7 +228,10 @@ class Picture:
     others: tuple[str, ...] = ()
     corrected: tuple[str, ...] = ()
     recreated: bool = False
-    result: JobResult | None = None
+    results: tuple[JobResult, ...] = ()
+    runs: tuple[RemoteRun, ...] | None = None
+    watch_runs: bool = False
+    restored: str = ""
     answered_request: str | None = None
     cleaned: bool = False
     released: bool = False

@@ -112,6 +112,12 @@ def _scheduled(picture: Picture, obstacle: Obstacle | None, registration: Obstac
         message = f"no CronJob before the sync is registered: {registration.message}"
         return Said(ConditionType.SCHEDULED, False, registration.reason, message)
     reason, words = _schedule_words(picture)
+    if picture.restored:
+        return Said(ConditionType.SCHEDULED, True, Reason.DRIFT_CORRECTED, f"{words}; {picture.restored}")
+    before = picture.sync.condition(ConditionType.SCHEDULED)
+    told = before is not None and before.reason == Reason.DRIFT_CORRECTED and before.message.startswith(f"{words};")
+    if before is not None and told and before.observed_generation == picture.sync.generation:
+        return Said(ConditionType.SCHEDULED, True, Reason.DRIFT_CORRECTED, before.message)
     return Said(ConditionType.SCHEDULED, True, reason, words)
 
 

@@ -1,32 +1,37 @@
-"""Runs: which finished Job is still to be reported, and which run request is still to be answered."""
+"""Runs: which of them are still to be reported, and which run request is still to be answered."""
 
-from sync_operator.decide.actions import Action, AnswerRunRequest, ReadRun
+from sync_operator.decide.actions import Action, AnswerRunRequest, ListRuns, ReadRun, TakeRun
 from sync_operator.decide.blocking import conflict, workspace_changed
 from sync_operator.decide.cronjob import requested_job
 from sync_operator.decide.picture import JobView, Phase, Picture
 from sync_operator.decide.server import is_registered
 from sync_operator.model.names import ANSWERED_RUN_REQUEST, RUN_REQUESTED_AT
-from sync_operator.model.status import LastRun
 from sync_operator.model.sync import Scheduler
-from sync_operator.remote.types import RunStatus
+from sync_operator.remote.types import RemoteRun, RunStatus
 
-__all__ = ["newest_job", "open_request", "run_step"]
+__all__ = ["open_request", "run_step", "running_job"]
 
 
 def run_step(picture: Picture) -> Action | None:
     """The next thing to do about runs, or None."""
-    workspace, sync_id = picture.workspace, picture.sync.status.id
-    if Phase.RUNS in picture.failures or picture.sync.spec is None or workspace_changed(picture) or conflict(picture):
+    workspace, sync_id, spec = picture.workspace, picture.sync.status.id, picture.sync.spec
+    if Phase.RUNS in picture.failures or spec is None or workspace_changed(picture) or conflict(picture):
         return None
     token = open_request(picture)
     if token is not None and is_registered(picture):
-        if picture.sync.spec.scheduler is Scheduler.SERVER:
+        if spec.scheduler is Scheduler.SERVER:
             return AnswerRunRequest(token, None)
         if picture.cronjob is not None:
             return AnswerRunRequest(token, requested_job(picture.cronjob, token, ANSWERED_RUN_REQUEST))
-    usable = workspace.found and workspace.obstacle is None and not workspace.suspended
+    if sync_id is None or not workspace.found or workspace.obstacle is not None or workspace.suspended:
+        return None
     ended = _unreported(picture)
-    return ReadRun(ended, sync_id) if ended and sync_id and usable else None
+    if ended is not None:
+        return ReadRun(ended, sync_id)
+    if picture.watch_runs and picture.runs is None:
+        return ListRuns(sync_id)
+    other = _of_others(picture)
+    return TakeRun(other, sync_id) if other is not None else None
 
 
 def open_request(picture: Picture) -> str | None:
@@ -36,24 +41,36 @@ def open_request(picture: Picture) -> str | None:
     return token if token and token != handled else None
 
 
-def newest_job(picture: Picture) -> JobView | None:
-    """The Job that was made last."""
-    return picture.jobs[-1] if picture.jobs else None
+def running_job(picture: Picture) -> JobView | None:
+    """The Job that was made last, of those which have not ended."""
+    return next((job for job in reversed(picture.jobs) if not job.finished), None)
 
 
 def _unreported(picture: Picture) -> JobView | None:
-    """The newest finished Job, when the status does not tell of it (or of a later one) yet."""
+    """The Job that ended first, of those which the status has not told of."""
+    read = {result.job.name for result in picture.results if result.job is not None}
+    ended = [job for job in picture.jobs if job.finished and not job.reported and job.name not in read]
+    if ended:
+        return min(ended, key=lambda job: (job.finished_at or job.created_at, job.name))
+    return None if picture.results else _vanished(picture)
+
+
+def _vanished(picture: Picture) -> JobView | None:
+    """The Job that the status calls running, but that was deleted: its run is still to be told."""
     last = picture.sync.status.last_run
-    finished = [job for job in picture.jobs if job.finished]
-    if picture.result is not None or not finished:
+    if last is None or last.status != RunStatus.STARTED or last.job is None or last.started_at is None:
         return None
-    job = finished[-1]
-    return None if last is not None and _covers(last, job, picture.jobs) else job
+    if any(job.name == last.job for job in picture.jobs):
+        return None
+    return JobView(last.job, last.trigger, created_at=last.started_at, finished_at=picture.now, finished=True)
 
 
-def _covers(last: LastRun, job: JobView, jobs: tuple[JobView, ...]) -> bool:
-    if last.job == job.name:
-        return last.status in {RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.CANCELED}
-    known = next((other for other in jobs if other.name == last.job), None)
-    since = known.created_at if known else last.started_at
-    return since is not None and job.created_at < since
+def _of_others(picture: Picture) -> RemoteRun | None:
+    """The newest run that ended, when it is newer than every run we know, and no Job of ours can be following it."""
+    last = picture.sync.status.last_run
+    known = [result.run.id for result in picture.results if result.run is not None]
+    known += [int(last.id)] if last is not None and last.id is not None else []
+    if running_job(picture) is not None:
+        return None
+    newest = next((run for run in picture.runs or () if run.status.finished), None)
+    return newest if newest is not None and newest.id > max(known, default=0) else None

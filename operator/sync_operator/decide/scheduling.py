@@ -12,6 +12,7 @@ from sync_operator.decide.blocking import conflict, workspace_changed
 from sync_operator.decide.cronjob import cronjob_manifest, cronjob_name
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.model.conditions import Reason
+from sync_operator.model.names import APPLIED
 from sync_operator.model.sync import Scheduler
 
 __all__ = ["last_schedule", "scheduling_obstacle", "scheduling_step", "suspended"]
@@ -37,13 +38,15 @@ def scheduling_step(picture: Picture) -> Action | None:
     if picture.sync_id is None or picture.workspace.dialect is None:
         return None
     desired = _desired(picture, picture.sync_id)
+    name = desired["metadata"]["name"]
     if live is None:
-        return ApplyCronJob(desired["metadata"]["name"], desired)
+        lost = picture.sync.status.cron_job == name
+        return ApplyCronJob(name, desired, f"CronJob {name} was deleted from outside and made again" if lost else "")
     if _holds(desired, live):
         return None
     if _looks_back(desired, live) and last_schedule(live) != picture.now.replace(microsecond=0):
-        return GuardSchedule(live["metadata"]["name"], picture.now.replace(microsecond=0))
-    return ApplyCronJob(live["metadata"]["name"], desired)
+        return GuardSchedule(name, picture.now.replace(microsecond=0))
+    return ApplyCronJob(name, desired, _foreign_change(desired, live))
 
 
 def scheduling_obstacle(picture: Picture) -> Obstacle | None:
@@ -92,6 +95,19 @@ def _looks_back(desired: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
     resumed = found.get("suspend", False) and not wanted["suspend"]
     moved = any(wanted[name] != found.get(name) for name in ("schedule", "timeZone"))
     return bool(resumed or (moved and not wanted["suspend"]))
+
+
+def _foreign_change(desired: Mapping[str, Any], live: Mapping[str, Any]) -> str:
+    """What others changed on a CronJob that we have applied as it is to be; empty when we want something new."""
+    if live["metadata"].get("annotations", {}).get(APPLIED) != desired["metadata"]["annotations"][APPLIED]:
+        return ""
+    places = [
+        f"{part}.{name}"
+        for part in ("metadata", "spec")
+        for name, value in desired[part].items()
+        if not _holds(value, live[part].get(name))
+    ]
+    return f"CronJob {desired['metadata']['name']}: {', '.join(places)} was changed from outside and put back"
 
 
 def _holds(wanted: Any, found: Any, *, quantity: bool = False) -> bool:

@@ -135,7 +135,7 @@ async def _cronjob(
             live = await kube.get(CRONJOBS, namespace, action.name) if picture.cronjob is None else None
             if live is None:
                 live = await kube.apply(CRONJOBS, action.manifest)
-                picture = replace(picture, applied=True)
+                picture = replace(picture, applied=True, restored=action.restores)
         case DeleteCronJob():
             await _delete_cronjob(operator, picture, action.name)
             return replace(picture, cronjob=None, cleaned=True)

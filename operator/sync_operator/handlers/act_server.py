@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
 from sync_operator.decide.actions import (
     CreateSync,
     DeleteSync,
+    ListRuns,
     ListSyncs,
     ProveWorkspace,
     ReadRun,
@@ -13,18 +15,23 @@ from sync_operator.decide.actions import (
     ServerAction,
     SetEnabled,
     TakeCreated,
+    TakeRun,
     UpdateSync,
 )
-from sync_operator.decide.picture import Picture
+from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.errors import KubernetesError, NotFoundError, OutcomeUnknownError, SyncOperatorError
 from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.operator import Operator
-from sync_operator.handlers.results import job_result
+from sync_operator.handlers.results import job_result, other_result
+from sync_operator.model.conditions import Reason
 from sync_operator.remote.client import ApiClient
 from sync_operator.remote.detect import detect_dialect
 from sync_operator.remote.types import RemoteSync
 
 __all__ = ["act_on_server"]
+
+_RUN_GOES_ON: Final = 15.0
+"""Seconds between looks at a run whose Job ended before it."""
 
 
 async def act_on_server(operator: Operator, picture: Picture, action: ServerAction) -> Picture:
@@ -50,7 +57,16 @@ async def act_on_server(operator: Operator, picture: Picture, action: ServerActi
             await detect_dialect(client, client.dialect)
             return replace(picture, proven=True)
         case ReadRun():
-            return replace(picture, result=await job_result(operator.kube, client, picture, action))
+            runs = await client.list_runs(action.sync_id)
+            result = await job_result(operator.kube, client, picture, action, runs)
+            if result.run is not None and not result.run.status.finished:
+                words = f"Job {action.job.name} ended, but its run {result.run.id} goes on; waiting for its end"
+                return picture.failed(Phase.RUNS, Obstacle(Reason.RUN_STARTED, words, retry_after=_RUN_GOES_ON))
+            return replace(picture, runs=runs, results=(*picture.results, result))
+        case ListRuns():
+            return replace(picture, runs=await client.list_runs(action.sync_id))
+        case TakeRun():
+            return replace(picture, results=(*picture.results, await other_result(client, action)))
         case DeleteSync():
             await client.cancel(action.sync_id)
             await client.delete_sync(action.sync_id)

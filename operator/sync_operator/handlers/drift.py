@@ -2,8 +2,9 @@
 
 import logging
 import random
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from sync_operator.decide.server import found_wrong
 from sync_operator.errors import SyncOperatorError
@@ -12,6 +13,7 @@ from sync_operator.handlers.observe import observe
 from sync_operator.handlers.operator import Operator
 from sync_operator.handlers.queue import DONE, DRIFT_KIND, Key, Outcome
 from sync_operator.model.names import SYNC_KIND
+from sync_operator.model.sync import Scheduler
 
 __all__ = ["look_for_drift", "schedule_look"]
 
@@ -46,8 +48,18 @@ async def look_for_drift(operator: Operator, key: Key) -> Outcome:
     return again
 
 
+def _watch_runs(operator: Operator, obj: Mapping[str, Any]) -> bool:
+    """A sync that the server schedules runs without a Job of ours to tell."""
+    if obj.get("spec", {}).get("scheduler") != Scheduler.SERVER or not obj.get("status", {}).get("id"):
+        return False
+    operator.watch_runs.add(obj["metadata"]["uid"])
+    return True
+
+
 def _is_news(operator: Operator, key: Key) -> bool:
     obj = operator.cache.get(SYNC_KIND, Ref(key.namespace, key.name))
+    if obj is not None and _watch_runs(operator, obj):
+        return True
     picture = observe(operator, obj) if obj is not None else None
     if picture is None or picture.sync.spec is None or picture.workspace.dialect is None:
         return False

@@ -43,6 +43,7 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
         settled=settled,
         seen=seen,
         absent=absent,
+        watch_runs=sync.uid in operator.watch_runs,
         recheck=sync.uid in operator.recheck,
     )
 

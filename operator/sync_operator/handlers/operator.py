@@ -41,6 +41,7 @@ class Operator:
         namespaces: namespaces served; empty means all.
         creates: the create fence's memory.
         listings: the last list of each server workspace.
+        watch_runs: uids of Syncs that their servers schedule, and whose runs are to be looked at.
         recheck: uids of Syncs whose configuration takes a value from a Secret that may have changed.
     """
 
@@ -53,6 +54,7 @@ class Operator:
     namespaces: tuple[str, ...] = ()
     cache: Cache = field(default_factory=Cache)
     recheck: set[str] = field(default_factory=set)
+    watch_runs: set[str] = field(default_factory=set)
     creates: Creates = field(init=False)
     listings: Listings = field(init=False)
     queue: WorkQueue = field(init=False)

@@ -1,36 +1,63 @@
 """What a finished Job did: the run as the API tells it, found by the runner's last words or by its time."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from sync_operator.cluster.kube import PODS, Kube
-from sync_operator.decide.actions import ReadRun
+from sync_operator.cluster.kube import JOBS, PODS, Kube
+from sync_operator.decide.actions import ReadRun, TakeRun
 from sync_operator.decide.picture import JobResult, JobView, Picture
 from sync_operator.errors import NotFoundError
+from sync_operator.model.names import REPORTED
 from sync_operator.remote.client import ApiClient
 from sync_operator.remote.types import RemoteRun
 
-__all__ = ["job_result"]
+__all__ = ["job_result", "mark_reported", "other_result"]
 
 _CLOCK_SKEW: Final = timedelta(minutes=5)
-_RUNS_LOOKED_AT: Final = 20
 _REASONS: Final = 3
 
 
-async def job_result(kube: Kube, client: ApiClient, picture: Picture, action: ReadRun) -> JobResult:
-    """Read a finished Job's run.
+async def job_result(
+    kube: Kube, client: ApiClient, picture: Picture, action: ReadRun, runs: tuple[RemoteRun, ...]
+) -> JobResult:
+    """What a finished Job's run did.
 
     Raises:
         SyncOperatorError: the API or the cluster gave no answer; to be tried again.
     """
     words = await _last_words(kube, picture.sync.namespace, action.job.name)
-    run = await _run(client, action, words)
-    reasons: tuple[str, ...] = ()
-    if run is not None and run.rows.failed:
-        reasons = await client.failure_reasons(action.sync_id, run.id, limit=_REASONS)
+    run = await _run(client, action, words, runs)
+    reasons = await _reasons(client, action.sync_id, run) if run is not None else ()
     return JobResult(job=action.job, run=run, message=str(words.get("message", ""))[:1024], reasons=reasons)
+
+
+async def other_result(client: ApiClient, action: TakeRun) -> JobResult:
+    """What a run did that somebody else started.
+
+    Raises:
+        SyncOperatorError: the API gave no answer; to be tried again.
+    """
+    return JobResult(job=None, run=action.run, reasons=await _reasons(client, action.sync_id, action.run))
+
+
+async def mark_reported(kube: Kube, namespace: str, results: Iterable[JobResult]) -> None:
+    """Note on the Jobs that the status has told of them, so that it is told once, also after a restart.
+
+    Raises:
+        KubernetesError: a note could not be written; the Job will be told of once more.
+    """
+    for result in results:
+        if result.job is not None:
+            patch = {"metadata": {"annotations": {REPORTED: "true"}}}
+            await kube.merge(JOBS, namespace, result.job.name, patch)
+
+
+async def _reasons(client: ApiClient, sync_id: str, run: RemoteRun) -> tuple[str, ...]:
+    if not run.rows.failed:
+        return ()
+    return await client.failure_reasons(sync_id, run.id, limit=_REASONS)
 
 
 async def _last_words(kube: Kube, namespace: str, job: str) -> Mapping[str, Any]:
@@ -48,16 +75,20 @@ async def _last_words(kube: Kube, namespace: str, job: str) -> Mapping[str, Any]
     return {}
 
 
-async def _run(client: ApiClient, action: ReadRun, words: Mapping[str, Any]) -> RemoteRun | None:
+async def _run(
+    client: ApiClient, action: ReadRun, words: Mapping[str, Any], runs: tuple[RemoteRun, ...]
+) -> RemoteRun | None:
     named = words.get("runId")
-    if isinstance(named, int) or (isinstance(named, str) and named.isdigit()):
+    if isinstance(named, int):
+        listed = next((run for run in runs if run.id == named), None)
+        if listed is not None:
+            return listed
         try:
-            return await client.get_run(action.sync_id, int(named))
+            return await client.get_run(action.sync_id, named)
         except NotFoundError:
             return None
     if words:
         return None
-    runs = await client.list_runs(action.sync_id, limit=_RUNS_LOOKED_AT)
     return next((run for run in runs if _within(run, action.job)), None)
 
 

@@ -8,7 +8,7 @@ from sync_operator.cluster.events import post_event
 from sync_operator.cluster.kube import SYNCS
 from sync_operator.decide.actions import Action, DropFinalizer, ListSyncs, MarkCreate
 from sync_operator.decide.deletion import keeps
-from sync_operator.decide.events import Notice, sync_notice
+from sync_operator.decide.events import Notice, sync_notices
 from sync_operator.decide.health import fresh_until
 from sync_operator.decide.obstacles import obstacle_of
 from sync_operator.decide.picture import Picture
@@ -21,6 +21,7 @@ from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.observe import observe
 from sync_operator.handlers.operator import Operator
 from sync_operator.handlers.queue import DONE, Key, Outcome
+from sync_operator.handlers.results import mark_reported
 from sync_operator.model.conditions import Reason
 from sync_operator.model.names import FINALIZER, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.model.status import to_dict
@@ -88,14 +89,16 @@ async def _report(operator: Operator, picture: Picture, obj: dict[str, Any]) -> 
     status = sync_status(picture)
     try:
         written = await operator.write_status(SYNCS, SYNC_KIND, current or obj, to_dict(status))
+        if written is not None:
+            for notice in sync_notices(picture, picture.sync.status, status):
+                await post_event(operator.kube, written, notice, now=picture.now)
+            await mark_reported(operator.kube, picture.sync.namespace, picture.results)
     except KubernetesError as error:
-        _log.warning("Sync %s/%s: the status was not written: %s", picture.sync.namespace, picture.sync.name, error)
+        _log.warning("Sync %s/%s: not all could be told: %s", picture.sync.namespace, picture.sync.name, error)
         return Outcome(failed=True)
     if is_registered(picture):
         operator.recheck.discard(picture.sync.uid)
-    notice = sync_notice(picture, picture.sync.status, status)
-    if notice is not None and written is not None:
-        await post_event(operator.kube, written, notice, now=picture.now)
+    operator.watch_runs.discard(picture.sync.uid)
     found = [obstacle for obstacle in obstacles(picture) if not obstacle.waits]
     delays = [obstacle.retry_after for obstacle in found if obstacle.retry_after is not None]
     if any(obstacle.retry_after is None and not obstacle.stalled for obstacle in found):

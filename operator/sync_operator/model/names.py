@@ -19,6 +19,8 @@ RUN_REQUESTED_AT: Final = "squared.ai/run-requested-at"
 """Annotation by which a user asks for one run; its value is an opaque token."""
 ANSWERED_RUN_REQUEST: Final = "squared.ai/answers-run-request"
 """Annotation on a Job that answers a run request: the token it answers."""
+REPORTED: Final = "squared.ai/reported"
+"""Annotation on a Job whose end the Sync's status has told."""
 
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "sync-operator"
