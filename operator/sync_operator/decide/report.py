@@ -12,7 +12,7 @@ from sync_operator.decide.scheduling import last_schedule, scheduling_obstacle, 
 from sync_operator.decide.server import drift
 from sync_operator.model.conditions import ConditionType, Reason
 from sync_operator.model.status import SyncStatus
-from sync_operator.model.sync import Scheduler
+from sync_operator.model.sync import RunSpec, Scheduler
 from sync_operator.remote.types import Dialect
 from sync_operator.schedule.plan import next_runs
 
@@ -144,6 +144,8 @@ def _schedule_words(picture: Picture) -> tuple[Reason, str]:
     words = f"runs at {schedule.expression!r} in time zone {schedule.time_zone}"
     if schedule.expression.startswith("@every"):
         words = f"runs {schedule.expression.removeprefix('@')}"
+        if spec.run.starting_deadline_seconds != RunSpec().starting_deadline_seconds:
+            words = f"{words}; spec.run.startingDeadlineSeconds is for cron lines only and not used"
     elif not next_runs(schedule, picture.now, anchor=None, count=1):
         words = f"{words}, which never comes: spec.cronExpression names no date that exists"
     return Reason.SCHEDULED, words
