@@ -1,8 +1,10 @@
+import json
 from typing import Any
 
 import pytest
 from tests.support.bad_manifests import BAD_SYNCS, Bad, Judge
-from tests.support.plane import Kube
+from tests.support.manifests import sync_manifest
+from tests.support.plane import Kube, Plane
 from tests.support.running import Controller, Sandbox, eventually
 from tests.support.syncs import MAPPING, Tenant, condition
 
@@ -196,6 +198,22 @@ def test_a_server_in_trouble_is_asked_again(tenant: Tenant) -> None:
 
     tenant.ready()
 
+    assert len(tenant.sandbox.syncs()) == 1
+
+
+def test_a_replaced_resource_keeps_its_sync(tenant: Tenant, plane: Plane) -> None:
+    tenant.connect()
+    before = tenant.ready()
+    manifest = sync_manifest("orders", configuration=MAPPING)
+    manifest["metadata"]["namespace"] = tenant.namespace
+
+    replaced = plane.kubectl("replace", "-f", "-", stdin=json.dumps(manifest))
+    assert replaced.returncode == 0, replaced.stderr
+    eventually(lambda: tenant.get()["metadata"].get("finalizers"), "the finalizer to come back")
+    tenant.patch(syncMode="incremental")
+    after = tenant.when(SYNC_KIND, "orders", "Ready")
+
+    assert after["status"]["id"] == before["status"]["id"]
     assert len(tenant.sandbox.syncs()) == 1
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 from tests.support.plane import Plane
-from tests.support.running import eventually
+from tests.support.running import Controller, eventually
 from tests.support.syncs import Tenant, condition
 
 from sync_operator.model.names import SYNC_KIND
@@ -202,6 +202,25 @@ def test_two_jobs_at_once_are_both_told(tenant: Tenant) -> None:
         lambda: {job["metadata"]["name"] for job in tenant.jobs() if reported(job)} == {"first", "second"}, "both told"
     )
     assert tenant.events().count("RunSucceeded") == 2
+
+
+def test_jobs_that_ended_while_the_operator_was_down_are_told_in_order(tenant: Tenant, controller: Controller) -> None:
+    tenant.connect()
+    tenant.ready()
+    good, bad = by_hand(tenant, "good"), by_hand(tenant, "bad")
+    controller.stop()
+    for manifest, outcome in ((good, {"seconds": 1}), (bad, {"seconds": 1, "ending": "failed"})):
+        tenant.sandbox.outcome(**outcome)
+        tenant.kube.create(manifest, tenant.namespace)
+        name = manifest["metadata"]["name"]
+        eventually(lambda name=name: tenant.job(name)["status"].get("conditions"), f"Job {name} to end")  # type: ignore[misc]
+    controller.start()
+
+    sync = eventually(lambda: done(tenant.get(), "bad"), "the last Job to be told")
+
+    assert sync["status"]["lastRun"]["status"] == "failed"
+    assert sync["status"]["lastSuccessAt"], "the one before it succeeded"
+    eventually(lambda: tenant.events()[-2:] == ["RunSucceeded", "RunFailed"], "both events")
 
 
 def test_a_job_that_was_deleted_at_once_is_told_all_the_same(tenant: Tenant) -> None:

@@ -35,13 +35,15 @@ __all__ = ["registration_step"]
 def registration_step(picture: Picture) -> Action | None:
     """The next thing to do for the registration, or None when it is done or cannot go on."""
     sync = picture.sync
+    if sync.status.id and FINALIZER not in sync.finalizers and Phase.REGISTRATION not in picture.failures:
+        return _mark(picture)  # `kubectl replace` drops it
     if sync.spec is None or picture.workspace.dialect is None or registration_obstacle(picture):
         return None
     if is_registered(picture):
         return None
     if lacks_secrets(picture):
         return ReadSecrets(sync.spec.configuration_secrets, Phase.REGISTRATION)
-    if not (FINALIZER in sync.finalizers and (picture.sync_id or CREATE_STARTED in sync.annotations)):
+    if not picture.sync_id and not (FINALIZER in sync.finalizers and CREATE_STARTED in sync.annotations):
         return _mark(picture)
     if picture.sync_id is None:
         return _take_or_create(picture, sync.spec)
