@@ -47,6 +47,7 @@ class ControllerSettings:
         resync: how often caches are compared with the cluster.
         hosts: which API hosts may be spoken to.
         log: how to log.
+        metrics_port: TCP port of ``/metrics``.
         health_port: TCP port of ``/healthz`` and ``/readyz``.
         workers: how many reconciles run side by side.
         proxies: proxy variables of this process, passed on to run pods.
@@ -58,6 +59,7 @@ class ControllerSettings:
     resync: timedelta = timedelta(seconds=300)
     hosts: HostRules = HostRules()
     log: LogSettings = LogSettings()
+    metrics_port: int = 8080
     health_port: int = 8081
     workers: int = 16
     proxies: tuple[tuple[str, str], ...] = ()
@@ -78,13 +80,19 @@ class ControllerSettings:
             "ALLOW_INSECURE_HOSTS",
             "LOG_FORMAT",
             "LOG_LEVEL",
+            "METRICS_PORT",
             "HEALTH_PORT",
+            "LEADER_ELECTION",
             "WORKERS",
         }
         for name in sorted(env):
             if name.startswith(_PREFIX) and name.removeprefix(_PREFIX) not in known:
                 listed = ", ".join(_PREFIX + word for word in sorted(known))
                 raise InvalidSettingsError(f"{name}: unknown setting; known are {listed}")
+        if _choice(env, _PREFIX + "LEADER_ELECTION", "false", ("true", "false")) == "true":
+            raise InvalidSettingsError(
+                f"{_PREFIX}LEADER_ELECTION: is not supported by this release; run one replica, and set it to false"
+            )
         return cls(
             runner_image=_required(env, _PREFIX + "RUNNER_IMAGE", "the image of the run pods"),
             runner_image_pull_secrets=_words(env, _PREFIX + "RUNNER_IMAGE_PULL_SECRETS"),
@@ -92,6 +100,7 @@ class ControllerSettings:
             resync=timedelta(seconds=_number(env, _PREFIX + "RESYNC_SECONDS", 300, low=10, high=86_400)),
             hosts=_host_rules(env),
             log=_log(env, _PREFIX),
+            metrics_port=_number(env, _PREFIX + "METRICS_PORT", 8080, low=0, high=65_535),
             health_port=_number(env, _PREFIX + "HEALTH_PORT", 8081, low=0, high=65_535),
             workers=_number(env, _PREFIX + "WORKERS", 16, low=1, high=256),
             proxies=proxy_environment(env),

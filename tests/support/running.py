@@ -105,6 +105,7 @@ class Controller:
             "SYNC_OPERATOR_RUNNER_IMAGE": IMAGE,
             "SYNC_OPERATOR_ALLOW_INSECURE_HOSTS": "127.0.0.1",
             "SYNC_OPERATOR_HEALTH_PORT": "0",
+            "SYNC_OPERATOR_METRICS_PORT": "0",
             "SYNC_OPERATOR_LOG_LEVEL": "DEBUG",
             "SYNC_OPERATOR_RESYNC_SECONDS": "10",
             **environment,

@@ -50,6 +50,7 @@ def test_everything_can_be_set() -> None:
     ("changes", "words"),
     [
         ({"SYNC_OPERATOR_RUNNER_IMAGE": " "}, "SYNC_OPERATOR_RUNNER_IMAGE: not set"),
+        ({"SYNC_OPERATOR_LEADER_ELECTION": "true"}, "SYNC_OPERATOR_LEADER_ELECTION: is not supported by this release"),
         ({"SYNC_OPERATOR_WORKER": "3"}, "SYNC_OPERATOR_WORKER: unknown setting; known are .*SYNC_OPERATOR_WORKERS"),
         ({"SYNC_OPERATOR_WORKERS": "0"}, "SYNC_OPERATOR_WORKERS: '0' is not a whole number from 1 to 256"),
         ({"SYNC_OPERATOR_RESYNC_SECONDS": "5m"}, "SYNC_OPERATOR_RESYNC_SECONDS: '5m' is not"),

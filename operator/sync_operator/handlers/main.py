@@ -5,6 +5,7 @@ import asyncio
 import logging
 import signal
 import sys
+import time
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from sync_operator.decide.picture import Deployment
 from sync_operator.errors import InvalidSettingsError, KubernetesError
 from sync_operator.handlers.drift import look_for_drift
 from sync_operator.handlers.health import serve_health
+from sync_operator.handlers.metrics import Metrics, serve_metrics
 from sync_operator.handlers.operator import Operator
 from sync_operator.handlers.queue import DRIFT_KIND, Key, Outcome, WorkQueue
 from sync_operator.handlers.sessions import Sessions
@@ -24,7 +26,7 @@ from sync_operator.handlers.sync import reconcile_sync
 from sync_operator.handlers.watch import make_registry, make_settings
 from sync_operator.handlers.workspace import reconcile_workspace
 from sync_operator.log import configure_logging
-from sync_operator.model.names import WORKSPACE_KIND
+from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 from sync_operator.remote.transport import HttpPool
 from sync_operator.settings import ControllerSettings
 
@@ -69,7 +71,10 @@ async def _run(settings: ControllerSettings) -> None:
         # kopf cancels tasks that are born after it, so ours are made before; kopf itself stops by the flag.
         await operator.refresh()
         ready = asyncio.Event()
+        metrics = Metrics(syncs=lambda: operator.cache.all(SYNC_KIND), depth=lambda: operator.queue.depth)
+        operator.queue = _queue(settings, operator, metrics)
         probes = await serve_health(settings.health_port, ready=ready.is_set)
+        page = await serve_metrics(settings.metrics_port, metrics)
         tasks = [
             asyncio.create_task(operator.queue.run(), name="queue"),
             asyncio.create_task(_resync(operator, settings.resync.total_seconds()), name="resync"),
@@ -88,6 +93,7 @@ async def _run(settings: ControllerSettings) -> None:
         stop.set()
         await watching
         await probes.cleanup()
+        await page.cleanup()
     finally:
         await pool.aclose()
         await session.http.close()
@@ -102,7 +108,7 @@ def _operator(settings: ControllerSettings, session: ClusterSession, pool: HttpP
         ("SYNC_OPERATOR_ALLOW_INSECURE_HOSTS", ",".join(hosts.insecure)),
         *settings.proxies,
     )
-    operator = Operator(
+    return Operator(
         kube=kube,
         sessions=Sessions(kube, hosts, pool),
         deployment=Deployment(
@@ -116,15 +122,25 @@ def _operator(settings: ControllerSettings, session: ClusterSession, pool: HttpP
         namespaces=settings.watch_namespaces,
     )
 
-    async def work(key: Key) -> Outcome:
+
+def _queue(settings: ControllerSettings, operator: Operator, metrics: Metrics) -> WorkQueue:
+    async def reconcile(key: Key) -> Outcome:
         if key.kind == WORKSPACE_KIND:
             return await reconcile_workspace(operator, key)
         if key.kind == DRIFT_KIND:
             return await look_for_drift(operator, key)
         return await reconcile_sync(operator, key)
 
-    operator.queue = WorkQueue(work, workers=settings.workers)
-    return operator
+    async def work(key: Key) -> Outcome:
+        start, result = time.monotonic(), "error"
+        try:
+            outcome = await reconcile(key)
+            result = "requeue" if outcome.failed else "success"
+            return outcome
+        finally:
+            metrics.reconciled(result, time.monotonic() - start)
+
+    return WorkQueue(work, workers=settings.workers)
 
 
 async def _watch(

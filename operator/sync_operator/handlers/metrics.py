@@ -1,0 +1,128 @@
+"""Prometheus metrics (design section 5): counters of the work, and gauges read from the cache at each scrape.
+
+Series per Sync are bounded by the Syncs that exist; no label holds an id of the server, a message or a path.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+__all__ = ["Metrics", "serve_metrics"]
+
+_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_OUTCOMES: Final = ("queried", "total", "succeeded", "failed", "skipped")
+
+
+class Metrics:
+    """What the operator counts. One instance a process, with a registry of its own."""
+
+    def __init__(self, *, syncs: Callable[[], Iterable[Mapping[str, Any]]], depth: Callable[[], int]) -> None:
+        """Count from zero.
+
+        Args:
+            syncs: the Syncs as the cache holds them.
+            depth: how many keys wait for a worker.
+        """
+        self.registry = CollectorRegistry()
+        self._reconciles = Counter(
+            "sync_operator_reconcile_total", "Reconciles by result.", ["result"], registry=self.registry
+        )
+        self._reconcile_seconds = Histogram(
+            "sync_operator_reconcile_duration_seconds",
+            "How long reconciles took.",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._requests = Counter(
+            "sync_operator_api_requests_total",
+            "Requests to sync servers by Workspace, call and HTTP status (0: no answer).",
+            ["workspace", "operation", "code"],
+            registry=self.registry,
+        )
+        self._request_seconds = Histogram(
+            "sync_operator_api_request_duration_seconds",
+            "How long sync servers took to answer.",
+            ["operation"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.registry.register(_FromCache(syncs, depth))
+
+    def reconciled(self, result: str, seconds: float) -> None:
+        """One reconcile ended; the result is ``success``, ``requeue`` or ``error``."""
+        self._reconciles.labels(result).inc()
+        self._reconcile_seconds.observe(seconds)
+
+    def requested(self, workspace: str, operation: str, code: int, seconds: float) -> None:
+        """One request to a sync server ended.
+
+        Args:
+            workspace: ``namespace/name`` of the Workspace.
+            operation: method and path with ids left out, such as ``GET /syncs/:id``.
+            code: HTTP status, 0 when there was no answer.
+            seconds: how long it took.
+        """
+        self._requests.labels(workspace, operation, str(code)).inc()
+        self._request_seconds.labels(operation).observe(seconds)
+
+
+class _FromCache(Collector):
+    """Gauges of what the statuses say at the time of the scrape."""
+
+    def __init__(self, syncs: Callable[[], Iterable[Mapping[str, Any]]], depth: Callable[[], int]) -> None:
+        self._syncs = syncs
+        self._depth = depth
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        yield GaugeMetricFamily("sync_operator_queue_depth", "Keys that wait for a worker.", value=self._depth())
+        yield GaugeMetricFamily("sync_operator_leader", "1 while this process acts.", value=1)
+        one = ["namespace", "name"]
+        conditions = GaugeMetricFamily(
+            "sync_operator_sync_condition", "1 for the present status.", labels=[*one, "type", "status"]
+        )
+        success = GaugeMetricFamily(
+            "sync_operator_sync_last_success_timestamp_seconds", "When rows were last delivered.", labels=one
+        )
+        expected = GaugeMetricFamily(
+            "sync_operator_sync_expected_interval_seconds", "Time between the next two scheduled runs.", labels=one
+        )
+        rows = GaugeMetricFamily("sync_operator_sync_last_run_rows", "Rows of the last run.", labels=[*one, "outcome"])
+        for sync in self._syncs():
+            who = [sync["metadata"]["namespace"], sync["metadata"]["name"]]
+            status = sync.get("status", {})
+            for entry in status.get("conditions", ()):
+                conditions.add_metric([*who, entry["type"], entry["status"]], 1)
+            if "lastSuccessAt" in status:
+                success.add_metric(who, datetime.fromisoformat(status["lastSuccessAt"]).timestamp())
+            if len(status.get("nextRuns", ())) > 1:
+                first, second, *_ = map(datetime.fromisoformat, status["nextRuns"])
+                expected.add_metric(who, (second - first).total_seconds())
+            counted = status.get("lastRun", {}).get("rows", {})
+            for outcome in _OUTCOMES:
+                if outcome in counted:
+                    rows.add_metric([*who, outcome], counted[outcome])
+        yield from (conditions, success, expected, rows)
+
+
+async def serve_metrics(port: int, metrics: Metrics) -> web.AppRunner:
+    """Serve ``/metrics`` on all interfaces; port 0 takes a free one.
+
+    Returns:
+        The running server; ``cleanup()`` stops it.
+    """
+
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application()
+    app.add_routes([web.get("/metrics", page)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, port=port).start()
+    return runner

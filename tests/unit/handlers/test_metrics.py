@@ -1,0 +1,58 @@
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from sync_operator.handlers.metrics import Metrics, serve_metrics
+
+SYNC = {
+    "metadata": {"namespace": "shop", "name": "orders"},
+    "status": {
+        "conditions": [{"type": "Ready", "status": "True"}, {"type": "RunsHealthy", "status": "False"}],
+        "lastSuccessAt": "2026-01-01T00:00:00Z",
+        "nextRuns": ["2026-01-02T00:00:00Z", "2026-01-02T00:45:00Z"],
+        "lastRun": {"rows": {"queried": 10, "total": 9, "succeeded": 7, "failed": 2, "skipped": 1}},
+    },
+}
+FRESH = {"metadata": {"namespace": "shop", "name": "fresh"}, "status": {"observedGeneration": -1}}
+
+
+async def scraped(metrics: Metrics) -> dict[str, float]:
+    """Name and labels of every sample → value, as a scraper reads the page."""
+    runner = await serve_metrics(0, metrics)
+    try:
+        async with httpx.AsyncClient(trust_env=False) as http:
+            port = next(address[1] for address in runner.addresses if address[0] == "0.0.0.0")  # noqa: S104
+            page = await http.get(f"http://127.0.0.1:{port}/metrics")
+    finally:
+        await runner.cleanup()
+    families = text_string_to_metric_families(page.text)
+    samples = (sample for family in families for sample in family.samples)
+    return {" ".join((sample.name, *sorted(sample.labels.values()))): sample.value for sample in samples}
+
+
+async def test_the_page_tells_of_the_work_and_of_each_sync() -> None:
+    metrics = Metrics(syncs=lambda: [SYNC, FRESH], depth=lambda: 3)
+    metrics.reconciled("success", 0.2)
+    metrics.requested("shop/default", "GET /syncs/:id", 200, 0.1)
+
+    seen = await scraped(metrics)
+
+    assert seen["sync_operator_reconcile_total success"] == 1
+    assert seen["sync_operator_reconcile_duration_seconds_count"] == 1
+    assert seen["sync_operator_api_requests_total 200 GET /syncs/:id shop/default"] == 1
+    assert seen["sync_operator_queue_depth"] == 3
+    assert seen["sync_operator_sync_condition False RunsHealthy orders shop"] == 1
+    assert seen["sync_operator_sync_expected_interval_seconds orders shop"] == 45 * 60
+    assert seen["sync_operator_sync_last_success_timestamp_seconds orders shop"] == pytest.approx(1767225600)
+    assert seen["sync_operator_sync_last_run_rows failed orders shop"] == 2
+    assert not [key for key in seen if "fresh" in key], "nothing is known of it yet"
+
+
+async def test_a_sync_that_is_gone_leaves_no_series() -> None:
+    syncs = [SYNC]
+    metrics = Metrics(syncs=lambda: syncs, depth=lambda: 0)
+    assert [key for key in await scraped(metrics) if "orders" in key]
+
+    syncs.clear()
+
+    assert not [key for key in await scraped(metrics) if "orders" in key]
