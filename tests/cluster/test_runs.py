@@ -132,6 +132,7 @@ def test_progress_can_be_followed_in_the_log(tenant: Tenant, plane: Plane) -> No
 
     followed = plane.kubectl("-n", tenant.namespace, "logs", "-f", f"job/{job}")
 
+    assert followed.returncode == 0, followed.stderr
     messages = [json.loads(line)["message"] for line in followed.stdout.splitlines()]
     assert messages[0] == "triggered sync 1"
     assert any("1000 rows to send" in message for message in messages), messages

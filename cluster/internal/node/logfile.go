@@ -113,11 +113,14 @@ func (o *output) release() {
 	_ = o.stderr.Close()
 }
 
-// drain waits for the rest of the output. A process that left the group may hold the pipes for ever: not longer than
-// a second, then.
+// drainLimit is how long the rest of the output of a container that has ended may take. It takes no time unless a
+// process that left the group holds the pipes, or the machine is busy; then a part of the log would be lost.
+const drainLimit = 2 * time.Second
+
+// drain waits for the rest of the output.
 func (o *output) drain() {
 	for _, reader := range o.readers {
-		_ = reader.SetReadDeadline(time.Now().Add(time.Second))
+		_ = reader.SetReadDeadline(time.Now().Add(drainLimit))
 	}
 	o.copying.Wait()
 	for _, reader := range o.readers {

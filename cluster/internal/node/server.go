@@ -23,7 +23,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/kubernetes/scheme"
+	corev1conversion "k8s.io/kubernetes/pkg/apis/core/v1"
 )
 
 // server is the part of the kubelet's API that "kubectl logs" needs. Only the API server may call it: logs can hold
@@ -41,15 +41,8 @@ func (a *Agent) server(clientCA string) (*http.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /containerLogs/{namespace}/{pod}/{container}", a.serveLogs)
-	for _, name := range []string{"exec", "attach", "run", "portForward"} {
-		mux.HandleFunc("/"+name+"/", func(w http.ResponseWriter, _ *http.Request) {
-			http.Error(w, "localplane has no "+name+": a container is a plain local process here", http.StatusNotImplemented)
-		})
-	}
 	return &http.Server{
-		Handler:           mux,
+		Handler:           a.routes(),
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          log.New(os.Stderr, "kubelet API: ", log.LstdFlags),
 		TLSConfig: &tls.Config{
@@ -59,6 +52,17 @@ func (a *Agent) server(clientCA string) (*http.Server, error) {
 			ClientCAs:    clients,
 		},
 	}, nil
+}
+
+func (a *Agent) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /containerLogs/{namespace}/{pod}/{container}", a.serveLogs)
+	for _, name := range []string{"exec", "attach", "run", "portForward"} {
+		mux.HandleFunc("/"+name+"/", func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "localplane has no "+name+": a container is a plain local process here", http.StatusNotImplemented)
+		})
+	}
+	return mux
 }
 
 // listen serves until ctx ends.
@@ -104,7 +108,9 @@ func selfSigned() (*tls.Certificate, error) {
 // serveLogs answers for one container's log.
 func (a *Agent) serveLogs(w http.ResponseWriter, r *http.Request) {
 	var asked corev1.PodLogOptions
-	if err := scheme.ParameterCodec.DecodeParameters(r.URL.Query(), corev1.SchemeGroupVersion, &asked); err != nil {
+	query := r.URL.Query()
+	// Called by its name: whether the client's scheme knows it too depends on the order in which packages initialize.
+	if err := corev1conversion.Convert_url_Values_To_v1_PodLogOptions(&query, &asked, nil); err != nil {
 		http.Error(w, "bad log options: "+err.Error(), http.StatusBadRequest)
 		return
 	}
@@ -132,8 +138,8 @@ func (a *Agent) serveLogs(w http.ResponseWriter, r *http.Request) {
 		stdout = nil
 	}
 	running := func() bool {
-		_, open := a.openLogs.Load(path)
-		return open
+		log, known := a.openLogs.Load(path)
+		return known && log.(*logFile).open.Load()
 	}
 	err = readLog(r.Context(), path, logOptions(&asked, time.Now()), running, stdout, stderr)
 	if err != nil && r.Context().Err() == nil {
