@@ -50,7 +50,7 @@ type Agent struct {
 	openLogs sync.Map      // path → *logFile, while its container runs
 
 	mu      sync.Mutex
-	workers map[types.UID]*worker
+	workers map[types.UID]*worker // of pods that are in the API; nil when it has done its work
 	running sync.WaitGroup
 	unbound chan struct{} // a pod may wait for a node, or room may have come
 }
@@ -186,8 +186,8 @@ func (a *Agent) podChanged(ctx context.Context, object any) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	w := a.workers[pod.UID]
-	if w == nil && terminal(pod) {
+	w, known := a.workers[pod.UID]
+	if w == nil && (known || terminal(pod)) { // known: this may be news of before the end, and it must not run again
 		a.removeEnded(ctx, pod)
 		return
 	}
@@ -205,10 +205,12 @@ func (a *Agent) podChanged(ctx context.Context, object any) {
 // workerEnded forgets a worker. The pod may have been changed (deleted, that is) when it no longer listened.
 func (a *Agent) workerEnded(ctx context.Context, pod *corev1.Pod) {
 	a.mu.Lock()
-	delete(a.workers, pod.UID)
+	if _, exists := a.workers[pod.UID]; exists {
+		a.workers[pod.UID] = nil
+	}
 	a.mu.Unlock()
 	a.sources.forget(pod.UID)
-	if latest, err := a.pods.Pods(pod.Namespace).Get(pod.Name); err == nil && latest.UID == pod.UID && terminal(latest) {
+	if latest, err := a.pods.Pods(pod.Namespace).Get(pod.Name); err == nil && latest.UID == pod.UID {
 		a.removeEnded(ctx, latest)
 	}
 	poke(a.unbound)
@@ -241,6 +243,7 @@ func (a *Agent) podDeleted(object any) {
 	if w := a.workers[pod.UID]; w != nil {
 		w.deleted()
 	}
+	delete(a.workers, pod.UID)
 }
 
 // sourceChanged wakes the pods that refer to a Secret or ConfigMap.
@@ -255,6 +258,9 @@ func (a *Agent) sourceChanged(object any, isSecret bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, w := range a.workers {
+		if w == nil {
+			continue
+		}
 		pod := w.spec()
 		if pod.Namespace == source.GetNamespace() && refersTo(pod, isSecret, source.GetName()) {
 			w.refresh.ring()
