@@ -24,6 +24,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
+	eventrecord "k8s.io/client-go/tools/record"
 
 	"github.com/squared-ai/sync-operator/cluster/internal/proc"
 )
@@ -43,6 +44,7 @@ type Agent struct {
 	serviceHost, servicePort string // where containers find the API server
 
 	client   kubernetes.Interface
+	events   eventrecord.EventRecorder
 	sources  *apiSources
 	pods     corelisters.PodLister
 	watch    *proc.Watch
@@ -107,6 +109,7 @@ func (a *Agent) run(ctx context.Context) error {
 	}
 	defer a.watch.Close()
 	defer a.running.Wait()
+	a.events = newRecorder(ctx, a.client, a.name)
 
 	factory := informers.NewSharedInformerFactory(a.client, 0)
 	if err := a.observe(ctx, factory); err != nil {

@@ -74,6 +74,7 @@ func (a *Agent) bindRound(ctx context.Context, bound map[types.UID]time.Time) er
 		if obstacle != "" {
 			err = a.unschedulable(ctx, pod, obstacle)
 		} else if err = a.bind(ctx, pod); err == nil {
+			a.events.Eventf(pod, corev1.EventTypeNormal, "Scheduled", "Successfully assigned %s/%s to %s", pod.Namespace, pod.Name, a.name)
 			bound[pod.UID] = time.Now()
 			active++
 		}
@@ -101,15 +102,19 @@ func (a *Agent) bind(ctx context.Context, pod *corev1.Pod) error {
 	}, metav1.CreateOptions{})
 }
 
-// unschedulable says in the pod's status why it waits, once.
+// unschedulable says in the pod's status and in an event why it waits, once.
 func (a *Agent) unschedulable(ctx context.Context, pod *corev1.Pod, message string) error {
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Reason == corev1.PodReasonUnschedulable {
 			return nil
 		}
 	}
-	return patchStatus(ctx, a.client, pod, &corev1.PodStatus{Conditions: []corev1.PodCondition{{
+	err := patchStatus(ctx, a.client, pod, &corev1.PodStatus{Conditions: []corev1.PodCondition{{
 		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, ObservedGeneration: pod.Generation,
 		Reason: corev1.PodReasonUnschedulable, Message: message, LastTransitionTime: metav1.Now(),
 	}}})
+	if err == nil {
+		a.events.Event(pod, corev1.EventTypeWarning, "FailedScheduling", message)
+	}
+	return err
 }

@@ -3,7 +3,9 @@ package node
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -99,8 +101,17 @@ func (a *Agent) node() *corev1.Node {
 			NodeInfo: corev1.NodeSystemInfo{
 				OperatingSystem: runtime.GOOS, Architecture: runtime.GOARCH,
 				KubeletVersion: version.Get().GitVersion, ContainerRuntimeVersion: "localplane://processes",
-				OSImage: "local processes",
+				OSImage: "local processes", KernelVersion: kernelVersion(),
 			},
 		},
 	}
+}
+
+// kernelVersion is unknown, which is no harm, where there is no /proc.
+func kernelVersion() string {
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(release))
 }

@@ -38,15 +38,15 @@ func (w *worker) execute(ctx context.Context) {
 	}()
 	pod := w.spec()
 	if err := unsupported(pod); err != nil {
-		w.mu.Lock()
-		w.verdict = &verdict{"Unsupported", err.Error()}
-		w.mu.Unlock()
+		w.refuse(err)
 		return
 	}
 	if pod.Spec.ActiveDeadlineSeconds != nil {
 		limit := time.Duration(*pod.Spec.ActiveDeadlineSeconds) * time.Second
 		timer := time.AfterFunc(time.Until(w.started.Add(limit)), func() {
-			w.stop(graceOf(pod), &verdict{"DeadlineExceeded", "Pod was active on the node longer than the specified deadline"})
+			late := &verdict{"DeadlineExceeded", "Pod was active on the node longer than the specified deadline"}
+			w.note(late.reason, "%s", late.message)
+			w.stop(graceOf(pod), late)
 		})
 		defer timer.Stop()
 	}
@@ -94,6 +94,7 @@ func (w *worker) mountVolumes(ctx context.Context, pod *corev1.Pod) bool {
 		if err == nil || ctx.Err() != nil {
 			return err == nil
 		}
+		w.warn("FailedMount", "%v", err)
 		for _, container := range allContainers(pod) {
 			w.wait(container.Name, &waiting{"ContainerCreating", err.Error()})
 		}
@@ -134,6 +135,15 @@ func (w *worker) wait(name string, obstacle *waiting) {
 	})
 }
 
+// refuse ends a pod that cannot run here before anything of it has begun.
+func (w *worker) refuse(because error) {
+	w.mu.Lock()
+	w.verdict = &verdict{"Unsupported", because.Error()}
+	clear(w.records) // as with a pod that a kubelet does not admit: it has no containers
+	w.mu.Unlock()
+	w.warn("Unsupported", "%v", because)
+}
+
 // runContainer runs a container as often as its pod's restart policy wants. It tells whether it succeeded at last.
 func (w *worker) runContainer(ctx context.Context, container *corev1.Container, isInit bool) bool {
 	backoff := firstBackoff
@@ -167,6 +177,7 @@ func (w *worker) backOff(ctx context.Context, container *corev1.Container, perio
 			Message: fmt.Sprintf("back-off %s restarting failed container=%s", period, container.Name),
 		}}
 	})
+	w.warn("BackOff", "Back-off restarting failed container %s in pod %s", container.Name, w.spec().Name)
 	if !pause(ctx, period, nil) {
 		return false
 	}
@@ -185,6 +196,7 @@ func (w *worker) runOnce(ctx context.Context, container *corev1.Container) bool 
 		select {
 		case <-process.done:
 		case <-ctx.Done():
+			w.note("Killing", "Stopping container %s", container.Name)
 			process.terminate(w.deadline)
 		}
 		ended = process.exit
@@ -227,6 +239,7 @@ func (w *worker) start(ctx context.Context, container *corev1.Container) (*proce
 			return nil, nil, nil
 		}
 		w.wait(container.Name, obstacle)
+		w.warn("Failed", "Error: %s", obstacle.message)
 		if !pause(ctx, retryPeriod, sign) {
 			return nil, nil, nil
 		}
@@ -250,6 +263,9 @@ func (w *worker) start(ctx context.Context, container *corev1.Container) (*proce
 	}
 	if err != nil {
 		begun.failure = err.Error()
+		w.warn("Failed", "Error: %v", err)
+	} else {
+		w.note("Started", "Started container %s", container.Name)
 	}
 	w.set(container.Name, func(r *record) {
 		r.id = id

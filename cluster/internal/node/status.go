@@ -105,11 +105,14 @@ func initialized(s snapshot) bool {
 func containerStatuses(s snapshot, containers []corev1.Container, isInit bool) []corev1.ContainerStatus {
 	var all []corev1.ContainerStatus
 	for _, container := range containers {
-		each := s.records[container.Name]
+		each, known := s.records[container.Name]
+		if !known {
+			continue
+		}
 		running := each.state.Running != nil
 		status := corev1.ContainerStatus{
 			Name:                 container.Name,
-			State:                each.state,
+			State:                stateOf(each, s, isInit),
 			LastTerminationState: each.last,
 			RestartCount:         each.restarts,
 			Image:                container.Image,
@@ -126,6 +129,17 @@ func containerStatuses(s snapshot, containers []corev1.Container, isInit bool) [
 		all = append(all, status)
 	}
 	return all
+}
+
+// stateOf is the state to report: like a kubelet, a pod that has ended with its init containers done leaves no container
+// waiting.
+func stateOf(r record, s snapshot, isInit bool) corev1.ContainerState {
+	if r.state.Waiting == nil || isInit || !s.finished || !initialized(s) {
+		return r.state
+	}
+	return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+		ExitCode: 137, Reason: "ContainerStatusUnknown", Message: "the pod ended while the container waited: " + r.state.Waiting.Reason,
+	}}
 }
 
 // conditions computes the conditions that a node owns; those of others are left to the patch, which merges by type.

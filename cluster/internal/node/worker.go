@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"maps"
 	"os"
 	"sync"
 	"time"
@@ -47,15 +48,24 @@ func newWorker(a *Agent, pod *corev1.Pod) *worker {
 	if pod.Status.StartTime != nil {
 		w.started = pod.Status.StartTime.Time
 	}
-	for _, container := range allContainers(pod) {
-		w.records[container.Name] = record{state: corev1.ContainerState{
-			Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"},
-		}}
+	for _, container := range pod.Spec.InitContainers {
+		w.records[container.Name] = awaiting("ContainerCreating")
+	}
+	for _, container := range pod.Spec.Containers {
+		reason := "ContainerCreating"
+		if len(pod.Spec.InitContainers) > 0 {
+			reason = "PodInitializing"
+		}
+		w.records[container.Name] = awaiting(reason)
 	}
 	for _, status := range append(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses...) {
 		w.records[status.Name] = inherited(status, w.started)
 	}
 	return w
+}
+
+func awaiting(reason string) record {
+	return record{state: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}}
 }
 
 // inherited is what is left of a container that an earlier agent ran: it died with that agent.
@@ -68,7 +78,7 @@ func inherited(status corev1.ContainerStatus, podStart time.Time) record {
 		}}
 	}
 	if r.state == (corev1.ContainerState{}) {
-		r.state.Waiting = &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}
+		r.state = awaiting("ContainerCreating").state
 	}
 	return r
 }
@@ -103,6 +113,7 @@ func (w *worker) run(ctx context.Context) {
 // update takes over what the API says of the pod now.
 func (w *worker) update(pod *corev1.Pod) {
 	w.mu.Lock()
+	before := w.pod
 	w.pod = pod
 	w.mu.Unlock()
 	if pod.DeletionTimestamp != nil {
@@ -114,7 +125,9 @@ func (w *worker) update(pod *corev1.Pod) {
 		poke(w.changed)
 		return
 	}
-	w.refresh.ring()
+	if !maps.Equal(before.Labels, pod.Labels) || !maps.Equal(before.Annotations, pod.Annotations) {
+		w.refresh.ring() // the downward API may show them
+	}
 }
 
 // deleted is told when the pod has left the API: by our own final delete, or by force.
@@ -178,12 +191,8 @@ func (w *worker) set(name string, change func(r *record)) {
 func (w *worker) snapshot() (snapshot, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	records := make(map[string]record, len(w.records))
-	for name, each := range w.records {
-		records[name] = each
-	}
 	return snapshot{
-		pod: w.pod, started: w.started, records: records,
+		pod: w.pod, started: w.started, records: maps.Clone(w.records),
 		finished: w.finished, verdict: w.verdict, now: time.Now(),
 	}, w.gone
 }
