@@ -146,7 +146,7 @@ async def test_the_own_timeout_cancels(api: Served) -> None:
     plan(api, stuck=True)
     ending = await run(api, timeout=timedelta(minutes=10))
     assert ending.code is ExitCode.CANCELED
-    assert api.store.runs[1].ended == "canceled"
+    assert api.store.runs[1].status == "canceled"
     assert 600 <= api.clock.seconds() < 620
 
 
@@ -163,7 +163,7 @@ async def test_a_run_canceled_by_somebody_is_told(api: Served) -> None:
 
     async def sleep_and_cancel(seconds: float) -> None:
         await original(seconds)
-        if api.clock.seconds() > 60 and api.store.runs[1].ended is None:
+        if api.clock.seconds() > 60 and api.store.runs[1].moving:
             await api.client.cancel("1")
 
     follower = Follower(api.client, settings(api), Clock(api.clock.seconds, sleep_and_cancel))

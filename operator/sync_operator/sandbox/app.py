@@ -1,6 +1,7 @@
 """The sandbox as a web application."""
 
 from collections.abc import Awaitable, Callable
+from email.utils import format_datetime
 
 from aiohttp import web
 
@@ -33,14 +34,17 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Time first, then faults, then the call itself; refusals become answers, unknown routes are 404 HTML."""
     if request.path.startswith("/sandbox/"):
         return await handler(request)
-    settle(request.app[STORE])
+    store = request.app[STORE]
+    settle(store)
 
     async def carry_out(request: web.Request) -> web.StreamResponse:
         try:
-            return await handler(request)
+            response = await handler(request)
         except Refusal as refusal:
-            return refusal.response()
+            response = refusal.response()
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
-            return e5(404).response()
+            response = e5(404).response()
+        response.headers["Date"] = format_datetime(store.clock(), usegmt=True)
+        return response
 
     return await request.app[control.FAULTS].handle(request, carry_out)

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from sync_operator.sandbox.faults import Fault, Faults
 from sync_operator.sandbox.guard import STORE
-from sync_operator.sandbox.progress import run_status, settle
+from sync_operator.sandbox.progress import run_rows, settle
 from sync_operator.sandbox.state import Ending
 
 __all__ = ["FAULTS", "routes"]
@@ -62,7 +62,6 @@ async def state(request: web.Request) -> web.Response:
     """Every sync and run, also the deleted ones."""
     store = request.app[STORE]
     settle(store)
-    now = store.clock()
     syncs = [
         {
             "id": sync.id,
@@ -74,7 +73,15 @@ async def state(request: web.Request) -> web.Response:
         }
         for sync in store.syncs.values()
     ]
-    runs = [{"id": run.id, "sync_id": run.sync_id, "status": run_status(run, now)} for run in store.runs.values()]
+    runs = [
+        {
+            "id": run.id,
+            "sync_id": run.sync_id,
+            "status": run.status,
+            "rows_sent": run_rows(run)["successful_rows"] * run.outcome.tries,
+        }
+        for run in store.runs.values()
+    ]
     return web.json_response({"syncs": syncs, "runs": runs})
 
 
@@ -89,6 +96,29 @@ async def edit_sync(request: web.Request) -> web.Response:
     sync.status = asked.pop("status", sync.status)
     sync.attributes |= asked
     sync.updated_at = store.clock()
+    return web.json_response({})
+
+
+@routes.patch("/sandbox/runs/{id}")
+async def edit_run(request: web.Request) -> web.Response:
+    """Give a run another ``status``, such as ``paused``; it does not move by itself any more."""
+    store = request.app[STORE]
+    settle(store)
+    run = store.runs.get(int(request.match_info["id"]))
+    if run is None:
+        raise web.HTTPNotFound(text="no such run; GET /sandbox/state lists them\n")
+    run.status = (await _object(request, {"status"}))["status"]
+    run.updated_at, run.moving = store.clock(), False
+    return web.json_response({})
+
+
+@routes.put("/sandbox/engine")
+async def set_engine(request: web.Request) -> web.Response:
+    """Trouble with the workflow engine: ``temporal_away`` (true: nothing comes of calls), ``cancel_lag`` (seconds)."""
+    store = request.app[STORE]
+    asked = await _object(request, {"temporal_away", "cancel_lag"})
+    store.temporal_away = asked.get("temporal_away", store.temporal_away)
+    store.cancel_lag = asked.get("cancel_lag", store.cancel_lag)
     return web.json_response({})
 
 

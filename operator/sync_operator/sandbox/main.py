@@ -23,6 +23,8 @@ beside /api/v1 there is a control API, without a token:
   POST /sandbox/outcomes              {"sync_id","times","ending","rows","failed_rows","seconds","appears_after",...}
   GET /sandbox/state                  every sync and run
   PATCH /sandbox/syncs/ID             change a sync as somebody else would
+  PATCH /sandbox/runs/ID              {"status": "paused"}
+  PUT /sandbox/engine                 {"temporal_away", "cancel_lag"}: 200s of which nothing comes
   PUT /sandbox/catalogs/ID            streams of a destination, null for a missing catalog
 """
 

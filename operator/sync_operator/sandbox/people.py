@@ -1,6 +1,7 @@
 """Who and where: login, users/me, workspaces, and the connectors and models that syncs refer to."""
 
 import secrets
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,8 +21,40 @@ _LOGIN_WINDOW: Final = timedelta(seconds=20)
 _LOGINS_A_WINDOW: Final = 5
 _WRONG_LIMIT: Final = 5
 _LOCK: Final = timedelta(hours=1)
-_LOGINS = web.AppKey("logins", dict[str, list[datetime]])
 _SEEDED: Final = 10
+
+
+@dataclass(slots=True)
+class _Logins:
+    """Logins of late, wrong passwords by user, and who is locked since when."""
+
+    tried: list[datetime] = field(default_factory=list)
+    wrong: dict[str, int] = field(default_factory=dict)
+    locked: dict[str, datetime] = field(default_factory=dict)
+
+    def throttled(self, now: datetime) -> bool:
+        """Count a login; True when there were too many."""
+        self.tried = [at for at in self.tried if at > now - _LOGIN_WINDOW]
+        if len(self.tried) >= _LOGINS_A_WINDOW:
+            return True
+        self.tried.append(now)
+        return False
+
+    def refused(self, email: str, right: bool, now: datetime) -> bool:
+        """True for a wrong password, and for any while the account is locked; five wrong ones lock it."""
+        if email in self.locked and now < self.locked[email] + _LOCK:
+            return True
+        if self.locked.pop(email, None) or right:
+            self.wrong.pop(email, None)
+        if right:
+            return False
+        self.wrong[email] = self.wrong.get(email, 0) + 1
+        if self.wrong[email] >= _WRONG_LIMIT:
+            self.locked[email] = now
+        return True
+
+
+_LOGINS = web.AppKey("logins", _Logins)
 
 
 @routes.post("/api/v1/login")
@@ -30,17 +63,11 @@ async def login(request: web.Request) -> web.Response:
     store = request.app[STORE]
     body, now = await json_body(request), store.clock()
     email, password = str(body.get("email")), str(body.get("password"))
-    tried = request.app[_LOGINS].setdefault("", [])
-    tried[:] = [at for at in tried if at > now - _LOGIN_WINDOW]
-    if len(tried) >= _LOGINS_A_WINDOW:
+    logins = request.app[_LOGINS]
+    if logins.throttled(now):
         raise Refusal(429, {"error": "Throttle limit reached. Please try again later."}, {"Retry-After": "20"})
-    tried.append(now)
-    wrong = request.app[_LOGINS].setdefault(email, [])
-    wrong[:] = [at for at in wrong if at > now - _LOCK]
-    if len(wrong) >= _WRONG_LIMIT or store.passwords.get(email) != password:
-        wrong.append(now)
+    if logins.refused(email, store.passwords.get(email) == password, now):
         raise e3(401, "Invalid login credentials, please try again")
-    wrong.clear()
     for value, token in list(store.tokens.items()):
         if token.email == email and token.expires_at is not None:
             del store.tokens[value]
@@ -97,6 +124,21 @@ async def connector_show(request: web.Request) -> web.Response:
     return single(store, _connector(number, "source"))
 
 
+@routes.get("/api/v1/connectors/{id}/discover")
+async def discover(request: web.Request) -> web.Response:
+    """`GET /connectors/:id/discover`: a refresh throws the catalog away before it asks the connector (S14)."""
+    number, store = _number(request), request.app[STORE]
+    if request.query.get("refresh") == "true" and number in store.catalogs:
+        store.catalogs[number] = None
+    if ("connector", number) in store.missing:
+        raise e3(422, "Unable to discover the connector's streams")
+    streams = store.catalogs.get(number) or ["orders"]
+    if number in store.catalogs:
+        store.catalogs[number] = streams
+    attributes = {"connector_id": number, "catalog": {"streams": [{"name": name} for name in streams]}}
+    return single(store, {"id": str(number), "type": "catalogs", "attributes": attributes})
+
+
 @routes.get("/api/v1/models")
 async def models(request: web.Request) -> web.Response:
     """`GET /models`."""
@@ -123,7 +165,7 @@ async def up(_: web.Request) -> web.Response:
 
 def login_memory(app: web.Application) -> None:
     """Give the application a memory of logins."""
-    app[_LOGINS] = {}
+    app[_LOGINS] = _Logins()
 
 
 def _multiwoven(request: web.Request) -> Store:

@@ -1,37 +1,65 @@
-"""Time moves everything: the status of a run follows from its age, and the server's own schedule makes runs."""
+"""Time moves everything: workflows make runs, runs go through their states, the server's own schedule starts more.
+
+Nothing here waits: each request first lets happen, in order, what has become due since the one before (`settle`).
+"""
 
 from datetime import datetime, timedelta
+from functools import partial
+from heapq import heappop
 from typing import Final
 
-from croniter import croniter
+from sync_operator.sandbox.state import ACTIVE, Ending, Outcome, Run, Store, StoredSync
 
-from sync_operator.sandbox.state import ACTIVE, Ending, Run, Store, StoredSync
+__all__ = ["active_runs", "end_workflow", "run_rows", "settle", "start_workflow"]
 
-__all__ = ["active_runs", "crude_cron", "run_rows", "run_status", "settle"]
-
-_STAGES: Final = ((0.05, "pending"), (0.10, "started"), (0.35, "querying"), (0.40, "queued"))
-"""Share of a run's life at which each stage ends; the rest is `in_progress`."""
-_MOST_CATCH_UP: Final = 100
+_STAGES: Final = ((0.05, "started"), (0.10, "querying"), (0.35, "queued"), (0.40, "in_progress"))
+"""Share of a run's life at which each stage begins; before them it is `pending`."""
 
 
-def run_status(run: Run, now: datetime) -> str:
-    """Status of a run at a time."""
-    if run.ended is not None:
-        return run.ended
-    if run.frozen is not None:
-        return run.frozen
-    age = (now - run.created_at).total_seconds()
-    share = age / run.outcome.seconds if run.outcome.seconds > 0 else 1.0
-    if share >= 1 and not run.outcome.stuck:
-        return run.outcome.ending.value
-    return next((stage for until, stage in _STAGES if share < until), "in_progress")
+def settle(store: Store) -> None:
+    """Let happen what is due by now."""
+    now = store.clock()
+    while store.events and store.events[0].at <= now:
+        event = heappop(store.events)
+        event.action(event.at)
 
 
-def run_rows(run: Run, now: datetime) -> dict[str, int]:
+def start_workflow(store: Store, sync: StoredSync, at: datetime, outcome: Outcome) -> None:
+    """Start the workflow whose run shows up when a worker gets to it; a swallowed start leaves nothing."""
+    if outcome.appears_after is None or store.temporal_away:
+        return
+    sync.workflow = number = store.number()
+
+    def appear(when: datetime) -> None:
+        if sync.workflow != number:
+            return
+        if sync.status == "disabled":
+            sync.workflow = None
+        else:
+            _live(store, sync, number, store.add_run(sync.id, when, outcome))
+
+    store.at(at + timedelta(seconds=outcome.appears_after), appear)
+
+
+def end_workflow(store: Store, sync: StoredSync) -> None:
+    """End the workflow and the schedule, but not the rows, which stay as they are for ever (contract section 7)."""
+    if store.temporal_away:
+        return
+    sync.workflow = sync.server_schedule = None
+    for run in active_runs(store, sync.id):
+        run.moving = run.moving and run.outcome.outlives
+
+
+def active_runs(store: Store, sync_id: int) -> list[Run]:
+    """Runs of a sync that are active in the sense of the 424 rule, the oldest first."""
+    return [run for run in store.runs_of(sync_id) if run.status in ACTIVE]
+
+
+def run_rows(run: Run) -> dict[str, int]:
     """Counters of a run: 0 until the end, but for what querying counts (contract section 6)."""
-    status, outcome = run_status(run, now), run.outcome
-    queried = status not in {"pending", "started"}
-    ended = status == Ending.SUCCESS or (status == Ending.FAILED and outcome.failed_rows > 0)
+    outcome = run.outcome
+    queried = run.status not in {"pending", "started"}
+    ended = run.status == Ending.SUCCESS or (run.status == Ending.FAILED and outcome.failed_rows > 0)
     sent = outcome.rows - outcome.skipped_rows
     return {
         "total_query_rows": outcome.rows if queried else 0,
@@ -42,64 +70,38 @@ def run_rows(run: Run, now: datetime) -> dict[str, int]:
     }
 
 
-def active_runs(store: Store, sync_id: int) -> list[Run]:
-    """Runs of a sync that are active in the sense of the 424 rule, the oldest first."""
-    now = store.clock()
-    return [run for run in store.runs_of(sync_id) if run_status(run, now) in ACTIVE]
+def _live(store: Store, sync: StoredSync, workflow: int, run: Run) -> None:
+    """Make due all that becomes of a run."""
+
+    def move(when: datetime, status: str) -> None:
+        if run.moving:
+            run.status, run.updated_at = status, when
+            run.started_at = when if status == "started" else run.started_at
+
+    def end(when: datetime) -> None:
+        if not run.moving:
+            return
+        move(when, run.outcome.ending.value)
+        run.moving = False
+        if sync.workflow == workflow:
+            sync.workflow = None
+        if not run.outcome.abrupt:
+            run.finished_at = when
+            _tell_sync(sync, run, when)
+
+    for share, status in _STAGES:
+        at = run.created_at + timedelta(seconds=run.outcome.seconds * share)
+        store.at(at, partial(move, status=status))
+    if not run.outcome.stuck:
+        store.at(run.created_at + timedelta(seconds=run.outcome.seconds), end)
 
 
-def settle(store: Store) -> None:
-    """Bring the store up to the present: runs that start, runs that end, and the server's own schedule."""
-    now = store.clock()
-    for sync in store.living():
-        _schedule(store, sync, now)
-    for entry in [entry for entry in store.coming if entry[0] <= now]:
-        store.coming.remove(entry)
-        at, sync_id, outcome = entry
-        run = Run(id=store.next_run, sync_id=sync_id, created_at=at, outcome=outcome, updated_at=at)
-        store.runs[run.id] = run
-        store.next_run += 1
-    for run in store.runs.values():
-        status = run_status(run, now)
-        if run.ended is None and status in set(Ending):
-            run.ended = status
-            run.ended_at = run.updated_at = run.created_at + timedelta(seconds=run.outcome.seconds)
-            _tell_sync(store, run)
-
-
-def crude_cron(interval: int, unit: str) -> str:
-    """The cron line that the server makes of an interval; as crude as the real one (contract S6)."""
-    return {
-        "minutes": f"*/{interval} * * * *",
-        "hours": f"0 */{interval} * * *",
-        "days": f"0 0 */{interval} * *",
-        "weeks": f"0 0 */{interval * 7} * *",
-    }[unit]
-
-
-def _schedule(store: Store, sync: StoredSync, now: datetime) -> None:
-    """Make the runs that the server's own schedule was due for; one at a time, as its workflow does."""
-    if sync.server_schedule is None or sync.status == "disabled" or sync.scheduled_until is None:
-        return
-    try:
-        times = croniter(sync.server_schedule, sync.scheduled_until)
-    except ValueError:
-        return  # accepted by the API, and failing out of sight (contract S7)
-    for _ in range(_MOST_CATCH_UP):
-        due: datetime = times.get_next(datetime)
-        if due > now:
-            break
-        sync.scheduled_until = due
-        busy = any(run.sync_id == sync.id and run_status(run, due) in ACTIVE for run in store.runs.values())
-        if not busy:
-            store.coming.append((due, sync.id, store.next_outcome(sync.id)))
-
-
-def _tell_sync(store: Store, run: Run) -> None:
+def _tell_sync(sync: StoredSync, run: Run, when: datetime) -> None:
     """A finished run moves its sync: success only a pending or healthy one, failure any (it is sticky)."""
-    sync = store.syncs[run.sync_id]
-    if run.ended == Ending.FAILED:
+    before = sync.status
+    if run.status == Ending.FAILED:
         sync.status = "failed"
     elif sync.status in {"pending", "healthy"}:
         sync.status = "healthy"
-    sync.updated_at = run.ended_at or sync.updated_at
+    if sync.status != before:
+        sync.updated_at = when

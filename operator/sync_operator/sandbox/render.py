@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from sync_operator.sandbox.progress import run_rows, run_status
+from sync_operator.sandbox.progress import run_rows
 from sync_operator.sandbox.shapes import e2
 from sync_operator.sandbox.state import Run, Store, StoredSync
 
@@ -74,19 +74,17 @@ def sync_resource(store: Store, sync: StoredSync) -> dict[str, Any]:
     return {"id": str(sync.id), "type": "syncs", "attributes": attributes}
 
 
-def run_resource(run: Run, now: datetime) -> dict[str, Any]:
+def run_resource(run: Run) -> dict[str, Any]:
     """A run."""
-    status = run_status(run, now)
-    started = run.created_at if status != "pending" else None
-    finished = run.ended_at if status in {"success", "failed"} else None
+    started, finished = run.started_at, run.finished_at
     attributes = {
         "sync_id": run.sync_id,
-        "status": status,
+        "status": run.status,
         "sync_run_type": "general",
         "started_at": stamp(started),
         "finished_at": stamp(finished),
-        "duration": (finished - run.created_at).total_seconds() if finished else None,
-        **run_rows(run, now),
+        "duration": (finished - started).total_seconds() if started and finished else None,
+        **run_rows(run),
         "error": None,
         "created_at": stamp(run.created_at),
         "updated_at": stamp(run.updated_at),

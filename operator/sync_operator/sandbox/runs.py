@@ -1,14 +1,14 @@
 """Runs: trigger and cancel, and what can be read of runs and their records."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from aiohttp import web
 
 from sync_operator.sandbox.faults import json_body
 from sync_operator.sandbox.guard import STORE, authenticate, find_sync, may_write, no_sync, workspace_of
-from sync_operator.sandbox.progress import active_runs, run_rows, run_status
+from sync_operator.sandbox.progress import active_runs, run_rows, settle, start_workflow
 from sync_operator.sandbox.render import listing, run_resource, single, stamp
 from sync_operator.sandbox.shapes import e1, e3
 from sync_operator.sandbox.state import Run, Store, StoredSync, Token
@@ -49,14 +49,11 @@ async def trigger(request: web.Request) -> web.Response:
     asked = _asked(request, sync_id)
     store, sync = asked.store, asked.sync
     _may_be_run(asked)
-    busy = active_runs(store, sync.id)
-    if busy and store.dialect == "multiwoven":
+    if active_runs(store, sync.id) and store.dialect == "multiwoven":
         raise e3(424, "Sync cannot be scheduled due to active sync run")
-    waiting = any(entry[1] == sync.id for entry in store.coming)
-    if not waiting and not busy:
-        outcome = store.next_outcome(sync.id)
-        if outcome.appears_after is not None:
-            store.coming.append((store.clock() + timedelta(seconds=outcome.appears_after), sync.id, outcome))
+    scheduled = sync.server_schedule is not None and store.dialect == "multiwoven"
+    if sync.workflow is None and not scheduled:
+        start_workflow(store, sync, store.clock(), store.next_outcome(sync.id))
     return web.json_response({"message": "Sync scheduled successfully"})
 
 
@@ -69,9 +66,8 @@ async def cancel(request: web.Request) -> web.Response:
     busy = active_runs(asked.store, asked.sync.id)
     if not busy:
         raise e3(424, "Sync cannot be cancelled due to no active sync run")
-    run = busy[-1]
-    run.ended = "canceled"
-    run.ended_at = run.updated_at = asked.store.clock()
+    if not asked.store.temporal_away:
+        _cancel(asked, busy[-1])
     return web.json_response({"message": "Sync cancelled successfully"})
 
 
@@ -83,10 +79,9 @@ async def index(request: web.Request) -> web.Response:
     if wanted is not None and wanted not in _STATUSES:
         raise e1({"status": ["must be a valid status"]})
     asked = _asked(request, _number(request, "id"))
-    now = asked.store.clock()
-    runs = [run for run in asked.store.runs_of(asked.sync.id) if wanted in {None, run_status(run, now)}]
+    runs = [run for run in asked.store.runs_of(asked.sync.id) if wanted in {None, run.status}]
     runs.sort(key=lambda run: (run.updated_at, run.id), reverse=True)
-    return listing(request, asked.store, [run_resource(run, now) for run in runs])
+    return listing(request, asked.store, [run_resource(run) for run in runs])
 
 
 @routes.get("/api/v1/syncs/{id}/sync_runs/{run}")
@@ -95,7 +90,7 @@ async def show(request: web.Request) -> web.Response:
     authenticate(request)
     asked = _asked(request, _number(request, "id"))
     run = _run(request, asked, "Sync Run not found")
-    resource = run_resource(run, asked.store.clock())
+    resource = run_resource(run)
     return (
         web.json_response({"data": resource}) if asked.store.dialect == "documented" else single(asked.store, resource)
     )
@@ -110,7 +105,7 @@ async def records(request: web.Request) -> web.Response:
         raise e1({"status": ["must be a valid status"]})
     asked = _asked(request, _number(request, "id"))
     run = _run(request, asked, "SyncRun not found")
-    counts = run_rows(run, asked.store.clock())
+    counts = run_rows(run)
     failed, succeeded = counts["failed_rows"], counts["successful_rows"]
     statuses = ["failed"] * min(failed, _MOST_RECORDS) + ["success"] * min(succeeded, _MOST_RECORDS)
     found = [
@@ -149,6 +144,20 @@ def _asked(request: web.Request, sync_id: int) -> _Asked:
     if sync is None:
         raise no_sync(store, sync_id, runs=True)
     return _Asked(store, sync, token)
+
+
+def _cancel(asked: _Asked, run: Run) -> None:
+    """The row is marked at once, the workflow ends when the engine gets to it."""
+    store, sync = asked.store, asked.sync
+    now, workflow = store.clock(), sync.workflow
+    run.status, run.updated_at, run.moving = "canceled", now, False
+
+    def end(_: datetime) -> None:
+        if sync.workflow == workflow:
+            sync.workflow = None
+
+    store.at(now + timedelta(seconds=store.cancel_lag), end)
+    settle(store)
 
 
 def _may_be_run(asked: _Asked) -> None:

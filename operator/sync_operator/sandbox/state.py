@@ -1,12 +1,14 @@
-"""What the sandbox remembers: syncs, runs, tokens, and how the next runs are to go."""
+"""What the sandbox remembers: syncs, runs, tokens, what is due, and how the next runs are to go."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from heapq import heappush
 from typing import Any
 
-__all__ = ["ACTIVE", "Ending", "Outcome", "Run", "Store", "StoredSync", "Token"]
+__all__ = ["ACTIVE", "Ending", "Event", "Outcome", "Run", "Store", "StoredSync", "Token"]
 
 ACTIVE = ("pending", "started", "querying", "queued", "in_progress")
 """Statuses of a run that keep a sync from being triggered again; `paused` is not among them (contract section 6)."""
@@ -29,9 +31,13 @@ class Outcome:
         failed_rows: rows of these that the destination refuses, with ``reason`` in their logs.
         skipped_rows: rows left out while querying.
         seconds: from the run's creation to its end.
-        appears_after: seconds from the trigger to the run's row; None swallows the trigger (contract S7).
+        appears_after: seconds from the trigger to the run's row; None swallows the trigger (contract section 7).
         reason: words in the logs of refused rows.
         stuck: the run never ends by itself.
+        abrupt: the run ends as the loader or a missing heartbeat ends it: ``finished_at`` stays null, and the sync's
+            status is left as it is (contract section 6).
+        outlives: the run goes on to its end although its sync is disabled or deleted meanwhile (contract S5).
+        tries: how often the load is tried (contract S15): each try sends all rows again, the counters tell of one.
     """
 
     ending: Ending = Ending.SUCCESS
@@ -42,26 +48,42 @@ class Outcome:
     appears_after: float | None = 1.0
     reason: str = "destination answered 422: invalid value"
     stuck: bool = False
+    abrupt: bool = False
+    outlives: bool = False
+    tries: int = 1
 
 
 @dataclass(slots=True)
 class Run:
-    """A run; its status follows from its age until something ends it for good."""
+    """A run's row.
+
+    Attributes:
+        updated_at: when the row last changed, which orders the lists.
+        moving: False once nothing moves the row any more: it has ended, or its workflow has and left it behind.
+    """
 
     id: int
     sync_id: int
     created_at: datetime
     outcome: Outcome
     updated_at: datetime
-    ended: str | None = None
-    ended_at: datetime | None = None
-    frozen: str | None = None
-    """Status in which a disabled sync left its run behind."""
+    status: str = "pending"
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    moving: bool = True
 
 
 @dataclass(slots=True)
 class StoredSync:
-    """A sync as stored: attributes under their API names."""
+    """A sync as stored.
+
+    Attributes:
+        attributes: under their API names.
+        workflow: number of the one open workflow a sync can have; while it is open, every trigger is void.
+        server_schedule: cron line by which the server itself runs the sync; outlives a change to `manual`, and its
+            workflow keeps the id, so triggers are void too (contract section 7).
+        schedule_number: tells the present schedule's due times from those of the one before.
+    """
 
     id: int
     workspace_id: int
@@ -70,9 +92,9 @@ class StoredSync:
     updated_at: datetime
     status: str = "pending"
     discarded_at: datetime | None = None
+    workflow: int | None = None
     server_schedule: str | None = None
-    """Cron line by which the server itself runs the sync; outlives a change to `manual` (contract section 7)."""
-    scheduled_until: datetime | None = None
+    schedule_number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +105,15 @@ class Token:
     role: str = "Admin"
     workspaces: frozenset[int] = frozenset({1})
     expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Event:
+    """Something due: what is to happen at a time; events of the same time keep their order."""
+
+    at: datetime
+    number: int
+    action: Callable[[datetime], None] = field(compare=False)
 
 
 @dataclass(slots=True)
@@ -97,6 +128,9 @@ class Store:
         planned: sync id (None for any) → outcomes of the next runs, in order.
         catalogs: destination id → its streams; None means that the catalog is missing; absent means any stream.
         missing: kinds and ids of things that do not exist: ``("connector", 7)``, ``("model", 9)``.
+        temporal_away: the workflow engine is down: calls are answered as ever, and nothing comes of them.
+        cancel_lag: seconds from a cancel to the end of the workflow, in which triggers are void.
+        events: what is due, a heap.
     """
 
     clock: Callable[[], datetime]
@@ -106,13 +140,25 @@ class Store:
     default_outcome: Outcome = Outcome()
     syncs: dict[int, StoredSync] = field(default_factory=dict)
     runs: dict[int, Run] = field(default_factory=dict)
-    coming: list[tuple[datetime, int, Outcome]] = field(default_factory=list)
     planned: dict[int | None, list[Outcome]] = field(default_factory=dict)
     catalogs: dict[int, list[str] | None] = field(default_factory=dict)
     missing: set[tuple[str, int]] = field(default_factory=set)
     passwords: dict[str, str] = field(default_factory=dict)
+    temporal_away: bool = False
+    cancel_lag: float = 0.0
+    events: list[Event] = field(default_factory=list)
     next_sync: int = 1
-    next_run: int = 1
+    _number: int = 0
+    _runs_of: dict[int, list[Run]] = field(default_factory=lambda: defaultdict(list))
+
+    def number(self) -> int:
+        """A number that was not given out before."""
+        self._number += 1
+        return self._number
+
+    def at(self, time: datetime, action: Callable[[datetime], None]) -> None:
+        """Let something happen at a time."""
+        heappush(self.events, Event(time, self.number(), action))
 
     def next_outcome(self, sync_id: int) -> Outcome:
         """How the next run of a sync goes: what was planned for it, for any sync, or the default."""
@@ -121,10 +167,17 @@ class Store:
                 return self.planned[key].pop(0)
         return replace(self.default_outcome)
 
+    def add_run(self, sync_id: int, at: datetime, outcome: Outcome) -> Run:
+        """Make the row of a run."""
+        run = Run(len(self.runs) + 1, sync_id, created_at=at, outcome=outcome, updated_at=at)
+        self.runs[run.id] = run
+        self._runs_of[sync_id].append(run)
+        return run
+
     def living(self) -> list[StoredSync]:
         """Syncs that were not discarded."""
         return [sync for sync in self.syncs.values() if sync.discarded_at is None]
 
     def runs_of(self, sync_id: int) -> list[Run]:
         """Runs of a sync, the oldest first."""
-        return [run for run in self.runs.values() if run.sync_id == sync_id]
+        return list(self._runs_of.get(sync_id, ()))

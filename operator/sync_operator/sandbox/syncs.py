@@ -6,10 +6,11 @@ from aiohttp import web
 
 from sync_operator.sandbox.faults import json_body
 from sync_operator.sandbox.guard import STORE, authenticate, find_sync, may_write, no_sync, workspace_of
-from sync_operator.sandbox.progress import crude_cron, run_status
+from sync_operator.sandbox.progress import end_workflow
 from sync_operator.sandbox.render import listing, single, sync_resource
+from sync_operator.sandbox.schedule import register_schedule
 from sync_operator.sandbox.shapes import e1, e2, e4, e5
-from sync_operator.sandbox.state import ACTIVE, Store, StoredSync, Token
+from sync_operator.sandbox.state import Store, StoredSync, Token
 from sync_operator.sandbox.validate import gate_one, gate_two, permitted
 
 __all__ = ["routes"]
@@ -31,7 +32,7 @@ async def create(request: web.Request) -> web.Response:
     sync = StoredSync(store.next_sync, workspace_id, kept, created_at=now, updated_at=now)
     store.next_sync += 1
     store.syncs[sync.id] = sync
-    _register_schedule(store, sync)
+    register_schedule(store, sync, now)
     return single(store, sync_resource(store, sync), status=201)
 
 
@@ -70,8 +71,7 @@ async def update(request: web.Request) -> web.Response:
     sync.attributes |= permitted(body, create=False, dialect=store.dialect)
     if sync.attributes != before:
         sync.updated_at = store.clock()
-    if sync.attributes.get("schedule_type") != "manual":
-        _register_schedule(store, sync)
+    register_schedule(store, sync, store.clock())
     resource = sync_resource(store, sync)
     if store.dialect == "documented":
         return web.json_response({"success": True, "message": "Sync updated successfully", "data": resource})
@@ -84,6 +84,7 @@ async def destroy(request: web.Request) -> web.Response:
     store, sync, token = _known(request)
     may_write(token)
     sync.discarded_at = store.clock()
+    end_workflow(store, sync)
     return web.Response(status=204)
 
 
@@ -101,10 +102,9 @@ async def enable(request: web.Request) -> web.Response:
     sync.status = "pending" if wanted else "disabled"
     sync.updated_at = store.clock()
     if wanted:
-        sync.server_schedule = None
-        _register_schedule(store, sync)
+        register_schedule(store, sync, sync.updated_at)
     else:
-        _leave_runs_behind(store, sync)
+        end_workflow(store, sync)
     return single(store, sync_resource(store, sync))
 
 
@@ -126,26 +126,3 @@ async def _sync_body(request: web.Request) -> dict[str, Any]:
     body = await json_body(request)
     inner = body.get("sync", body)
     return inner if isinstance(inner, dict) else {}
-
-
-def _register_schedule(store: Store, sync: StoredSync) -> None:
-    """Hand the schedule to the server's own scheduler; a manual sync has none."""
-    kind, attributes = sync.attributes.get("schedule_type"), sync.attributes
-    line = None
-    if kind == "cron_expression" or (kind == "automated" and attributes.get("cron_expression")):
-        line = attributes.get("cron_expression")
-    elif kind in {"interval", "automated"} and attributes.get("sync_interval"):
-        line = crude_cron(int(attributes["sync_interval"]), str(attributes.get("sync_interval_unit")))
-    if line and line != sync.server_schedule:
-        sync.server_schedule = line
-        sync.scheduled_until = store.clock()
-
-
-def _leave_runs_behind(store: Store, sync: StoredSync) -> None:
-    """Disabling ends the workflow but not the rows, which stay as they are for ever (contract section 7)."""
-    now = store.clock()
-    for run in store.runs_of(sync.id):
-        status = run_status(run, now)
-        if status in ACTIVE:
-            run.frozen = status
-    store.coming = [entry for entry in store.coming if entry[1] != sync.id]

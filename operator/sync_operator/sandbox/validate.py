@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from croniter import croniter
-
-from sync_operator.sandbox.shapes import e1, e2, e3
+from sync_operator.sandbox.schedule import accepted_line
+from sync_operator.sandbox.shapes import e1, e2, e3, e5
 from sync_operator.sandbox.state import Store
 
 __all__ = ["gate_one", "gate_two", "permitted"]
@@ -46,9 +45,12 @@ def gate_one(dialect: str, body: Mapping[str, Any], *, create: bool) -> None:
     """Types, presence and enumerations: looked at before workspace, sync and role are.
 
     Raises:
-        Refusal: 400 E1.
+        Refusal: 400 E1, or a bare 500 where the server's own check dies (contract S13).
     """
-    problems = _problems(dialect, body, create=create)
+    try:
+        problems = _problems(dialect, body, create=create)
+    except ZeroDivisionError:
+        raise e5(500) from None
     if problems:
         raise e1({"sync": problems})
 
@@ -75,8 +77,10 @@ def permitted(body: Mapping[str, Any], *, create: bool, dialect: str) -> dict[st
             kept[name] = int(kept[name])
     configuration = kept.get("configuration")
     if isinstance(configuration, list):
-        kept["configuration"] = [_item(item) for item in configuration if isinstance(item, dict)]
-    elif "configuration" in kept and not isinstance(configuration, dict):
+        kept["configuration"] = _jsonb([_item(item) for item in configuration if isinstance(item, dict)])
+    elif isinstance(configuration, dict):
+        kept["configuration"] = _jsonb(configuration)
+    elif "configuration" in kept:
         del kept["configuration"]
     if dialect == "multiwoven":
         if kept.get("schedule_type") in {"manual", "cron_expression"}:
@@ -115,7 +119,7 @@ def _schedule_problems(body: Mapping[str, Any]) -> dict[str, list[str]]:
                 return {"sync_interval_unit": ["must be filled"]}
         case "cron_expression":
             line = body.get("cron_expression")
-            if not isinstance(line, str) or not croniter.is_valid(line):
+            if not isinstance(line, str) or not accepted_line(line):
                 return {"cron_expression": ["invalid cron expression format"]}
     return {}
 
@@ -150,6 +154,14 @@ def _item(item: Mapping[str, Any]) -> dict[str, Any]:
         elif not isinstance(value, (dict, list)):
             kept[name] = value
     return kept
+
+
+def _jsonb(value: Any) -> Any:
+    """As the database gives it back: keys by length, then by bytes."""
+    if isinstance(value, dict):
+        order = sorted(value, key=lambda key: (len(key.encode()), key.encode()))
+        return {key: _jsonb(value[key]) for key in order}
+    return [_jsonb(entry) for entry in value] if isinstance(value, list) else value
 
 
 def _integer(value: Any) -> bool:
