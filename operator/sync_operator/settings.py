@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from os import environ
 from pathlib import Path
 
@@ -120,7 +120,9 @@ class RunnerSettings:
         ca_file: certificate bundle for the server, or None for the system's own.
         max_failed_rows_percent: share of rows (0-100) that may fail in a run called delivered.
         timeout: the runner cancels a run that takes longer; None means no limit.
-        run_name: name of the Job, for logs.
+        run_name: name of the Job; that of a scheduled one tells its minute.
+        since: when a requested run was asked for, which its Job's name does not tell; None when not known.
+        retries: how many failed runs of its own a Job may follow by another one.
         hosts: which API hosts may be spoken to.
         log: how to log.
     """
@@ -134,6 +136,8 @@ class RunnerSettings:
     max_failed_rows_percent: float = 0.0
     timeout: timedelta | None = None
     run_name: str = ""
+    since: datetime | None = None
+    retries: int = 0
     hosts: HostRules = HostRules()
     log: LogSettings = LogSettings(format="text")
 
@@ -159,6 +163,8 @@ class RunnerSettings:
             max_failed_rows_percent=_percent(env, "SYNC_MAX_FAILED_ROWS_PERCENT"),
             timeout=_read(env, "SYNC_RUN_TIMEOUT", parse_duration) if timeout else None,
             run_name=env.get("SYNC_RUN_NAME", ""),
+            since=_read(env, "SYNC_RUN_SINCE", _moment) if env.get("SYNC_RUN_SINCE") else None,
+            retries=_number(env, "SYNC_RUN_RETRIES", 0, low=0, high=1000),
             hosts=_host_rules(env),
             log=LogSettings(format=_choice(env, "LOG_FORMAT", "text", ("json", "text"))),
         )
@@ -174,6 +180,16 @@ def _read[T](env: Mapping[str, str], name: str, parse: Callable[[str], T]) -> T:
         return parse(env[name].strip())
     except ValueError as error:
         raise InvalidSettingsError(f"{name}: {error}") from None
+
+
+def _moment(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise ValueError(f"{text!r} is not a time like 2026-01-02T03:04:05Z")
+    return time
 
 
 def _required(env: Mapping[str, str], name: str, meaning: str) -> str:

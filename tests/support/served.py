@@ -1,6 +1,6 @@
 """The sandbox inside the test's own event loop, with a clock that only the test moves."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,9 @@ from sync_operator.sandbox.control import FAULTS
 from sync_operator.sandbox.faults import Fault, Faults
 from sync_operator.sandbox.state import Outcome, Store, Token
 
-__all__ = ["BODY", "START", "FakeClock", "Served", "served"]
+__all__ = ["BODY", "START", "FakeClock", "Served", "WallClock", "served"]
+
+type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 BODY = {
@@ -51,14 +53,47 @@ class FakeClock:
 
 
 @dataclass
+class WallClock(FakeClock):
+    """Real time for a server that processes talk to; `advance` sets its clock ahead of theirs."""
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + (self.time - START)
+
+
+@dataclass
 class Served:
-    """A served sandbox: its URL, its store, its faults, and a client of ours for it."""
+    """A served sandbox: its URL, its store, its faults, and a client of ours for it.
+
+    Attributes:
+        on_request: called with ``before`` and ``after`` around each request; True closes the connection right there.
+    """
 
     url: str
     store: Store
     clock: FakeClock
     faults: Faults
     client: ApiClient
+    runner: web.AppRunner
+    on_request: Callable[[str, web.Request], Awaitable[bool]] | None = None
+
+    async def loses(self, when: str, request: web.Request) -> bool:
+        """Ask the test, and close the connection if it says so."""
+        lost = self.on_request is not None and await self.on_request(when, request)
+        if lost and request.transport is not None:
+            request.transport.abort()
+        return lost
+
+    async def go_away(self) -> None:
+        """Close the port, and every connection."""
+        for site in list(self.runner.sites):
+            await site.stop()
+        if self.runner.server is not None:
+            self.runner.server.pre_shutdown()
+            await self.runner.server.shutdown(0)
+
+    async def come_back(self) -> None:
+        """Listen on the same port again."""
+        await web.TCPSite(self.runner, "127.0.0.1", int(self.url.rpartition(":")[2])).start()
 
     def fault(self, **fields: object) -> None:
         self.faults.waiting.append(Fault(**fields))  # type: ignore[arg-type]
@@ -69,9 +104,11 @@ class Served:
 
 
 @asynccontextmanager
-async def served(dialect: Dialect = Dialect.MULTIWOVEN, *, token: str = "good") -> AsyncIterator[Served]:
+async def served(
+    dialect: Dialect = Dialect.MULTIWOVEN, *, token: str = "good", clock: FakeClock | None = None
+) -> AsyncIterator[Served]:
     """Serve a sandbox on a free loopback port."""
-    clock = FakeClock()
+    clock = clock or FakeClock()
     store = Store(
         clock=clock,
         dialect=dialect.value.lower(),
@@ -80,6 +117,16 @@ async def served(dialect: Dialect = Dialect.MULTIWOVEN, *, token: str = "good") 
         default_outcome=Outcome(rows=100, seconds=60),
     )
     app = make_app(store)
+
+    @web.middleware
+    async def watched(request: web.Request, handler: Handler) -> web.StreamResponse:
+        lost = web.Response(status=500)
+        if await api.loses("before", request):
+            return lost
+        response = await handler(request)
+        return lost if await api.loses("after", request) else response
+
+    app.middlewares.insert(0, watched)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -87,7 +134,8 @@ async def served(dialect: Dialect = Dialect.MULTIWOVEN, *, token: str = "good") 
     pool = HttpPool()
     client = ApiClient(Endpoint(url, "1", dialect, timeout_seconds=5), token=lambda: token, pool=pool)
     try:
-        yield Served(url, store, clock, app[FAULTS], client)
+        api = Served(url, store, clock, app[FAULTS], client, runner)
+        yield api
     finally:
         await pool.aclose()
         await runner.cleanup()

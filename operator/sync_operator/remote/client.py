@@ -9,7 +9,7 @@ from sync_operator.errors import NotFoundError, OutcomeUnknownError, ServerState
 from sync_operator.redact import redact
 from sync_operator.remote.read import read_date, read_list, read_run, read_sync, read_user
 from sync_operator.remote.transport import Exchange, HttpPool
-from sync_operator.remote.types import Dialect, Listing, RemoteRun, RemoteSync, User
+from sync_operator.remote.types import Dialect, Listing, RemoteRun, RemoteSync, RunList, User
 
 __all__ = ["ApiClient", "Endpoint"]
 
@@ -137,10 +137,14 @@ class ApiClient:
 
     async def list_runs(self, sync_id: str, *, limit: int = 20) -> tuple[RemoteRun, ...]:
         """`GET /syncs/:id/sync_runs`: the last moved ones, the highest id first."""
+        return (await self.look_at_runs(sync_id, limit=limit)).runs
+
+    async def look_at_runs(self, sync_id: str, *, limit: int = 20) -> RunList:
+        """The same, with the server's time: its clock may differ from ours by minutes."""
         query = {"page": "1", **self._page_size(limit)}
-        path = f"/syncs/{_digits(sync_id)}/sync_runs"
-        runs = read_list((await self._exchange.send("GET", path, query=query)).body, read_run)
-        return tuple(sorted(runs, key=lambda run: run.id, reverse=True))
+        answer = await self._exchange.send("GET", f"/syncs/{_digits(sync_id)}/sync_runs", query=query)
+        runs = sorted(read_list(answer.body, read_run), key=lambda run: run.id, reverse=True)
+        return RunList(tuple(runs), read_date(answer.headers.get("date", "")))
 
     async def get_run(self, sync_id: str, run_id: int) -> RemoteRun:
         """`GET /syncs/:id/sync_runs/:run`."""

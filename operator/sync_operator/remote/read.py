@@ -10,7 +10,8 @@ from sync_operator.remote.types import RemoteRun, RemoteSync, Rows, RunStatus, U
 
 __all__ = ["read_date", "read_list", "read_run", "read_sync", "read_user"]
 
-
+_DIGITS: Final = 19
+"""Digits of the largest number that a database holds as an id or a count."""
 _KEPT: Final = (
     *("source_id", "destination_id", "model_id", "configuration", "schedule_type", "sync_mode", "sync_interval"),
     *("sync_interval_unit", "cron_expression", "stream_name", "cursor_field"),
@@ -30,6 +31,7 @@ def read_sync(body: Any) -> RemoteSync | None:
         attributes={name: attributes[name] for name in _KEPT if name in attributes},
         status=str(attributes.get("status") or ""),
         created_at=_time(attributes.get("created_at")),
+        updated_at=_time(attributes.get("updated_at")),
     )
 
 
@@ -38,7 +40,7 @@ def read_run(body: Any) -> RemoteRun | None:
     resource = _unwrap(body)
     run_id = str(resource.get("id", ""))
     attributes = resource.get("attributes")
-    if not (run_id.isascii() and run_id.isdigit()) or not isinstance(attributes, Mapping):
+    if not (run_id.isascii() and run_id.isdigit() and len(run_id) <= _DIGITS) or not isinstance(attributes, Mapping):
         return None
     status = str(attributes.get("status") or "")
     return RemoteRun(
@@ -47,6 +49,7 @@ def read_run(body: Any) -> RemoteRun | None:
         created_at=_time(attributes.get("created_at")),
         started_at=_time(attributes.get("started_at")),
         finished_at=_time(attributes.get("finished_at")),
+        updated_at=_time(attributes.get("updated_at")),
         rows=Rows(
             queried=_count(attributes.get("total_query_rows")),
             total=_count(attributes.get("total_rows")),
@@ -96,6 +99,7 @@ def _time(value: Any) -> datetime | None:
 
 def _count(value: Any) -> int:
     try:
-        return max(0, int(value))
-    except (TypeError, ValueError):
+        count = int(value)
+    except (TypeError, ValueError, OverflowError):
         return 0
+    return count if 0 <= count < 10**_DIGITS else 0

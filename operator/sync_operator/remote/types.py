@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Dialect", "Listing", "RemoteRun", "RemoteSync", "Rows", "RunStatus", "User"]
+__all__ = ["Dialect", "Listing", "RemoteRun", "RemoteSync", "Rows", "RunList", "RunStatus", "User"]
 
 
 class Dialect(StrEnum):
@@ -61,6 +61,7 @@ class RemoteRun:
         status: state of the run.
         started_at: aware, UTC; None while unknown.
         finished_at: aware, UTC; stays None on canceled and on some failed runs.
+        updated_at: aware, UTC; when the row last changed.
         rows: row counts; 0 until the server writes them, mostly at the end.
         error: the server's words, cut and redacted; empty on releases that never write it.
     """
@@ -70,8 +71,22 @@ class RemoteRun:
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    updated_at: datetime | None = None
     rows: Rows = Rows()
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunList:
+    """Runs of a sync as one answer told them.
+
+    Attributes:
+        runs: the highest id first.
+        clock: the server's own time as it answered (aware); None when it did not say.
+    """
+
+    runs: tuple[RemoteRun, ...]
+    clock: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +98,14 @@ class RemoteSync:
         attributes: the attributes that can be written, as far as they were answered, JSON values.
         status: the server's word (``pending``, ``healthy``, ``failed``, ``disabled`` …); may be empty.
         created_at: aware, UTC; None when not answered (documented dialect).
+        updated_at: as above.
     """
 
     id: str
     attributes: Mapping[str, Any]
     status: str = ""
     created_at: datetime | None = None
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from sync_operator.remote.types import RemoteRun
 
 __all__ = ["Ending", "ExitCode", "ending_of", "termination_message"]
 
-_MESSAGE_LIMIT: Final = 1024
-"""Characters of the words; the whole message stays far below the kubelet's 4096 bytes."""
+_MESSAGE_LIMIT: Final = 2048
+"""Bytes of the words; the whole message stays below the 4096 bytes that the kubelet keeps."""
 
 
 class ExitCode(IntEnum):
@@ -47,7 +47,7 @@ def ending_of(run: RemoteRun, max_failed_rows_percent: float) -> Ending:
 
 def termination_message(ending: Ending) -> str:
     """A short JSON object: ``runId`` and ``status`` where a run is known, ``rows``, and ``message``."""
-    said: dict[str, object] = {"message": ending.message[:_MESSAGE_LIMIT]}
+    said: dict[str, object] = {"message": _cut(ending.message)}
     if ending.run is not None:
         rows = ending.run.rows
         said |= {
@@ -61,4 +61,16 @@ def termination_message(ending: Ending) -> str:
                 "skipped": rows.skipped,
             },
         }
-    return json.dumps(said, ensure_ascii=False)
+    return json.dumps(said)
+
+
+def _cut(words: str) -> str:
+    """As many of the words as fit; in JSON a character may take twelve bytes."""
+    kept: list[str] = []
+    size = 0
+    for character in words:
+        size += len(json.dumps(character)) - 2
+        if size > _MESSAGE_LIMIT:
+            return "".join(kept) + " …"
+        kept.append(character)
+    return words

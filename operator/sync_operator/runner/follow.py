@@ -1,155 +1,165 @@
-"""From a trigger to the end of its run (contract section 7): a trigger's 2xx promises nothing, so look for the run."""
+"""Following a run to its end: progress, our own timeout, and rows that nothing moves any more."""
 
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
-from sync_operator.errors import OutcomeUnknownError, ServerState, StateError
+from sync_operator.errors import SyncOperatorError
 from sync_operator.remote.client import ApiClient
-from sync_operator.remote.types import Dialect, RemoteRun
+from sync_operator.remote.types import Dialect, RemoteRun, RunStatus
+from sync_operator.runner.clock import Clock
+from sync_operator.runner.duty import made_at
 from sync_operator.runner.ending import Ending, ExitCode, ending_of
-from sync_operator.runner.patience import Clock, Patience
+from sync_operator.runner.patience import GaveUpError, Patience
 from sync_operator.runner.progress import progress_fields, progress_line
+from sync_operator.runner.start import MOST_TRIGGERS, TRIGGER_DEADLINE, Starter
+from sync_operator.runner.stuck import LOOK_AFTER, Fate, fate_of, silent_for
 from sync_operator.settings import RunnerSettings
 
 __all__ = ["Follower"]
 
 _log = logging.getLogger(__name__)
-_START_PATIENCE: Final = 300.0
-"""Seconds of no answer before a run is known: the next scheduled run comes anyway."""
 _FOLLOW_PATIENCE: Final = 1800.0
-"""Seconds of no answer while a run goes on: servers restart, and the run lives on without us."""
-_TRIGGER_DEADLINE: Final = 120.0
-"""Seconds in which a triggered run must show up, before it is triggered again."""
-_MOST_TRIGGERS: Final = 3
+"""Seconds of no usable answer while a run goes on: servers restart, and the run lives on without us."""
+_CANCEL_PATIENCE: Final = 60.0
+"""Seconds for canceling: the pod has 120 s between its own timeout and the Job's deadline."""
+_CANCEL_PAUSE: Final = 5.0
 _FIRST_POLL: Final = 1.0
 _LONGEST_POLL: Final = 60.0
 _POLL_GROWTH: Final = 1.3
+_TELL_EVERY: Final = 60.0
+"""Seconds after which a progress line is due although nothing changed."""
 
 
 class Follower:
-    """Makes one run and follows it."""
+    """Makes one run and follows it.
 
-    def __init__(self, client: ApiClient, settings: RunnerSettings, clock: Clock) -> None:
+    Attributes:
+        run: the run that is followed, as last seen; None while there is none.
+        canceling: True while our own timeout is being carried out, which is not to be interrupted.
+    """
+
+    def __init__(self, client: ApiClient, settings: RunnerSettings, clock: Clock, patience: Patience) -> None:
+        self.run: RemoteRun | None = None
+        self.canceling = False
         self._client = client
         self._settings = settings
         self._clock = clock
-        self._patience = Patience(clock)
+        self._patience = patience
+        self._starter = Starter(client, settings, clock, patience)
         self._started = clock.now()
+        self._told: tuple[object, float] = (None, 0.0)
+        self._looked_at_sync = clock.now()
 
-    async def run(self, slot: datetime | None) -> Ending:
-        """Trigger, find the run, follow it to its end, and judge it.
-
-        Args:
-            slot: the scheduled time that this Job stands for; None for a requested run.
+    async def ending(self) -> Ending:
+        """Find or make the run of this Job, follow it to its end, and judge it.
 
         Raises:
             GaveUpError: the server gave no usable answer for too long.
             SyncOperatorError: the server refused.
         """
-        known = await self._runs()
-        run = self._already_there(known, slot)
-        if run is None:
-            run = await self._find(max((entry.id for entry in known), default=0))
-        if run is None:
-            message = (
-                f"the server accepted {_MOST_TRIGGERS} triggers, but no run appeared within "
-                f"{_TRIGGER_DEADLINE:.0f} s of each; look whether its workers are up"
-            )
-            return Ending(ExitCode.FAILED, message)
-        return await self._follow(run)
+        while True:
+            self.run = await self._starter.obtain()
+            if self.run is None:
+                message = (
+                    f"the server accepted {MOST_TRIGGERS} triggers, but no run appeared within "
+                    f"{TRIGGER_DEADLINE:.0f} s of each; look whether its workers are up"
+                )
+                return Ending(ExitCode.FAILED, message)
+            ending = await self._follow(self.run)
+            if ending is not None:
+                return ending
 
-    def _already_there(self, runs: tuple[RemoteRun, ...], slot: datetime | None) -> RemoteRun | None:
-        """A run to be followed instead of making one: an active one, or one that took this Job's slot.
-
-        A server of the documented dialect schedules by itself too, so there a run of this slot may be over already.
-        """
-        active = next((run for run in runs if run.status.active), None)
-        if active is not None:
-            _log.info("run %s is under way already: following it", active.id, extra={"run": active.id})
-            return active
-        if slot is None or self._settings.dialect != Dialect.DOCUMENTED:
-            return None
-        taken = next((run for run in runs if run.created_at is not None and run.created_at >= slot), None)
-        if taken is not None:
-            _log.info("the server made run %s for this time: not triggering another", taken.id, extra={"run": taken.id})
-        return taken
-
-    async def _find(self, newest: int) -> RemoteRun | None:
-        """Trigger until a newer run shows up; None when that never happens."""
-        for _ in range(_MOST_TRIGGERS):
-            if not await self._trigger():
-                active = next((run for run in await self._runs() if run.status.active), None)
-                if active is not None:
-                    _log.info("run %s is under way already: following it", active.id, extra={"run": active.id})
-                    return active
-            run = await self._await_newer(newest)
-            if run is not None:
-                _log.info("run %s started", run.id, extra={"run": run.id})
-                return run
-            _log.warning("no run appeared within %.0f s of the trigger", _TRIGGER_DEADLINE)
-        return None
-
-    async def _trigger(self) -> bool:
-        """Ask for a run; False when the server says that one is active."""
-        try:
-            await self._patience.call(lambda: self._client.trigger(self._settings.sync_id), seconds=_START_PATIENCE)
-        except OutcomeUnknownError as error:
-            _log.warning("%s; looking for the run", error)
-        except StateError as error:
-            if error.state is not ServerState.RUN_ACTIVE:
-                raise
-            return False
-        else:
-            _log.info("triggered sync %s", self._settings.sync_id)
-        return True
-
-    async def _await_newer(self, newest: int) -> RemoteRun | None:
-        deadline = self._clock.now() + _TRIGGER_DEADLINE
+    async def _follow(self, run: RemoteRun) -> Ending | None:
+        """Poll less and less often until the run has ended; None when it was another's, left behind, and is away."""
         pause = _FIRST_POLL
-        while self._clock.now() < deadline:
-            await self._clock.sleep(pause)
-            newer = [run for run in await self._runs() if run.id > newest]
-            if newer:
-                return newer[-1]
-            pause = min(pause * _POLL_GROWTH, 10.0)
-        return None
-
-    async def _follow(self, run: RemoteRun) -> Ending:
-        """Poll less and less often until the run has ended; cancel it when our own time is over."""
-        pause = _FIRST_POLL
-        limit = self._settings.timeout
+        own = self._starter.is_own(run)
+        self._looked_at_sync = self._clock.now() - LOOK_AFTER.total_seconds()
         while not run.status.finished:
-            _log.info(progress_line(run, self._elapsed()), extra=progress_fields(run, self._elapsed()))
-            if limit is not None and self._elapsed() >= limit:
-                return await self._cancel(run, limit)
-            left = (limit - self._elapsed()).total_seconds() if limit else _LONGEST_POLL
-            await self._clock.sleep(max(0.1, min(pause, left)))
+            self._tell(run)
+            left = self._time_left(run, own=own)
+            if left is not None and left <= 0:
+                return await self._time_out(run)
+            if self._sync_is_due(run):
+                fate = await self._fate(run)
+                if fate is not Fate.ALIVE:
+                    return await self._abandon(run, fate, own=own)
+            await self._clock.sleep(pause if left is None else max(0.1, min(pause, left)))
             pause = min(pause * _POLL_GROWTH, _LONGEST_POLL)
-            run = await self._read(run.id)
-        ending = ending_of(run, self._settings.max_failed_rows_percent)
-        _log.info(progress_line(run, self._elapsed()), extra=progress_fields(run, self._elapsed()))
-        return ending
+            self.run = run = await self._read(run.id)
+        self._tell(run)
+        return ending_of(run, self._settings.max_failed_rows_percent)
 
-    async def _cancel(self, run: RemoteRun, limit: timedelta) -> Ending:
-        words = f"run {run.id} took longer than SYNC_RUN_TIMEOUT ({limit}): "
-        canceled = await self._patience.call(
-            lambda: self._client.cancel(self._settings.sync_id), seconds=_START_PATIENCE
+    def _time_left(self, run: RemoteRun, *, own: bool) -> float | None:
+        """Seconds until our own timeout: of this pod, and for a run of this Job, of the pods before it too."""
+        if self._settings.timeout is None:
+            return None
+        elapsed = self._clock.now() - self._started
+        if own:
+            elapsed = max(elapsed, self._elapsed(run).total_seconds())
+        return self._settings.timeout.total_seconds() - elapsed
+
+    async def _time_out(self, run: RemoteRun) -> Ending:
+        """Cancel the run, and see that it is canceled: a 2xx does not promise that either."""
+        self.canceling = True
+        words = f"run {run.id} took longer than SYNC_RUN_TIMEOUT ({self._settings.timeout}): "
+        deadline = self._clock.now() + _CANCEL_PATIENCE
+        while True:
+            try:
+                await self._patience.call(
+                    lambda: self._client.cancel(self._settings.sync_id), seconds=deadline - self._clock.now()
+                )
+                self.run = run = await self._read(run.id, seconds=deadline - self._clock.now())
+            except (GaveUpError, SyncOperatorError) as error:
+                return Ending(ExitCode.CANCELED, f"{words}not canceled: {error}")
+            if run.status is RunStatus.CANCELED:
+                return Ending(ExitCode.CANCELED, words + "canceled", run)
+            if run.status.finished:
+                return ending_of(run, self._settings.max_failed_rows_percent)
+            if self._clock.now() + _CANCEL_PAUSE > deadline:
+                return Ending(ExitCode.CANCELED, f"{words}asked to cancel it, but the server lets it go on")
+            await self._clock.sleep(_CANCEL_PAUSE)
+
+    def _sync_is_due(self, run: RemoteRun) -> bool:
+        """True when the row has been silent for so long that the sync is worth a look (which costs a request)."""
+        silent = silent_for(run, self._starter.server.now()) >= LOOK_AFTER
+        waited = self._clock.now() - self._looked_at_sync >= LOOK_AFTER.total_seconds()
+        return silent and waited and self._settings.dialect != Dialect.DOCUMENTED
+
+    async def _fate(self, run: RemoteRun) -> Fate:
+        self._looked_at_sync = self._clock.now()
+        sync = await self._patience.call(
+            lambda: self._client.get_sync(self._settings.sync_id), seconds=_FOLLOW_PATIENCE
         )
-        last = await self._read(run.id)
-        if not canceled and last.status.finished:
-            return ending_of(last, self._settings.max_failed_rows_percent)
-        return Ending(ExitCode.CANCELED, words + "canceled", last)
+        return fate_of(run, sync, self._starter.server.now())
 
-    async def _runs(self) -> tuple[RemoteRun, ...]:
-        return await self._patience.call(
-            lambda: self._client.list_runs(self._settings.sync_id), seconds=_START_PATIENCE
-        )
+    async def _abandon(self, run: RemoteRun, fate: Fate, *, own: bool) -> Ending | None:
+        """What to do about a row that nothing moves any more; None when the way is free for a run of our own."""
+        words = f"run {run.id} was left behind as {run.status.value} when the sync was disabled on the server"
+        if fate is Fate.DISABLED:
+            code = ExitCode.CANCELED if own else ExitCode.REFUSED
+            return Ending(code, f"{words}; enable the sync: until then it cannot run")
+        _log.warning("%s: canceling it", words)
+        await self._patience.call(lambda: self._client.cancel(self._settings.sync_id), seconds=_FOLLOW_PATIENCE)
+        if not own:
+            return None
+        self.run = run = await self._read(run.id)
+        return Ending(ExitCode.CANCELED, f"{words}: canceled", run if run.status.finished else None)
 
-    async def _read(self, run_id: int) -> RemoteRun:
-        return await self._patience.call(
-            lambda: self._client.get_run(self._settings.sync_id, run_id), seconds=_FOLLOW_PATIENCE
-        )
+    async def _read(self, run_id: int, *, seconds: float = _FOLLOW_PATIENCE) -> RemoteRun:
+        return await self._patience.call(lambda: self._client.get_run(self._settings.sync_id, run_id), seconds=seconds)
 
-    def _elapsed(self) -> timedelta:
-        return timedelta(seconds=int(self._clock.now() - self._started))
+    def _elapsed(self, run: RemoteRun) -> timedelta:
+        """How long the run has been going on; where the server does not say, how long this pod has."""
+        made = made_at(run)
+        if made is None:
+            return timedelta(seconds=int(self._clock.now() - self._started))
+        return timedelta(seconds=max(0, int((self._starter.server.now() - made).total_seconds())))
+
+    def _tell(self, run: RemoteRun) -> None:
+        """A progress line, when something has changed or none was due for a while."""
+        state, now = (run.status, run.rows), self._clock.now()
+        if state == self._told[0] and now - self._told[1] < _TELL_EVERY:
+            return
+        self._told = (state, now)
+        _log.info(progress_line(run, self._elapsed(run)), extra=progress_fields(run, self._elapsed(run)))

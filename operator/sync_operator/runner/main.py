@@ -3,29 +3,26 @@
 import argparse
 import asyncio
 import logging
-import re
 import signal
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
-from sync_operator.errors import InvalidSettingsError, InvalidSpecError, OutcomeUnknownError, SyncOperatorError
+from sync_operator.errors import InvalidSettingsError, InvalidSpecError, NotFoundError, SyncOperatorError
 from sync_operator.log import configure_logging
 from sync_operator.remote.client import ApiClient, Endpoint
 from sync_operator.remote.hosts import check_url
 from sync_operator.remote.transport import HttpPool
 from sync_operator.remote.types import Dialect
+from sync_operator.runner.clock import Clock
 from sync_operator.runner.ending import Ending, ExitCode, termination_message
 from sync_operator.runner.follow import Follower
-from sync_operator.runner.patience import Clock, GaveUpError, TokenFile
+from sync_operator.runner.patience import GaveUpError, Patience, TokenFile
 from sync_operator.settings import RunnerSettings
 
-__all__ = ["add_arguments", "main", "slot_of"]
+__all__ = ["add_arguments", "main"]
 
 _log = logging.getLogger(__name__)
-_SCHEDULED_JOB: Final = re.compile(r"-(\d{8,9})$", re.ASCII)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,8 +54,8 @@ def main(args: argparse.Namespace) -> int:
         ending = Ending(ExitCode.REFUSED, str(error))
     else:
         configure_logging(settings.log)
-        ending = asyncio.run(_run_until_signal(settings))
-        level = logging.INFO if ending.code is ExitCode.DELIVERED else logging.ERROR
+        ending = asyncio.run(_run(settings))
+        level = logging.INFO if ending.code in {ExitCode.DELIVERED, ExitCode.HANDED_OVER} else logging.ERROR
         _log.log(level, ending.message, extra={"exit_code": int(ending.code)})
     try:
         args.termination_message.write_text(termination_message(ending), encoding="utf-8")
@@ -67,39 +64,50 @@ def main(args: argparse.Namespace) -> int:
     return int(ending.code)
 
 
-def slot_of(job_name: str) -> datetime | None:
-    """The scheduled time that a CronJob's controller put into the Job's name, as minutes since 1970."""
-    match = _SCHEDULED_JOB.search(job_name)
-    return datetime.fromtimestamp(int(match[1]) * 60, UTC) if match else None
-
-
-async def _run_until_signal(settings: RunnerSettings) -> Ending:
-    """Run; a SIGTERM (drain, preemption, deletion) never cancels the run on the server."""
-    work = asyncio.create_task(_run(settings))
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)
-    try:
-        return await work
-    except asyncio.CancelledError:
-        return Ending(ExitCode.HANDED_OVER, "told to stop: the run goes on, and the next pod of this Job follows it")
-
-
 async def _run(settings: RunnerSettings) -> Ending:
     pool = HttpPool()
     try:
-        endpoint = Endpoint(
-            url=settings.api_url,
-            workspace_id=settings.workspace_id,
-            dialect=Dialect(settings.dialect),
-            ca_pem=settings.ca_file.read_text(encoding="ascii") if settings.ca_file is not None else None,
-        )
-        client = ApiClient(endpoint, token=TokenFile(settings.token_file), pool=pool)
-        follower = Follower(client, settings, Clock(time.monotonic, asyncio.sleep))
-        return await follower.run(slot_of(settings.run_name))
-    except (GaveUpError, OutcomeUnknownError) as error:
-        return Ending(ExitCode.UNREACHABLE, str(error))
-    except SyncOperatorError as error:
+        return await _until_told_to_stop(_follower(settings, pool))
+    except InvalidSpecError as error:
         return Ending(ExitCode.REFUSED, str(error))
     except OSError as error:
         return Ending(ExitCode.REFUSED, f"{error.filename or 'a file'} cannot be read: {error.strerror}")
     finally:
         await pool.aclose()
+
+
+def _follower(settings: RunnerSettings, pool: HttpPool) -> Follower:
+    ca_pem = settings.ca_file.read_text(encoding="utf-8", errors="replace") if settings.ca_file is not None else None
+    endpoint = Endpoint(settings.api_url, settings.workspace_id, Dialect(settings.dialect), ca_pem=ca_pem)
+    token, clock = TokenFile(settings.token_file), Clock(time.monotonic, asyncio.sleep)
+    return Follower(ApiClient(endpoint, token=token, pool=pool), settings, clock, Patience(clock, token.text))
+
+
+async def _until_told_to_stop(follower: Follower) -> Ending:
+    """Run; a SIGTERM (drain, preemption, deletion) never cancels the run on the server, nor stops our own timeout."""
+    work = asyncio.create_task(follower.ending())
+
+    def stop() -> None:
+        if follower.canceling:
+            _log.warning("told to stop: will do so after canceling the run that took too long")
+        else:
+            work.cancel()
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        seen = f"run {follower.run.id} goes on" if follower.run is not None else "no run was seen yet"
+        return Ending(ExitCode.HANDED_OVER, f"told to stop: {seen}, and the next pod of this Job follows it")
+    except GaveUpError as error:
+        return Ending(ExitCode.UNREACHABLE, f"{error}{_unwatched(follower)}")
+    except NotFoundError as error:
+        return Ending(ExitCode.REFUSED, str(error))
+    except SyncOperatorError as error:
+        return Ending(ExitCode.REFUSED, f"{error}{_unwatched(follower)}")
+
+
+def _unwatched(follower: Follower) -> str:
+    run = follower.run
+    return f"; run {run.id} goes on unwatched" if run is not None and not run.status.finished else ""

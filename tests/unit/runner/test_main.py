@@ -1,27 +1,12 @@
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from sync_operator.cli import main
 from sync_operator.remote.types import RemoteRun, Rows, RunStatus
-from sync_operator.runner.ending import Ending, ExitCode, termination_message
-from sync_operator.runner.main import slot_of
 from sync_operator.runner.progress import progress_fields, progress_line
-
-
-@pytest.mark.parametrize(
-    ("name", "slot"),
-    [
-        ("orders-29924987", datetime(2026, 11, 24, 5, 47, tzinfo=UTC)),
-        ("orders-628b49d96d", None),
-        ("by-hand", None),
-        ("", None),
-    ],
-)
-def test_the_slot_is_in_the_name_of_a_scheduled_job(name: str, slot: datetime | None) -> None:
-    assert slot_of(name) == slot
 
 
 @pytest.mark.parametrize(
@@ -39,15 +24,6 @@ def test_progress_reads_well(run: RemoteRun, line: str) -> None:
     elapsed = timedelta(seconds=5)
     assert progress_line(run, elapsed) == line
     assert progress_fields(run, elapsed)["elapsed_seconds"] == 5
-
-
-def test_the_termination_message_is_short_json() -> None:
-    run = RemoteRun(7, RunStatus.SUCCESS, rows=Rows(10, 10, 9, 1, 0))
-    message = termination_message(Ending(ExitCode.FAILED, "ü" * 5000, run))
-    assert len(message.encode()) < 4096
-    said = json.loads(message)
-    assert (said["runId"], said["status"], said["rows"]["failed"]) == (7, "success", 1)
-    assert "runId" not in json.loads(termination_message(Ending(ExitCode.REFUSED, "no")))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,70 @@
+"""What a Job stands for, and which of the server's runs answers it already. Pure.
+
+A pod does not know whether it is its Job's first, and the highest run id that an earlier pod noted is gone with it.
+What is left is the time since which the Job stands for a run, and the server's list of runs. So the rule is: **a run
+made since then is this Job's run, whoever asked for it**. It holds for a replacement pod after any death of the one
+before, and for a server that runs the sync by its own schedule too.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sync_operator.remote.types import RemoteRun
+from sync_operator.runner.ending import ExitCode, ending_of
+
+__all__ = ["answering_run", "is_own", "made_at", "slot_of"]
+
+_SCHEDULED_JOB: Final = re.compile(r"-(\d{8,9})$", re.ASCII)
+_OLDEST_SLOT: Final = timedelta(days=60)
+_SLACK: Final = timedelta(seconds=5)
+"""A `Date` header knows whole seconds only, and a server's own schedule fires on the dot."""
+
+
+def slot_of(job_name: str, now: datetime) -> datetime | None:
+    """The scheduled time that the CronJob controller put into the Job's name, as minutes since 1970.
+
+    None for other names, also for those that end in digits by chance (``orders-20260301``): no Job comes months late.
+    """
+    match = _SCHEDULED_JOB.search(job_name)
+    if match is None:
+        return None
+    slot = datetime.fromtimestamp(int(match[1]) * 60, UTC)
+    return slot if -_OLDEST_SLOT <= slot - now <= timedelta(days=1) else None
+
+
+def made_at(run: RemoteRun) -> datetime | None:
+    """When a run was made, by the server's clock, from whatever time this server shows."""
+    return run.created_at or run.started_at or run.finished_at
+
+
+def is_own(run: RemoteRun, since: datetime | None) -> bool:
+    """True for a run that answers a Job which stands for a run since that time (of the server's clock)."""
+    made = made_at(run)
+    return since is not None and made is not None and made >= since - _SLACK
+
+
+def answering_run(
+    runs: Sequence[RemoteRun], since: datetime | None, *, retries: int, max_failed_rows_percent: float
+) -> RemoteRun | None:
+    """The run to be followed (or judged, if it has ended) instead of asking for one; None when one is due.
+
+    Args:
+        runs: the server's runs, the highest id first.
+        since: time of the server's clock since which the Job stands for a run; None when it is not known.
+        retries: how many failed runs of its own a Job may follow by another one.
+        max_failed_rows_percent: share of rows (0-100) that may fail in a run called delivered.
+    """
+    active = next((run for run in runs if run.status.active), None)
+    if active is not None:
+        return active
+    own = [run for run in runs if is_own(run, since)]
+    if not own or not own[0].status.finished:
+        return own[0] if own else None
+    failed = [run for run in own if run.status.finished and _failed(run, max_failed_rows_percent)]
+    return own[0] if own[0] not in failed or len(failed) > retries else None
+
+
+def _failed(run: RemoteRun, max_failed_rows_percent: float) -> bool:
+    return ending_of(run, max_failed_rows_percent).code is ExitCode.FAILED
