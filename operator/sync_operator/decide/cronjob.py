@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Mapping
+from copy import deepcopy
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
 from sync_operator.decide.picture import Picture, SyncView
 from sync_operator.durations import format_duration, parse_duration
+from sync_operator.model.base import rfc3339
 from sync_operator.model.names import (
+    ANSWERED_RUN_REQUEST,
     API_VERSION,
     APPLIED,
     MANAGED_BY,
@@ -113,13 +117,16 @@ def cronjob_manifest(picture: Picture, sync_id: str, *, suspended: bool) -> dict
     return manifest
 
 
-def requested_job(cronjob: Mapping[str, Any], token: str, annotation: str) -> dict[str, Any]:
+def requested_job(cronjob: Mapping[str, Any], token: str, at: datetime) -> dict[str, Any]:
     """A Job made from the CronJob for one run request; its name follows from the token, so it is made once.
 
-    The same as ``kubectl create job --from=cronjob/NAME`` makes, plus the annotation that names the token.
+    The same as ``kubectl create job --from=cronjob/NAME`` makes, and it tells its pods which request it answers, since
+    when: a pod that replaces another follows that one's run instead of making a second.
     """
     metadata = cronjob["metadata"]
-    template = cronjob["spec"]["jobTemplate"]
+    template = deepcopy(cronjob["spec"]["jobTemplate"])
+    for container in template["spec"]["template"]["spec"]["containers"]:
+        container.setdefault("env", []).append({"name": "SYNC_RUN_SINCE", "value": rfc3339(at)})
     digest = sha256(token.encode()).hexdigest()[:10]
     return {
         "apiVersion": "batch/v1",
@@ -131,7 +138,7 @@ def requested_job(cronjob: Mapping[str, Any], token: str, annotation: str) -> di
             "annotations": {
                 **template["metadata"].get("annotations", {}),
                 "cronjob.kubernetes.io/instantiate": "manual",
-                annotation: token,
+                ANSWERED_RUN_REQUEST: token,
             },
             "ownerReferences": [
                 {
@@ -199,6 +206,7 @@ def _environment(picture: Picture, spec: SyncSpec, sync_id: str) -> list[dict[st
         "SYNC_API_TOKEN_FILE": f"{_TOKEN_FOLDER}/token" if workspace.token_secret else None,
         "SYNC_API_CA_FILE": f"{_CA_FOLDER}/ca.crt" if workspace.ca_secret else None,
         "SYNC_MAX_FAILED_ROWS_PERCENT": f"{spec.run.max_failed_rows_percent:g}",
+        "SYNC_RUN_RETRIES": str(spec.run.retries) if spec.run.retries else None,
         "SYNC_RUN_TIMEOUT": format_duration(parse_duration(spec.run.timeout)) if spec.run.timeout else None,
     }
     listed: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items() if value]

@@ -5,7 +5,7 @@ from sync_operator.decide.blocking import conflict, workspace_changed
 from sync_operator.decide.cronjob import requested_job
 from sync_operator.decide.picture import JobView, Phase, Picture
 from sync_operator.decide.server import is_registered
-from sync_operator.model.names import ANSWERED_RUN_REQUEST, RUN_REQUESTED_AT
+from sync_operator.model.names import RUN_REQUESTED_AT
 from sync_operator.model.sync import Scheduler
 from sync_operator.remote.types import RemoteRun, RunStatus
 
@@ -22,7 +22,7 @@ def run_step(picture: Picture) -> Action | None:
         if spec.scheduler is Scheduler.SERVER:
             return AnswerRunRequest(token, None)
         if picture.cronjob is not None:
-            return AnswerRunRequest(token, requested_job(picture.cronjob, token, ANSWERED_RUN_REQUEST))
+            return AnswerRunRequest(token, requested_job(picture.cronjob, token, picture.now))
     if sync_id is None or not workspace.found or workspace.obstacle is not None or workspace.suspended:
         return None
     ended = _unreported(picture)
