@@ -1,0 +1,73 @@
+{{/* Name of the release's objects: a label of at most 63 characters that holds the whole release name (Helm allows it 53). */}}
+{{- define "sync-operator.fullname" -}}
+{{- $name := .Values.nameOverride | default .Chart.Name -}}
+{{- $full := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) -}}
+{{- .Values.fullnameOverride | default ($full | trunc 63 | trimAll "-.") -}}
+{{- end -}}
+
+{{/* Name of objects outside the release's namespace. No namespace has a colon in its name, so no two releases share one. */}}
+{{- define "sync-operator.clusterName" -}}
+{{ .Release.Namespace }}:{{ include "sync-operator.fullname" . }}
+{{- end -}}
+
+{{- define "sync-operator.serviceAccountName" -}}
+{{- .Values.serviceAccount.name | default (.Values.serviceAccount.create | ternary (include "sync-operator.fullname" .) "default") -}}
+{{- end -}}
+
+{{/* What tells the controller's pods from all others; a Deployment's selector cannot be changed later. */}}
+{{- define "sync-operator.selector" -}}
+app.kubernetes.io/name: {{ .Values.nameOverride | default .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "sync-operator.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimAll "-._" }}
+{{ include "sync-operator.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "sync-operator.image" -}}
+{{- with .Values.image.registry }}{{ . }}/{{ end -}}
+{{- .Values.image.repository -}}
+{{- if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end -}}
+{{- end -}}
+
+{{/* What the controller does with each kind, and no more: tests/helm/test_rbac.py holds it against the audit log. */}}
+{{- define "sync-operator.rules" -}}
+- apiGroups: [squared.ai]
+  resources: [syncs, workspaces]
+  verbs: [list, watch]
+# The finalizer and the mark of a create; the status of both.
+- apiGroups: [squared.ai]
+  resources: [syncs, syncs/status, workspaces/status]
+  verbs: [patch]
+# Where the cluster checks who may hold up a deletion (OpenShift does): CronJobs name their Sync as a blocking owner.
+- apiGroups: [squared.ai]
+  resources: [syncs/finalizers]
+  verbs: [update]
+- apiGroups: [batch]
+  resources: [cronjobs]
+  verbs: [list, watch, create, patch, delete]
+# The last schedule time, so that an edit never fires for the past.
+- apiGroups: [batch]
+  resources: [cronjobs/status]
+  verbs: [patch]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [list, watch, create, delete]
+# The last words of a run.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list]
+# Tokens and certificates: tenants choose the names, so no names can be listed here.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create]
+{{- end -}}
