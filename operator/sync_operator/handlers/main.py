@@ -158,7 +158,7 @@ async def _watch(
 
     await kopf.operator(
         registry=registry,
-        settings=make_settings(),
+        settings=make_settings(clusterwide=not settings.watch_namespaces),
         standalone=True,
         clusterwide=not settings.watch_namespaces,
         namespaces=settings.watch_namespaces,

@@ -50,14 +50,19 @@ class _NoProgress(kopf.ProgressStorage):
         return essence
 
 
-def make_settings() -> kopf.OperatorSettings:
-    """Settings for a kopf without its own bookkeeping: no annotations, no events, server-side filters."""
+def make_settings(*, clusterwide: bool) -> kopf.OperatorSettings:
+    """Settings for a kopf without its own bookkeeping: no annotations, no events, server-side filters.
+
+    Args:
+        clusterwide: False to ask for nothing outside the namespaces served; CRDs and namespaces are then not watched.
+    """
     settings = kopf.OperatorSettings()
     settings.persistence.diffbase_storage = _NoDiffBase()
     settings.persistence.progress_storage = _NoProgress()
     settings.persistence.finalizer = f"{GROUP}/kopf-unused"
     settings.posting.enabled = False
     settings.queueing.idle_timeout = 1
+    settings.scanning.disabled = not clusterwide
     for plural in ("cronjobs", "jobs"):
         settings.watching.label_selectors["batch", "v1", plural] = OURS
     return settings
