@@ -1,11 +1,20 @@
-"""Fixtures for tests without a control plane."""
+"""What several suites share: a sandbox of each kind, and a real control plane, started once for the session."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from secrets import token_hex
 
 import pytest
+from kubernetes import client
+from tests.support.helm import build_helm
+from tests.support.plane import Kube, Plane, build_plane, running_plane
+from tests.support.running import Sandbox, running_sandbox
 from tests.support.served import Served, served
 
 from sync_operator.remote.types import Dialect
+
+_BUILDS = {"plane_binary": build_plane, "helm_binary": build_helm}
+_BUILT = pytest.StashKey[dict[str, Path]]()
 
 
 @pytest.fixture
@@ -26,4 +35,52 @@ async def either(request: pytest.FixtureRequest) -> AsyncIterator[Served]:
 async def documented_api() -> AsyncIterator[Served]:
     """A sandbox of the documented dialect."""
     async with served(Dialect.DOCUMENTED) as running:
+        yield running
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build what the tests need before the first of them, whose time limit is not meant for compiling Kubernetes."""
+    built = session.config.stash.setdefault(_BUILT, {})
+    if session.config.option.collectonly:
+        return
+    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        built.update({name: build() for name, build in _BUILDS.items() if name in wanted})
+
+
+@pytest.fixture(scope="session")
+def plane_binary(request: pytest.FixtureRequest) -> Path:
+    return request.config.stash[_BUILT]["plane_binary"]
+
+
+@pytest.fixture(scope="session")
+def helm_binary(request: pytest.FixtureRequest) -> Path:
+    return request.config.stash[_BUILT]["helm_binary"]
+
+
+@pytest.fixture(scope="session")
+def plane(plane_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
+    with running_plane(plane_binary, tmp_path_factory.mktemp("plane")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kube(plane: Plane) -> Iterator[Kube]:
+    cluster = Kube(plane.kubeconfig)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def namespace(kube: Kube) -> Iterator[str]:
+    name = f"test-{token_hex(4)}"
+    kube.core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=name)))
+    yield name
+    kube.core.delete_namespace(name)
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    with running_sandbox(tmp_path, "--run-seconds", "1") as running:
         yield running

@@ -156,8 +156,8 @@ def build_plane() -> Path:
 
 
 @contextmanager
-def running_plane(binary: Path, folder: Path) -> Iterator[Plane]:
-    """Start a control plane with our CRDs, and stop it in the end."""
+def running_plane(binary: Path, folder: Path, *, bare: bool = False) -> Iterator[Plane]:
+    """Start a control plane, with our CRDs unless it is to be ``bare``, and stop it in the end."""
     plane = Plane(binary, folder)
     program = Path(sys.executable).with_name("sync-operator")
     command: list[str | Path] = [
@@ -175,10 +175,15 @@ def running_plane(binary: Path, folder: Path) -> Iterator[Plane]:
             assert process.stdout is not None
             if not any(line.startswith("ready ") for line in process.stdout):
                 raise RuntimeError(f"the control plane did not start; its logs are in {folder / 'logs'}")
-            applied = plane.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-            assert applied.returncode == 0, applied.stderr
-            established = plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
-            assert established.returncode == 0, established.stderr
+            if not bare:
+                _install_crds(plane)
             yield plane
         finally:
             process.send_signal(signal.SIGTERM)
+
+
+def _install_crds(plane: Plane) -> None:
+    applied = plane.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
+    assert applied.returncode == 0, applied.stderr
+    established = plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
+    assert established.returncode == 0, established.stderr

@@ -1,0 +1,140 @@
+"""The chart as a whole: it lints, its CRDs are the generated ones, its names keep releases apart."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+import yaml
+from tests.support.helm import CHART, RELEASE, Helm, HelmError, the
+from tests.support.plane import ROOT
+
+from sync_operator import __version__
+
+EVERYTHING: dict[str, Any] = {
+    "watchNamespaces": ["ops"],
+    "podDisruptionBudget": {"enabled": True},
+    "networkPolicy": {"enabled": True},
+    "workspace": {
+        "create": True,
+        "spec": {"url": "https://api.example.com", "auth": {"tokenSecretRef": {"name": "token"}}},
+    },
+}
+LONG = "a-release-whose-name-is-exactly-as-long-as-helm-allow"
+
+
+def identities(rendered: Iterable[dict[str, Any]]) -> set[tuple[str, str, str]]:
+    """Kind, namespace and name of each object."""
+    return {
+        (document["kind"], document["metadata"].get("namespace", ""), document["metadata"]["name"])
+        for document in rendered
+    }
+
+
+@pytest.mark.parametrize("values", [{}, EVERYTHING], ids=["defaults", "everything"])
+def test_it_lints(helm: Helm, values: dict[str, Any]) -> None:
+    assert "0 chart(s) failed" in helm("lint", "--strict", "--namespace", "ops", CHART, values=values)
+
+
+def test_its_version_is_the_operators() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["version"] == chart["appVersion"] == __version__
+
+
+def test_its_crds_are_the_generated_ones(helm: Helm) -> None:
+    generated = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "crds").glob("*.yaml"))]
+
+    rendered = [document for document in helm.template(crds={}) if document["kind"] == "CustomResourceDefinition"]
+
+    for crd in rendered:
+        assert crd["metadata"].pop("labels")["app.kubernetes.io/instance"] == RELEASE
+        assert crd["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
+    assert rendered == generated
+
+
+def test_crds_may_go_with_the_release_or_come_from_elsewhere(helm: Helm) -> None:
+    elsewhere = helm.template(crds={"enabled": False})
+    going = [document for document in helm.template(crds={"keep": False}) if document not in elsewhere]
+
+    assert [crd["kind"] for crd in going] == ["CustomResourceDefinition"] * 2
+    assert not any("annotations" in crd["metadata"] for crd in going)
+
+
+@pytest.mark.parametrize("values", [{}, EVERYTHING | {"workspace": {}}], ids=["cluster-wide", "same namespace"])
+def test_two_releases_in_one_cluster_share_no_object(helm: Helm, values: dict[str, Any]) -> None:
+    releases = [(f"{LONG[:-1]}x", "ops"), (f"{LONG[:-1]}y", "ops"), ("op", "ops"), ("op", "a-ops"), ("ops-op", "a")]
+
+    made = [identities(helm.template(release=release, namespace=where, **values)) for release, where in releases]
+
+    assert len(LONG) == 53
+    assert len(set[Any]().union(*made)) == sum(len(each) for each in made)
+
+
+def test_names_are_at_most_63_characters_and_readable(helm: Helm) -> None:
+    def name(release: str, **values: str) -> str:
+        return str(the("Deployment", helm.template(release=release, **values))["metadata"]["name"])
+
+    assert name("sync-operator") == "sync-operator"
+    assert name("my-sync-operator") == "my-sync-operator"
+    assert name("one") == "one-sync-operator"
+    assert name("one", nameOverride="syncs") == "one-syncs"
+    assert name("one", fullnameOverride="syncs") == "syncs"
+    assert name(LONG) == f"{LONG}-sync-oper"
+    assert name(LONG, nameOverride="operator-of-syncs") == f"{LONG}-operator"
+
+
+def test_every_object_is_labelled_and_every_namespaced_one_says_where_it_is(helm: Helm) -> None:
+    rendered = helm.template(crds={}, commonLabels={"team": "data"}, **EVERYTHING)
+
+    assert {document["kind"] for document in rendered} == {
+        "ClusterRole",
+        "CustomResourceDefinition",
+        "Deployment",
+        "NetworkPolicy",
+        "PodDisruptionBudget",
+        "Role",
+        "RoleBinding",
+        "ServiceAccount",
+        "Workspace",
+    }
+    for document in rendered:
+        labels = document["metadata"]["labels"]
+        assert labels["app.kubernetes.io/instance"] == RELEASE
+        assert labels["app.kubernetes.io/managed-by"] == "Helm"
+        assert labels["team"] == "data"
+        cluster_scoped = document["kind"] in {"ClusterRole", "CustomResourceDefinition"}
+        assert document["metadata"].get("namespace") == (None if cluster_scoped else "ops")
+
+
+def test_a_workspace_is_a_hook_only_until_its_crd_is_there(helm: Helm) -> None:
+    workspace = EVERYTHING["workspace"]
+    first = the("Workspace", helm.template(workspace=workspace))
+    later = the("Workspace", helm.template("--api-versions", "squared.ai/v1/Workspace", workspace=workspace))
+
+    assert first["metadata"]["annotations"].pop("helm.sh/hook") == "post-install,post-upgrade"
+    assert first == later
+    assert later["spec"] == {"url": "https://api.example.com", "auth": {"tokenSecretRef": {"name": "token"}}}
+    assert later["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+
+
+def test_a_workspace_that_nobody_would_serve_is_refused(helm: Helm) -> None:
+    with pytest.raises(HelmError, match=r"workspace\.create: .* namespace .ops. to watchNamespaces"):
+        helm.template(workspace=EVERYTHING["workspace"], watchNamespaces=["tenant"])
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, ["serves all namespaces.", "create secret generic sync-server-token -n ops", "kind: Workspace"]),
+        ({"watchNamespaces": ["one", "two"]}, ["serves one, two.", "kubectl apply -n one"]),
+        ({"replicaCount": 0}, ["serves all namespaces, once replicaCount is 1."]),
+        ({"workspace": EVERYTHING["workspace"]}, ["generic token -n ops", "get workspace default -n ops"]),
+        ({"crds": {"keep": False}}, ["WARNING: crds.keep is false"]),
+    ],
+)
+def test_the_notes_say_what_to_do_next(helm: Helm, values: dict[str, Any], words: list[str]) -> None:
+    said = json.loads(helm("install", RELEASE, CHART, "-n", "ops", "--dry-run=client", "-o", "json", values=values))
+
+    for part in words:
+        assert part in said["info"]["notes"]
+    assert ("WARNING" in said["info"]["notes"]) == ("crds" in values)

@@ -1,0 +1,140 @@
+"""`values.schema.json` refuses what would not work, and names it."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import yaml
+from tests.support.helm import CHART, Helm, HelmError
+
+from sync_operator.model.crd import workspace_crd
+
+SPEC = {"url": "https://api.example.com", "auth": {"tokenSecretRef": {"name": "token"}}}
+SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
+VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
+
+WRONG = {
+    "an unknown value": ({"replicas": 1}, "'replicas' not allowed"),
+    "an unknown value below": ({"image": {"name": "a"}}, "at '/image': additional properties 'name'"),
+    "a registry with a scheme": ({"image": {"registry": "https://registry.example.com"}}, "at '/image/registry'"),
+    "a repository in capitals": ({"image": {"repository": "Team/Operator"}}, "at '/image/repository'"),
+    "a tag that yaml takes for a number": ({"image": {"tag": 1.0}}, "at '/image/tag': got number, want string"),
+    "a digest without its algorithm": ({"image": {"digest": "0" * 64}}, "at '/image/digest'"),
+    "an unknown pull policy": ({"image": {"pullPolicy": "Sometimes"}}, "at '/image/pullPolicy'"),
+    "a pull secret as a word": ({"imagePullSecrets": ["pull"]}, "at '/imagePullSecrets/0'"),
+    "a run pod's pull secret as an object": (
+        {"runner": {"imagePullSecrets": [{"name": "pull"}]}},
+        "at '/runner/imagePullSecrets/0'",
+    ),
+    "a name in capitals": ({"nameOverride": "Syncs"}, "at '/nameOverride'"),
+    "a name of 64 characters": ({"fullnameOverride": "x" * 64}, "at '/fullnameOverride'"),
+    "a label that the chart sets": ({"commonLabels": {"helm.sh/chart": "x"}}, "at '/commonLabels/helm.sh~1chart'"),
+    "a label that is a number": ({"commonLabels": {"a": 1}}, "at '/commonLabels/a'"),
+    "a label that cannot be one": ({"commonLabels": {"a": "b c"}}, "at '/commonLabels/a'"),
+    "a label whose name cannot be one": ({"commonLabels": {"a b": "c"}}, "additional properties 'a b'"),
+    "two controllers": ({"replicaCount": 2}, "at '/replicaCount': maximum: got 2, want 1"),
+    "namespaces as one word": ({"watchNamespaces": "one,two"}, "at '/watchNamespaces': got string, want array"),
+    "a namespace that cannot be": ({"watchNamespaces": ["one,two"]}, "at '/watchNamespaces/0'"),
+    "a namespace twice": ({"watchNamespaces": ["one", "one"]}, "at '/watchNamespaces'"),
+    "a URL for a host": ({"allowedHosts": ["https://api.example.com"]}, "at '/allowedHosts/0'"),
+    "a host with a port": ({"allowInsecureHosts": ["localhost:80"]}, "at '/allowInsecureHosts/0'"),
+    "a resync too often": ({"resyncSeconds": 9}, "at '/resyncSeconds': minimum"),
+    "a resync in minutes": ({"resyncSeconds": "5m"}, "at '/resyncSeconds'"),
+    "no workers": ({"workers": 0}, "at '/workers': minimum"),
+    "too many workers": ({"workers": 257}, "at '/workers': maximum"),
+    "an unknown log format": ({"log": {"format": "xml"}}, "at '/log/format'"),
+    "an unknown log level": ({"log": {"level": "info"}}, "at '/log/level'"),
+    "a setting as a variable": ({"extraEnv": [{"name": "SYNC_OPERATOR_WORKERS"}]}, "at '/extraEnv/0/name'"),
+    "a variable that is a number": ({"extraEnv": [{"name": "A", "value": 1}]}, "at '/extraEnv/0/value'"),
+    "a variable from two places": (
+        {"extraEnv": [{"name": "A", "valueFrom": {"fieldRef": {}, "secretKeyRef": {}}}]},
+        "at '/extraEnv/0/valueFrom'",
+    ),
+    "arguments as one word": ({"extraArgs": "--a --b"}, "at '/extraArgs'"),
+    "an object without a kind": ({"extraObjects": [{"metadata": {}}]}, "at '/extraObjects/0'"),
+    "a yes that is no boolean": ({"crds": {"keep": "yes"}}, "at '/crds/keep'"),
+    "an unknown way to make roles": ({"rbac": {"scoped": True}}, "at '/rbac': additional properties 'scoped'"),
+    "an account that cannot be": ({"serviceAccount": {"name": "Operator"}}, "at '/serviceAccount/name'"),
+    "an annotation that is a boolean": ({"podAnnotations": {"inject": False}}, "at '/podAnnotations/inject'"),
+    "an amount with a blank": ({"resources": {"limits": {"memory": "1 Gi"}}}, "at '/resources/limits/memory'"),
+    "a limit in the singular": ({"resources": {"limit": {}}}, "at '/resources': additional properties 'limit'"),
+    "a node label that is a boolean": ({"nodeSelector": {"fast": True}}, "at '/nodeSelector/fast'"),
+    "tolerations as an object": ({"tolerations": {"key": "a"}}, "at '/tolerations'"),
+    "an unknown affinity": ({"affinity": {"node": {}}}, "at '/affinity': additional properties 'node'"),
+    "a priority that is a number": ({"priorityClassName": 1000}, "at '/priorityClassName'"),
+    "a budget that stops every drain": ({"podDisruptionBudget": {"maxUnavailable": 0}}, "/maxUnavailable': minimum"),
+    "a budget the other way round": ({"podDisruptionBudget": {"minAvailable": 1}}, "'minAvailable' not allowed"),
+    "no way out": ({"networkPolicy": {"egressPorts": []}}, "at '/networkPolicy/egressPorts'"),
+    "a port by name": ({"networkPolicy": {"egressPorts": ["https"]}}, "at '/networkPolicy/egressPorts/0'"),
+    "a workspace nowhere": ({"workspace": {"create": True}}, "at '/workspace/spec': missing properties 'url', 'auth'"),
+    "a workspace without a URL": (
+        {"workspace": {"create": True, "spec": {"auth": SPEC["auth"]}}},
+        "at '/workspace/spec': missing property 'url'",
+    ),
+    "a URL without a scheme": ({"workspace": {"spec": SPEC | {"url": "api.example.com"}}}, "at '/workspace/spec/url'"),
+    "a login, which the operator cannot do yet": (
+        {"workspace": {"spec": SPEC | {"auth": {"loginSecretRef": {"name": "login"}}}}},
+        "at '/workspace/spec/auth': additional properties 'loginSecretRef'",
+    ),
+    "a workspace id that is a number": ({"workspace": {"spec": SPEC | {"workspaceId": 1}}}, "/spec/workspaceId'"),
+    "a workspace name that cannot be": ({"workspace": {"name": "My workspace"}}, "at '/workspace/name'"),
+}
+
+
+@pytest.mark.parametrize(("values", "words"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_named(helm: Helm, values: dict[str, Any], words: str) -> None:
+    with pytest.raises(HelmError) as refused:
+        helm.template(**values)
+
+    assert words in str(refused.value)
+
+
+def branches(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every object schema that lists its properties, with where it is."""
+    if "properties" in schema:
+        yield path, schema
+        for name, below in schema["properties"].items():
+            yield from branches(below or {}, f"{path}/{name}")
+
+
+def test_every_list_of_properties_is_closed() -> None:
+    everywhere = [*branches(SCHEMA), *branches({"properties": SCHEMA["definitions"], "additionalProperties": False})]
+
+    assert [path for path, schema in everywhere if schema["additionalProperties"] is not False] == []
+
+
+def test_values_and_schema_list_the_same() -> None:
+    inner = {path: schema for path, schema in branches(SCHEMA) if path not in {"/affinity", "/commonLabels"}}
+    known = {f"{path}/{name}" for path, schema in inner.items() for name in schema["properties"]} - set(inner)
+
+    def listed(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
+        for name, value in values.items():
+            here = f"{path}/{name}"
+            yield from listed(value, here) if here in inner else [here]
+
+    assert set(listed(VALUES)) == known - {"/global", "/enabled", "/resources/claims"}
+
+
+def test_every_value_says_what_it_is_for() -> None:
+    lines = (CHART / "values.yaml").read_text().splitlines()
+    values = [number for number, line in enumerate(lines) if re.match(r"^( {2})?[a-zA-Z]+: ", line)]
+
+    def told(number: int) -> bool:
+        indent = len(lines[number]) - len(lines[number].lstrip())
+        return lines[number - 1].startswith(" " * indent + "# -- ")
+
+    untold = [lines[number] for number in values if not told(number)]
+    assert untold == ["  runAsNonRoot: true", "  allowPrivilegeEscalation: false", "  readOnlyRootFilesystem: true"]
+
+
+def test_the_workspaces_spec_is_the_crds() -> None:
+    crd = workspace_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    ours = SCHEMA["definitions"]["workspaceSpec"]["properties"]
+
+    assert set(ours) == set(crd)
+    assert set(crd["auth"]["properties"]) - set(ours["auth"]["properties"]) == {"loginSecretRef"}
+    for name in ("workspaceId", "requestsPerMinute", "timeoutSeconds", "dialect"):
+        for rule in ("pattern", "maxLength", "minimum", "maximum", "enum"):
+            assert ours[name].get(rule) == crd[name].get(rule), f"{name}: {rule}"

@@ -1,0 +1,237 @@
+"""What each value does to the rendered objects."""
+
+from typing import Any
+
+import pytest
+from tests.support.helm import NAMESPACE, Helm, the
+
+from sync_operator.settings import ControllerSettings, HostRules, LogSettings
+
+
+def pod(helm: Helm, **values: Any) -> dict[str, Any]:
+    """The controller's pod."""
+    found: dict[str, Any] = the("Deployment", helm.template(**values))["spec"]["template"]
+    return found
+
+
+def container(helm: Helm, **values: Any) -> dict[str, Any]:
+    """The controller's container."""
+    [found] = pod(helm, **values)["spec"]["containers"]
+    return dict(found)
+
+
+def settings(helm: Helm, **values: Any) -> ControllerSettings:
+    """What the controller reads from the environment that the chart gives it."""
+    environment = {entry["name"]: entry["value"] for entry in container(helm, **values)["env"]}
+    return ControllerSettings.from_environment(environment)
+
+
+def test_the_defaults_are_the_controllers_own(helm: Helm) -> None:
+    assert settings(helm) == ControllerSettings(runner_image="sync-operator:0.1.0")
+
+
+def test_every_setting_has_its_value(helm: Helm) -> None:
+    read = settings(
+        helm,
+        image={"registry": "registry.example.com:5000", "repository": "team/sync-operator", "tag": "v2"},
+        runner={"imagePullSecrets": ["pull", "pull-more"]},
+        watchNamespaces=["one", "two"],
+        allowedHosts=["*.example.com", "api.example.org"],
+        allowInsecureHosts=["sandbox.test", "::1"],
+        resyncSeconds=86_400,
+        workers=64,
+        log={"format": "text", "level": "DEBUG"},
+        extraEnv=[{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
+    )
+
+    assert read == ControllerSettings(
+        runner_image="registry.example.com:5000/team/sync-operator:v2",
+        runner_image_pull_secrets=("pull", "pull-more"),
+        watch_namespaces=("one", "two"),
+        resync=read.resync,
+        hosts=HostRules(("*.example.com", "api.example.org"), ("sandbox.test", "::1")),
+        log=LogSettings("text", "DEBUG"),
+        workers=64,
+        proxies=(("HTTPS_PROXY", "http://proxy:3128"),),
+    )
+    assert read.resync.total_seconds() == 86_400
+
+
+@pytest.mark.parametrize(
+    ("image", "reference"),
+    [
+        ({}, "sync-operator:0.1.0"),
+        ({"tag": "2026.1"}, "sync-operator:2026.1"),
+        ({"registry": "localhost:5000"}, "localhost:5000/sync-operator:0.1.0"),
+        ({"tag": "ignored", "digest": f"sha256:{'0' * 64}"}, f"sync-operator@sha256:{'0' * 64}"),
+    ],
+)
+def test_one_image_for_controller_and_runs(helm: Helm, image: dict[str, str], reference: str) -> None:
+    assert container(helm, image=image)["image"] == reference
+    assert settings(helm, image=image).runner_image == reference
+
+
+def test_what_the_pod_is_made_of(helm: Helm) -> None:
+    taint = {"key": "only", "operator": "Exists"}
+    affinity: dict[str, Any] = {
+        "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}
+    }
+    made = pod(
+        helm,
+        imagePullSecrets=[{"name": "pull"}],
+        podAnnotations={"sidecar.istio.io/inject": "false"},
+        commonLabels={"team": "data"},
+        podSecurityContext={"runAsUser": 1000},
+        nodeSelector={"disk": "fast"},
+        tolerations=[taint],
+        affinity=affinity,
+        priorityClassName="important",
+        image={"pullPolicy": "Always"},
+        extraArgs=["--help"],
+        extraEnv=[{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}],
+        securityContext={"runAsGroup": 1000},
+        resources={"limits": {"cpu": 2, "memory": "1Gi"}, "requests": {"cpu": "250m"}},
+    )
+
+    assert made["metadata"] == {
+        "annotations": {"sidecar.istio.io/inject": "false"},
+        "labels": {"app.kubernetes.io/name": "sync-operator", "app.kubernetes.io/instance": "op", "team": "data"},
+    }
+    spec = made["spec"]
+    assert spec["imagePullSecrets"] == [{"name": "pull"}]
+    assert spec["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 1000,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert spec["nodeSelector"] == {"disk": "fast"}
+    assert spec["tolerations"] == [taint]
+    assert spec["affinity"] == affinity
+    assert spec["priorityClassName"] == "important"
+    [made_of] = spec["containers"]
+    assert made_of["imagePullPolicy"] == "Always"
+    assert made_of["args"] == ["controller", "--help"]
+    assert made_of["env"][-1]["valueFrom"] == {"secretKeyRef": {"name": "a", "key": "b"}}
+    assert made_of["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+        "runAsGroup": 1000,
+    }
+    assert made_of["resources"] == {
+        "limits": {"cpu": 2, "memory": "1Gi"},
+        "requests": {"cpu": "250m", "memory": "128Mi"},
+    }
+
+
+def test_probes_ask_where_the_controller_answers(helm: Helm) -> None:
+    probed = container(helm)
+
+    [port] = probed["ports"]
+    assert port == {"name": "health", "containerPort": settings(helm).health_port}
+    paths = {name: probed[name]["httpGet"] for name in ("startupProbe", "livenessProbe", "readinessProbe")}
+    assert paths == {
+        "startupProbe": {"path": "/healthz", "port": "health"},
+        "livenessProbe": {"path": "/healthz", "port": "health"},
+        "readinessProbe": {"path": "/readyz", "port": "health"},
+    }
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_there_are_never_two_controllers(helm: Helm, count: int) -> None:
+    spec = the("Deployment", helm.template(replicaCount=count))["spec"]
+
+    assert spec["replicas"] == count
+    assert spec["strategy"] == {"type": "Recreate"}
+
+
+@pytest.mark.parametrize(
+    ("account", "name", "made"),
+    [
+        ({}, "op-sync-operator", True),
+        ({"name": "own", "annotations": {"a/b": "c"}}, "own", True),
+        ({"create": False}, "default", False),
+        ({"create": False, "name": "theirs"}, "theirs", False),
+    ],
+)
+def test_the_service_account(helm: Helm, account: dict[str, Any], name: str, made: bool) -> None:
+    rendered = helm.template(serviceAccount=account)
+
+    spec = the("Deployment", rendered)["spec"]["template"]["spec"]
+    assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == (name, True)
+    [subject] = the("ClusterRoleBinding", rendered)["subjects"]
+    assert subject == {"kind": "ServiceAccount", "name": name, "namespace": NAMESPACE}
+    accounts = [document for document in rendered if document["kind"] == "ServiceAccount"]
+    assert [document["metadata"]["name"] for document in accounts] == [name] * made
+    assert [document["metadata"].get("annotations") for document in accounts] == [account.get("annotations")] * made
+
+
+def test_all_namespaces_by_a_cluster_role_named_ones_by_roles(helm: Helm) -> None:
+    everywhere, named = helm.template(), helm.template(watchNamespaces=["one", "two"])
+
+    assert the("ClusterRoleBinding", everywhere)["roleRef"]["name"] == "ops:op-sync-operator"
+    assert not any(document["kind"] in {"Role", "RoleBinding"} for document in everywhere)
+    assert not any(document["kind"] == "ClusterRoleBinding" for document in named)
+    roles = [document for document in named if document["kind"] == "Role"]
+    bindings = [document for document in named if document["kind"] == "RoleBinding"]
+    assert [role["metadata"]["namespace"] for role in roles] == ["one", "two"]
+    assert [binding["metadata"]["namespace"] for binding in bindings] == ["one", "two"]
+    for role, binding in zip(roles, bindings, strict=True):
+        assert binding["roleRef"]["kind"] == "Role"
+        assert binding["roleRef"]["name"] == role["metadata"]["name"]
+        assert not any("customresourcedefinitions" in rule["resources"] for rule in role["rules"])
+
+
+@pytest.mark.parametrize(
+    ("rbac", "kinds"),
+    [
+        ({}, {"ClusterRole", "ClusterRoleBinding"}),
+        ({"create": False}, set()),
+    ],
+)
+def test_roles_may_come_from_elsewhere(helm: Helm, rbac: dict[str, bool], kinds: set[str]) -> None:
+    assert {document["kind"] for document in helm.template(rbac=rbac) if "Role" in document["kind"]} == kinds
+
+
+def test_peoples_roles_can_be_left_alone(helm: Helm) -> None:
+    names = {document["metadata"]["name"] for document in helm.template() if document["kind"] == "ClusterRole"}
+    assert names == {"ops:op-sync-operator", "ops:op-sync-operator:view", "ops:op-sync-operator:edit"}
+
+    alone = the("ClusterRole", helm.template(rbac={"aggregateClusterRoles": False}))
+    assert alone["metadata"]["name"] == "ops:op-sync-operator"
+
+
+def test_guards_are_off_by_default_and_fit_the_pod(helm: Helm) -> None:
+    assert not {"NetworkPolicy", "PodDisruptionBudget"} & {document["kind"] for document in helm.template()}
+
+    rule = {"ports": [{"port": 3128}]}
+    rendered = helm.template(
+        networkPolicy={"enabled": True, "egressPorts": [6443, 8443], "extraEgress": [rule]},
+        podDisruptionBudget={"enabled": True, "maxUnavailable": 2},
+    )
+
+    budget, policy = the("PodDisruptionBudget", rendered)["spec"], the("NetworkPolicy", rendered)["spec"]
+    labels = the("Deployment", rendered)["spec"]["template"]["metadata"]["labels"]
+    assert budget["selector"] == policy["podSelector"] == {"matchLabels": labels}
+    assert budget["maxUnavailable"] == 2
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert policy["ingress"] == [{"ports": [{"port": "health"}]}]
+    ports = [(entry["port"], entry["protocol"]) for entry in policy["egress"][0]["ports"]]
+    assert ports == [(53, "UDP"), (53, "TCP"), (6443, "TCP"), (8443, "TCP")]
+    assert policy["egress"][1:] == [rule]
+
+
+def test_extra_objects_as_objects_and_as_templates(helm: Helm) -> None:
+    template = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: {{ .Release.Name }}-own\n"
+    plain = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "plain"}, "data": {"a": "{{ kept }}"}}
+
+    rendered = helm.template(extraObjects=[plain, template])
+
+    assert the("ConfigMap", rendered) == plain
+    assert the("Secret", rendered)["metadata"]["name"] == "op-own"
+
+
+def test_a_parent_chart_may_pass_its_globals_and_its_condition(helm: Helm) -> None:
+    passed: dict[str, Any] = {"global": {"anything": {"goes": True}}, "enabled": True}
+
+    assert helm.template(**passed) == helm.template()
