@@ -6,20 +6,11 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.support.helm import CHART, RELEASE, Helm, HelmError, the
+from tests.support.helm import CHART, EVERYTHING, RELEASE, Helm, HelmError, the
 from tests.support.plane import ROOT
 
 from sync_operator import __version__
 
-EVERYTHING: dict[str, Any] = {
-    "watchNamespaces": ["ops"],
-    "podDisruptionBudget": {"enabled": True},
-    "networkPolicy": {"enabled": True},
-    "workspace": {
-        "create": True,
-        "spec": {"url": "https://api.example.com", "auth": {"tokenSecretRef": {"name": "token"}}},
-    },
-}
 LONG = "a-release-whose-name-is-exactly-as-long-as-helm-allow"
 
 

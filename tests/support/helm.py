@@ -10,11 +10,21 @@ from typing import Any, Final
 import yaml
 from tests.support.plane import ROOT
 
-__all__ = ["CHART", "NAMESPACE", "RELEASE", "Helm", "HelmError", "build_helm", "the"]
+__all__ = ["CHART", "EVERYTHING", "NAMESPACE", "RELEASE", "Helm", "HelmError", "build_helm", "the"]
 
 CHART: Final = ROOT / "helm" / "sync-operator"
 RELEASE: Final = "op"
 NAMESPACE: Final = "ops"
+EVERYTHING: Final[dict[str, Any]] = {
+    "watchNamespaces": [NAMESPACE],
+    "podDisruptionBudget": {"enabled": True},
+    "networkPolicy": {"enabled": True},
+    "workspace": {
+        "create": True,
+        "spec": {"url": "https://api.example.com", "auth": {"tokenSecretRef": {"name": "token"}}},
+    },
+}
+"""Values that bring every template to life."""
 
 
 class HelmError(Exception):

@@ -1,0 +1,59 @@
+"""A real API server takes what the chart renders."""
+
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes import client
+from tests.support.helm import EVERYTHING, Helm, the
+from tests.support.plane import Kube, Plane, Refusal
+
+RESTRICTED = {
+    "pod-security.kubernetes.io/enforce": "restricted",
+    "pod-security.kubernetes.io/enforce-version": "latest",
+}
+
+
+@pytest.mark.parametrize("values", [{}, EVERYTHING], ids=["defaults", "everything"])
+def test_the_api_server_takes_every_object(helm: Helm, plane: Plane, namespace: str, values: dict[str, Any]) -> None:
+    watched = {"watchNamespaces": [namespace] if "watchNamespaces" in values else []}
+    rendered = helm.template(namespace=namespace, **values | {"crds": {}} | watched)
+
+    taken = plane.kubectl(
+        "apply", "--dry-run=server", "--server-side", "--force-conflicts", "-f", "-", stdin=yaml.dump_all(rendered)
+    )
+
+    assert taken.returncode == 0, taken.stderr
+    assert taken.stdout.count("(server dry run)") == len(rendered)
+    assert "Warning" not in taken.stderr
+
+
+@pytest.fixture
+def restricted(kube: Kube, namespace: str) -> str:
+    """A namespace that enforces Pod Security `restricted`."""
+    kube.core.patch_namespace(namespace, client.V1Namespace(metadata=client.V1ObjectMeta(labels=RESTRICTED)))
+    return namespace
+
+
+def controllers_pod(helm: Helm, kube: Kube, namespace: str, **values: Any) -> dict[str, Any]:
+    """The pod that the Deployment makes, and for it the service account."""
+    rendered = helm.template(namespace=namespace, **values)
+    kube.create(the("ServiceAccount", rendered), namespace)
+    template = the("Deployment", rendered)["spec"]["template"]
+    return {"apiVersion": "v1", "kind": "Pod", **template, "metadata": {**template["metadata"], "name": "controller"}}
+
+
+def test_the_controllers_pod_is_restricted(helm: Helm, kube: Kube, restricted: str) -> None:
+    pod = controllers_pod(helm, kube, restricted)
+
+    taken = kube.create(pod, restricted, dry_run=True)
+
+    assert taken["spec"]["serviceAccountName"] == "op-sync-operator"
+    assert any(volume["name"].startswith("kube-api-access") for volume in taken["spec"]["volumes"])
+
+
+def test_a_pod_that_is_not_restricted_would_be_refused(helm: Helm, kube: Kube, restricted: str) -> None:
+    pod = controllers_pod(helm, kube, restricted, podSecurityContext={"runAsNonRoot": None})
+
+    with pytest.raises(Refusal, match="violates PodSecurity"):
+        kube.create(pod, restricted, dry_run=True)

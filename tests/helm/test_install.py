@@ -1,0 +1,53 @@
+"""Real installs by real Helm, without the controller's pod."""
+
+from typing import Any
+
+from tests.support.helm import CHART, EVERYTHING, NAMESPACE, RELEASE, Helm
+from tests.support.plane import Kube, Plane
+
+from sync_operator.model.names import WORKSPACE_KIND
+
+LABEL = "app.kubernetes.io/managed-by=Helm"
+
+
+def values(**spec: Any) -> dict[str, Any]:
+    """A release with a Workspace, and no pod."""
+    workspace = EVERYTHING["workspace"]
+    return {"replicaCount": 0, "workspace": workspace | {"spec": workspace["spec"] | spec}}
+
+
+def test_a_workspace_lives_through_all_that_happens_to_its_release(
+    installer: Helm, cluster: Plane, kube_of_cluster: Kube
+) -> None:
+    def workspace() -> tuple[str, int]:
+        found = kube_of_cluster.get(WORKSPACE_KIND, "default", NAMESPACE)
+        return found["metadata"]["uid"], found["spec"]["requestsPerMinute"]
+
+    installer("install", RELEASE, CHART, "-n", NAMESPACE, "--create-namespace", "--wait", values=values())
+    uid, budget = workspace()
+    assert budget == 100
+
+    installer("upgrade", RELEASE, CHART, "-n", NAMESPACE, values=values(requestsPerMinute=50))
+    assert workspace() == (uid, 50)
+
+    installer("upgrade", RELEASE, CHART, "-n", NAMESPACE, values=values(requestsPerMinute=60))
+    installer("rollback", RELEASE, "2", "-n", NAMESPACE)
+    assert workspace() == (uid, 50)
+
+    installer("rollback", RELEASE, "1", "-n", NAMESPACE)
+    installer("uninstall", RELEASE, "-n", NAMESPACE, "--wait")
+    assert workspace() == (uid, 50)
+    assert not cluster.kubectl("get", "clusterroles,deployments,serviceaccounts", "-A", "-l", LABEL).stdout
+
+    installer("install", RELEASE, CHART, "-n", NAMESPACE, values=values(requestsPerMinute=70))
+    assert workspace() == (uid, 70)
+
+
+def test_crds_go_with_the_release_when_they_are_not_kept(installer: Helm, cluster: Plane) -> None:
+    installer("install", RELEASE, CHART, "-n", NAMESPACE, "--create-namespace", values={"replicaCount": 0})
+    installer("upgrade", RELEASE, CHART, "-n", NAMESPACE, values={"replicaCount": 0, "crds": {"keep": False}})
+    assert cluster.kubectl("get", "crd", "-o", "name").stdout.count("squared.ai") == 2
+
+    installer("uninstall", RELEASE, "-n", NAMESPACE, "--wait")
+
+    assert not cluster.kubectl("get", "crd", "-o", "name").stdout
