@@ -30,6 +30,7 @@ def test_it_lints(helm: Helm, values: dict[str, Any]) -> None:
 def test_its_version_is_the_operators() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert chart["version"] == chart["appVersion"] == __version__
+    assert f"ARG VERSION={__version__}\n" in (ROOT / "Dockerfile").read_text()
 
 
 def test_its_crds_are_the_generated_ones(helm: Helm) -> None:
