@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import pytest
 from tests.support.helm import CHART, EVERYTHING, NAMESPACE, RELEASE, Helm
 from tests.support.plane import Kube, Plane
+from tests.support.running import eventually
 
 from sync_operator.model.names import WORKSPACE_KIND
 
@@ -51,3 +53,25 @@ def test_crds_go_with_the_release_when_they_are_not_kept(installer: Helm, cluste
     installer("uninstall", RELEASE, "-n", NAMESPACE, "--wait")
 
     assert not cluster.kubectl("get", "crd", "-o", "name").stdout
+
+
+@pytest.mark.parametrize(
+    ("role", "verbs"),
+    [
+        ("view", {"get", "list", "watch"}),
+        ("edit", {"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}),
+        ("admin", {"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}),
+    ],
+)
+def test_the_clusters_own_roles_cover_our_kinds(installer: Helm, cluster: Plane, role: str, verbs: set[str]) -> None:
+    installer("install", RELEASE, CHART, "-n", NAMESPACE, "--create-namespace", values={"replicaCount": 0})
+    cluster.kubectl("create", "rolebinding", role, f"--clusterrole={role}", "--user=jane", "-n", NAMESPACE)
+
+    def allowed(resource: str) -> set[str]:
+        said = cluster.kubectl("auth", "can-i", "--list", "--as=jane", "-n", NAMESPACE, "--no-headers").stdout
+        rows = [line for line in said.splitlines() if line.startswith(f"{resource} ")]
+        return {verb for row in rows for verb in row[row.rindex("[") + 1 : row.rindex("]")].split()}
+
+    eventually(lambda: allowed("syncs.squared.ai") == verbs, f"{role} to cover Syncs")
+    assert allowed("workspaces.squared.ai") == verbs
+    assert allowed("syncs.squared.ai/status") == allowed("workspaces.squared.ai/status") == set()
