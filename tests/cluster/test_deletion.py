@@ -13,7 +13,7 @@ def test_delete_takes_cronjob_and_server_sync_along(tenant: Tenant) -> None:
 
     assert tenant.cronjobs() == []
     assert tenant.sandbox.syncs() == []
-    assert "Deleted" in tenant.events()
+    tenant.told("Deleted")
 
 
 def test_retain_leaves_the_servers_sync(tenant: Tenant) -> None:
@@ -25,7 +25,7 @@ def test_retain_leaves_the_servers_sync(tenant: Tenant) -> None:
 
     assert len(tenant.sandbox.syncs()) == 1
     assert not tenant.sandbox.requests("DELETE", "/syncs/")
-    assert "Retained" in tenant.events()
+    tenant.told("Retained")
 
 
 def test_deleted_before_it_was_ever_registered(tenant: Tenant) -> None:

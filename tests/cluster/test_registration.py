@@ -57,6 +57,7 @@ def test_multiwoven_gets_the_seed_body_as_a_manual_sync(tenant: Tenant) -> None:
     assert condition(sync, "Scheduled")["status"] == "True"
     assert not condition(sync, "Reconciling")
     assert not condition(sync, "Stalled")
+    tenant.told("Scheduled")
     assert tenant.events() == ["Scheduled"]
 
 

@@ -124,6 +124,10 @@ class Tenant:
     def _list(self, kind: str, api_version: str) -> list[dict[str, Any]]:
         return list(self.kube.resource(kind, api_version).get(namespace=self.namespace).to_dict()["items"])
 
+    def told(self, *reasons: str, name: str = "orders") -> None:
+        """Wait until these events, in this order, are the last ones about a Sync: they come after its status."""
+        eventually(lambda: self.events(name)[-len(reasons) :] == list(reasons), f"the events {', '.join(reasons)}")
+
     def events(self, name: str = "orders") -> list[str]:
         """Reasons of the events about a Sync that we wrote, in order."""
         events = self._list("Event", "v1")
