@@ -124,11 +124,14 @@ def test_what_the_pod_is_made_of(helm: Helm) -> None:
     }
 
 
-def test_probes_ask_where_the_controller_answers(helm: Helm) -> None:
+def test_ports_are_those_that_the_controller_serves(helm: Helm) -> None:
     probed = container(helm)
 
-    [port] = probed["ports"]
-    assert port == {"name": "health", "containerPort": settings(helm).health_port}
+    read = settings(helm)
+    assert {port["name"]: port["containerPort"] for port in probed["ports"]} == {
+        "metrics": read.metrics_port,
+        "health": read.health_port,
+    }
     paths = {name: probed[name]["httpGet"] for name in ("startupProbe", "livenessProbe", "readinessProbe")}
     assert paths == {
         "startupProbe": {"path": "/healthz", "port": "health"},
@@ -215,7 +218,7 @@ def test_guards_are_off_by_default_and_fit_the_pod(helm: Helm) -> None:
     assert budget["selector"] == policy["podSelector"] == {"matchLabels": labels}
     assert budget["maxUnavailable"] == 2
     assert policy["policyTypes"] == ["Ingress", "Egress"]
-    assert policy["ingress"] == [{"ports": [{"port": "health"}]}]
+    assert policy["ingress"] == [{"ports": [{"port": "metrics"}, {"port": "health"}]}]
     ports = [(entry["port"], entry["protocol"]) for entry in policy["egress"][0]["ports"]]
     assert ports == [(53, "UDP"), (53, "TCP"), (6443, "TCP"), (8443, "TCP")]
     assert policy["egress"][1:] == [rule]

@@ -51,14 +51,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   verbs: [update]
 - apiGroups: [batch]
   resources: [cronjobs]
-  verbs: [list, watch, create, patch, delete]
+  verbs: [get, list, watch, create, patch, delete]
 # The last schedule time, so that an edit never fires for the past.
 - apiGroups: [batch]
   resources: [cronjobs/status]
   verbs: [patch]
 - apiGroups: [batch]
   resources: [jobs]
-  verbs: [list, watch, create, delete]
+  verbs: [list, watch, create, patch, delete]
 # The last words of a run.
 - apiGroups: [""]
   resources: [pods]
