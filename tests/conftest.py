@@ -5,6 +5,7 @@ from pathlib import Path
 from secrets import token_hex
 
 import pytest
+from hypothesis import settings
 from kubernetes import client
 from tests.support.helm import build_helm
 from tests.support.plane import Kube, Plane, build_plane, running_plane
@@ -15,6 +16,10 @@ from sync_operator.remote.types import Dialect
 
 _BUILDS = {"plane_binary": build_plane, "helm_binary": build_helm}
 _BUILT = pytest.StashKey[dict[str, Path]]()
+
+# How long one example takes says nothing on a loaded machine; pytest-timeout bounds the whole test.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 
 @pytest.fixture
