@@ -27,7 +27,7 @@ def with_secrets(configuration: Any, values: Mapping[str, str]) -> Any:
             place = _step(place, part)
         if isinstance(place, dict):
             place[last] = value
-        elif isinstance(place, list) and _step(place, last) is not None:
+        elif isinstance(place, list) and _names_item(last, place):
             place[int(last)] = value
         else:
             raise InvalidSpecError(
@@ -40,6 +40,11 @@ def with_secrets(configuration: Any, values: Mapping[str, str]) -> Any:
 def _step(place: Any, part: str) -> Any:
     if isinstance(place, dict):
         return place.get(part)
-    if isinstance(place, list) and part.isascii() and part.isdigit() and int(part) < len(place):
+    if isinstance(place, list) and _names_item(part, place):
         return place[int(part)]
     return None
+
+
+def _names_item(part: str, items: list[Any]) -> bool:
+    """True for the index of an item in its one spelling: digits without leading zeros."""
+    return part.isascii() and part.isdigit() and part == str(int(part)) and int(part) < len(items)
