@@ -4,6 +4,7 @@ The server fills, drops, reorders and coerces (contract section 5); none of that
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from itertools import zip_longest
 from typing import Any, Final
 
 from sync_operator.redact import redact
@@ -72,13 +73,14 @@ def drift_lines(
 
 
 def same_value(one: Any, other: Any) -> bool:
-    """Equality of JSON values by meaning: 1 is 1.0 but not true, a null in an object is as good as nothing."""
+    """Equality of JSON values by meaning: 1 is 1.0 but not true, a null in an object or list is as good as nothing."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         keys = {key for pair in (one, other) for key, value in pair.items() if value is not None}
         return all(same_value(one.get(key), other.get(key)) for key in keys)
     if isinstance(one, list) and isinstance(other, list):
+        one, other = _filled(one), _filled(other)
         return len(one) == len(other) and all(map(same_value, one, other))
     return bool(one == other)
 
@@ -113,6 +115,11 @@ def _item(item: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def _filled(items: list[Any]) -> list[Any]:
+    """Items that are not null: Rails, with which the server reads a body, drops the others from every list."""
+    return [item for item in items if item is not None]
+
+
 def _leaves(old: Any, new: Any, place: str) -> Iterator[tuple[str, Any, Any]]:
     """Where two values differ, as deep as possible: JSON pointer, old, new."""
     if same_value(old, new):
@@ -121,8 +128,7 @@ def _leaves(old: Any, new: Any, place: str) -> Iterator[tuple[str, Any, Any]]:
         for key in [*old, *(key for key in new if key not in old)]:
             yield from _leaves(old.get(key), new.get(key), f"{place}/{str(key).replace('~', '~0').replace('/', '~1')}")
     elif isinstance(old, list) and isinstance(new, list):
-        for index in range(max(len(old), len(new))):
-            was, now = (values[index] if index < len(values) else None for values in (old, new))
+        for index, (was, now) in enumerate(zip_longest(_filled(old), _filled(new))):
             yield from _leaves(was, now, f"{place}/{index}")
     else:
         yield place, old, new
