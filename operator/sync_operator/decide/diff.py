@@ -27,6 +27,7 @@ _EMBEDDING: Final = "embedding_config"
 _EMBEDDING_KEYS: Final = frozenset({"mode", "model", "api_key"})
 _HIDDEN_KEYS: Final = ("key", "secret", "token", "password", "credential")
 _MOST_LINES: Final = 16
+_PLACE_LIMIT: Final = 120
 _VALUE_LIMIT: Final = 60
 
 
@@ -50,7 +51,11 @@ def differing_fields(
 
 
 def drift_lines(
-    body: Mapping[str, Any], attributes: Mapping[str, Any], fields: Collection[str], *, hidden: Collection[str] = ()
+    body: Mapping[str, Any],
+    attributes: Mapping[str, Any],
+    fields: Collection[str],
+    *,
+    secrets: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
     """What others changed, for people: ``field: old → new`` in the manifest's names, cut, without secrets.
 
@@ -58,14 +63,17 @@ def drift_lines(
         body: what was written.
         attributes: what the server holds now.
         fields: names of the fields to tell about, as `differing_fields` returns them.
-        hidden: JSON pointers into ``configuration`` whose values come from Secrets.
+        secrets: values from Secrets by their JSON pointer into ``configuration``; no value at such a place is shown,
+            nor one of these at any other.
     """
+    secrets = secrets or {}
     lines: list[str] = []
     for field in fields:
         old, new = body.get(field), attributes.get(field)
         if field == "configuration":
             for place, was, now in _leaves(_meaning(old), _meaning(new), ""):
-                lines.append(f"configuration{place}: {_shown(place, was, hidden)} → {_shown(place, now, hidden)}")
+                where = redact(f"configuration{place}", limit=_PLACE_LIMIT)
+                lines.append(f"{where}: {_shown(place, was, secrets)} → {_shown(place, now, secrets)}")
         else:
             lines.append(f"{camel(field)}: {_text(old)} → {_text(new)}")
     more = len(lines) - _MOST_LINES
@@ -134,14 +142,21 @@ def _leaves(old: Any, new: Any, place: str) -> Iterator[tuple[str, Any, Any]]:
         yield place, old, new
 
 
-def _shown(place: str, value: Any, hidden: Collection[str]) -> str:
-    secret = any(place == pointer or pointer.startswith(f"{place}/") for pointer in hidden)
-    if value is not None and (secret or any(word in place.lower() for word in _HIDDEN_KEYS)):
+def _shown(place: str, value: Any, secrets: Mapping[str, str]) -> str:
+    shape = _shape(place)
+    secret = any(_shape(pointer)[: len(shape)] == shape for pointer in secrets)
+    scalar = value is not None and not isinstance(value, Mapping | list)
+    if scalar and (secret or any(word in place.lower() for word in _HIDDEN_KEYS)):
         return "(hidden)"
-    return _text(value)
+    return _text(value, tuple(secrets.values()))
 
 
-def _text(value: Any) -> str:
+def _shape(pointer: str) -> tuple[str, ...]:
+    """A pointer but for its numbers, which change when the server drops items or people move them."""
+    return tuple("" if part.isdigit() else part for part in pointer.split("/"))
+
+
+def _text(value: Any, secrets: tuple[str, ...] = ()) -> str:
     """A value in a few words; what is inside an object or a list is not shown."""
     match value:
         case None:
@@ -151,4 +166,4 @@ def _text(value: Any) -> str:
         case bool():
             return str(value).lower()
         case _:
-            return redact(str(value), limit=_VALUE_LIMIT) or "''"
+            return redact(str(value), secrets=secrets, limit=_VALUE_LIMIT) or "''"

@@ -97,8 +97,9 @@ def runs_by_itself(picture: Picture, remote: RemoteSync) -> bool:
 def drift(picture: Picture, remote: RemoteSync) -> tuple[str, ...]:
     """What others changed on that sync, each as ``field: old → new``."""
     spec = picture.sync.spec
-    hidden = tuple(secret.pointer for secret in spec.configuration_secrets) if spec else ()
-    lines = drift_lines(desired_body(picture), remote.attributes, wrong_fields(picture, remote), hidden=hidden)
+    known = picture.secrets or {}
+    secrets = {entry.pointer: known.get(entry.pointer, "") for entry in spec.configuration_secrets} if spec else {}
+    lines = drift_lines(desired_body(picture), remote.attributes, wrong_fields(picture, remote), secrets=secrets)
     if not wrongly_enabled(picture, remote):
         return lines
     states = (_DISABLED, "enabled")
