@@ -1,0 +1,81 @@
+"""Pictures for tests of decisions: one Sync and its ready Workspace, changed where a test needs it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.support.manifests import sync_manifest
+
+from sync_operator.cluster.views import sync_view
+from sync_operator.decide.picture import Deployment, Picture, SyncView, WorkspaceView
+from sync_operator.decide.server import desired_body
+from sync_operator.model.names import CREATE_STARTED, FINALIZER
+from sync_operator.model.status import SyncStatus, to_dict
+from sync_operator.remote.types import Dialect, RemoteSync
+
+__all__ = ["BORN", "MAPPING", "NOW", "URL", "connected", "marked", "pictured", "registered", "stored", "synced"]
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+BORN = NOW - timedelta(hours=1)
+URL = "https://api.example.com"
+MAPPING = [{"from": "id", "to": "external_id", "mapping_type": "standard"}]
+
+
+def synced(
+    name: str = "orders",
+    *,
+    status: SyncStatus | None = None,
+    generation: int = 1,
+    metadata: Mapping[str, Any] | None = None,
+    **spec: Any,
+) -> SyncView:
+    """A Sync as the API server returns it; ``metadata`` and ``spec`` are laid over the usual."""
+    manifest = sync_manifest(name, **{"configuration": MAPPING} | spec)
+    usual = {
+        "namespace": "team",
+        "uid": f"uid-{name}",
+        "generation": generation,
+        "resourceVersion": "1",
+        "creationTimestamp": BORN.isoformat(),
+    }
+    manifest["metadata"] = manifest["metadata"] | usual | dict(metadata or {})
+    return sync_view(manifest | {"status": to_dict(status or SyncStatus())})
+
+
+def marked(at: datetime = BORN, **more: Any) -> dict[str, Any]:
+    """Metadata of a Sync whose create was announced."""
+    return {"finalizers": [FINALIZER], "annotations": {CREATE_STARTED: f"{at.isoformat()}/process"}} | more
+
+
+def connected(**changes: Any) -> WorkspaceView:
+    """A ready Workspace at a Multiwoven server."""
+    usual: dict[str, Any] = {
+        "name": "default",
+        "url": URL,
+        "workspace_id": "1",
+        "dialect": Dialect.MULTIWOVEN,
+        "token_secret": ("token", "token"),
+    }
+    return WorkspaceView(**usual | changes)
+
+
+def pictured(sync: SyncView | None = None, **changes: Any) -> Picture:
+    """The picture of a Sync, at noon, with a ready Workspace."""
+    usual: dict[str, Any] = {
+        "now": NOW,
+        "sync": sync or synced(),
+        "workspace": connected(),
+        "deployment": Deployment(image="runner:1"),
+    }
+    return Picture(**usual | changes)
+
+
+def registered(sync_id: str = "7", **changes: Any) -> SyncStatus:
+    """The status of a Sync that the operator made."""
+    usual: dict[str, Any] = {"id": sync_id, "url": URL, "workspace_id": "1", "origin": "Created"}
+    return SyncStatus(**usual | changes)
+
+
+def stored(picture: Picture, sync_id: str = "7", *, status: str = "pending", **attributes: Any) -> RemoteSync:
+    """The server's sync that holds what a picture asks for, but for ``attributes``."""
+    return RemoteSync(sync_id, desired_body(picture) | attributes, status, created_at=NOW)
