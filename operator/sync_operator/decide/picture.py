@@ -51,7 +51,12 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True)
 class SyncView:
-    """A Sync as the cluster holds it; ``spec`` and ``schedule`` are None exactly when ``spec_error`` is set."""
+    """A Sync as the cluster holds it.
+
+    Attributes:
+        spec: None when it cannot be read; then ``spec_error`` says why.
+        schedule: None when there is no spec, or it names no schedule that can be; then ``spec_error`` says why.
+    """
 
     namespace: str
     name: str

@@ -31,7 +31,7 @@ _QUANTITY: Final = re.compile(rf"^([0-9]+(?:\.[0-9]*)?|\.[0-9]+)({'|'.join(sorte
 def scheduling_step(picture: Picture) -> Action | None:
     """The next thing to do for the schedule, or None when it is in place or cannot be."""
     spec, live = picture.sync.spec, picture.cronjob
-    if spec is None or picture.applied or scheduling_obstacle(picture):
+    if spec is None or picture.sync.schedule is None or picture.applied or scheduling_obstacle(picture):
         return None
     if spec.scheduler is Scheduler.SERVER:
         return DeleteCronJob(cronjob_name(picture.sync.name), Phase.SCHEDULING) if live else None
