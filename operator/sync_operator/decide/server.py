@@ -5,6 +5,7 @@ from typing import Any
 from sync_operator.decide.body import sync_body
 from sync_operator.decide.diff import FIXED, differing_fields, drift_lines
 from sync_operator.decide.picture import Picture
+from sync_operator.errors import InvalidSpecError
 from sync_operator.model.sync import DriftPolicy, Scheduler, SyncSpec
 from sync_operator.remote.types import Dialect, RemoteSync
 
@@ -59,8 +60,11 @@ def is_registered(picture: Picture) -> bool:
 
 
 def found_wrong(picture: Picture, remote: RemoteSync) -> bool:
-    """True when that sync of the server's is not what the spec asks for."""
-    return bool(wrong_fields(picture, remote)) or wrongly_enabled(picture, remote)
+    """True when that sync of the server's is not what the spec asks for, as when the dialect cannot say that."""
+    try:
+        return bool(wrong_fields(picture, remote)) or wrongly_enabled(picture, remote)
+    except InvalidSpecError:
+        return True
 
 
 def wrong_fields(picture: Picture, remote: RemoteSync) -> tuple[str, ...]:
