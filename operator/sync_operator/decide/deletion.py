@@ -46,12 +46,20 @@ def deletion_obstacle(picture: Picture) -> Obstacle | None:
     found = picture.failures.get(Phase.DELETION) or (
         None
         if picture.released or keeps(picture)
-        else workspace_changed(picture) or _unreachable(picture) or unknown_outcome(picture)
+        else _unreadable(picture) or workspace_changed(picture) or _unreachable(picture) or unknown_outcome(picture)
     )
     if found is None:
         return None
     message = f"the server's sync cannot be deleted: {found.message}; {_WAY_OUT}"
     return Obstacle(Reason.DELETE_FAILED, message, retry_after=found.retry_after, waits=found.waits, error=found.error)
+
+
+def _unreadable(picture: Picture) -> Obstacle | None:
+    """A spec that cannot be read hides the deletion policy, and what a lost create may have made."""
+    sync = picture.sync
+    if sync.spec is not None or sync.spec_error is None:
+        return None
+    return Obstacle(Reason.INVALID_SPEC, f"{sync.spec_error}, which hides spec.deletionPolicy too", stalled=True)
 
 
 def _unreachable(picture: Picture) -> Obstacle | None:
