@@ -55,8 +55,9 @@ def registration_step(picture: Picture) -> Action | None:
 
 
 def _mark(picture: Picture) -> MarkCreate:
-    """A new mark. Where one of before has been lost, it takes the resource's own age and stands for that one."""
-    lost = FINALIZER in picture.sync.finalizers or picture.create_unanswered
+    """Finalizer and mark. Where one of the two was there before, the mark stands for the one that has been lost."""
+    known = FINALIZER in picture.sync.finalizers or CREATE_STARTED in picture.sync.annotations
+    lost = known or picture.create_unanswered
     return MarkCreate(picture.sync.created_at if lost else picture.now, fresh=not lost)
 
 
