@@ -70,7 +70,7 @@ def pictured(sync: SyncView | None = None, **changes: Any) -> Picture:
     return Picture(**usual | changes)
 
 
-def registered(sync_id: str = "7", **changes: Any) -> SyncStatus:
+def registered(sync_id: str | None = "7", **changes: Any) -> SyncStatus:
     """The status of a Sync that the operator made."""
     usual: dict[str, Any] = {"id": sync_id, "url": URL, "workspace_id": "1", "origin": "Created"}
     return SyncStatus(**usual | changes)

@@ -1,0 +1,196 @@
+"""The order of a deletion, what stays, what is never touched, and what to do when it cannot go on."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.support.pictures import BORN, NOW, connected, marked, pictured, registered, stored, synced
+
+from sync_operator.decide.actions import Action, DeleteCronJob, DeleteSync, DropFinalizer, ListSyncs, ReadSecrets
+from sync_operator.decide.deletion import deletion_obstacle, keeps
+from sync_operator.decide.match import Claim
+from sync_operator.decide.picture import Obstacle, Phase, Picture, SyncView, WorkspaceView
+from sync_operator.decide.report import obstacles, sync_status
+from sync_operator.decide.steps import next_action
+from sync_operator.model.conditions import Reason
+from sync_operator.model.sync import DeletionPolicy
+from sync_operator.remote.types import Listing
+
+GONE = WorkspaceView("default", found=False)
+SECRET = [{"pointer": "/0/value", "secretKeyRef": {"name": "vectors", "key": "key"}}]
+WAY_OUT = "set spec.deletionPolicy to Retain"
+
+
+def deleted(sync_id: str | None = "7", *, origin: str = "Created", mark: bool = True, **spec: Any) -> SyncView:
+    status = registered(sync_id, origin=origin) if sync_id else None
+    metadata = marked() if mark else {"finalizers": marked()["finalizers"]}
+    return synced(status=status, metadata=metadata | {"deletionTimestamp": NOW.isoformat()}, **spec)
+
+
+def cleaned(sync: SyncView | None = None, **changes: Any) -> Picture:
+    return pictured(sync or deleted(), cleaned=True, **changes)
+
+
+def listing(*ids: str) -> Listing:
+    return Listing(tuple(stored(pictured(), sync_id) for sync_id in ids), NOW)
+
+
+def test_first_of_all_nothing_fires_any_more() -> None:
+    for workspace in (connected(), GONE, connected(suspended=True)):
+        assert next_action(pictured(deleted(), workspace=workspace)) == DeleteCronJob("orders", Phase.DELETION)
+
+
+def test_a_sync_without_our_finalizer_is_left_alone() -> None:
+    assert next_action(pictured(replace(deleted(), finalizers=("others/finalizer",)))) is None
+
+
+NEXT: dict[str, tuple[Picture, Action]] = {
+    "a sync that we made": (cleaned(), DeleteSync("7")),
+    "it is gone on the server": (cleaned(released=True), DropFinalizer()),
+    "nothing was ever announced": (cleaned(deleted(None, mark=False)), DropFinalizer()),
+    "a create was announced, and nothing sent": (cleaned(deleted(None), create_fresh=True), DropFinalizer()),
+    "a create was announced in another life": (cleaned(deleted(None)), ListSyncs(Phase.DELETION)),
+    "a create was sent and not answered, and its mark is gone": (
+        cleaned(deleted(None, mark=False), create_unanswered=True),
+        ListSyncs(Phase.DELETION),
+    ),
+    "a lost create was found": (
+        cleaned(deleted(None), listing=listing("9", "8"), listed_at=NOW, settles_at=NOW),
+        DeleteSync("8"),
+    ),
+    "a lost create was not found": (
+        cleaned(deleted(None), listing=listing(), listed_at=NOW, settles_at=NOW),
+        DropFinalizer(),
+    ),
+    "what was found belongs to another": (
+        cleaned(deleted(None), listing=listing("8"), listed_at=NOW, settles_at=NOW, claimed=frozenset({"8"})),
+        DropFinalizer(),
+    ),
+    "values of Secrets are needed to know it again": (
+        cleaned(deleted(None, configurationSecrets=SECRET)),
+        ReadSecrets(synced(configurationSecrets=SECRET).spec.configuration_secrets, Phase.DELETION),  # type: ignore[union-attr]
+    ),
+    "an adopted sync": (cleaned(deleted(origin="Adopted")), DropFinalizer()),
+    "an adopted sync that is to be deleted": (
+        cleaned(deleted(origin="Adopted", deletionPolicy="Delete")),
+        DeleteSync("7"),
+    ),
+    "a sync that is to stay": (cleaned(deleted(deletionPolicy="Retain")), DropFinalizer()),
+    "a sync that is to stay, on a server that is away": (
+        cleaned(deleted(deletionPolicy="Retain"), workspace=connected(obstacle=Obstacle(Reason.UNAUTHORIZED, "x"))),
+        DropFinalizer(),
+    ),
+    "a sync that is to stay, in another workspace": (
+        cleaned(deleted(deletionPolicy="Retain"), workspace=connected(workspace_id="2")),
+        DropFinalizer(),
+    ),
+    "one that never was adopted": (cleaned(deleted(None, externalId="5")), DropFinalizer()),
+    "one that belongs to an older Sync": (
+        cleaned(rivals=(Claim("team/first", True, BORN - timedelta(hours=1), "uid-first"),)),
+        DropFinalizer(),
+    ),
+    "credentials that worked last": (
+        cleaned(
+            workspace=connected(found=False, obstacle=Obstacle(Reason.WORKSPACE_NOT_FOUND, "x"), credentials_kept=True)
+        ),
+        DeleteSync("7"),
+    ),
+    "a spec that names no schedule that can be": (cleaned(deleted(timeZone="Nowhere/Atall")), DeleteSync("7")),
+    "a spec that is to stay and names no schedule that can be": (
+        cleaned(deleted(timeZone="Nowhere/Atall", deletionPolicy="Retain")),
+        DropFinalizer(),
+    ),
+    "a lost create, and a spec that the server refuses by now": (
+        cleaned(deleted(None, configuration={}), listing=listing("8"), listed_at=NOW, settles_at=NOW),
+        DeleteSync("8"),
+    ),
+    "a spec that cannot be read, and nothing was ever announced": (
+        cleaned(deleted(None, mark=False, scheduleType="sometimes")),
+        DropFinalizer(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NEXT)
+def test_next(name: str) -> None:
+    picture, action = NEXT[name]
+
+    assert next_action(picture) == action
+    assert action == DropFinalizer() or not keeps(picture)
+
+
+STUCK: dict[str, tuple[Picture, str, float | None, bool]] = {
+    "no Workspace": (cleaned(workspace=GONE), "create it", None, True),
+    "a Workspace in trouble": (
+        cleaned(workspace=connected(obstacle=Obstacle(Reason.FORBIDDEN, "the role may not", retry_after=300.0))),
+        "the role may not",
+        300.0,
+        False,
+    ),
+    "a suspended Workspace": (cleaned(workspace=connected(suspended=True)), "spec.suspend to false", None, True),
+    "another workspace": (cleaned(workspace=connected(workspace_id="2")), "put it back", None, False),
+    "a server that does not answer": (
+        cleaned().failed(Phase.DELETION, Obstacle(Reason.SERVER_UNAVAILABLE, "no answer")),
+        "no answer",
+        None,
+        False,
+    ),
+    "a create that may still be under way": (
+        cleaned(deleted(None), listing=listing(), listed_at=NOW, settles_at=NOW + timedelta(seconds=12)),
+        "may still be under way",
+        12.0,
+        False,
+    ),
+    "a spec that cannot be read": (
+        cleaned(deleted(scheduleType="sometimes", deletionPolicy="Retain")),
+        "spec.scheduleType: 'sometimes' is not known; use one of",
+        None,
+        False,
+    ),
+    "a lost create, and a spec that cannot be read": (
+        cleaned(deleted(None, scheduleType="sometimes")),
+        "which hides spec.deletionPolicy too",
+        None,
+        False,
+    ),
+    "a server that tells no ages": (
+        cleaned(
+            deleted(None),
+            listing=Listing((replace(stored(pictured()), created_at=None),), NOW),
+            listed_at=NOW,
+            settles_at=NOW,
+        ),
+        "does not tell when",
+        300.0,
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STUCK)
+def test_a_deletion_that_cannot_go_on_says_why_and_the_way_out(name: str) -> None:
+    picture, words, retry_after, waits = STUCK[name]
+
+    assert next_action(picture) is None
+    obstacle = deletion_obstacle(picture)
+    assert obstacle is not None
+    assert obstacle.reason is Reason.DELETE_FAILED
+    assert obstacle.message.startswith("the server's sync cannot be deleted: ")
+    assert words in obstacle.message
+    assert WAY_OUT in obstacle.message
+    assert (obstacle.retry_after, obstacle.waits, obstacle.stalled) == (retry_after, waits, False)
+    assert obstacles(picture) == (obstacle,)
+    ready = {entry.type: entry for entry in sync_status(picture).conditions}
+    assert (ready["Ready"].status, ready["Ready"].reason) == ("False", "DeleteFailed")
+    assert ready["Reconciling"].message == obstacle.message
+
+
+@pytest.mark.parametrize("name", [name for name in STUCK if "read" not in name and "answer" not in name])
+def test_retain_lets_it_go_whatever_stands_in_the_way(name: str) -> None:
+    picture = STUCK[name][0]
+    spec = picture.sync.spec
+    assert spec is not None
+    kept = spec.model_copy(update={"deletion_policy": DeletionPolicy.RETAIN})
+
+    assert next_action(replace(picture, sync=replace(picture.sync, spec=kept))) == DropFinalizer()

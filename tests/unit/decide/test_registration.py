@@ -1,0 +1,221 @@
+"""The way to one registered sync: each step follows from the picture alone."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.support.pictures import BORN, MAPPING, NOW, connected, marked, pictured, registered, stored, synced
+
+from sync_operator.decide.actions import (
+    Action,
+    CreateSync,
+    ForgetSync,
+    ListSyncs,
+    MarkCreate,
+    ProveWorkspace,
+    ReadSecrets,
+    ReadSync,
+    SetEnabled,
+    TakeCreated,
+    UpdateSync,
+)
+from sync_operator.decide.picture import Phase, Picture
+from sync_operator.decide.registration import registration_step
+from sync_operator.decide.server import desired_body, is_registered
+from sync_operator.model.names import CREATE_STARTED, FINALIZER
+from sync_operator.remote.types import Dialect, Listing, RemoteSync
+
+SECRET = [{"pointer": "/0/value", "secretKeyRef": {"name": "vectors", "key": "key"}}]
+BODY = desired_body(pictured())
+OURS = stored(pictured())
+MARKED = synced(metadata=marked())
+REGISTERED = synced(status=registered(), metadata=marked())
+SERVER: dict[str, Any] = {
+    "scheduler": "Server",
+    "scheduleType": "interval",
+    "syncInterval": 5,
+    "syncIntervalUnit": "hours",
+}
+REFS = synced(configurationSecrets=SECRET).spec.configuration_secrets  # type: ignore[union-attr]
+
+
+def listed(*syncs: RemoteSync, **changes: Any) -> dict[str, Any]:
+    return {"listing": Listing(syncs, NOW), "listed_at": NOW, "settles_at": NOW} | changes
+
+
+NEXT: dict[str, tuple[Picture, Action | None]] = {
+    "a new Sync": (pictured(), MarkCreate(NOW, fresh=True)),
+    "its finalizer is there, and the mark is lost": (
+        pictured(synced(metadata={"finalizers": [FINALIZER]})),
+        MarkCreate(BORN, fresh=False),
+    ),
+    "finalizer and mark are lost, and a create is not answered": (
+        pictured(create_unanswered=True),
+        MarkCreate(BORN, fresh=False),
+    ),
+    "the mark is there, and the finalizer is lost": (
+        pictured(synced(metadata={"annotations": marked()["annotations"]})),
+        MarkCreate(BORN, fresh=False),
+    ),
+    "marked by this process, and nothing sent": (pictured(MARKED, create_fresh=True), CreateSync(BODY)),
+    "marked in another life": (pictured(MARKED), ListSyncs(Phase.REGISTRATION)),
+    "nothing on the server is ours": (pictured(MARKED, **listed()), CreateSync(BODY)),
+    "the list shows what we made": (pictured(MARKED, **listed(OURS)), TakeCreated(OURS, ())),
+    "the list shows several": (
+        pictured(MARKED, **listed(replace(OURS, id="10"), replace(OURS, id="9"))),
+        TakeCreated(replace(OURS, id="9"), ("10",)),
+    ),
+    "what the list shows belongs to others": (
+        pictured(MARKED, **listed(OURS, claimed=frozenset({"7"}))),
+        CreateSync(BODY),
+    ),
+    "what the list shows is older than the mark": (
+        pictured(MARKED, **listed(replace(OURS, created_at=BORN - timedelta(minutes=6)))),
+        CreateSync(BODY),
+    ),
+    "somebody spoiled the mark": (
+        pictured(
+            synced(metadata=marked(annotations={CREATE_STARTED: "yesterday"})),
+            **listed(replace(OURS, created_at=BORN + timedelta(seconds=1))),
+        ),
+        TakeCreated(replace(OURS, created_at=BORN + timedelta(seconds=1)), ()),
+    ),
+    "the spec has changed since the create was lost": (
+        pictured(synced(metadata=marked(), generation=2, syncMode="incremental"), **listed(OURS)),
+        TakeCreated(OURS, ()),
+    ),
+    "a Secret has changed since the create was lost": (
+        pictured(
+            synced(metadata=marked(), configurationSecrets=SECRET),
+            secrets={"/0/value": "new"},
+            **listed(stored(pictured(), configuration=[MAPPING[0] | {"value": "old"}])),
+        ),
+        TakeCreated(stored(pictured(), configuration=[MAPPING[0] | {"value": "old"}]), ()),
+    ),
+    "the spec has changed, but there is just what it says now": (
+        pictured(
+            synced(metadata=marked(), generation=2),
+            **listed(stored(pictured(), "6", sync_mode="incremental"), OURS),
+        ),
+        TakeCreated(OURS, ()),
+    ),
+    "the spec has not changed, and the list shows another mode": (
+        pictured(MARKED, **listed(stored(pictured(), sync_mode="incremental"))),
+        CreateSync(BODY),
+    ),
+    "the spec has changed, and the list shows another stream": (
+        pictured(synced(metadata=marked(), generation=2), **listed(stored(pictured(), stream_name="theirs"))),
+        CreateSync(BODY),
+    ),
+    "values of Secrets come first": (
+        pictured(synced(configurationSecrets=SECRET)),
+        ReadSecrets(REFS, Phase.REGISTRATION),
+    ),
+    "a sync to be adopted": (pictured(synced(externalId="5", metadata=marked())), ReadSync("5")),
+    "a sync to be adopted, and not ours yet": (pictured(synced(externalId="5")), MarkCreate(NOW, fresh=True)),
+    "it runs by itself": (
+        pictured(synced(externalId="5", metadata=marked()), remote=stored(pictured(), "5", schedule_type="interval")),
+        UpdateSync("5", BODY, take_over=True, changes=()),
+    ),
+    "it has another mode": (
+        pictured(synced(externalId="5", metadata=marked()), remote=stored(pictured(), "5", sync_mode="incremental")),
+        UpdateSync("5", BODY, take_over=False, changes=()),
+    ),
+    "it is disabled": (
+        pictured(synced(externalId="5", metadata=marked()), remote=stored(pictured(), "5", status="disabled")),
+        SetEnabled("5", enabled=True, changes=()),
+    ),
+    "it is as it is to be": (pictured(synced(externalId="5", metadata=marked()), remote=stored(pictured(), "5")), None),
+    "registered, and nothing known of the server": (pictured(REGISTERED, registered=True), None),
+    "registered, and the list shows the same": (pictured(REGISTERED, registered=True, seen=OURS), None),
+    "registered, and the list shows a change": (
+        pictured(REGISTERED, registered=True, settled=True, seen=stored(pictured(), sync_mode="incremental")),
+        ReadSync("7"),
+    ),
+    "registered, and the list lacks it": (
+        pictured(REGISTERED, registered=True, settled=True, absent=True),
+        ReadSync("7"),
+    ),
+    "registered, but its finalizer is lost": (
+        pictured(synced(status=registered()), registered=True),
+        MarkCreate(NOW, fresh=True),
+    ),
+    "registered, but its finalizer is lost, and not its mark": (
+        pictured(synced(status=registered(), metadata={"annotations": marked()["annotations"]}), registered=True),
+        MarkCreate(BORN, fresh=False),
+    ),
+    "somebody changed it": (
+        pictured(REGISTERED, registered=True, settled=True, remote=stored(pictured(), sync_mode="incremental")),
+        UpdateSync("7", BODY, take_over=False, changes=("syncMode: full_refresh → incremental",)),
+    ),
+    "somebody gave it a schedule": (
+        pictured(REGISTERED, registered=True, settled=True, remote=stored(pictured(), schedule_type="interval")),
+        UpdateSync("7", BODY, take_over=True, changes=("scheduleType: manual → interval",)),
+    ),
+    "somebody disabled it": (
+        pictured(REGISTERED, registered=True, settled=True, remote=stored(pictured(), status="disabled")),
+        SetEnabled("7", enabled=True, changes=("status: enabled → disabled",)),
+    ),
+    "somebody changed it, and nobody minds": (
+        pictured(
+            synced(status=registered(), metadata=marked(), driftPolicy="Ignore"),
+            registered=True,
+            seen=stored(pictured(), sync_mode="incremental"),
+            absent=True,
+        ),
+        None,
+    ),
+    "the spec changed": (
+        pictured(synced(status=registered(), metadata=marked(), generation=2, syncMode="incremental")),
+        ReadSync("7"),
+    ),
+    "the spec changed, and the server holds the old one": (
+        pictured(synced(status=registered(), metadata=marked(), generation=2, syncMode="incremental"), remote=OURS),
+        UpdateSync("7", BODY | {"sync_mode": "incremental"}, take_over=False, changes=()),
+    ),
+    "only the cursor field differs, which no update changes": (
+        pictured(REGISTERED, registered=True, seen=stored(pictured(), cursor_field="at")),
+        None,
+    ),
+    "to be suspended on the server": (
+        pictured(
+            synced(status=registered(), metadata=marked(), generation=2, suspend=True, **SERVER),
+            remote=stored(pictured(synced(**SERVER))),
+        ),
+        SetEnabled("7", enabled=False, changes=()),
+    ),
+    "gone, as the server says": (pictured(REGISTERED, gone=True), ProveWorkspace()),
+    "gone, in the workspace that it lived in": (pictured(REGISTERED, gone=True, proven=True), ForgetSync()),
+    "a Workspace whose dialect is not known": (pictured(workspace=connected(dialect=None)), None),
+}
+
+
+@pytest.mark.parametrize("name", NEXT)
+def test_next(name: str) -> None:
+    picture, action = NEXT[name]
+
+    assert registration_step(picture) == action
+
+
+def test_values_of_secrets_are_in_the_body_and_not_in_its_words() -> None:
+    picture = pictured(
+        synced(configurationSecrets=SECRET, metadata=marked()), create_fresh=True, secrets={"/0/value": "planted"}
+    )
+
+    action = registration_step(picture)
+
+    assert isinstance(action, CreateSync)
+    assert action.body["configuration"][0]["value"] == "planted"
+    assert "planted" not in repr(action)
+    assert "planted" not in repr(picture)
+
+
+@pytest.mark.parametrize("policy", ["Correct", "Report", "Ignore"])
+def test_a_server_that_has_no_word_for_the_spec_any_more_is_no_crash(policy: str) -> None:
+    sync = synced(status=registered(), metadata=marked(), driftPolicy=policy)
+    picture = pictured(sync, workspace=connected(dialect=Dialect.DOCUMENTED), registered=True, seen=OURS, remote=OURS)
+
+    assert registration_step(picture) is None
+    assert is_registered(replace(picture, remote=None)) is (policy != "Correct")
+    assert not is_registered(picture)
