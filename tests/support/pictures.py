@@ -38,7 +38,8 @@ def synced(
         "resourceVersion": "1",
         "creationTimestamp": BORN.isoformat(),
     }
-    manifest["metadata"] = manifest["metadata"] | usual | dict(metadata or {})
+    registered_before = marked() if status is not None and status.id else {}
+    manifest["metadata"] = manifest["metadata"] | usual | dict(registered_before if metadata is None else metadata)
     return sync_view(manifest | {"status": to_dict(status or SyncStatus())})
 
 
