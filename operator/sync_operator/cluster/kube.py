@@ -17,6 +17,7 @@ __all__ = ["CRONJOBS", "EVENTS", "JOBS", "PODS", "SECRETS", "SYNCS", "WORKSPACES
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=60)
 _PAGE: Final = 500
 _BUSY: Final = frozenset({429, 500, 502, 503, 504})
+_EXPIRED: Final = 410
 _TRIES: Final = 4
 
 
@@ -61,8 +62,18 @@ class Kube:
         """Read a whole collection, in pages; ``selector`` is a label selector."""
         items: list[dict[str, Any]] = []
         query = {"limit": str(_PAGE)} | ({"labelSelector": selector} if selector else {})
+        tries = _TRIES
         while True:
-            page = await self._call("GET", resource.path(namespace), query=query)
+            try:
+                page = await self._call("GET", resource.path(namespace), query=query)
+            except KubernetesError as error:
+                # The pages are of one moment, which the API server remembers for minutes only: once more from the top.
+                tries -= 1
+                if error.status != _EXPIRED or "continue" not in query or not tries:
+                    raise
+                items.clear()
+                del query["continue"]
+                continue
             items.extend(page.get("items", ()))
             token = page.get("metadata", {}).get("continue")
             if not token:
@@ -156,9 +167,19 @@ class Kube:
             message = f"the cluster's API server gave no answer to {method} {path} ({type(error).__name__})"
             raise KubernetesError(0, "NoAnswer", message) from error
         if status < 300:  # noqa: PLR2004 (HTTP: success)
-            result: dict[str, Any] = json.loads(answer)
-            return result
+            return _object(answer, f"{method} {path}")
         raise _refusal(status, answer, f"{method} {path}")
+
+
+def _object(answer: bytes, call: str) -> dict[str, Any]:
+    """Read an object; what is none may come from something between us and the API server, and answers nothing."""
+    try:
+        parsed = json.loads(answer)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise KubernetesError(0, "NoAnswer", f"the cluster's API server answered {call} with something other than JSON")
+    return parsed
 
 
 def _refusal(status: int, answer: bytes, call: str) -> KubernetesError:
