@@ -192,6 +192,22 @@ def test_a_lost_answer_makes_no_twin(tenant: Tenant, lose: str) -> None:
     assert tenant.sandbox.requests("GET", "/syncs"), "the outcome was looked up"
 
 
+def test_a_spec_edited_while_the_outcome_is_unknown_makes_no_twin(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.sandbox.fault(method="POST", path="/syncs$", lose="after")
+    tenant.sandbox.fault(method="GET", path="/syncs$", times=-1, status=503)
+    tenant.sync()
+    eventually(tenant.sandbox.syncs, "the create to arrive")
+
+    tenant.patch(streamName="mended", syncMode="incremental")
+    tenant.sandbox.clear_faults()
+
+    sync = tenant.when(SYNC_KIND, "orders", "Ready")
+    [stored] = tenant.sandbox.syncs()
+    assert sync["status"]["id"] == str(stored["id"])
+    assert (stored["attributes"]["stream_name"], stored["attributes"]["sync_mode"]) == ("mended", "incremental")
+
+
 def test_a_server_in_trouble_is_asked_again(tenant: Tenant) -> None:
     tenant.connect()
     trouble = {"errors": [{"status": 400, "title": "Bad Request", "detail": "connection pool timeout"}]}

@@ -18,12 +18,15 @@ __all__ = ["lost_creates"]
 def lost_creates(picture: Picture) -> tuple[RemoteSync, ...]:
     """Syncs on the server that an unanswered create of this resource may have made, oldest first.
 
-    Where the spec, or a Secret in it, may have changed since the create was sent, no sync may hold all that is wanted
-    now; then those count that have the fields which nobody changes once a sync is made.
+    What this process has sent it still knows. What an earlier one sent is taken to be what is wanted now; where the
+    spec, or a Secret in it, may have changed since, those count that have the fields which nobody changes once a sync
+    is made.
     """
     spec = picture.sync.spec
     if spec is None or picture.workspace.dialect is None or picture.listing is None:
         return ()
+    if picture.create_sent is not None:
+        return _made(picture, picture.listing, picture.create_sent)
     found: tuple[RemoteSync, ...] = ()
     changed = picture.sync.generation > 1 or bool(spec.configuration_secrets)
     try:

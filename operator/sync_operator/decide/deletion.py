@@ -84,4 +84,4 @@ def _may_have_created(picture: Picture) -> bool:
     """True when a create was announced, so that something of ours may be on the server without our knowing its id."""
     external = picture.sync.spec is not None and picture.sync.spec.external_id
     announced = CREATE_STARTED in picture.sync.annotations and not picture.create_fresh
-    return (announced or picture.create_unanswered) and not external
+    return (announced or picture.create_sent is not None) and not external

@@ -176,7 +176,7 @@ class Picture:
         cronjob: the live CronJob as the API server returns it, or None.
         jobs: its Jobs, oldest first.
         create_fresh: True when this process wrote the create mark and has sent nothing since.
-        create_unanswered: True when this process has sent a create whose outcome it does not know.
+        create_sent: the body of a create that this process has sent without knowing its outcome, or None.
         settles_at: when an unanswered create of this Sync can no longer be under way; None when none can be now.
         listing: the workspace's syncs, where a create's outcome had to be looked up.
         listed_at: when that was, by our clock.
@@ -213,7 +213,7 @@ class Picture:
     cronjob: Mapping[str, Any] | None = None
     jobs: tuple[JobView, ...] = ()
     create_fresh: bool = False
-    create_unanswered: bool = False
+    create_sent: Mapping[str, Any] | None = field(default=None, repr=False)
     settles_at: datetime | None = None
     listing: Listing | None = None
     listed_at: datetime | None = None

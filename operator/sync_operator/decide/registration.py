@@ -57,7 +57,7 @@ def registration_step(picture: Picture) -> Action | None:
 def _mark(picture: Picture) -> MarkCreate:
     """Finalizer and mark. Where one of the two was there before, the mark stands for the one that has been lost."""
     known = FINALIZER in picture.sync.finalizers or CREATE_STARTED in picture.sync.annotations
-    lost = known or picture.create_unanswered
+    lost = known or picture.create_sent is not None
     return MarkCreate(picture.sync.created_at if lost else picture.now, fresh=not lost)
 
 

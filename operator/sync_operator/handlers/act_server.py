@@ -86,11 +86,11 @@ async def _post(operator: Operator, client: ApiClient, picture: Picture, action:
     uid, place, creates = picture.sync.uid, picture.workspace.place, operator.creates
     sent_at = operator.clock()
     settles_at = sent_at + timedelta(seconds=picture.workspace.timeout_seconds)
-    creates.lost(uid, sent_at, settles_at)
+    creates.lost(uid, action.body, sent_at, settles_at)
     try:
         remote = await client.create_sync(action.body)
     except OutcomeUnknownError as error:
-        creates.lost(uid, operator.clock(), None if error.ended else settles_at)
+        creates.lost(uid, action.body, operator.clock(), None if error.ended else settles_at)
         raise
     except SyncOperatorError:
         creates.refused(uid)

@@ -2,13 +2,24 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sync_operator.model.workspace import Place
 
 __all__ = ["Creates"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """A create whose outcome is unknown: what was sent, since when to look for it, and until when it may be made."""
+
+    body: Mapping[str, Any]
+    at: datetime
+    settles_at: datetime | None
 
 
 class Creates:
@@ -17,7 +28,7 @@ class Creates:
     def __init__(self, started_at: datetime) -> None:
         self._started_at = started_at
         self._unsent: set[str] = set()
-        self._lost: dict[str, tuple[datetime, datetime | None]] = {}
+        self._lost: dict[str, _Lost] = {}
         self._made: dict[str, tuple[Place, str]] = {}
         self._gates: defaultdict[Place, _Gate] = defaultdict(_Gate)
 
@@ -34,10 +45,10 @@ class Creates:
         self._unsent.add(uid)
         self._lost.pop(uid, None)
 
-    def lost(self, uid: str, at: datetime, settles_at: datetime | None) -> None:
+    def lost(self, uid: str, body: Mapping[str, Any], at: datetime, settles_at: datetime | None) -> None:
         """The answer is unknown; until ``settles_at`` the server may still be at work on it (None: it is not)."""
         self._unsent.discard(uid)
-        self._lost[uid] = at, settles_at
+        self._lost[uid] = _Lost(body, at, settles_at)
 
     def made(self, uid: str, place: Place, sync_id: str) -> None:
         """The server sync of a Sync is known, though its status may not hold it yet."""
@@ -51,17 +62,17 @@ class Creates:
         self._lost.pop(uid, None)
         self._made.pop(uid, None)
 
-    def unanswered(self, uid: str) -> bool:
-        """True when this process has sent a create whose outcome it does not know."""
-        return uid in self._lost
+    def sent(self, uid: str) -> Mapping[str, Any] | None:
+        """The body of a create that this process has sent without knowing its outcome; None when there is none."""
+        return self._lost[uid].body if uid in self._lost else None
 
     def looked_from(self, uid: str) -> datetime:
         """A list asked for earlier than that cannot show what this Sync's create made."""
-        return self._lost[uid][0] if uid in self._lost else self._started_at
+        return self._lost[uid].at if uid in self._lost else self._started_at
 
     def settles_at(self, uid: str, timeout: timedelta) -> datetime | None:
         """From when on a create of this Sync, by this process or one before it, can no longer be under way."""
-        return self._lost[uid][1] if uid in self._lost else self._started_at + timeout
+        return self._lost[uid].settles_at if uid in self._lost else self._started_at + timeout
 
     def claimed(self, place: Place, *, but: str) -> frozenset[str]:
         """Ids in that place that this process knows to belong to other Syncs."""

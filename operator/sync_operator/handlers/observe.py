@@ -36,7 +36,7 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
         cronjob=operator.cache.get("CronJob", Ref(sync.namespace, cronjob_name(sync.name))),
         jobs=tuple(job_view(job) for job in operator.cache.jobs_of(here)),
         create_fresh=operator.creates.fresh(sync.uid),
-        create_unanswered=operator.creates.unanswered(sync.uid),
+        create_sent=operator.creates.sent(sync.uid),
         settles_at=operator.creates.settles_at(sync.uid, timedelta(seconds=workspace.timeout_seconds)),
         rivals=operator.cache.rivals(place, wanted, but=here) if wanted else (),
         registered=registered and sync.uid not in operator.recheck,

@@ -12,6 +12,7 @@ from sync_operator.decide.deletion import deletion_obstacle, keeps
 from sync_operator.decide.match import Claim
 from sync_operator.decide.picture import Obstacle, Phase, Picture, SyncView, WorkspaceView
 from sync_operator.decide.report import obstacles, sync_status
+from sync_operator.decide.server import desired_body
 from sync_operator.decide.steps import next_action
 from sync_operator.model.conditions import Reason
 from sync_operator.model.sync import DeletionPolicy
@@ -52,7 +53,7 @@ NEXT: dict[str, tuple[Picture, Action]] = {
     "a create was announced, and nothing sent": (cleaned(deleted(None), create_fresh=True), DropFinalizer()),
     "a create was announced in another life": (cleaned(deleted(None)), ListSyncs(Phase.DELETION)),
     "a create was sent and not answered, and its mark is gone": (
-        cleaned(deleted(None, mark=False), create_unanswered=True),
+        cleaned(deleted(None, mark=False), create_sent=desired_body(pictured())),
         ListSyncs(Phase.DELETION),
     ),
     "a lost create was found": (

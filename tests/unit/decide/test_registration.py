@@ -51,7 +51,7 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
         MarkCreate(BORN, fresh=False),
     ),
     "finalizer and mark are lost, and a create is not answered": (
-        pictured(create_unanswered=True),
+        pictured(create_sent=BODY),
         MarkCreate(BORN, fresh=False),
     ),
     "the mark is there, and the finalizer is lost": (
@@ -138,7 +138,7 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
         ReadSync("7"),
     ),
     "registered, but its finalizer is lost": (
-        pictured(synced(status=registered()), registered=True),
+        pictured(synced(status=registered(), metadata={}), registered=True),
         MarkCreate(NOW, fresh=True),
     ),
     "registered, but its finalizer is lost, and not its mark": (
