@@ -1,6 +1,6 @@
 # One word per job; every job works on a clean clone with Python 3 and make. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup check verify generate cluster unit test demo clean
+.PHONY: help setup check verify generate cluster helm unit test chaos demo clean
 
 PYTHON := .venv/bin/python
 STAMP := .venv/.complete
@@ -27,6 +27,9 @@ generate: setup  ## write what is generated from the models: the CRDs, and the c
 verify: setup  ## fail when a generated file is stale
 	$(PYTHON) scripts/generate --check
 
+helm:  ## build Helm, for the chart's tests (minutes when cold, cached afterwards)
+	@helm/tool/build
+
 cluster:  ## build the local control plane (minutes when cold, cached afterwards)
 	@cluster/build
 
@@ -35,10 +38,14 @@ unit: setup  ## the fast tests: no control plane
 
 test: check verify  ## everything: checks, then all tests with branch coverage
 	@cluster/build >/dev/null
+	@helm/tool/build >/dev/null
 	rm -f .coverage .coverage.*
 	.venv/bin/coverage run -m pytest
 	.venv/bin/coverage combine --quiet
 	.venv/bin/coverage report --fail-under=90
+
+chaos: setup  ## kill the controller and spoil answers at every step; CHAOS_ROUNDS=10 for a longer run
+	$(PYTEST) tests/chaos
 
 demo: setup  ## the main job on a local control plane; KEEP=1 leaves it running until Ctrl-C
 	@$(PYTHON) scripts/demo $(if $(KEEP),--keep)

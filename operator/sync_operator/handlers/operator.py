@@ -9,6 +9,7 @@ from typing import Any
 from sync_operator.cluster.kube import CRONJOBS, JOBS, SYNCS, WORKSPACES, Kube, Resource
 from sync_operator.cluster.patch import merge_patch
 from sync_operator.decide.picture import Deployment
+from sync_operator.errors import KubernetesError
 from sync_operator.handlers.cache import Cache, Ref
 from sync_operator.handlers.creates import Creates
 from sync_operator.handlers.listings import Listings
@@ -28,6 +29,10 @@ WATCHED: Mapping[str, tuple[Resource, str]] = {
     "Job": (JOBS, OURS),
 }
 """Kinds that are cached: resource and label selector."""
+
+
+_NO_SUCH_NAMESPACE = frozenset({403, 404})
+"""One watched namespace that was deleted (and its Role with it) must not stop the work for the others."""
 
 
 @dataclass(slots=True)
@@ -67,16 +72,23 @@ class Operator:
     async def refresh(self) -> None:
         """List every watched kind anew: fills the caches at start, and finds what a broken watch did not tell.
 
+        A watched namespace that cannot be read is left out, and what was known of it is kept.
+
         Raises:
             KubernetesError: a list was refused or got no answer.
         """
         for kind, (resource, selector) in WATCHED.items():
-            scopes: tuple[str | None, ...] = self.namespaces or (None,)
-            objects = [
-                {"apiVersion": resource.api_version, "kind": kind} | obj
-                for namespace in scopes
-                for obj in await self.kube.list(resource, namespace, selector=selector)
-            ]
+            objects: list[dict[str, Any]] = []
+            for namespace in self.namespaces or (None,):
+                try:
+                    listed = await self.kube.list(resource, namespace, selector=selector)
+                except KubernetesError as error:
+                    if namespace is None or error.status not in _NO_SUCH_NAMESPACE:
+                        raise
+                    _log.warning("namespace %s is left out: %s", namespace, error)
+                    objects += [obj for obj in self.cache.all(kind) if obj["metadata"]["namespace"] == namespace]
+                else:
+                    objects += [{"apiVersion": resource.api_version, "kind": kind} | obj for obj in listed]
             self.cache.replace(kind, objects)
 
     def enqueue_all(self) -> None:
