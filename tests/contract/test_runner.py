@@ -7,11 +7,12 @@ from itertools import count
 from typing import Any
 
 import pytest
-from tests.support.pods import job_of, plan, run_pod, triggers
+from tests.support.pods import follower_of, job_of, plan, run_pod, triggers
 from tests.support.served import BODY, START, Served
 
 from sync_operator.errors import StateError, UnauthorizedError
 from sync_operator.runner.ending import ExitCode
+from sync_operator.runner.main import _until_told_to_stop as until_told_to_stop
 from sync_operator.runner.patience import GaveUpError
 from sync_operator.sandbox.state import Ending
 
@@ -75,6 +76,47 @@ async def test_a_server_that_goes_away_in_the_middle_is_waited_for_longer(api: S
     with pytest.raises(GaveUpError, match="503"):
         await run_pod(api)
     assert 1700 <= api.clock.seconds() <= 1900
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [(503, ExitCode.UNREACHABLE, "answered with 503; gave up after"), (403, ExitCode.REFUSED, "a role that may")],
+)
+async def test_a_run_that_is_lost_sight_of_is_said_to_go_on(
+    api: Served, status: int, code: ExitCode, words: str
+) -> None:
+    plan(api, stuck=True)
+    api.fault(method="GET", path="/syncs/1/sync_runs/1", times=-1, status=status, body={})
+    ending = await until_told_to_stop(follower_of(api))
+    assert ending.code is code
+    assert words in ending.message
+    assert ending.message.endswith("; run 1 goes on unwatched")
+
+
+async def test_a_run_that_was_deleted_with_its_sync_is_not_said_to_go_on(api: Served) -> None:
+    plan(api, stuck=True)
+
+    async def sleep(seconds: float) -> None:
+        await api.clock.sleep(seconds)
+        if api.clock.seconds() > 60:
+            await api.client.delete_sync("1")
+
+    ending = await until_told_to_stop(follower_of(api, sleep=sleep))
+    assert ending.code is ExitCode.REFUSED
+    assert ending.message.endswith("was answered with 404: Sync not found")
+
+
+async def test_a_row_left_behind_that_cannot_be_canceled_is_not_hammered_at(api: Served) -> None:
+    await api.client.trigger("1")
+    api.clock.advance(30)
+    await api.client.set_enabled("1", False)
+    await api.client.set_enabled("1", True)
+    api.store.temporal_away = True
+    ending = await run_pod(api, timeout=timedelta(hours=5))
+    assert ending.code is ExitCode.CANCELED
+    tries = [entry for entry in api.faults.log if entry.method == "DELETE"]
+    assert 10 < len(tries) < 45
+    assert len(api.seen()) < 5 * 60 * 3
 
 
 async def test_a_dead_token_is_waited_for_and_its_trigger_does_not_count_as_sent(api: Served) -> None:

@@ -43,6 +43,12 @@ async def ended(api: Served, folder: Path, **environment: str) -> tuple[int, Pod
     return await pod.wait(), pod
 
 
+def just_before_the_hour(api: Served, *, seconds: float) -> None:
+    """Set the server's clock to that many seconds before a full hour, when its own schedule fires."""
+    now = api.clock()
+    api.clock.advance(3600 - seconds - (now.minute * 60 + now.second + now.microsecond / 1e6))
+
+
 async def test_its_log_tells_the_story_and_its_last_words_the_result(api: Served, folder: Path) -> None:
     code, pod = await ended(api, folder, LOG_FORMAT="json")
     assert code == 0, pod.log()
@@ -83,20 +89,40 @@ async def test_an_earlier_trigger_that_is_still_to_make_its_run_is_not_doubled(a
     assert (code, pod.said()["runId"], len(api.store.runs)) == (0, 1, 1)
 
 
-@pytest.mark.parametrize("fault", [{"lose": "after"}, {"lose": "before"}, {"status": 429, "retry_after": "1"}])
-async def test_a_trigger_that_got_no_answer(api: Served, folder: Path, fault: dict[str, Any]) -> None:
-    """A lost one may have been carried out: only its deadline (which is far away here) would repeat it."""
+@pytest.mark.parametrize("fault", [{"lose": "after"}, {"status": 502}, {"status": 429, "retry_after": "1"}])
+async def test_a_trigger_that_got_no_good_answer_makes_no_second_run(
+    api: Served, folder: Path, fault: dict[str, Any]
+) -> None:
+    if fault.get("status") == 502:
+        await api.client.trigger("1")
     api.fault(method="POST", path="/schedule_syncs", **fault)
+    code, pod = await ended(api, folder)
+    assert (code, len(api.store.runs)) == (0, 1), pod.log()
+
+
+@pytest.mark.parametrize("way", [{"lose": "before"}, {}])
+async def test_a_swallowed_trigger_is_not_repeated_for_two_minutes_but_by_the_next_pod_it_is(
+    api: Served, folder: Path, way: dict[str, Any]
+) -> None:
+    api.fault(method="POST", path="/schedule_syncs", **way)
+    plan(api, appears_after=None if not way else 0.3)
     pod = await start_pod(api, folder)
-    if fault.get("lose") == "before":
-        await pod.logged("looking for the run")
-        await asyncio.sleep(2)
-        assert len([entry for entry in api.seen() if entry[1] == "/schedule_syncs"]) == 1
-        pod.send(signal.SIGKILL)
-        await pod.wait()
-        pod = await start_pod(api, folder)
-    assert await pod.wait() == 0, pod.log()
-    assert len(api.store.runs) == 1
+    await pod.logged("looking for the run" if way else "triggered sync 1")
+    await asyncio.sleep(3)
+    assert len([entry for entry in api.seen() if entry[1] == "/schedule_syncs"]) == 1
+    pod.send(signal.SIGKILL)
+    await pod.wait()
+    code, pod = await ended(api, folder)
+    assert (code, len(api.store.runs)) == (0, 1), pod.log()
+
+
+async def test_a_server_schedule_that_an_update_did_not_stop_makes_triggers_void(api: Served, folder: Path) -> None:
+    await api.client.update_sync("1", {"schedule_type": "interval", "sync_interval": 1, "sync_interval_unit": "hours"})
+    await api.client.update_sync("1", BODY)
+    just_before_the_hour(api, seconds=10)
+    code, pod = await ended(api, folder)
+    assert (code, triggers(api), len(api.store.runs)) == (0, 1, 1), pod.log()
+    assert api.store.runs[1].created_at.minute == 0, "the server's own run, which came in between"
 
 
 async def test_a_token_that_dies_during_the_run_is_read_again_from_its_file(api: Served, folder: Path) -> None:
@@ -188,8 +214,7 @@ async def test_documented_the_servers_own_run_is_followed_and_not_doubled(folder
     async with served(Dialect.DOCUMENTED, clock=WallClock()) as api:
         await api.client.create_sync(BODY | AUTOMATED)
         plan(api, **QUICK)
-        now = api.clock()
-        api.clock.advance(3599.5 - (now.minute * 60 + now.second + now.microsecond / 1e6))
+        just_before_the_hour(api, seconds=0.5)
         code, pod = await ended(api, folder)
         assert (code, pod.said()["runId"], triggers(api)) == (0, 1, 0), pod.log()
 

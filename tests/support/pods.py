@@ -13,14 +13,13 @@ from typing import Any, Final
 
 from tests.support.served import Served
 
-from sync_operator.remote.client import ApiClient
 from sync_operator.runner.clock import Clock
 from sync_operator.runner.ending import Ending
 from sync_operator.runner.follow import Follower
 from sync_operator.runner.patience import Patience
 from sync_operator.settings import RunnerSettings
 
-__all__ = ["Pod", "job_of", "plan", "run_pod", "start_pod", "triggers"]
+__all__ = ["Pod", "follower_of", "job_of", "plan", "run_pod", "start_pod", "triggers"]
 
 _PROGRAM: Final = Path(sys.executable).with_name("sync-operator")
 _PATIENCE: Final = 60.0
@@ -41,20 +40,24 @@ def triggers(api: Served) -> int:
     return sum(1 for method, path, status in api.seen() if (method, path, status) == ("POST", "/schedule_syncs", 200))
 
 
-async def run_pod(
+def follower_of(
     api: Served,
     job: str = "by-hand",
     *,
-    client: ApiClient | None = None,
     sleep: Callable[[float], Awaitable[None]] | None = None,
     wall: Callable[[], datetime] | None = None,
     **settings: Any,
-) -> Ending:
-    """What a pod does, with time that passes only in its sleep."""
+) -> Follower:
+    """What a pod works with; time passes only in its sleep."""
     fixed = RunnerSettings("1", api.url, api.client.dialect.value, Path("token"), run_name=job)
     clock = Clock(api.clock.seconds, sleep or api.clock.sleep, wall or api.clock, lambda: 1.0)
     patience = Patience(clock, lambda: "good")
-    return await Follower(client or api.client, replace(fixed, **settings), clock, patience).ending()
+    return Follower(api.client, replace(fixed, **settings), clock, patience)
+
+
+async def run_pod(api: Served, job: str = "by-hand", **options: Any) -> Ending:
+    """What a pod does; the options are those of `follower_of`."""
+    return await follower_of(api, job, **options).ending()
 
 
 @dataclass

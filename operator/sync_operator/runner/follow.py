@@ -49,7 +49,7 @@ class Follower:
         self._starter = Starter(client, settings, clock, patience)
         self._started = clock.now()
         self._told: tuple[object, float] = (None, 0.0)
-        self._looked_at_sync = clock.now()
+        self._looked_at_sync = clock.now() - LOOK_AFTER.total_seconds()
 
     async def ending(self) -> Ending:
         """Find or make the run of this Job, follow it to its end, and judge it.
@@ -74,7 +74,6 @@ class Follower:
         """Poll less and less often until the run has ended; None when it was another's, left behind, and is away."""
         pause = _FIRST_POLL
         own = self._starter.is_own(run)
-        self._looked_at_sync = self._clock.now() - LOOK_AFTER.total_seconds()
         while not run.status.finished:
             self._tell(run)
             left = self._time_left(run, own=own)
@@ -150,11 +149,12 @@ class Follower:
         return await self._patience.call(lambda: self._client.get_run(self._settings.sync_id, run_id), seconds=seconds)
 
     def _elapsed(self, run: RemoteRun) -> timedelta:
-        """How long the run has been going on; where the server does not say, how long this pod has."""
+        """How long the run has gone on; where the server does not say, how long this pod has."""
         made = made_at(run)
         if made is None:
             return timedelta(seconds=int(self._clock.now() - self._started))
-        return timedelta(seconds=max(0, int((self._starter.server.now() - made).total_seconds())))
+        until = run.finished_at or self._starter.server.now()
+        return timedelta(seconds=max(0, int((until - made).total_seconds())))
 
     def _tell(self, run: RemoteRun) -> None:
         """A progress line, when something has changed or none was due for a while."""
