@@ -106,6 +106,38 @@ async def test_a_run_that_was_deleted_with_its_sync_is_not_said_to_go_on(api: Se
     assert ending.message.endswith("was answered with 404: Sync not found")
 
 
+@pytest.mark.parametrize("own", [True, False])
+async def test_a_sync_that_is_disabled_under_a_run_ends_the_pod_and_says_what_to_do(api: Served, *, own: bool) -> None:
+    plan(api, seconds=3600)
+    if not own:
+        await api.client.trigger("1")
+        api.clock.advance(60)
+
+    async def sleep(seconds: float) -> None:
+        await api.clock.sleep(seconds)
+        if api.clock.seconds() > 600 and api.store.syncs[1].status != "disabled":
+            await api.client.set_enabled("1", False)
+
+    ending = await run_pod(api, sleep=sleep)
+    assert ending.code is (ExitCode.CANCELED if own else ExitCode.REFUSED)
+    assert "was left behind as querying when the sync was disabled on the server; enable it" in ending.message
+    assert api.clock.seconds() < 1500
+
+
+async def test_an_own_run_left_behind_is_canceled_and_not_made_again(api: Served) -> None:
+    plan(api, seconds=3600)
+
+    async def sleep(seconds: float) -> None:
+        await api.clock.sleep(seconds)
+        if 600 < api.clock.seconds() < 700:
+            await api.client.set_enabled("1", False)
+            await api.client.set_enabled("1", True)
+
+    ending = await run_pod(api, sleep=sleep)
+    assert (ending.code, ending.run is not None, len(api.store.runs)) == (ExitCode.CANCELED, True, 1)
+    assert 2 * 3600 < api.clock.seconds() < 3 * 3600
+
+
 async def test_a_row_left_behind_that_cannot_be_canceled_is_not_hammered_at(api: Served) -> None:
     await api.client.trigger("1")
     api.clock.advance(30)

@@ -157,7 +157,7 @@ async def test_a_row_left_behind_by_a_disabled_sync_is_canceled_and_the_sync_run
     code, pod = await ended(api, folder)
     assert (code, pod.said()["runId"]) == (0, 2), pod.log()
     assert [run.status for run in api.store.runs.values()] == ["canceled", "success"]
-    assert "run 1 was left behind as querying when the sync was disabled on the server: canceling it" in pod.log()
+    assert "run 1 was left behind as querying: nothing has moved it for 3.0 hours; canceling it" in pod.log()
 
 
 async def test_a_disabled_sync_is_refused_and_says_what_to_do(api: Served, folder: Path) -> None:

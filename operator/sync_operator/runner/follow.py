@@ -134,16 +134,20 @@ class Follower:
 
     async def _abandon(self, run: RemoteRun, fate: Fate, *, own: bool) -> Ending | None:
         """What to do about a row that nothing moves any more; None when the way is free for a run of our own."""
-        words = f"run {run.id} was left behind as {run.status.value} when the sync was disabled on the server"
+        words = f"run {run.id} was left behind as {run.status.value}"
         if fate is Fate.DISABLED:
             code = ExitCode.CANCELED if own else ExitCode.REFUSED
-            return Ending(code, f"{words}; enable the sync: until then it cannot run")
-        _log.warning("%s: canceling it", words)
+            return Ending(
+                code, f"{words} when the sync was disabled on the server; enable it: until then it cannot run"
+            )
+        silent = silent_for(run, self._starter.server.now())
+        words += f": nothing has moved it for {silent.total_seconds() / 3600:.1f} hours"
+        _log.warning("%s; canceling it", words)
         await self._patience.call(lambda: self._client.cancel(self._settings.sync_id), seconds=_FOLLOW_PATIENCE)
         if not own:
             return None
         self.run = run = await self._read(run.id)
-        return Ending(ExitCode.CANCELED, f"{words}: canceled", run if run.status.finished else None)
+        return Ending(ExitCode.CANCELED, f"{words}; canceled", run if run.status.finished else None)
 
     async def _read(self, run_id: int, *, seconds: float = _FOLLOW_PATIENCE) -> RemoteRun:
         return await self._patience.call(lambda: self._client.get_run(self._settings.sync_id, run_id), seconds=seconds)

@@ -12,10 +12,10 @@ from sync_operator.runner.duty import answering_run, is_own, slot_of
 from sync_operator.runner.patience import Patience
 from sync_operator.settings import RunnerSettings
 
-__all__ = ["MOST_TRIGGERS", "START_PATIENCE", "TRIGGER_DEADLINE", "Starter"]
+__all__ = ["MOST_TRIGGERS", "TRIGGER_DEADLINE", "Starter"]
 
 _log = logging.getLogger(__name__)
-START_PATIENCE: Final = 300.0
+_START_PATIENCE: Final = 300.0
 """Seconds of no usable answer before a run is known: the next scheduled run comes anyway."""
 TRIGGER_DEADLINE: Final = 120.0
 """Seconds in which a triggered run must show up, before it is triggered again."""
@@ -57,7 +57,7 @@ class Starter:
         hold = self._hold()
         run = await self._watch(hold) if hold else None
         for _ in range(MOST_TRIGGERS):
-            run = run or await self._patience.call(self._look_and_trigger, seconds=START_PATIENCE)
+            run = run or await self._patience.call(self._look_and_trigger, seconds=_START_PATIENCE)
             run = run or await self._watch(TRIGGER_DEADLINE)
             if run is not None:
                 return run
@@ -104,7 +104,7 @@ class Starter:
         deadline = self._clock.now() + seconds
         pause = _FIRST_POLL
         while True:
-            run = await self._patience.call(self._look, seconds=START_PATIENCE)
+            run = await self._patience.call(self._look, seconds=_START_PATIENCE)
             left = deadline - self._clock.now()
             if run is not None or left <= 0:
                 return run
