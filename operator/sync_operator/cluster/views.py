@@ -68,6 +68,7 @@ def job_view(obj: Mapping[str, Any]) -> JobView:
         finished_at=datetime.fromisoformat(finished_at) if ended and finished_at else None,
         finished=ended is not None,
         reported=REPORTED in annotations,
+        overdue=ended is not None and ended.get("reason") == "DeadlineExceeded",
     )
 
 

@@ -30,6 +30,12 @@ _NEVER: Final = "0 0 31 2 *"
 """A line that never fires, for a CronJob that only serves requested runs."""
 _CANCEL_GRACE: Final = 120
 """Seconds the runner has, after its own timeout, to cancel the run before its pod is ended."""
+_POD_FAILURES: Final = [
+    {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+    {"action": "Ignore", "onExitCodes": {"containerName": "runner", "operator": "In", "values": [143]}},
+    {"action": "FailJob", "onExitCodes": {"containerName": "runner", "operator": "In", "values": [2, 4]}},
+]
+"""Told to stop, a pod is replaced and the next one follows the run; refused or canceled, a retry changes nothing."""
 _TOKEN_FOLDER: Final = "/var/run/secrets/sync-operator/token"  # noqa: S105 (a path)
 _CA_FOLDER: Final = "/var/run/secrets/sync-operator/ca"
 _TERMINATION_LOG: Final = "/dev/termination-log"
@@ -68,9 +74,7 @@ def cronjob_manifest(picture: Picture, sync_id: str, *, suspended: bool) -> dict
     annotations = {SYNC_NAME: sync.name}
     template: dict[str, Any] = {
         "backoffLimit": spec.run.retries,
-        "podFailurePolicy": {
-            "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
-        },
+        "podFailurePolicy": {"rules": _POD_FAILURES},
         "template": {
             "metadata": {
                 "labels": {**spec.run.pod.labels, **labels},

@@ -123,6 +123,7 @@ class JobView:
         trigger: ``Schedule``, ``Request`` (by annotation or by hand) or ``Other``.
         finished: True when the Job has the condition ``Complete`` or ``Failed``.
         reported: True when the Sync's status has told how it ended.
+        overdue: True when its deadline ended it, so that its pod could not cancel the run.
     """
 
     name: str
@@ -132,6 +133,7 @@ class JobView:
     finished_at: datetime | None = None
     finished: bool = False
     reported: bool = False
+    overdue: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,12 +57,7 @@ async def act_on_server(operator: Operator, picture: Picture, action: ServerActi
             await detect_dialect(client, client.dialect)
             return replace(picture, proven=True)
         case ReadRun():
-            runs = await client.list_runs(action.sync_id)
-            result = await job_result(operator.kube, client, picture, action, runs)
-            if result.run is not None and not result.run.status.finished:
-                words = f"Job {action.job.name} ended, but its run {result.run.id} goes on; waiting for its end"
-                return picture.failed(Phase.RUNS, Obstacle(Reason.RUN_STARTED, words, retry_after=_RUN_GOES_ON))
-            return replace(picture, runs=runs, results=(*picture.results, result))
+            return await _read_run(operator, client, picture, action)
         case ListRuns():
             return replace(picture, runs=await client.list_runs(action.sync_id))
         case TakeRun():
@@ -126,6 +121,17 @@ async def _read(operator: Operator, client: ApiClient, picture: Picture, action:
         return replace(picture, gone=True)
     operator.listings.wrote(picture.workspace.place, remote.id)
     return replace(picture, remote=remote)
+
+
+async def _read_run(operator: Operator, client: ApiClient, picture: Picture, action: ReadRun) -> Picture:
+    runs = await client.list_runs(action.sync_id)
+    result = await job_result(operator.kube, client, picture, action, runs)
+    if result.run is None or result.run.status.finished:
+        return replace(picture, runs=runs, results=(*picture.results, result))
+    if action.job.overdue:
+        await client.cancel(action.sync_id)
+    words = f"Job {action.job.name} ended, but its run {result.run.id} goes on; waiting for its end"
+    return picture.failed(Phase.RUNS, Obstacle(Reason.RUN_STARTED, words, retry_after=_RUN_GOES_ON))
 
 
 async def _write(operator: Operator, client: ApiClient, picture: Picture, action: UpdateSync | SetEnabled) -> Picture:
