@@ -20,6 +20,7 @@ import (
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 
+	"github.com/squared-ai/sync-operator/cluster/internal/cronlib"
 	"github.com/squared-ai/sync-operator/cluster/internal/node"
 	"github.com/squared-ai/sync-operator/cluster/internal/plane"
 	"github.com/squared-ai/sync-operator/cluster/internal/proc"
@@ -33,6 +34,8 @@ It is a development tool: no durability, no isolation between pods. Whoever has 
         ("localplane up --help" explains the options)
   localplane kubectl ARG...
         kubectl; also when localplane is called by that name
+  localplane cron
+        tells what Kubernetes makes of a CronJob's schedule ("localplane cron --help" explains the questions)
   localplane version
 
 Run by "up", not by hand: etcd, kube-apiserver, kube-controller-manager, node, guard.
@@ -42,6 +45,7 @@ Run by "up", not by hand: etcd, kube-apiserver, kube-controller-manager, node, g
 // Kubernetes commands in one process fight over the signal handlers and panic.
 var commands = map[string]func(args []string) int{
 	"up":   plane.Main,
+	"cron": cronlib.Main,
 	"node": node.Main,
 	"guard": func([]string) int {
 		return proc.Guard(os.Stdin)
