@@ -1,7 +1,8 @@
 r"""The form of a cron line, as far as a regular expression can tell it.
 
 The dialect is that of the CronJob controller's library. The expression refuses no line that Kubernetes accepts, exotic
-white space apart, and lets pass only ranges that run backwards (``5-1``); the schedule layer is exact.
+white space apart, and lets pass only ranges that run backwards (``5-1``) and steps over 2^63; the schedule layer is
+exact.
 """
 
 from typing import Final
@@ -30,10 +31,15 @@ EVERY_REFUSED: Final = "cannot be @every; use syncInterval with syncIntervalUnit
 ZONE_REFUSED: Final = "cannot carry a time zone; remove TZ= and write the zone into timeZone"
 
 
+def _any_case(word: str) -> str:
+    """Letter by letter: ``(?i)`` would take the long s of old prints too, and not the dotted capital I, as Go does."""
+    return "".join("[Ii\u0130]" if letter == "i" else f"[{letter.upper()}{letter}]" for letter in word)
+
+
 def _field(numbers: str, words: tuple[str, ...] = ()) -> str:
-    named = f"|(?i:{'|'.join(words)})" if words else ""
+    named = "".join(f"|{_any_case(word)}" for word in words)
     value = rf"([+]?0*({numbers}){named})"
-    item = rf"([*?](-[^,/\s]*)?|{value}(-{value})?)(/[+]?0*[1-9][0-9]{{0,17}})?"
+    item = rf"([*?](-[^,/\s]*)?|{value}(-{value})?)(/[+]?0*[1-9][0-9]{{0,18}})?"
     return rf"(,*{item}(,+{item})*,*|,+)"
 
 

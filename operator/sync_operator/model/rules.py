@@ -129,11 +129,11 @@ SYNC_RULES: Final[tuple[Rule[SyncSpec], ...]] = (
 
 SYNC_FORMS: Final = (
     CelRule("spec.cronExpression", "spec.cronExpression", "!self.startsWith('@every')", EVERY_REFUSED),
-    CelRule("spec.cronExpression", "spec.cronExpression", "!self.contains('TZ=')", ZONE_REFUSED),
+    CelRule("spec.cronExpression", "spec.cronExpression", "!self.contains('TZ')", ZONE_REFUSED),
     CelRule(
         "spec.cronExpression",
         "spec.cronExpression",
-        f"self.startsWith('@every') || self.contains('TZ=') || self.matches(r'{CRON_FORM}')",
+        f"self.startsWith('@every') || self.contains('TZ') || self.matches(r'{CRON_FORM}')",
         f"is no cron line that Kubernetes takes; {CRON_HELP}",
     ),
     *(

@@ -129,7 +129,8 @@ def _values(first: int, last: int, step: int, item: str, field: _Field) -> range
 
 
 def _number(text: str, item: str, field: _Field) -> int:
-    word = field.words.get(text.lower())
+    # Python lowers the dotted capital I to two characters, Go to a plain i.
+    word = field.words.get(text.replace("\u0130", "i").lower())
     return _integer(text, item, field) if word is None else word
 
 
