@@ -1,10 +1,15 @@
-"""Time zone names, as far as Kubernetes takes them: those of the IANA data base, in its own spelling."""
+"""Time zones as far as Kubernetes takes them: those of the IANA data base, in its own spelling.
+
+They are read from the `tzdata` package only. `ZoneInfo(name)` would prefer the files of the machine, which have another
+age on every node and laptop: the same Sync would have other next runs here than there.
+"""
 
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
+from zoneinfo import ZoneInfo
 
-__all__ = ["check_zone"]
+__all__ = ["check_zone", "load_zone"]
 
 
 def check_zone(name: str) -> None:
@@ -20,6 +25,13 @@ def check_zone(name: str) -> None:
     near = [folded[match] for match in get_close_matches(name.lower(), folded, n=1)]
     hint = f"did you mean {near[0]!r}?" if near else "write an IANA name such as Europe/Berlin, or Etc/UTC"
     raise ValueError(f"{name!r} is no time zone that Kubernetes knows; {hint}")
+
+
+@cache
+def load_zone(name: str) -> ZoneInfo:
+    """The rules of a time zone that `check_zone` has accepted."""
+    with files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as data:
+        return ZoneInfo.from_file(data, name)
 
 
 @cache
