@@ -1,13 +1,13 @@
 """Intervals: as a cron line where one fires at equal gaps for ever, else as ``@every``, which always does."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from sync_operator.durations import format_duration
 from sync_operator.model.enums import IntervalUnit
 from sync_operator.schedule.spread import phase
 
-__all__ = ["LONGEST", "interval_expression", "interval_length", "runs_every"]
+__all__ = ["LONGEST", "interval_expression", "interval_length"]
 
 _UNITS: Final = {
     IntervalUnit.MINUTES: timedelta(minutes=1),
@@ -49,10 +49,3 @@ def interval_expression(every: timedelta, namespace: str, name: str) -> str:
     if minutes % _HOUR == 0 and _DAY % minutes == 0:
         return f"{minute} {hour}-23/{minutes // _HOUR} * * *"
     return f"@every {format_duration(every)}"
-
-
-def runs_every(every: timedelta, now: datetime, anchor: datetime, count: int) -> tuple[datetime, ...]:
-    """The next times of an ``@every`` schedule after ``now``, counted from ``anchor``, in UTC."""
-    start = anchor.astimezone(UTC).replace(microsecond=0)
-    past = max(0, (now - start) // every)
-    return tuple(start + (past + number) * every for number in range(1, count + 1))

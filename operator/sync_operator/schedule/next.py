@@ -1,9 +1,9 @@
-"""When a cron line fires next, as the CronJob controller sees it.
+"""When a cron line fires next, as the cron library of the CronJob controller sees it.
 
-The controller's library walks forward from a moment field by field, months first, by adding hours and minutes of real
-time. On days when clocks change this is more than a way of computing: times in a spring gap are skipped, repeated times
-come twice, and where clocks move by half an hour the outcome depends on where the walk begins. So the walk itself is
-followed here, from the same starting points.
+That library walks forward from a moment field by field, months first, by adding hours and minutes of real time. On days
+when clocks change this is more than a way of computing: times in a spring gap are skipped, repeated times come twice;
+where clocks move at another time than the full hour, the outcome depends on where the walk begins, and may even lie
+before it. So the walk itself is followed here.
 """
 
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -11,10 +11,11 @@ from typing import Final
 
 from sync_operator.schedule.cron import CronLine
 
-__all__ = ["next_after", "runs_after"]
+__all__ = ["next_after"]
 
 _YEARS: Final = 5
-"""How far ahead the controller looks for a time before it calls a line one that never fires."""
+"""How far ahead it looks for a time before it takes a line for one that never fires."""
+_SECOND: Final = timedelta(seconds=1)
 _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
@@ -22,42 +23,22 @@ _NOON: Final = 12
 
 
 def next_after(line: CronLine, zone: tzinfo, moment: datetime) -> datetime | None:
-    """The first time after a moment (aware) at which the line fires, in UTC; None when it never does."""
+    """The time that the library names as the next one after a moment (aware), in UTC; None when it names none."""
     if line.empty:
         return None
     walk = _Walk(line, zone, moment)
     last_year = walk.local.year + _YEARS
-    while walk.local.year <= last_year:
-        if walk.to_month() and walk.to_day() and walk.to_hour() and walk.to_minute() and walk.to_full_minute():
-            return walk.local.astimezone(UTC)
+    try:
+        while walk.local.year <= last_year:
+            if walk.to_month() and walk.to_day() and walk.to_hour() and walk.to_minute() and walk.to_full_minute():
+                return walk.local.astimezone(UTC)
+    except _Endless:
+        pass
     return None
 
 
-def runs_after(line: CronLine, zone: tzinfo, now: datetime, anchor: datetime, count: int) -> tuple[datetime, ...]:
-    """The next times the CronJob controller fires after ``now``, when it fired last (or was created) at ``anchor``."""
-    runs: list[datetime] = []
-    moment = _first_after(line, zone, now, anchor)
-    while moment is not None and len(runs) < count:
-        runs.append(moment)
-        moment = next_after(line, zone, moment)
-    return tuple(runs)
-
-
-def _first_after(line: CronLine, zone: tzinfo, now: datetime, anchor: datetime) -> datetime | None:
-    """As the controller finds it: counted on from the last time, by leaps where many times were missed."""
-    first = next_after(line, zone, anchor)
-    if first is None or now < first:
-        return first
-    second = next_after(line, zone, first)
-    if second is None or now < second:
-        return second
-    gap = second - first
-    leaps = (now - first) // gap
-    moment = next_after(line, zone, first + (leaps - 1) * gap)
-    missed = False
-    while moment is not None and moment <= now:
-        missed, moment = True, next_after(line, zone, moment)
-    return moment if missed else next_after(line, zone, now)
+class _Endless(Exception):  # noqa: N818 - what the library does, not an error
+    """The walk came to a day that a zone leaves out (Samoa, 30 December 2011), and steps back each time."""
 
 
 class _Walk:
@@ -78,7 +59,7 @@ class _Walk:
                 self._set(self._wall().replace(day=1, hour=0, minute=0, second=0))
             years, month = divmod(self.local.month, 12)
             start = self._wall().replace(year=self.local.year + years, month=month + 1, day=1)
-            self._set(start + (self.local.day - 1) * _DAY)
+            self._move_on(start + (self.local.day - 1) * _DAY)
             if self.local.month == 1:
                 return False
         return True
@@ -87,7 +68,7 @@ class _Walk:
         while not self._day_fits():
             if not self._moved:
                 self._set(self._wall().replace(hour=0, minute=0, second=0))
-            self._set(self._wall() + _DAY)
+            self._move_on(self._wall() + _DAY)
             if self.local.hour:
                 # There is no midnight on that day, or it comes twice.
                 ahead = 24 if self.local.hour > _NOON else 0
@@ -108,17 +89,19 @@ class _Walk:
     def to_minute(self) -> bool:
         while self.local.minute not in self._line.minutes:
             if not self._moved:
-                self._add(timedelta(seconds=-self.local.second))
+                # The library cuts to a full minute of real time, not of the clock.
+                self._add(timedelta(seconds=-self.local.astimezone(UTC).second))
             self._stride(_MINUTE, self.local.minute, self._line.minutes, 60)
             if self.local.minute == 0:
                 return False
         return True
 
     def to_full_minute(self) -> bool:
-        if self.local.second == 0:
-            return True
-        self._add(timedelta(seconds=60 - self.local.second))
-        return False
+        while self.local.second:
+            self._stride(_SECOND, self.local.second, frozenset(), 60)
+            if self.local.second == 0:
+                return False
+        return True
 
     def _day_fits(self) -> bool:
         day = self.local.day in self._line.days
@@ -140,6 +123,12 @@ class _Walk:
         """Move by real time, whatever clocks do meanwhile."""
         self.local = (self.local.astimezone(UTC) + delta).astimezone(self._zone)
         self._moved = True
+
+    def _move_on(self, wall: datetime) -> None:
+        before = self.local
+        self._set(wall)
+        if self.local == before:
+            raise _Endless
 
     def _set(self, wall: datetime) -> None:
         """Move to a reading of the clock; where there is none or there are two, to the one Go's `time.Date` takes."""

@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from operator import add
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.sync import ScheduleType, SyncSpec
+from sync_operator.schedule.controller import Following, runs_after
 from sync_operator.schedule.cron import parse_cron
-from sync_operator.schedule.interval import LONGEST, interval_expression, interval_length, runs_every
-from sync_operator.schedule.next import runs_after
-from sync_operator.schedule.zones import check_zone
+from sync_operator.schedule.interval import LONGEST, interval_expression, interval_length
+from sync_operator.schedule.next import next_after
+from sync_operator.schedule.zones import check_zone, load_zone
 
 __all__ = ["Schedule", "effective_schedule", "next_runs"]
 
@@ -25,12 +27,14 @@ class Schedule:
         expression: a cron line, or ``@every`` with a duration; None for a sync that runs by request only.
         time_zone: IANA name. Only a cron line that a user wrote has another than UTC: intervals know no summer time.
         every: length of the interval; None for a user's cron line and for manual syncs.
+        deadline: the CronJob's ``startingDeadlineSeconds``; None where it has none, which is with ``@every``.
         written_by_user: True for a cron line of the spec, which is passed on unchanged.
     """
 
     expression: str | None
     time_zone: str = _UTC
     every: timedelta | None = None
+    deadline: timedelta | None = None
     written_by_user: bool = False
 
 
@@ -55,13 +59,15 @@ def effective_schedule(spec: SyncSpec, namespace: str, name: str) -> Schedule:
             parse_cron(spec.cron_expression)
         except ValueError as error:
             raise InvalidSpecError("spec.cronExpression", str(error)) from None
+    deadline = timedelta(seconds=spec.run.starting_deadline_seconds)
     match spec.schedule_type:
         case ScheduleType.MANUAL:
             return Schedule(None)
         case ScheduleType.CRON_EXPRESSION | ScheduleType.AUTOMATED if spec.cron_expression is not None:
-            return Schedule(spec.cron_expression, spec.time_zone, written_by_user=True)
+            return Schedule(spec.cron_expression, spec.time_zone, deadline=deadline, written_by_user=True)
         case ScheduleType.INTERVAL | ScheduleType.AUTOMATED if every is not None:
-            return Schedule(interval_expression(every, namespace, name), every=every)
+            expression = interval_expression(every, namespace, name)
+            return Schedule(expression, every=every, deadline=None if expression.startswith("@every") else deadline)
         case missing:
             raise InvalidSpecError("spec.scheduleType", f"{missing.value!r} lacks the field that it runs by; set it")
 
@@ -78,12 +84,13 @@ def next_runs(schedule: Schedule, now: datetime, *, anchor: datetime | None, cou
     Returns:
         Fewer than ``count``, or none, when the line fires no more often within the controller's horizon.
     """
-    start = anchor or now
     if schedule.expression is None:
         return ()
     if schedule.every is not None and schedule.expression.startswith("@every"):
-        return runs_every(schedule.every, now, start, count)
-    return runs_after(parse_cron(schedule.expression), ZoneInfo(schedule.time_zone), now, start, count)
+        following: Following = partial(add, schedule.every)
+    else:
+        following = partial(next_after, parse_cron(schedule.expression), load_zone(schedule.time_zone))
+    return runs_after(following, now, anchor or now, schedule.deadline, count)
 
 
 def _interval(spec: SyncSpec) -> timedelta | None:
