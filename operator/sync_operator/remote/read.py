@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+from sync_operator.errors import TransientError
 from sync_operator.redact import redact
 from sync_operator.remote.types import RemoteRun, RemoteSync, Rows, RunStatus, User
 
@@ -69,10 +70,15 @@ def read_user(body: Any) -> User:
 
 
 def read_list[T](body: Any, read: Callable[[Any], T | None]) -> list[T]:
-    """The resources of a list; what cannot be read is left out."""
+    """The resources of a list; what cannot be read is left out.
+
+    Raises:
+        TransientError: it is no list at all; taken for an empty one, it would say that everything is gone.
+    """
     data = body.get("data") if isinstance(body, Mapping) else body
-    found = (read(entry) for entry in data) if isinstance(data, list) else ()
-    return [entry for entry in found if entry is not None]
+    if not isinstance(data, list):
+        raise TransientError("a list was asked for, and something else was answered; is this the sync server?")
+    return [entry for entry in map(read, data) if entry is not None]
 
 
 def read_date(text: str) -> datetime | None:

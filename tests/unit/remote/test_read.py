@@ -1,0 +1,19 @@
+from typing import Any
+
+import pytest
+
+from sync_operator.errors import TransientError
+from sync_operator.remote.read import read_list, read_sync
+
+ONE = {"id": "7", "type": "syncs", "attributes": {"stream_name": "orders"}}
+
+
+@pytest.mark.parametrize("body", [{"data": [ONE]}, [ONE], {"data": [ONE, None, {"id": "x"}], "links": {}}])
+def test_a_list_may_be_wrapped_and_what_cannot_be_read_is_left_out(body: Any) -> None:
+    assert [sync.id for sync in read_list(body, read_sync)] == ["7"]
+
+
+@pytest.mark.parametrize("body", [None, {}, {"data": None}, {"data": {}}, {"error": "?"}, "syncs", 7])
+def test_what_is_no_list_is_not_taken_for_an_empty_one(body: Any) -> None:
+    with pytest.raises(TransientError, match="something else was answered"):
+        read_list(body, read_sync)
