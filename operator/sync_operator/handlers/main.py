@@ -81,10 +81,11 @@ async def _run(settings: ControllerSettings) -> None:
         ]
         watching = asyncio.create_task(_watch(settings, operator, session, ready, stop), name="watch")
         operator.enqueue_all()
-        await ready.wait()
+        await asyncio.wait([watching, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, stop.set)
-        _log.info("ready")
+        if ready.is_set():
+            _log.info("ready")
         await asyncio.wait([watching, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
         _log.info("stopping")
         for task in tasks:
@@ -156,15 +157,19 @@ async def _watch(
     async def login(**_: object) -> kopf.AiohttpSession:
         return kopf.AiohttpSession(server=session.server, aiohttp_session=session.http)
 
-    await kopf.operator(
-        registry=registry,
-        settings=make_settings(clusterwide=not settings.watch_namespaces),
-        standalone=True,
-        clusterwide=not settings.watch_namespaces,
-        namespaces=settings.watch_namespaces,
-        ready_flag=ready,
-        stop_flag=stop,
-    )
+    try:
+        await kopf.operator(
+            registry=registry,
+            settings=make_settings(clusterwide=not settings.watch_namespaces),
+            standalone=True,
+            clusterwide=not settings.watch_namespaces,
+            namespaces=settings.watch_namespaces,
+            ready_flag=ready,
+            stop_flag=stop,
+        )
+    except Exception as error:
+        words = f"watching the cluster ended ({type(error).__name__}: {error})"
+        raise KubernetesError(0, "WatchEnded", words) from error
 
 
 async def _resync(operator: Operator, seconds: float) -> None:
