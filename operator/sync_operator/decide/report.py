@@ -9,7 +9,7 @@ from sync_operator.decide.deletion import deletion_obstacle
 from sync_operator.decide.health import fresh, last_run, last_success, runs_healthy
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.scheduling import last_schedule, scheduling_obstacle, suspended
-from sync_operator.decide.server import drift
+from sync_operator.decide.server import drift, server_status
 from sync_operator.model.conditions import ConditionType, Reason
 from sync_operator.model.status import SyncStatus
 from sync_operator.model.sync import RunSpec, Scheduler
@@ -23,7 +23,7 @@ def sync_status(picture: Picture) -> SyncStatus:
     """The whole status after a reconcile; equal to the one before when nothing changed."""
     sync, workspace = picture.sync, picture.workspace
     before = sync.status
-    sync_id, actual = _id(picture), picture.remote or picture.seen
+    sync_id = _id(picture)
     placed = sync_id is not None and (picture.remote is not None or before.url is None)
     return before.model_copy(
         update={
@@ -32,7 +32,7 @@ def sync_status(picture: Picture) -> SyncStatus:
             "url": workspace.url if placed else before.url,
             "workspace_id": workspace.workspace_id if placed else before.workspace_id,
             "origin": _origin(picture) if sync_id else before.origin,
-            "server_status": (actual.status or None) if actual else before.server_status,
+            "server_status": server_status(picture),
             "effective_schedule": sync.schedule.expression if sync.schedule else None,
             "time_zone": sync.schedule.time_zone if sync.schedule and sync.schedule.expression else None,
             "next_runs": _next_runs(picture),

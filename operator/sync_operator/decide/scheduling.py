@@ -11,6 +11,7 @@ from sync_operator.decide.actions import Action, ApplyCronJob, DeleteCronJob, Gu
 from sync_operator.decide.blocking import conflict, workspace_changed
 from sync_operator.decide.cronjob import cronjob_manifest, cronjob_name
 from sync_operator.decide.picture import Obstacle, Phase, Picture
+from sync_operator.decide.server import is_gone
 from sync_operator.model.conditions import Reason
 from sync_operator.model.names import APPLIED
 from sync_operator.model.sync import Scheduler
@@ -69,7 +70,7 @@ def suspended(picture: Picture) -> bool:
     """True when the CronJob is to fire by request only: by the spec, or because the sync is not ours (any more)."""
     spec, schedule = picture.sync.spec, picture.sync.schedule
     manual = schedule is None or schedule.expression is None
-    if manual or spec is None or spec.suspend or picture.workspace.suspended or picture.gone:
+    if manual or spec is None or spec.suspend or picture.workspace.suspended or is_gone(picture):
         return True
     return bool(workspace_changed(picture) or conflict(picture))
 

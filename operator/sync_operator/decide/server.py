@@ -14,15 +14,18 @@ __all__ = [
     "drift",
     "fixed_fields",
     "found_wrong",
+    "is_gone",
     "is_registered",
     "lacks_secrets",
     "runs_by_itself",
+    "server_status",
     "wanted_enabled",
     "wrong_fields",
     "wrongly_enabled",
 ]
 
 _DISABLED = "disabled"
+_DELETED = "deleted"
 _CURSOR = "cursor_field"
 
 
@@ -57,6 +60,20 @@ def is_registered(picture: Picture) -> bool:
         return False
     wrong = picture.seen is not None and found_wrong(picture, picture.seen)
     return not (wrong and spec.drift_policy is DriftPolicy.CORRECT)
+
+
+def server_status(picture: Picture) -> str | None:
+    """The server's word for the state of the sync, or ours when it has the sync no more; as before while not known."""
+    if picture.gone:
+        return _DELETED
+    actual = picture.remote or picture.seen
+    return (actual.status or None) if actual else picture.sync.status.server_status
+
+
+def is_gone(picture: Picture) -> bool:
+    """True when the server had the sync no more as last known, also when that was before an outage or a restart."""
+    known = picture.remote is not None or picture.seen is not None
+    return picture.gone or (picture.sync.status.server_status == _DELETED and not known)
 
 
 def found_wrong(picture: Picture, remote: RemoteSync) -> bool:

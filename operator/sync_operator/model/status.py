@@ -101,7 +101,8 @@ class SyncStatus(Model):
     origin: _Word | None = None
     """Whether the sync was `Created` by the operator or `Adopted` by spec.externalId."""
     server_status: _Word | None = None
-    """API field status of the sync, such as `pending`, `healthy`, `failed`, `disabled`."""
+    """API field status of the sync, such as `pending`, `healthy`, `failed`, `disabled`; `deleted` when the server has
+    the sync no more."""
     effective_schedule: Annotated[str, Field(max_length=256)] | None = None
     """The schedule in force: a cron line, or @every with an interval; none for manual syncs."""
     time_zone: Annotated[str, Field(max_length=64)] | None = None
