@@ -19,7 +19,7 @@ from sync_operator.decide.actions import (
     UpdateSync,
 )
 from sync_operator.decide.picture import Obstacle, Phase, Picture
-from sync_operator.errors import KubernetesError, NotFoundError, OutcomeUnknownError, SyncOperatorError
+from sync_operator.errors import KubernetesError, NotFoundError, OutcomeUnknownError, SyncOperatorError, TransientError
 from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.operator import Operator
 from sync_operator.handlers.results import job_result, other_result
@@ -165,4 +165,7 @@ def _client(operator: Operator, picture: Picture) -> ApiClient:
     session = operator.sessions.get(Ref(picture.sync.namespace, picture.workspace.name))
     if session is None or session.client is None:
         raise KubernetesError(0, "NoSession", f"Workspace {picture.workspace.name!r} has no usable credentials")
+    if session.view.place != picture.workspace.place:
+        # What was decided for one server must not be sent to another, where the same id is somebody else's sync.
+        raise TransientError(f"Workspace {picture.workspace.name!r} names another server by now; looking again")
     return session.client

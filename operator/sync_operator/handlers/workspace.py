@@ -75,9 +75,9 @@ async def _look(operator: Operator, ref: Ref, obj: Mapping[str, Any]) -> tuple[S
             # What the Workspace names now, so that a Sync which lives elsewhere can tell.
             url=spec.url if spec else session.view.url,
             workspace_id=spec.workspace_id if spec else session.view.workspace_id,
-            credentials_kept=opened is None and session.proven,
         )
-        return replace(session, view=view), None
+        kept = opened is None and session.proven and view.place == session.view.place
+        return replace(session, view=replace(view, credentials_kept=kept)), None
 
 
 def _gone(operator: Operator, ref: Ref) -> None:
