@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.pictures import BORN, connected, marked, pictured, registered, synced
+from tests.support.pictures import BORN, NOW, connected, marked, pictured, registered, synced
 
 from sync_operator.decide.cronjob import cronjob_manifest, cronjob_name, hashed_name, requested_job, sync_label
 from sync_operator.decide.picture import Deployment, Picture
@@ -57,7 +57,7 @@ def test_names_and_labels_are_within_the_limits_of_kubernetes(name: str) -> None
         for value in metadata["labels"].values():
             assert len(value) <= 63
             assert LABEL.match(value)
-    job = requested_job(made | {"metadata": made["metadata"] | {"uid": "cronjob"}}, "token", ANSWERED_RUN_REQUEST)
+    job = requested_job(made | {"metadata": made["metadata"] | {"uid": "cronjob"}}, "token", NOW)
     assert len(job["metadata"]["name"]) <= 63
 
 
@@ -158,8 +158,10 @@ def test_the_pod_may_do_nothing_but_run() -> None:
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    [rule] = manifest()["spec"]["jobTemplate"]["spec"]["podFailurePolicy"]["rules"]
-    assert rule == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+    drained, stopped, final = manifest()["spec"]["jobTemplate"]["spec"]["podFailurePolicy"]["rules"]
+    assert drained == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+    assert (stopped["action"], stopped["onExitCodes"]["values"]) == ("Ignore", [143]), "another pod follows the run"
+    assert (final["action"], final["onExitCodes"]["values"]) == ("FailJob", [2, 4]), "a retry changes nothing"
 
 
 def test_the_pod_is_told_where_the_sync_is_and_never_the_token() -> None:
@@ -224,14 +226,19 @@ def test_a_token_makes_one_job_however_often_it_is_asked(one: str, other: str) -
     cronjob = manifest()
     cronjob["metadata"] |= {"uid": "cronjob", "creationTimestamp": BORN.isoformat()}
 
-    job = requested_job(cronjob, one, ANSWERED_RUN_REQUEST)
+    job = requested_job(cronjob, one, NOW)
 
-    again = requested_job(cronjob, other, ANSWERED_RUN_REQUEST)
+    again = requested_job(cronjob, other, NOW)
     assert (job["metadata"]["name"] == again["metadata"]["name"]) is (one == other)
     assert DNS.match(job["metadata"]["name"])
     assert job["metadata"]["annotations"][ANSWERED_RUN_REQUEST] == one
     assert job["metadata"]["annotations"]["cronjob.kubernetes.io/instantiate"] == "manual"
     assert job["metadata"]["ownerReferences"][0]["uid"] == "cronjob"
+    [made], [known] = (
+        each["template"]["spec"]["containers"] for each in (job["spec"], cronjob["spec"]["jobTemplate"]["spec"])
+    )
+    assert made["env"] == [*known["env"], {"name": "SYNC_RUN_SINCE", "value": "2026-01-31T12:00:00Z"}]
+    made["env"] = known["env"]
     assert job["spec"] == cronjob["spec"]["jobTemplate"]["spec"]
 
 
