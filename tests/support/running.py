@@ -38,8 +38,9 @@ def eventually[T](look: Callable[[], T | None], what: str, *, seconds: float = _
 class Sandbox:
     """A running sandbox and its control API."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str = TOKEN) -> None:
         self.url = url
+        self._token = token
         self._http = httpx.Client(base_url=f"{url}/sandbox", trust_env=False, timeout=10)
 
     def requests(self, method: str = "", path: str = "") -> list[dict[str, Any]]:
@@ -74,7 +75,7 @@ class Sandbox:
 
     def call(self, method: str, path: str, **json: Any) -> httpx.Response:
         """A call of the API, as somebody else makes it."""
-        headers = {"Authorization": f"Bearer {TOKEN}", "Workspace-Id": "1"}
+        headers = {"Authorization": f"Bearer {self._token}", "Workspace-Id": "1"}
         return httpx.request(method, f"{self.url}/api/v1{path}", headers=headers, json=json or None, trust_env=False)
 
     def close(self) -> None:
@@ -82,11 +83,14 @@ class Sandbox:
 
 
 @contextmanager
-def running_sandbox(folder: Path, *options: str) -> Iterator[Sandbox]:
+def running_sandbox(folder: Path, *options: str, token: str = TOKEN) -> Iterator[Sandbox]:
     """Start a sandbox on a free port."""
-    with _process([PROGRAM, "sandbox", "--port", "0", *options], folder / "sandbox.log", {}) as (_, log):
+    token_file = folder / "sandbox.token"
+    token_file.write_text(token)
+    command: list[str | Path] = [PROGRAM, "sandbox", "--port", "0", "--token-file", token_file, *options]
+    with _process(command, folder / "sandbox.log", {}) as (_, log):
         line = eventually(lambda: _line(log, "sandbox ready on"), "the sandbox's first line")
-        sandbox = Sandbox(line.split()[3])
+        sandbox = Sandbox(line.split()[3], token)
         try:
             yield sandbox
         finally:
@@ -116,11 +120,15 @@ class Controller:
         return self._folder / f"controller-{self._starts}.log"
 
     def start(self) -> None:
+        self.begin()
+        eventually(lambda: _line(self.log, '"message": "ready"'), "the controller to be ready")
+
+    def begin(self) -> None:
+        """Start it without waiting until it is ready."""
         self._starts += 1
         environment = os.environ | self._environment
         with self.log.open("wb") as sink:
             self._process = subprocess.Popen([PROGRAM, "controller"], stdout=sink, stderr=sink, env=environment)
-        eventually(lambda: _line(self.log, '"message": "ready"'), "the controller to be ready")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """End it; its exit code."""

@@ -30,9 +30,9 @@ class Tenant:
     namespace: str
     sandbox: Sandbox
 
-    def secret(self, token: str = TOKEN, name: str = "token") -> None:
-        """Create or change the Secret with the token."""
-        data = {"token": base64.b64encode(token.encode()).decode()}
+    def secret(self, value: str = TOKEN, name: str = "token", key: str = "token") -> None:
+        """Create or change a Secret; by default the one with the token."""
+        data = {key: base64.b64encode(value.encode()).decode()}
         body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data}
         resource = self.kube.resource("Secret", "v1")
         resource.server_side_apply(body=body, namespace=self.namespace, field_manager="tests", force_conflicts=True)

@@ -1,0 +1,40 @@
+"""The account of a chaos run: what was done, and what came of it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+__all__ = ["Ledger"]
+
+
+@dataclass
+class Ledger:
+    """Counts, filled by the tests and printed when all of them are through.
+
+    Attributes:
+        kills: how often the controller was killed, by operation.
+        missed: points that an operation did not come to when it was to be killed there.
+        faults: what was done to answers, by kind.
+        seeds: what chance was made from.
+    """
+
+    kills: Counter[str] = field(default_factory=Counter)
+    missed: list[str] = field(default_factory=list)
+    faults: Counter[str] = field(default_factory=Counter)
+    seeds: list[str] = field(default_factory=list)
+    exits: Counter[int] = field(default_factory=Counter)
+
+    def lines(self) -> list[str]:
+        """For people; empty when nothing was done."""
+        if not (self.kills or self.faults):
+            return []
+        return [
+            f"{self.kills.total()} kills: {_listed(self.kills)}",
+            f"{len(self.missed)} points not come to again: {'; '.join(self.missed) or 'none'}",
+            f"{self.faults.total()} faults: {_listed(self.faults)}",
+            f"controllers that ended by themselves, by exit code: {_listed(self.exits)}",
+            f"seeds: {', '.join(self.seeds)}",
+        ]
+
+
+def _listed(counts: Counter[str] | Counter[int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"
