@@ -68,12 +68,22 @@ class Cache:
             if not jobs:
                 self._jobs.pop(Ref(ref.namespace, owner), None)
 
-    def replace(self, kind: str, objects: Iterable[dict[str, Any]]) -> None:
-        """Take over a full list: what is not in it is gone, also when no watch event said so."""
+    def replace(self, kind: str, objects: Iterable[dict[str, Any]], *, known: Iterable[Mapping[str, Any]]) -> None:
+        """Take over a full list: what is not in it is gone, also when no watch event said so.
+
+        Args:
+            kind: of the objects.
+            objects: what was listed.
+            known: what was held when the list was asked for; of what came or went since, the watch knows better.
+        """
         listed = {ref_of(obj): obj for obj in objects}
-        for ref, held in list(self._objects.get(kind, {}).items()):
+        for held in known:
+            ref = ref_of(held)
+            now = self.get(kind, ref)
             if ref not in listed:
                 self.drop(kind, held)
+            elif _same_life(held, listed[ref]) and (now is None or not _same_life(held, now)):
+                del listed[ref]
         for obj in listed.values():
             self.put(kind, obj)
 

@@ -78,6 +78,7 @@ class Operator:
             KubernetesError: a list was refused or got no answer.
         """
         for kind, (resource, selector) in WATCHED.items():
+            known = list(self.cache.all(kind))
             objects: list[dict[str, Any]] = []
             for namespace in self.namespaces or (None,):
                 try:
@@ -89,7 +90,7 @@ class Operator:
                     objects += [obj for obj in self.cache.all(kind) if obj["metadata"]["namespace"] == namespace]
                 else:
                     objects += [{"apiVersion": resource.api_version, "kind": kind} | obj for obj in listed]
-            self.cache.replace(kind, objects)
+            self.cache.replace(kind, objects, known=known)
 
     def enqueue_all(self) -> None:
         """Ask for a reconcile of every Workspace and Sync."""
