@@ -48,8 +48,10 @@ class Cache:
             self._unclaim(ref, held)
             if sync_id := wanted_id(obj):
                 self._claims.setdefault(sync_id, set()).add(ref)
-        if kind == "Job" and (owner := owning_sync(obj)):
-            self._jobs.setdefault(Ref(ref.namespace, owner), set()).add(ref)
+        if kind == "Job":
+            self._disown(ref, held)
+            if owner := owning_sync(obj):
+                self._jobs.setdefault(Ref(ref.namespace, owner), set()).add(ref)
         return True
 
     def drop(self, kind: str, obj: Mapping[str, Any]) -> None:
@@ -61,12 +63,8 @@ class Cache:
         del self._objects[kind][ref]
         if kind == SYNC_KIND:
             self._unclaim(ref, held)
-        owner = owning_sync(held) if kind == "Job" else None
-        if owner:
-            jobs = self._jobs.get(Ref(ref.namespace, owner), set())
-            jobs.discard(ref)
-            if not jobs:
-                self._jobs.pop(Ref(ref.namespace, owner), None)
+        if kind == "Job":
+            self._disown(ref, held)
 
     def replace(self, kind: str, objects: Iterable[dict[str, Any]], *, known: Iterable[Mapping[str, Any]]) -> None:
         """Take over a full list: what is not in it is gone, also when no watch event said so.
@@ -149,6 +147,14 @@ class Cache:
             self._claims[sync_id].discard(ref)
             if not self._claims[sync_id]:
                 del self._claims[sync_id]
+
+    def _disown(self, ref: Ref, held: Mapping[str, Any] | None) -> None:
+        owner = owning_sync(held) if held is not None else None
+        jobs = self._jobs.get(Ref(ref.namespace, owner)) if owner else None
+        if owner and jobs is not None:
+            jobs.discard(ref)
+            if not jobs:
+                del self._jobs[Ref(ref.namespace, owner)]
 
 
 def ref_of(obj: Mapping[str, Any]) -> Ref:
