@@ -1,0 +1,328 @@
+"""The cache, against the slow and plain way of answering the same questions."""
+
+from copy import deepcopy
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.manifests import sync_manifest, workspace_manifest
+from tests.support.pictures import BORN, URL
+
+from sync_operator.decide.match import Claim
+from sync_operator.handlers.cache import Cache, Ref, wanted_id, workspace_name
+from sync_operator.handlers.queue import Key
+from sync_operator.model.base import rfc3339
+from sync_operator.model.names import SYNC_NAME
+from sync_operator.model.workspace import Place, place_of
+
+NAMESPACES = st.sampled_from(["team", "other"])
+NAMES = st.sampled_from(["a", "b", "c"])
+IDS = st.sampled_from(["1", "2", "3"])
+URLS = st.sampled_from([URL, "https://elsewhere.example.com"])
+PLACES = [place_of(url, workspace) for url in (URL, "https://elsewhere.example.com") for workspace in ("1", None)]
+
+
+def obj(namespace: str, name: str, *, uid: str = "", version: int = 1, born: datetime = BORN) -> dict[str, Any]:
+    return {
+        "namespace": namespace,
+        "name": name,
+        "uid": uid or f"uid-{namespace}-{name}",
+        "resourceVersion": str(version),
+        "creationTimestamp": rfc3339(born),
+    }
+
+
+def sync(metadata: dict[str, Any], *, status: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    made = sync_manifest("x", **spec)
+    return made | {"metadata": metadata, "status": status or {}}
+
+
+def workspace(metadata: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    return workspace_manifest("x", **spec) | {"metadata": metadata}
+
+
+@st.composite
+def syncs(draw: st.DrawFn) -> dict[str, Any]:
+    metadata = obj(
+        draw(NAMESPACES),
+        draw(NAMES),
+        uid=draw(st.sampled_from(["", "another life"])),
+        version=draw(st.integers(1, 5)),
+        born=BORN + timedelta(seconds=draw(st.integers(0, 2))),
+    )
+    status: dict[str, Any] = {}
+    if draw(st.booleans()):
+        status = {"id": draw(IDS), "url": draw(URLS), "workspaceId": "1"}
+    spec: dict[str, Any] = {"externalId": draw(IDS)} if draw(st.booleans()) else {}
+    if draw(st.booleans()):
+        spec["workspaceRef"] = {"name": draw(st.sampled_from(["default", "second"]))}
+    return sync(metadata, status=status, **spec)
+
+
+@st.composite
+def workspaces(draw: st.DrawFn) -> dict[str, Any]:
+    metadata = obj(draw(NAMESPACES), draw(st.sampled_from(["default", "second"])), version=draw(st.integers(1, 5)))
+    spec = {"url": draw(URLS)} | ({"workspaceId": "1"} if draw(st.booleans()) else {})
+    return workspace(metadata, **spec)
+
+
+@st.composite
+def jobs(draw: st.DrawFn) -> dict[str, Any]:
+    metadata = obj(
+        draw(NAMESPACES),
+        draw(st.sampled_from(["j1", "j2", "j3"])),
+        version=draw(st.integers(1, 5)),
+        born=BORN + timedelta(seconds=draw(st.integers(0, 2))),
+    )
+    owner = {"annotations": {SYNC_NAME: draw(NAMES)}} if draw(st.booleans()) else {}
+    return {"metadata": metadata | owner}
+
+
+DEEDS = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["put", "drop"]), st.just("Sync"), syncs()),
+        st.tuples(st.sampled_from(["put", "drop"]), st.just("Workspace"), workspaces()),
+        st.tuples(st.sampled_from(["put", "drop"]), st.just("Job"), jobs()),
+    ),
+    max_size=30,
+)
+
+
+class Plain:
+    """The same, kept in one dictionary and searched through."""
+
+    def __init__(self) -> None:
+        self.held: dict[tuple[str, str, str], dict[str, Any]] = {}
+
+    def put(self, kind: str, new: dict[str, Any]) -> None:
+        metadata = new["metadata"]
+        key = (kind, metadata["namespace"], metadata["name"])
+        old = self.held.get(key)
+        same = old is not None and old["metadata"]["uid"] == metadata["uid"]
+        if not same or old is None or int(old["metadata"]["resourceVersion"]) < int(metadata["resourceVersion"]):
+            self.held[key] = new
+
+    def drop(self, kind: str, gone: dict[str, Any]) -> None:
+        metadata = gone["metadata"]
+        key = (kind, metadata["namespace"], metadata["name"])
+        if key in self.held and self.held[key]["metadata"]["uid"] == metadata["uid"]:
+            del self.held[key]
+
+    def all(self, kind: str) -> list[dict[str, Any]]:
+        return [held for key, held in self.held.items() if key[0] == kind]
+
+    def place(self, one: dict[str, Any]) -> Place | None:
+        status, spec = one["status"], one["spec"]
+        if status.get("id"):
+            return place_of(status["url"], status["workspaceId"])
+        name = spec.get("workspaceRef", {}).get("name", "default")
+        home = self.held.get(("Workspace", one["metadata"]["namespace"], name))
+        return place_of(home["spec"]["url"], home["spec"].get("workspaceId")) if home else None
+
+    def claims(self, place: Place, sync_id: str, but: Ref) -> set[Claim]:
+        found = set()
+        for one in self.all("Sync"):
+            metadata, status = one["metadata"], one["status"]
+            wanted = status.get("id") or one["spec"].get("externalId")
+            if wanted == sync_id and self.place(one) == place and (metadata["namespace"], metadata["name"]) != but:
+                born = datetime.fromisoformat(metadata["creationTimestamp"])
+                holder = f"{metadata['namespace']}/{metadata['name']}"
+                found.add(Claim(holder, "id" in status, born, metadata["uid"]))
+        return found
+
+
+@given(DEEDS)
+def test_the_indexes_answer_as_a_search_through_everything_does(deeds: list[tuple[str, str, dict[str, Any]]]) -> None:
+    cache, plain = Cache(), Plain()
+    for deed, kind, one in deeds:
+        if deed == "put":
+            cache.put(kind, deepcopy(one))
+            plain.put(kind, one)
+        else:
+            cache.drop(kind, deepcopy(one))
+            plain.drop(kind, one)
+
+    check(cache, plain)
+
+
+def check(cache: Cache, plain: Plain) -> None:
+    for kind in ("Sync", "Workspace", "Job"):
+        assert sorted(map(repr, cache.all(kind))) == sorted(map(repr, plain.all(kind)))
+    refs = [Ref(namespace, name) for namespace in ("team", "other") for name in ("a", "b", "c")]
+    for sync_id in ("1", "2", "3"):
+        holders = {
+            Ref(one["metadata"]["namespace"], one["metadata"]["name"])
+            for one in plain.all("Sync")
+            if (one["status"].get("id") or one["spec"].get("externalId")) == sync_id
+        }
+        assert cache.claimants(sync_id) == holders
+        for place in PLACES:
+            for ref in refs:
+                rivals = cache.rivals(place, sync_id, but=ref)
+                assert len(set(rivals)) == len(rivals)
+                assert set(rivals) == plain.claims(place, sync_id, ref)
+                assert cache.claimed(place, [sync_id, "9"], but=ref) == ({sync_id} if rivals else set())
+    for ref in refs:
+        mine = [
+            one
+            for one in plain.all("Job")
+            if one["metadata"]["namespace"] == ref.namespace
+            and one["metadata"].get("annotations", {}).get(SYNC_NAME) == ref.name
+        ]
+        mine.sort(key=lambda one: (one["metadata"]["creationTimestamp"], one["metadata"]["name"]))
+        assert cache.jobs_of(ref) == mine
+        home = Ref(ref.namespace, "default")
+        assert set(cache.syncs_of(home)) == {
+            Key("Sync", one["metadata"]["namespace"], one["metadata"]["name"])
+            for one in plain.all("Sync")
+            if one["metadata"]["namespace"] == home.namespace
+            and one["spec"].get("workspaceRef", {}).get("name", "default") == home.name
+        }
+
+
+@given(st.lists(syncs(), max_size=8), st.lists(syncs(), max_size=8))
+def test_a_full_list_takes_the_place_of_what_was_known(
+    before: list[dict[str, Any]], listed: list[dict[str, Any]]
+) -> None:
+    cache, plain = Cache(), Plain()
+    for one in before:
+        cache.put("Sync", deepcopy(one))
+        plain.put("Sync", one)
+    last = {(one["metadata"]["namespace"], one["metadata"]["name"]): one for one in listed}
+
+    cache.replace("Sync", deepcopy(listed), known=list(cache.all("Sync")))
+
+    plain.held = {key: held for key, held in plain.held.items() if key[1:] in last}
+    for one in last.values():
+        plain.put("Sync", one)
+    check(cache, plain)
+
+
+def test_newer_wins_whichever_comes_first() -> None:
+    cache, ref = Cache(), Ref("team", "a")
+    old, new = (sync(obj("team", "a", version=version), streamName=f"v{version}") for version in (9, 10))
+
+    assert cache.put("Sync", deepcopy(new))
+    assert not cache.put("Sync", deepcopy(old))
+    assert not cache.put("Sync", deepcopy(new)), "what is known brings nothing new"
+    assert cache.get("Sync", ref) == new
+
+
+def test_another_life_takes_the_place_whatever_its_version() -> None:
+    cache, ref = Cache(), Ref("team", "a")
+    old, new = sync(obj("team", "a", version=10)), sync(obj("team", "a", uid="another life", version=2))
+    cache.put("Sync", deepcopy(old))
+
+    assert cache.put("Sync", deepcopy(new))
+    cache.drop("Sync", old)
+    assert cache.get("Sync", ref) == new, "the end of the first life is no news about the second"
+
+
+def test_who_wrote_which_field_is_not_kept() -> None:
+    cache = Cache()
+    metadata = obj("team", "a") | {"managedFields": [{"manager": "kubectl"}]}
+
+    cache.put("Sync", sync(metadata))
+
+    held = cache.get("Sync", Ref("team", "a"))
+    assert held is not None
+    assert "managedFields" not in held["metadata"]
+
+
+# A list takes its time, and the watch goes on meanwhile.
+
+
+def test_what_was_made_while_the_list_was_on_its_way_stays() -> None:
+    cache = Cache()
+    known = list(cache.all("Sync"))
+    cache.put("Sync", sync(obj("team", "new", version=7)))
+
+    cache.replace("Sync", [], known=known)
+
+    assert cache.get("Sync", Ref("team", "new")) is not None
+
+
+def test_what_was_deleted_while_the_list_was_on_its_way_does_not_come_back() -> None:
+    cache = Cache()
+    old = sync(obj("team", "old", version=7), status={"id": "1", "url": URL, "workspaceId": "1"})
+    cache.put("Sync", deepcopy(old))
+    known = list(cache.all("Sync"))
+    cache.drop("Sync", old)
+
+    cache.replace("Sync", [deepcopy(old)], known=known)
+
+    assert cache.get("Sync", Ref("team", "old")) is None
+    assert cache.claimants("1") == set()
+
+
+def test_what_was_made_anew_while_the_list_was_on_its_way_stays() -> None:
+    cache = Cache()
+    old, new = sync(obj("team", "a", version=7)), sync(obj("team", "a", uid="another life", version=9))
+    cache.put("Sync", deepcopy(old))
+    known = list(cache.all("Sync"))
+    cache.put("Sync", deepcopy(new))
+
+    for listed in ([], [deepcopy(old)]):
+        cache.replace("Sync", listed, known=known)
+        assert cache.get("Sync", Ref("team", "a")) == new
+
+
+def test_what_the_watch_never_told_of_is_found_and_lost() -> None:
+    cache = Cache()
+    cache.put("Sync", sync(obj("team", "lost")))
+
+    cache.replace("Sync", [sync(obj("team", "found"))], known=list(cache.all("Sync")))
+
+    assert cache.get("Sync", Ref("team", "lost")) is None
+    assert cache.get("Sync", Ref("team", "found")) is not None
+
+
+# Who refers to a Secret.
+
+
+@pytest.mark.parametrize(
+    ("spec", "secret"),
+    [
+        ({}, "token"),
+        ({"auth": {"loginSecretRef": {"name": "login"}, "tokenSecretRef": None}}, "login"),
+        ({"caSecretRef": {"name": "authority"}}, "authority"),
+    ],
+)
+def test_workspaces_that_use_a_secret(spec: dict[str, Any], secret: str) -> None:
+    cache = Cache()
+    cache.put("Workspace", workspace(obj("team", "default"), **spec))
+
+    assert cache.workspaces_using(Ref("team", secret)) == [Key("Workspace", "team", "default")]
+    assert cache.workspaces_using(Ref("team", "another")) == []
+    assert cache.workspaces_using(Ref("other", secret)) == []
+
+
+def test_syncs_that_use_a_secret() -> None:
+    cache = Cache()
+    secrets = [{"pointer": "/a", "secretKeyRef": {"name": "vectors", "key": "key"}}]
+    cache.put("Sync", sync(obj("team", "a"), configurationSecrets=secrets))
+    cache.put("Sync", sync(obj("team", "b")))
+
+    assert cache.syncs_using(Ref("team", "vectors")) == [Key("Sync", "team", "a")]
+    assert cache.syncs_using(Ref("other", "vectors")) == []
+
+
+def test_what_a_sync_has_goes_before_what_it_asks_for() -> None:
+    assert wanted_id(sync(obj("team", "a"), externalId="5")) == "5"
+    assert wanted_id(sync(obj("team", "a"), status={"id": "7"}, externalId="5")) == "7"
+    assert wanted_id(sync(obj("team", "a"))) is None
+    assert workspace_name(sync(obj("team", "a"))) == "default"
+
+
+def test_a_spec_that_cannot_be_read_is_no_crash() -> None:
+    cache = Cache()
+    bare = {"metadata": obj("team", "a")}
+    cache.put("Workspace", deepcopy(bare) | {"spec": {}})
+    cache.put("Sync", deepcopy(bare))
+    cache.put("Sync", sync(obj("team", "b"), externalId="5"))
+
+    assert cache.claimants("5") == {Ref("team", "b")}
+    assert cache.rivals(place_of(URL, "1"), "5", but=Ref("team", "a")) == ()
+    assert cache.workspaces_using(Ref("team", "token")) == []

@@ -1,0 +1,206 @@
+"""The create fence's memory, and its gate: whoever looks for a lost create has the place alone."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.clockwork import run, until_idle
+from tests.support.pictures import NOW, URL
+
+from sync_operator.handlers.creates import Creates
+from sync_operator.model.workspace import Place, place_of
+
+HERE = place_of(URL, "1")
+BODY = {"source_id": 1}
+THERE = place_of(URL, "2")
+TIMEOUT = timedelta(seconds=30)
+LATER = NOW + timedelta(minutes=1)
+
+
+def test_nothing_is_known_of_what_an_earlier_process_sent() -> None:
+    creates = Creates(NOW)
+
+    assert not creates.fresh("a")
+    assert creates.sent("a") is None
+    assert creates.looked_from("a") == NOW
+    assert creates.settles_at("a", TIMEOUT) == NOW + TIMEOUT
+
+
+def test_a_create_is_fresh_from_its_mark_until_it_is_sent() -> None:
+    creates = Creates(NOW)
+    creates.announced("a")
+    assert creates.fresh("a")
+    assert not creates.fresh("b")
+
+    creates.lost("a", BODY, LATER, LATER + TIMEOUT)
+
+    assert not creates.fresh("a")
+    assert creates.sent("a") == BODY
+    assert creates.looked_from("a") == LATER
+    assert creates.settles_at("a", TIMEOUT) == LATER + TIMEOUT
+
+
+def test_a_server_that_is_through_with_it_settles_it_at_once() -> None:
+    creates = Creates(NOW)
+    creates.lost("a", BODY, LATER, None)
+
+    assert creates.sent("a") == BODY
+    assert creates.settles_at("a", TIMEOUT) is None
+
+
+def test_a_clear_refusal_makes_it_fresh_again() -> None:
+    creates = Creates(NOW)
+    creates.lost("a", BODY, LATER, LATER + TIMEOUT)
+
+    creates.refused("a")
+
+    assert creates.fresh("a")
+    assert creates.sent("a") is None
+    assert creates.looked_from("a") == NOW
+
+
+def test_what_was_made_belongs_to_its_maker_in_that_place() -> None:
+    creates = Creates(NOW)
+    creates.lost("a", BODY, LATER, LATER + TIMEOUT)
+
+    creates.made("a", HERE, "7")
+
+    assert not creates.fresh("a")
+    assert creates.sent("a") is None
+    assert creates.claimed(HERE, but="b") == {"7"}
+    assert creates.claimed(HERE, but="a") == frozenset()
+    assert creates.claimed(THERE, but="b") == frozenset()
+
+
+@pytest.mark.parametrize("before", ["announced", "lost", "made"])
+def test_what_is_forgotten_is_as_if_it_had_never_been(before: str) -> None:
+    creates = Creates(NOW)
+    if before == "announced":
+        creates.announced("a")
+    elif before == "lost":
+        creates.lost("a", BODY, LATER, None)
+    else:
+        creates.made("a", HERE, "7")
+
+    creates.forget("a")
+
+    assert not creates.fresh("a")
+    assert creates.sent("a") is None
+    assert creates.claimed(HERE, but="b") == frozenset()
+    assert creates.settles_at("a", TIMEOUT) == NOW + TIMEOUT
+
+
+class Site:
+    """What goes on in one place."""
+
+    def __init__(self, creates: Creates, place: Place) -> None:
+        self._creates = creates
+        self._place = place
+        self.creating = 0
+        self.most_creating = 0
+        self.settling = 0
+        self.done: list[str] = []
+
+    async def create(self, seconds: float, *, fails: bool = False) -> None:
+        async with self._creates.gate(self._place).creating():
+            assert not self.settling, "no create overlaps a search"
+            self.creating += 1
+            self.most_creating = max(self.most_creating, self.creating)
+            try:
+                await asyncio.sleep(seconds)
+            finally:
+                self.creating -= 1
+            if fails:
+                raise ConnectionError
+        self.done.append("create")
+
+    async def settle(self, seconds: float, *, fails: bool = False) -> None:
+        async with self._creates.gate(self._place).settling():
+            assert not self.creating, "no search overlaps a create"
+            assert not self.settling, "nor another search"
+            self.settling += 1
+            try:
+                await asyncio.sleep(seconds)
+            finally:
+                self.settling -= 1
+            if fails:
+                raise ConnectionError
+        self.done.append("settle")
+
+
+WORK = st.lists(
+    st.tuples(
+        st.sampled_from(["create", "settle"]), st.integers(0, 5), st.integers(0, 5), st.booleans(), st.booleans()
+    ),
+    max_size=12,
+)
+
+
+@given(WORK)
+def test_creates_and_searches_never_overlap_and_none_is_forgotten(work: list[tuple[str, int, int, bool, bool]]) -> None:
+    creates = Creates(NOW)
+    place = Site(creates, HERE)
+
+    async def one(kind: str, start: int, length: int, fails: bool) -> None:
+        await asyncio.sleep(start)
+        await (place.create(length, fails=fails) if kind == "create" else place.settle(length, fails=fails))
+
+    async def story() -> list[BaseException | None]:
+        tasks = [asyncio.create_task(one(*entry[:4])) for entry in work]
+        await asyncio.sleep(2.5)
+        for task, entry in zip(tasks, work, strict=True):
+            if entry[4]:
+                task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        await place.create(0)
+        await place.settle(0)
+        return ended
+
+    for ended, entry in zip(run(story()), work, strict=True):
+        assert ended is None or entry[3] or entry[4]
+        assert not isinstance(ended, AssertionError)
+
+
+def test_ordinary_creates_go_side_by_side() -> None:
+    creates = Creates(NOW)
+    place = Site(creates, HERE)
+
+    async def story() -> float:
+        start = asyncio.get_running_loop().time()
+        await asyncio.gather(*(place.create(10) for _ in range(5)))
+        return asyncio.get_running_loop().time() - start
+
+    assert run(story()) == pytest.approx(10)
+    assert place.most_creating == 5
+
+
+def test_a_search_waits_for_creates_and_new_creates_wait_for_it() -> None:
+    creates = Creates(NOW)
+    place = Site(creates, HERE)
+
+    async def story() -> None:
+        first = asyncio.create_task(place.create(10))
+        await until_idle()
+        search = asyncio.create_task(place.settle(10))
+        await until_idle()
+        second = asyncio.create_task(place.create(1))
+        await asyncio.sleep(5)
+        assert place.done == []
+        await asyncio.gather(first, search, second)
+
+    run(story())
+    assert place.done == ["create", "settle", "create"]
+
+
+def test_other_places_go_on() -> None:
+    creates = Creates(NOW)
+    here, there = Site(creates, HERE), Site(creates, THERE)
+
+    async def story() -> float:
+        start = asyncio.get_running_loop().time()
+        await asyncio.gather(here.settle(10), there.settle(10), there.create(0))
+        return asyncio.get_running_loop().time() - start
+
+    assert run(story()) == pytest.approx(10)

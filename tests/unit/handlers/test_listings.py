@@ -1,0 +1,168 @@
+"""Lists of a workspace: asked for once for all, never older than wanted, and silent about what we wrote since."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.clockwork import run
+from tests.support.pictures import NOW, URL
+
+from sync_operator.errors import TransientError
+from sync_operator.handlers.listings import Listed, Listings
+from sync_operator.model.workspace import Place, place_of
+from sync_operator.remote.types import Listing, RemoteSync
+
+HERE = place_of(URL, "1")
+THERE = place_of(URL, "2")
+
+
+class Server:
+    """A server that takes its time, and a clock that its listings share."""
+
+    def __init__(self, *ids: str) -> None:
+        self.now = NOW
+        self.ids = list(ids)
+        self.asked: list[datetime] = []
+        self.takes = 0.0
+        self.fails = False
+        self.listings = Listings(lambda: self.now)
+
+    async def list_syncs(self) -> Listing:
+        self.asked.append(self.now)
+        listed = tuple(RemoteSync(sync_id, {}) for sync_id in self.ids)
+        await asyncio.sleep(self.takes)
+        self.now += timedelta(seconds=self.takes)
+        if self.fails:
+            raise TransientError("no answer")
+        return Listing(listed, self.now)
+
+    async def fetch(self, since: datetime, place: Place = HERE) -> Listed:
+        return await self.listings.fetch(place, cast("Any", self), since=since)
+
+
+def test_many_who_ask_at_once_share_one_list() -> None:
+    server = Server("1", "2")
+    server.takes = 10
+
+    async def story() -> list[Listed]:
+        return await asyncio.gather(*(server.fetch(NOW) for _ in range(20)))
+
+    first, *others = run(story())
+    assert server.asked == [NOW]
+    assert all(other is first for other in others)
+    assert (first.at, set(first.by_id)) == (NOW, {"1", "2"})
+
+
+def test_places_do_not_wait_for_each_other() -> None:
+    server = Server("1")
+    server.takes = 10
+
+    async def story() -> float:
+        start = asyncio.get_running_loop().time()
+        await asyncio.gather(server.fetch(NOW), server.fetch(NOW, THERE))
+        return asyncio.get_running_loop().time() - start
+
+    assert run(story()) == pytest.approx(10)
+    assert len(server.asked) == 2
+
+
+def test_a_list_serves_until_a_younger_one_is_wanted() -> None:
+    server = Server("1")
+
+    async def story() -> None:
+        first = await server.fetch(NOW)
+        server.now += timedelta(minutes=1)
+        assert await server.fetch(NOW) is first
+        assert await server.fetch(NOW - timedelta(hours=1)) is first
+        second = await server.fetch(NOW + timedelta(seconds=1))
+        assert second is not first
+        assert second.at == NOW + timedelta(minutes=1)
+
+    run(story())
+    assert len(server.asked) == 2
+
+
+def test_a_list_that_fails_is_asked_for_again_by_the_next() -> None:
+    server = Server("1")
+    server.fails = True
+
+    async def story() -> None:
+        with pytest.raises(TransientError):
+            await server.fetch(NOW)
+        assert server.listings.seen(HERE, "1") == (None, False)
+        server.fails = False
+        await server.fetch(NOW)
+
+    run(story())
+    assert server.listings.seen(HERE, "1")[0] is not None
+
+
+def test_nothing_is_known_before_the_first_list() -> None:
+    assert Server("1").listings.seen(HERE, "1") == (None, False)
+
+
+def test_a_list_shows_a_sync_or_its_lack() -> None:
+    server = Server("1")
+    run(server.fetch(NOW))
+
+    assert server.listings.seen(HERE, "1") == (RemoteSync("1", {}), False)
+    assert server.listings.seen(HERE, "2") == (None, True)
+    assert server.listings.seen(THERE, "1") == (None, False)
+
+    server.listings.forget(HERE)
+    assert server.listings.seen(HERE, "2") == (None, False)
+
+
+def test_what_was_written_while_the_list_was_made_is_not_known() -> None:
+    server = Server("1")
+    server.takes = 10
+
+    async def story() -> None:
+        asking = asyncio.create_task(server.fetch(NOW))
+        await asyncio.sleep(5)
+        server.now += timedelta(seconds=5)
+        server.listings.wrote(HERE, "2")
+        await asking
+
+    run(story())
+    assert server.listings.seen(HERE, "2") == (None, False), "it may have been made after the server looked"
+    assert server.listings.seen(HERE, "1")[0] is not None
+
+
+DEEDS = st.lists(
+    st.tuples(
+        st.sampled_from(["list", "write", "wait", "appear", "vanish"]),
+        st.sampled_from(["1", "2"]),
+        st.sampled_from([HERE, THERE]),
+    ),
+    max_size=20,
+)
+
+
+@given(DEEDS)
+def test_what_is_told_is_what_the_newest_list_after_our_last_write_said(deeds: list[tuple[str, str, Place]]) -> None:
+    server = Server("1")
+    told: dict[tuple[Place, str], tuple[bool, bool]] = {}
+
+    async def story() -> None:
+        for deed, sync_id, place in deeds:
+            if deed == "list":
+                await server.fetch(server.now, place)
+                told.update({(place, known): (known in server.ids, known not in server.ids) for known in ("1", "2")})
+            elif deed == "write":
+                server.listings.wrote(place, sync_id)
+                told[place, sync_id] = (False, False)
+            elif deed == "appear" and sync_id not in server.ids:
+                server.ids.append(sync_id)
+            elif deed == "vanish" and sync_id in server.ids:
+                server.ids.remove(sync_id)
+            server.now += timedelta(seconds=1)
+
+    run(story())
+    for place in (HERE, THERE):
+        for sync_id in ("1", "2"):
+            found, absent = server.listings.seen(place, sync_id)
+            assert (found is not None, absent) == told.get((place, sync_id), (False, False))
