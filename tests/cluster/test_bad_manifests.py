@@ -1,11 +1,12 @@
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.bad_manifests import BAD_SYNCS, BAD_WORKSPACES, GOOD_SYNCS, GOOD_WORKSPACES, Bad, Judge
 from tests.support.manifests import sync_manifest, workspace_manifest
-from tests.support.plane import Kube, Plane, Refusal
+from tests.support.plane import Kube, Plane, Refusal, running_plane
 
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
@@ -199,14 +200,18 @@ def test_kubectl_apply_shows_the_sentence(plane: Plane, namespace: str) -> None:
     assert "set cronExpression, or syncInterval with its unit, or use 'manual'" in done.stderr
 
 
-def test_kubectl_get_shows_the_columns(plane: Plane, kube: Kube, namespace: str) -> None:
-    kube.create(sync_manifest("orders"), namespace)
+def test_kubectl_get_shows_the_columns(plane_binary: Path, tmp_path: Path) -> None:
     ready = Condition(type="Ready", status="True", reason="Scheduled", message="all fine", last_transition_time=NOW)
     status = FULL.model_copy(update={"conditions": (ready,)})
-    kube.patch_status(SYNC_KIND, "orders", namespace, to_dict(status))
+    # A plane of its own: the controller of other tests would write the truth over this status.
+    with running_plane(plane_binary, tmp_path) as plane:
+        kube = Kube(plane.kubeconfig)
+        kube.create(sync_manifest("orders"), "default")
+        kube.patch_status(SYNC_KIND, "orders", "default", to_dict(status))
+        kube.close()
 
-    short = plane.kubectl("get", "syncs", "-n", namespace).stdout.splitlines()
-    wide = plane.kubectl("get", "squared", "-n", namespace, "-o", "wide").stdout.splitlines()
+        short = plane.kubectl("get", "syncs").stdout.splitlines()
+        wide = plane.kubectl("get", "squared", "-o", "wide").stdout.splitlines()
 
     assert short[0].split("  ")[0] == "NAME"
     assert " ".join(short[0].split()) == "NAME READY STATUS SCHEDULE LAST RUN NEXT AGE"

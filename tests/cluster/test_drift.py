@@ -1,6 +1,7 @@
 """The controller of these tests compares with the server every 10 seconds."""
 
 import base64
+import time
 from typing import Any
 
 from tests.support.running import eventually
@@ -39,6 +40,8 @@ def test_a_sync_that_somebody_disabled_is_enabled_and_can_run(tenant: Tenant) ->
     assert tenant.sandbox.call("PATCH", "/syncs/1/enable", enable=False).status_code == 200
 
     eventually(lambda: stored(tenant)["status"] == "pending", "the sync to be enabled again")
+    eventually(lambda: tenant.sandbox.runs()[0]["status"] == "canceled", "the row left behind to be canceled")
+    time.sleep(3)  # by the server's clock, which knows whole seconds, that run is to be older than the request
     tenant.sandbox.outcome(seconds=1)
     tenant.request_run("one")
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -187,3 +188,8 @@ def _install_crds(plane: Plane) -> None:
     assert applied.returncode == 0, applied.stderr
     established = plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
     assert established.returncode == 0, established.stderr
+    # What `kubectl explain` reads is published a moment later.
+    deadline = time.monotonic() + 30
+    while plane.kubectl("explain", "sync").returncode:
+        assert time.monotonic() < deadline, "the API server did not publish the CRDs' schemas"
+        time.sleep(0.2)

@@ -42,16 +42,21 @@ async def other_result(client: ApiClient, action: TakeRun) -> JobResult:
     return JobResult(job=None, run=action.run, reasons=await _reasons(client, action.sync_id, action.run))
 
 
-async def mark_reported(kube: Kube, namespace: str, results: Iterable[JobResult]) -> None:
+async def mark_reported(kube: Kube, namespace: str, results: Iterable[JobResult]) -> list[dict[str, Any]]:
     """Note on the Jobs that the status has told of them, so that it is told once, also after a restart.
+
+    Returns:
+        The Jobs as they are now.
 
     Raises:
         KubernetesError: a note could not be written; the Job will be told of once more.
     """
+    noted = []
     for result in results:
         if result.job is not None:
             patch = {"metadata": {"annotations": {REPORTED: "true"}}}
-            await kube.merge(JOBS, namespace, result.job.name, patch)
+            noted.append(await kube.merge(JOBS, namespace, result.job.name, patch))
+    return [job for job in noted if job is not None]
 
 
 async def _reasons(client: ApiClient, sync_id: str, run: RemoteRun) -> tuple[str, ...]:

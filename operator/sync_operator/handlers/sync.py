@@ -92,7 +92,8 @@ async def _report(operator: Operator, picture: Picture, obj: dict[str, Any]) -> 
         if written is not None:
             for notice in sync_notices(picture, picture.sync.status, status):
                 await post_event(operator.kube, written, notice, now=picture.now)
-            await mark_reported(operator.kube, picture.sync.namespace, picture.results)
+            for job in await mark_reported(operator.kube, picture.sync.namespace, picture.results):
+                operator.cache.put("Job", job)
     except KubernetesError as error:
         _log.warning("Sync %s/%s: not all could be told: %s", picture.sync.namespace, picture.sync.name, error)
         return Outcome(failed=True)

@@ -18,7 +18,7 @@ __all__ = ["answering_run", "is_own", "made_at", "slot_of"]
 
 _SCHEDULED_JOB: Final = re.compile(r"-(\d{8,9})$", re.ASCII)
 _OLDEST_SLOT: Final = timedelta(days=60)
-_SLACK: Final = timedelta(seconds=5)
+_SLACK: Final = timedelta(seconds=2)
 """A `Date` header knows whole seconds only, and a server's own schedule fires on the dot."""
 
 
