@@ -5,14 +5,18 @@ SyncOperatorError
 │   ├── InvalidSpecError      the manifest asks for something that cannot be done; names the field
 │   ├── InvalidSettingsError  the process was started with an environment it cannot use
 │   ├── RejectedError         the server refused the body (its E1 and 422 answers)
+│   ├── ConflictError         an object that is not ours has the name that we need
 │   ├── NotFoundError         the server knows no such thing (404)
 │   └── StateError            the server refuses the call in the present state (424); says which
 ├── AccessError               about the workspace, not about one sync: stop its traffic
 │   ├── UnauthorizedError     401: the token is dead or wrong
 │   ├── ForbiddenError        403: the role, or the host name, is not allowed
-│   └── WorkspaceError        400: the server does not know the workspace, or the user is no member of it
+│   ├── WorkspaceError        400: the server does not know the workspace, or the user is no member of it
+│   └── HostRefusedError      we do not speak to the address that the server's name stands for
 ├── TransientError            may heal by itself: retry with backoff
-│   └── ThrottledError        429: not before ``retry_after`` seconds
+│   ├── ThrottledError        429: not before ``retry_after`` seconds
+│   ├── NoSuchCallError       404 or 405, but not in the API's words: something else answered in its place
+│   └── HeldBackError         not sent: the workspace's traffic is held back, and whoever waits is called
 ├── OutcomeUnknownError       the request may have been carried out: look before doing it again
 └── KubernetesError           the cluster's API server refused a call or gave no answer
 """
@@ -21,10 +25,14 @@ from enum import StrEnum
 
 __all__ = [
     "AccessError",
+    "ConflictError",
     "ForbiddenError",
+    "HeldBackError",
+    "HostRefusedError",
     "InvalidSettingsError",
     "InvalidSpecError",
     "KubernetesError",
+    "NoSuchCallError",
     "NotFoundError",
     "OutcomeUnknownError",
     "PermanentError",
@@ -77,6 +85,10 @@ class RejectedError(PermanentError):
         super().__init__(message)
 
 
+class ConflictError(PermanentError):
+    """An object in the cluster that is not ours has the name that we need."""
+
+
 class NotFoundError(PermanentError):
     """The server knows no such sync, run or call in this workspace (404)."""
 
@@ -109,7 +121,15 @@ class AccessError(SyncOperatorError):
 
 
 class UnauthorizedError(AccessError):
-    """401: the token is wrong, expired, or was ended by another login."""
+    """401: the token is wrong, expired, or was ended by another login.
+
+    Attributes:
+        retry_after: seconds until the operator may log in again by itself; None when a person has to act.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
 
 
 class ForbiddenError(AccessError):
@@ -120,19 +140,44 @@ class WorkspaceError(AccessError):
     """400 about the ``Workspace-Id`` header: unknown workspace, or the user is no member of it."""
 
 
+class HostRefusedError(AccessError):
+    """The server's name stands for an address that is never a sync server's, such as a cloud's metadata service."""
+
+
 class TransientError(SyncOperatorError):
-    """No answer, a 5xx, or a 400 that may be the server's own trouble: worth trying again later."""
-
-
-class ThrottledError(TransientError):
-    """429.
+    """No answer, a 5xx, or a 400 that may be the server's own trouble: worth trying again later.
 
     Attributes:
-        retry_after: seconds the server asked to wait, or None when it did not say.
+        retry_after: seconds to wait, where the server or the caller's own memory says how long; else None.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         self.retry_after = retry_after
+        super().__init__(message)
+
+
+class ThrottledError(TransientError):
+    """429."""
+
+
+class NoSuchCallError(TransientError):
+    """404 or 405 without the API's own words: a proxy's page, another server, or a call this dialect lacks.
+
+    It says nothing about the thing that was asked for: that one may well exist.
+    """
+
+
+class HeldBackError(TransientError):
+    """Nothing was sent: no budget left, a pause the server asked for, or a server that gives no usable answer.
+
+    Attributes:
+        throttled: True for budget and pause, False for a server without usable answers.
+        seconds: about how long it takes until the caller's turn comes.
+    """
+
+    def __init__(self, message: str, *, throttled: bool, seconds: float) -> None:
+        self.throttled = throttled
+        self.seconds = seconds
         super().__init__(message)
 
 

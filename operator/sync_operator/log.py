@@ -1,10 +1,14 @@
-"""Logging: one JSON object a line (for machines) or one plain line (for people), on standard error."""
+"""Logging: one JSON object a line (for machines) or one plain line (for people), on standard error.
+
+Whatever looks like a secret is masked here once more: the traceback of a defect may quote what no message of ours does.
+"""
 
 import json
 import logging
 import sys
 from datetime import UTC, datetime
 
+from sync_operator.redact import mask
 from sync_operator.settings import LogSettings
 
 __all__ = ["configure_logging"]
@@ -20,11 +24,11 @@ class _JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": mask(record.getMessage()),
         }
         entry.update(_extras(record))
         if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
+            entry["exception"] = mask(self.formatException(record.exc_info))
         return json.dumps(entry, default=str, ensure_ascii=False)
 
 
@@ -34,7 +38,7 @@ class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         line = f"{time} {record.levelname} {record.getMessage()}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        return mask(f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line)
 
 
 def _extras(record: logging.LogRecord) -> dict[str, object]:

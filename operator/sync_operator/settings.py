@@ -124,6 +124,7 @@ class RunnerSettings:
         since: when a requested run was asked for, which its Job's name does not tell; None when not known.
         retries: how many failed runs of its own a Job may follow by another one.
         hosts: which API hosts may be spoken to.
+        proxies: proxy variables of this process.
         log: how to log.
     """
 
@@ -139,6 +140,7 @@ class RunnerSettings:
     since: datetime | None = None
     retries: int = 0
     hosts: HostRules = HostRules()
+    proxies: tuple[tuple[str, str], ...] = ()
     log: LogSettings = LogSettings(format="text")
 
     @classmethod
@@ -166,13 +168,23 @@ class RunnerSettings:
             since=_read(env, "SYNC_RUN_SINCE", _moment) if env.get("SYNC_RUN_SINCE") else None,
             retries=_number(env, "SYNC_RUN_RETRIES", 0, low=0, high=1000),
             hosts=_host_rules(env),
+            proxies=proxy_environment(env),
             log=LogSettings(format=_choice(env, "LOG_FORMAT", "text", ("json", "text"))),
         )
 
 
 def proxy_environment(env: Mapping[str, str] = environ) -> tuple[tuple[str, str], ...]:
-    """The proxy variables that are set, for handing on to run pods."""
-    return tuple((name, env[name]) for name in _PROXY_NAMES if env.get(name))
+    """The proxy variables that are set, for this process and for handing on to run pods.
+
+    Raises:
+        InvalidSettingsError: a proxy is neither an http nor an https one.
+    """
+    found = tuple((name, env[name]) for name in _PROXY_NAMES if env.get(name))
+    for name, value in found:
+        scheme, separator, _ = value.strip().partition("://")
+        if separator and name.lower() != "no_proxy" and scheme.lower() not in {"http", "https"}:
+            raise InvalidSettingsError(f"{name}: a proxy must be an http or https URL, such as http://proxy:3128")
+    return found
 
 
 def _read[T](env: Mapping[str, str], name: str, parse: Callable[[str], T]) -> T:

@@ -1,13 +1,11 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
 import pytest
 from tests.support.served import BODY, START, Served, served
 
 from sync_operator.errors import (
     ForbiddenError,
-    InvalidSpecError,
     NotFoundError,
     OutcomeUnknownError,
     RejectedError,
@@ -20,8 +18,8 @@ from sync_operator.errors import (
     WorkspaceError,
 )
 from sync_operator.remote.client import ApiClient, Endpoint
+from sync_operator.remote.connections import HttpPool
 from sync_operator.remote.detect import detect_dialect
-from sync_operator.remote.transport import HttpPool
 from sync_operator.remote.types import Dialect, RunStatus
 from sync_operator.sandbox.state import Token
 
@@ -201,12 +199,6 @@ async def test_a_server_that_is_not_there_was_surely_not_reached() -> None:
     await pool.aclose()
 
 
-async def test_an_endless_answer_is_not_read(monkeypatch: pytest.MonkeyPatch, api: Served) -> None:
-    monkeypatch.setattr("sync_operator.remote.transport._MOST_BYTES", 100)
-    with pytest.raises(OutcomeUnknownError, match="longer than"):
-        await api.client.create_sync(BODY)
-
-
 async def test_ids_are_digits_before_they_are_put_into_a_path(api: Served) -> None:
     with pytest.raises(ValueError, match="digits"):
         await api.client.get_sync("1/../2")
@@ -237,14 +229,12 @@ async def test_auto_takes_a_refusal_for_what_it_is(api: Served) -> None:
     with pytest.raises(WorkspaceError):
         await detect_dialect(api.client, None)
     api.fault(path="/users/me", status=404)
-    with pytest.raises(NotFoundError):
+    with pytest.raises(WorkspaceError, match=r"set spec\.dialect to Auto"):
         await detect_dialect(api.client, Dialect.MULTIWOVEN)
 
 
-async def test_a_foreign_certificate_is_refused_and_own_ones_are_used() -> None:
-    pool = HttpPool(transport=httpx.MockTransport(lambda _: httpx.Response(200, json={"data": []})))
-    assert pool.connection() is pool.connection(None)
-    for spoiled in ("no certificate", ""):
-        with pytest.raises(InvalidSpecError, match="caSecretRef: holds no certificate"):
-            pool.connection(spoiled)
-    await pool.aclose()
+async def test_auto_is_not_fooled_by_a_server_of_another_kind(api: Served) -> None:
+    api.fault(times=-1, status=404)
+    for wanted in (None, Dialect.DOCUMENTED):
+        with pytest.raises(WorkspaceError, match="the sync API is not there"):
+            await detect_dialect(api.client, wanted)

@@ -63,6 +63,9 @@ class Sandbox:
     def edit(self, sync_id: str, **attributes: Any) -> None:
         assert self._http.patch(f"/syncs/{sync_id}", json=attributes).status_code == 200
 
+    def user(self, email: str, password: str) -> None:
+        assert self._http.put(f"/users/{email}", json={"password": password}).status_code == 200
+
     def syncs(self) -> list[dict[str, Any]]:
         """Syncs that were not deleted."""
         stored: list[dict[str, Any]] = self._http.get("/state").json()["syncs"]

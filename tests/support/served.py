@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from aiohttp import web
 
 from sync_operator.remote.client import ApiClient, Endpoint
-from sync_operator.remote.transport import HttpPool
+from sync_operator.remote.connections import HttpPool
 from sync_operator.remote.types import Dialect
 from sync_operator.sandbox.app import make_app
 from sync_operator.sandbox.control import FAULTS

@@ -39,7 +39,7 @@ class Tenant:
 
     def workspace(self, **changes: Any) -> dict[str, Any]:
         """Create the Workspace `default`."""
-        spec = {"url": self.sandbox.url, "workspaceId": "1", **changes}
+        spec = {"url": self.sandbox.url, "workspaceId": "1", "requestsPerMinute": 100_000, **changes}
         return self.kube.create(workspace_manifest("default", **spec), self.namespace)
 
     def connect(self, **changes: Any) -> None:

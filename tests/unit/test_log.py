@@ -36,6 +36,15 @@ def test_text_lines_are_for_people(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
+def test_what_looks_like_a_secret_is_masked_as_a_last_resort(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    configure_logging(LogSettings(form))
+    logging.getLogger("library").error("Bearer planted", exc_info=ValueError("password=planted"))
+    written = capsys.readouterr().err
+    assert "ValueError: [redacted]" in written
+    assert "planted" not in written
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
 def test_exceptions_are_told_whole(capsys: pytest.CaptureFixture[str], form: str) -> None:
     configure_logging(LogSettings(form))
     logging.getLogger("sync_operator").error("failed", exc_info=RuntimeError("a defect"))

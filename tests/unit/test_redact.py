@@ -1,6 +1,12 @@
-import pytest
+import json
+from base64 import b64encode
+from urllib.parse import quote, quote_plus
 
-from sync_operator.redact import redact
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync_operator.redact import mask, redact
 
 
 @pytest.mark.parametrize(
@@ -15,6 +21,13 @@ from sync_operator.redact import redact
         ("client_secret => 'x y'", "client_[redacted]"),
         ("postgres://me:hunter2@db/x", "postgres://[redacted]@db/x"),
         ("the planted value", "the [redacted] value"),
+        ("the cGxhbnRlZA== value", "the [redacted] value"),
+        ("Authorization: Basic bWU6aHVudGVyMg==", "[redacted] [redacted]"),
+        ("user basic authentication", "user basic [redacted]"),
+        ("https://:hunter2@host/", "https://[redacted]@host/"),
+        ("cut: eyJhbGciOiJIUzI1", "cut: [redacted]"),
+        ("a -----BEGIN EC PRIVATE KEY-----\nabc\n-----END EC PRIVATE KEY----- b", "a [redacted] b"),
+        ("a -----BEGIN PRIVATE KEY-----\nabc", "a [redacted]"),
         ("two\nlines\t\x07and bells", "two lines and bells"),
         ("tokenizer: fine", "tokenizer: fine"),
     ],
@@ -26,3 +39,10 @@ def test_what_looks_like_a_secret_is_masked(text: str, shown: str) -> None:
 def test_long_words_are_cut() -> None:
     assert redact("x" * 500) == "x" * 299 + "…"
     assert redact("y" * 20, limit=10) == "y" * 9 + "…"
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_a_named_secret_is_masked_however_it_is_written(secret: str) -> None:
+    encoded = b64encode(secret.encode()).decode()
+    for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote_plus(secret), encoded):
+        assert mask(f"⟦{form}⟧", secrets=(secret,)) == "⟦[redacted]⟧"

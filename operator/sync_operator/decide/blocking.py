@@ -4,7 +4,7 @@ from sync_operator.decide.body import sync_body
 from sync_operator.decide.candidates import lost_creates
 from sync_operator.decide.diff import camel
 from sync_operator.decide.match import Claim, elder
-from sync_operator.decide.obstacles import SLOW_RETRY, obstacle_of
+from sync_operator.decide.obstacles import OUTAGES, SLOW_RETRY, obstacle_of
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.server import drift, fixed_fields, lacks_secrets, wrong_fields
 from sync_operator.errors import InvalidSpecError
@@ -48,7 +48,7 @@ def workspace_obstacle(picture: Picture) -> Obstacle | None:
             f"{picture.sync.namespace!r}; create it, and this Sync goes on by itself",
             waits=True,
         )
-    if workspace.obstacle is not None:
+    if workspace.obstacle is not None and not (picture.registered and workspace.obstacle.reason in OUTAGES):
         return workspace.obstacle
     return None if picture.registered else workspace_suspended(picture)
 

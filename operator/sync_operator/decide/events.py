@@ -1,13 +1,18 @@
 """Which events a change deserves, each with the reason of the condition that tells the same."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from sync_operator.decide.health import verdict_of
+from sync_operator.decide.obstacles import OUTAGES
 from sync_operator.decide.picture import Picture
 from sync_operator.model.conditions import ConditionType, Reason
 from sync_operator.model.status import Condition, SyncStatus
 
 __all__ = ["Notice", "changed", "sync_notices"]
+
+_TOLD_BY_WORKSPACE: Final = OUTAGES | {Reason.UNAUTHORIZED, Reason.WORKSPACE_NOT_READY}
+"""Troubles of all Syncs of a Workspace at once: one event of the Workspace tells, not one of each Sync."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ def _change(picture: Picture, before: SyncStatus, after: SyncStatus) -> Notice |
     if picture.restored:
         return Notice(Reason.DRIFT_CORRECTED, picture.restored, warning=True)
     ready = changed(ConditionType.READY, before.conditions, after.conditions)
-    if ready is not None:
+    if ready is not None and not _is_shared(before, after, ready):
         return Notice(Reason(ready.reason), ready.message, warning=ready.status != "True")
     if picture.answered_request is not None and picture.cronjob is None:
         message = "squared.ai/run-requested-at: the server runs this sync itself (spec.scheduler: Server); run it there"
@@ -46,6 +51,13 @@ def _change(picture: Picture, before: SyncStatus, after: SyncStatus) -> Notice |
     if started is not None and started.job and (before.last_run is None or started.job != before.last_run.job):
         return Notice(Reason.RUN_STARTED, f"Job {started.job} started ({started.trigger})")
     return None
+
+
+def _is_shared(before: SyncStatus, after: SyncStatus, ready: Condition) -> bool:
+    """True when the Workspace's trouble began for this Sync, or when it ended and nothing else came of it."""
+    old = next((entry for entry in before.conditions if entry.type == ConditionType.READY), None)
+    ended = old is not None and old.reason in _TOLD_BY_WORKSPACE and before.id is not None and before.id == after.id
+    return ready.reason in _TOLD_BY_WORKSPACE or (ended and ready.status == "True")
 
 
 def changed(kind: str, before: tuple[Condition, ...], after: tuple[Condition, ...]) -> Condition | None:

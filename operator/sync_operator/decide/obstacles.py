@@ -5,7 +5,9 @@ from typing import Final
 from sync_operator.decide.picture import Obstacle
 from sync_operator.errors import (
     AccessError,
+    ConflictError,
     ForbiddenError,
+    HeldBackError,
     InvalidSpecError,
     KubernetesError,
     NotFoundError,
@@ -14,11 +16,15 @@ from sync_operator.errors import (
     StateError,
     SyncOperatorError,
     ThrottledError,
+    TransientError,
     UnauthorizedError,
 )
 from sync_operator.model.conditions import Reason
 
-__all__ = ["obstacle_of"]
+__all__ = ["OUTAGES", "SLOW_RETRY", "obstacle_of"]
+
+OUTAGES: Final = frozenset({Reason.SERVER_UNAVAILABLE, Reason.THROTTLED})
+"""The server cannot be asked for a while: what was in place before is taken to be so still."""
 
 SLOW_RETRY: Final = 300.0
 """Seconds between tries of what only a person elsewhere can mend (a missing catalog, a role)."""
@@ -33,22 +39,44 @@ def obstacle_of(error: SyncOperatorError) -> Obstacle:
         case RejectedError(may_heal=True):
             remedy = "it is tried again every few minutes"
             return Obstacle(Reason.CATALOG_MISSING, f"{words}; {remedy}", retry_after=SLOW_RETRY, error=error)
-        case RejectedError() | StateError():
+        case RejectedError():
             return Obstacle(Reason.REJECTED, f"{words}; change the spec", stalled=True, error=error)
+        case StateError():
+            return Obstacle(Reason.REJECTED, words, retry_after=SLOW_RETRY, error=error)
+        case ConflictError():
+            return Obstacle(Reason.CONFLICT, words, waits=True, error=error)
         case NotFoundError():
             remedy = "somebody deleted it there, or the workspace is another one"
             return Obstacle(Reason.EXTERNAL_NOT_FOUND, f"{words}; {remedy}", stalled=True, error=error)
-        case UnauthorizedError():
-            return Obstacle(Reason.UNAUTHORIZED, words, waits=True, error=error)
-        case ForbiddenError():
-            return Obstacle(Reason.FORBIDDEN, words, retry_after=SLOW_RETRY, error=error)
         case AccessError():
-            return Obstacle(Reason.WORKSPACE_NOT_READY, words, waits=True, error=error)
-        case ThrottledError():
-            return Obstacle(Reason.THROTTLED, words, retry_after=error.retry_after, error=error)
+            return _about_workspace(error, words)
+        case TransientError():
+            return _passing(error, words)
         case OutcomeUnknownError():
             return Obstacle(Reason.OUTCOME_UNKNOWN, words, error=error)
         case KubernetesError():
             return Obstacle(Reason.CRON_JOB_REJECTED, words, stalled=error.permanent, error=error)
         case _:
             return Obstacle(Reason.SERVER_UNAVAILABLE, words, error=error)
+
+
+def _about_workspace(error: AccessError, words: str) -> Obstacle:
+    match error:
+        case UnauthorizedError():
+            again = error.retry_after
+            return Obstacle(Reason.UNAUTHORIZED, words, retry_after=again, waits=again is None, error=error)
+        case ForbiddenError():
+            return Obstacle(Reason.FORBIDDEN, words, retry_after=SLOW_RETRY, error=error)
+        case _:
+            return Obstacle(Reason.WORKSPACE_NOT_READY, words, waits=True, error=error)
+
+
+def _passing(error: TransientError, words: str) -> Obstacle:
+    match error:
+        case HeldBackError():
+            reason = Reason.THROTTLED if error.throttled else Reason.SERVER_UNAVAILABLE
+            return Obstacle(reason, words, waits=True, error=error)
+        case ThrottledError():
+            return Obstacle(Reason.THROTTLED, words, retry_after=error.retry_after, error=error)
+        case _:
+            return Obstacle(Reason.SERVER_UNAVAILABLE, words, retry_after=error.retry_after, error=error)

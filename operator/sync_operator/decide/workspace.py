@@ -3,19 +3,20 @@
 import base64
 import binascii
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sync_operator.decide.conditions import Said, progress_conditions, write_conditions
 from sync_operator.decide.events import Notice, changed
-from sync_operator.decide.obstacles import SLOW_RETRY
+from sync_operator.decide.obstacles import OUTAGES, SLOW_RETRY
 from sync_operator.decide.picture import Obstacle, WorkspaceView
-from sync_operator.errors import InvalidSpecError
+from sync_operator.errors import InvalidSpecError, KubernetesError
 from sync_operator.model.conditions import ConditionType, Reason
 from sync_operator.model.status import WorkspaceStatus
 from sync_operator.remote.types import User
 
-__all__ = ["decode_secret", "probe_obstacle", "workspace_notice", "workspace_status"]
+__all__ = ["decode_secret", "probe_obstacle", "standing_obstacle", "workspace_notice", "workspace_status"]
 
 
 class MissingSecretError(InvalidSpecError):
@@ -54,11 +55,24 @@ def decode_secret(secret: Mapping[str, Any] | None, *, namespace: str, name: str
 
 def probe_obstacle(obstacle: Obstacle) -> Obstacle:
     """How a Workspace waits: for its Secret or spec to change, with a slow look now and then where that may help."""
+    if isinstance(obstacle.error, KubernetesError):
+        pause = SLOW_RETRY if obstacle.error.permanent else None
+        return Obstacle(Reason.WORKSPACE_NOT_READY, obstacle.message, retry_after=pause, error=obstacle.error)
     if isinstance(obstacle.error, MissingSecretError):
         return Obstacle(Reason.WORKSPACE_NOT_READY, obstacle.message, waits=True, error=obstacle.error)
     if obstacle.waits:
         return Obstacle(obstacle.reason, obstacle.message, retry_after=SLOW_RETRY, error=obstacle.error)
     return obstacle
+
+
+def standing_obstacle(before: Obstacle | None, found: Obstacle) -> Obstacle:
+    """The obstacle that Syncs see, who never try again by themselves: they are woken when it changes.
+
+    So while an outage goes on it stays the same, whatever words the server finds for it from probe to probe.
+    """
+    if before is not None and before.reason is found.reason and found.reason in OUTAGES:
+        return before
+    return replace(found, retry_after=None, waits=True)
 
 
 def workspace_status(
@@ -69,7 +83,7 @@ def workspace_status(
     Args:
         view: what was found.
         before: the status as last written.
-        user: who the token belongs to, or None when the server did not tell.
+        user: who the token belongs to, or None when the server was not asked or did not tell: it is the same then.
         syncs: how many Syncs refer to the Workspace.
         generation: ``metadata.generation``.
         now: transition time of what changes.
@@ -80,7 +94,8 @@ def workspace_status(
         message = "spec.suspend: no requests are sent, and the CronJobs of its Syncs are suspended"
         ready = Said(ConditionType.READY, True, Reason.SUSPENDED, message)
     else:
-        who = f" as {user.email}" if user and user.email else ""
+        email = user.email if user else before.user
+        who = f" as {email}" if email else ""
         dialect = view.dialect.value if view.dialect else "unknown"
         ready = Said(ConditionType.READY, True, Reason.RECONCILED, f"connected{who}, dialect {dialect}")
     said = (ready, *progress_conditions(view.obstacle))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from sync_operator.cluster.token_secret import token_secret_name
 from sync_operator.cluster.views import owning_sync
 from sync_operator.decide.match import Claim
 from sync_operator.handlers.queue import Key
@@ -196,4 +197,5 @@ def _secret_names(workspace: Mapping[str, Any]) -> set[str]:
     spec = workspace.get("spec", {})
     auth = spec.get("auth", {})
     refs = (auth.get("tokenSecretRef"), auth.get("loginSecretRef"), spec.get("caSecretRef"))
-    return {ref["name"] for ref in refs if ref and "name" in ref}
+    names = {ref["name"] for ref in refs if ref and "name" in ref}
+    return names | {token_secret_name(workspace["metadata"]["name"])} if auth.get("loginSecretRef") else names

@@ -27,7 +27,7 @@ from sync_operator.handlers.watch import make_registry, make_settings
 from sync_operator.handlers.workspace import reconcile_workspace
 from sync_operator.log import configure_logging
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
-from sync_operator.remote.transport import HttpPool
+from sync_operator.remote.connections import HttpPool
 from sync_operator.settings import ControllerSettings
 
 __all__ = ["add_arguments", "main"]
@@ -63,9 +63,9 @@ def main(_: argparse.Namespace) -> int:
 
 
 async def _run(settings: ControllerSettings) -> None:
-    stop = asyncio.Event()
+    told, stop = asyncio.Event(), asyncio.Event()
     session = open_session()
-    pool = HttpPool()
+    pool = HttpPool(settings.proxies)
     operator = _operator(settings, session, pool)
     try:
         # kopf cancels tasks that are born after it, so ours are made before; kopf itself stops by the flag.
@@ -83,10 +83,10 @@ async def _run(settings: ControllerSettings) -> None:
         operator.enqueue_all()
         await asyncio.wait([watching, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
         for name in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(name, stop.set)
+            asyncio.get_running_loop().add_signal_handler(name, told.set)
         if ready.is_set():
             _log.info("ready")
-        await asyncio.wait([watching, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([watching, asyncio.create_task(told.wait())], return_when=asyncio.FIRST_COMPLETED)
         _log.info("stopping")
         for task in tasks:
             task.cancel()
@@ -96,6 +96,7 @@ async def _run(settings: ControllerSettings) -> None:
         await probes.cleanup()
         await page.cleanup()
     finally:
+        operator.sessions.close()
         await pool.aclose()
         await session.http.close()
 
@@ -103,25 +104,33 @@ async def _run(settings: ControllerSettings) -> None:
 def _operator(settings: ControllerSettings, session: ClusterSession, pool: HttpPool) -> Operator:
     kube = Kube(session)
     hosts = settings.hosts
+
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
+    def wake(key: Key) -> None:
+        operator.queue.add(key, first=True)
+
     environment = (
         ("LOG_FORMAT", settings.log.format),
         ("SYNC_OPERATOR_ALLOWED_HOSTS", ",".join(hosts.allowed)),
         ("SYNC_OPERATOR_ALLOW_INSECURE_HOSTS", ",".join(hosts.insecure)),
         *settings.proxies,
     )
-    return Operator(
+    operator = Operator(
         kube=kube,
-        sessions=Sessions(kube, hosts, pool),
+        sessions=Sessions(kube, hosts, pool, clock=clock, wake=wake, most_inside=max(1, settings.workers * 3 // 4)),
         deployment=Deployment(
             image=settings.runner_image,
             pull_secrets=settings.runner_image_pull_secrets,
             environment=tuple((name, value) for name, value in environment if value),
         ),
         uid=uuid4().hex,
-        clock=lambda: datetime.now(UTC),
+        clock=clock,
         resync=settings.resync,
         namespaces=settings.watch_namespaces,
     )
+    return operator
 
 
 def _queue(settings: ControllerSettings, operator: Operator, metrics: Metrics) -> WorkQueue:

@@ -46,8 +46,8 @@ DONE: Final = Outcome()
 class WorkQueue:
     """Runs one coroutine function over keys with a fixed number of workers.
 
-    Workspaces go before Syncs, which cannot do without them. A key added while it is being worked on is worked on
-    once more afterwards.
+    Workspaces go before Syncs, which cannot do without them, and before those goes what is added as first. A key added
+    while it is being worked on is worked on once more afterwards.
     """
 
     def __init__(self, work: Callable[[Key], Awaitable[Outcome]], *, workers: int) -> None:
@@ -57,20 +57,20 @@ class WorkQueue:
         self._ordinary: deque[Key] = deque()
         self._waiting: set[Key] = set()
         self._active: set[Key] = set()
-        self._dirty: set[Key] = set()
+        self._dirty: dict[Key, bool] = {}
         self._failures: dict[Key, int] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._wake = asyncio.Semaphore(0)
         self.finished = 0
 
-    def add(self, key: Key) -> None:
-        """Ask for one reconcile of the key as soon as a worker is free."""
+    def add(self, key: Key, *, first: bool = False) -> None:
+        """Ask for one reconcile of the key as soon as a worker is free; ``first`` for one who has waited elsewhere."""
         self._cancel_timer(key)
         if key in self._active:
-            self._dirty.add(key)
-        elif key not in self._waiting:
+            self._dirty[key] = first or self._dirty.get(key, False)
+        elif key not in self._waiting or first:
             self._waiting.add(key)
-            (self._urgent if key.kind in _URGENT_KINDS else self._ordinary).append(key)
+            (self._urgent if first or key.kind in _URGENT_KINDS else self._ordinary).append(key)
             self._wake.release()
 
     def add_after(self, key: Key, seconds: float) -> None:
@@ -113,6 +113,8 @@ class WorkQueue:
             if stopping.is_set():
                 return
             key = (self._urgent or self._ordinary).popleft()
+            if key not in self._waiting:
+                continue  # it was added as first since, and had its turn then
             self._waiting.discard(key)
             self._active.add(key)
             try:
@@ -134,8 +136,7 @@ class WorkQueue:
             self._failures.pop(key, None)
             again_after = outcome.again_after
         if key in self._dirty:
-            self._dirty.discard(key)
-            self.add(key)
+            self.add(key, first=self._dirty.pop(key))
         elif again_after is not None:
             self.add_after(key, again_after)
 

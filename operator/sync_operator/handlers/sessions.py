@@ -1,16 +1,28 @@
 """Connections to sync servers: one client per Workspace, kept as long as anything may need it."""
 
+import asyncio
+import random
+import time
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, cast
 
 from sync_operator.cluster.kube import SECRETS, Kube
+from sync_operator.cluster.token_secret import KEY, TokenSecret, token_secret_name
 from sync_operator.decide.picture import Obstacle, WorkspaceView
-from sync_operator.decide.workspace import decode_secret
-from sync_operator.errors import InvalidSpecError
 from sync_operator.handlers.cache import Ref
-from sync_operator.model.workspace import WorkspaceSpec
+from sync_operator.handlers.credentials import Credentials, read_credentials
+from sync_operator.handlers.queue import Key
+from sync_operator.model.names import WORKSPACE_KIND
+from sync_operator.model.workspace import Place, WorkspaceSpec, place_of
+from sync_operator.remote.accounts import Account, Accounts, Login
 from sync_operator.remote.client import ApiClient, Endpoint
+from sync_operator.remote.connections import HttpPool
 from sync_operator.remote.hosts import check_url
-from sync_operator.remote.transport import HttpPool
+from sync_operator.remote.traffic import Traffic
+from sync_operator.remote.transport import Exchange
 from sync_operator.remote.types import Dialect
 from sync_operator.settings import HostRules
 
@@ -24,10 +36,24 @@ class Session:
     Attributes:
         view: what decisions know of it; carries the obstacle when it may not be used.
         client: the API client; None until credentials were complete once.
+        endpoint: where the client speaks to.
+        token: the bearer token of a Workspace that has one; empty with a login.
+        login: the Workspace's part in an account, for one that logs in.
+        traffic: what all calls to this server workspace go through.
+        generation: of the Workspace that was looked at.
+        checked_at: when the server last proved the connection.
+        told: False when the Workspace was blocked since its last look, so that its Syncs are still to hear of it.
     """
 
     view: WorkspaceView
     client: ApiClient | None = None
+    endpoint: Endpoint | None = None
+    token: str = ""
+    login: Login | None = None
+    traffic: Traffic | None = None
+    generation: int = 0
+    checked_at: datetime | None = None
+    told: bool = True
 
     @property
     def proven(self) -> bool:
@@ -36,51 +62,114 @@ class Session:
 
 
 class Sessions:
-    """Sessions by Workspace. One that lost its Workspace is kept until the last Sync that needs it is gone."""
+    """Sessions by Workspace. One that lost its Workspace is kept until the last Sync that needs it is gone.
 
-    def __init__(self, kube: Kube, hosts: HostRules, pool: HttpPool) -> None:
+    Args:
+        kube: the cluster.
+        hosts: which servers may be spoken to.
+        pool: connections to them.
+        clock: the time now.
+        wake: asks for a reconcile.
+        most_inside: how many workers one server workspace may occupy.
+    """
+
+    def __init__(
+        self,
+        kube: Kube,
+        hosts: HostRules,
+        pool: HttpPool,
+        *,
+        clock: Callable[[], datetime],
+        wake: Callable[[Key], None],
+        most_inside: int,
+    ) -> None:
         self._kube = kube
         self._hosts = hosts
         self._pool = pool
+        self._clock = clock
+        self._wake = wake
+        self._most_inside = most_inside
+        self._accounts = Accounts(clock, self._renewed)
+        self._traffic: dict[Place, Traffic] = {}
         self._sessions: dict[Ref, Session] = {}
 
     def get(self, ref: Ref) -> Session | None:
         """The session as it stands; None before the Workspace was looked at in this process."""
         return self._sessions.get(ref)
 
-    async def open(self, ref: Ref, spec: WorkspaceSpec) -> Session:
-        """Make a client from the Workspace's spec and Secrets, not yet proven to work.
+    def admit(self, ref: Ref, key: Key) -> AbstractContextManager[None]:
+        """The way to the server of a Workspace, for one reconcile of a Sync.
+
+        Raises:
+            HeldBackError: it is not this Sync's turn; it is woken when it is.
+        """
+        session = self.get(ref)
+        return session.traffic.admit(key) if session and session.traffic else nullcontext()
+
+    def arrive(self, ref: Ref, key: Key) -> AbstractContextManager[bool]:
+        """True for a Sync that was woken because it is its turn: it needs no further admission."""
+        session = self.get(ref)
+        return session.traffic.arrive(key) if session and session.traffic else nullcontext(enter_result=False)
+
+    def park(self, ref: Ref, key: Key) -> None:
+        """Wake a Sync that was held back in the middle when calls go through again."""
+        session = self.get(ref)
+        if session and session.traffic:
+            session.traffic.park(key)
+
+    async def open(self, ref: Ref, spec: WorkspaceSpec, workspace: Mapping[str, Any]) -> Session:
+        """A client from the Workspace's spec and Secrets, not yet proven to work; the one held where nothing changed.
 
         Raises:
             InvalidSpecError: the URL or the Secrets cannot be used; names the field.
+            ConflictError: a Secret that is not ours has the name of the token Secret.
             KubernetesError: the Secrets could not be read.
         """
         check_url(spec.url, self._hosts)
-        secret = spec.auth.token_secret_ref
-        if secret is None:
-            raise InvalidSpecError(
-                "spec.auth.loginSecretRef", "is not supported by this release; use spec.auth.tokenSecretRef"
-            )
-        token = await self._secret_value(ref.namespace, secret.name, secret.key, "spec.auth.tokenSecretRef")
-        ca = spec.ca_secret_ref
-        authority = await self._secret_value(ref.namespace, ca.name, ca.key, "spec.caSecretRef") if ca else None
-        view = WorkspaceView(
-            name=ref.name,
-            url=spec.url,
-            workspace_id=spec.workspace_id,
-            suspended=spec.suspend,
-            token_secret=(secret.name, secret.key),
-            ca_secret=(ca.name, ca.key) if ca else None,
-            timeout_seconds=spec.timeout_seconds,
-        )
+        found = await read_credentials(self._kube, ref.namespace, spec)
         endpoint = Endpoint(
             url=spec.url,
             workspace_id=spec.workspace_id,
             dialect=Dialect.MULTIWOVEN,
             timeout_seconds=spec.timeout_seconds,
-            ca_pem=authority,
+            ca_pem=found.ca_pem,
         )
-        return Session(view, ApiClient(endpoint, token=lambda: token, pool=self._pool))
+        held = self._sessions.get(ref)
+        login = await self._login(ref, endpoint, found, workspace, held) if found.email else None
+        traffic = self._own(ref, spec, held)
+        token_ref, ca_ref = spec.auth.token_secret_ref, spec.ca_secret_ref
+        view = WorkspaceView(
+            name=ref.name,
+            url=spec.url,
+            workspace_id=spec.workspace_id,
+            suspended=spec.suspend,
+            token_secret=(token_ref.name, token_ref.key) if token_ref else (token_secret_name(ref.name), KEY),
+            ca_secret=(ca_ref.name, ca_ref.key) if ca_ref else None,
+            timeout_seconds=spec.timeout_seconds,
+        )
+        generation = workspace["metadata"]["generation"]
+        session = Session(view, None, endpoint, found.token, login, traffic, generation)
+        if held and (held.endpoint, held.token, held.login) == (endpoint, found.token, login):
+            return replace(session, client=held.client, checked_at=held.checked_at)
+        if login is not None:
+            client = ApiClient(endpoint, token=login, renew=login.renew, pool=self._pool, traffic=traffic)
+        else:
+            client = ApiClient(endpoint, token=lambda: found.token, pool=self._pool, traffic=traffic)
+        return replace(session, client=client)
+
+    async def publish(self, session: Session, workspace: Mapping[str, Any]) -> None:
+        """Write a login Workspace's token Secret: the token for run pods, or that the login is not to be repeated.
+
+        Raises:
+            ConflictError: a Secret that is not ours has that name.
+            KubernetesError: the API server refused or gave no answer.
+        """
+        login = session.login
+        if login is None:
+            return
+        refused = login.version if login.account.is_refused(login) else ""
+        secret = await self._token_secret(workspace)
+        await secret.write(self._kube, session_of=login.account.name, token=login.account.token(login), refused=refused)
 
     def blank(self, ref: Ref) -> Session:
         """A session of which nothing is known but the name."""
@@ -95,12 +184,81 @@ class Sessions:
         held = self._sessions.get(ref) or self.blank(ref)
         kept = held.proven and not found
         view = replace(held.view, obstacle=obstacle, found=found, credentials_kept=kept)
-        self._sessions[ref] = replace(held, view=view)
+        self._sessions[ref] = replace(held, view=view, told=False)
+        if held.traffic and not found:
+            held.traffic.disown(Key(WORKSPACE_KIND, *ref))
 
     def forget(self, ref: Ref) -> None:
         """No Workspace and no Sync needs this session any more."""
-        self._sessions.pop(ref, None)
+        gone = self._sessions.pop(ref, None)
+        if gone is None:
+            return
+        others = self._sessions.values()
+        if gone.traffic:
+            gone.traffic.disown(Key(WORKSPACE_KIND, *ref))
+            if all(held.traffic is not gone.traffic for held in others):
+                gone.traffic.close()
+                self._traffic = {key: held for key, held in self._traffic.items() if held is not gone.traffic}
+        if gone.login and all(held.login is None or held.login.account is not gone.login.account for held in others):
+            self._accounts.forget(gone.login.account)
 
-    async def _secret_value(self, namespace: str, name: str, key: str, field: str) -> str:
-        secret = await self._kube.get(SECRETS, namespace, name)
-        return decode_secret(secret, namespace=namespace, name=name, key=key, field=field)
+    def close(self) -> None:
+        """Wake nobody any more."""
+        for traffic in self._traffic.values():
+            traffic.close()
+
+    async def _login(
+        self, ref: Ref, endpoint: Endpoint, found: Credentials, workspace: Mapping[str, Any], held: Session | None
+    ) -> Login:
+        """The Workspace's part in its account; knows what an earlier process left in the token Secret."""
+        account = self._accounts.get(place_of(endpoint.url, None).url, found.email)
+        login = held.login if held else None
+        known = held is not None and held.endpoint == endpoint
+        if login is None or not known or (login.account, login.password) != (account, found.password):
+            exchange = Exchange(
+                connection=self._pool.connection(endpoint.url, endpoint.ca_pem),
+                base=endpoint.url.rstrip("/"),
+                token=None,
+                timeout_seconds=endpoint.timeout_seconds,
+            )
+            login = Login(account, exchange, found.password, holder=ref, version=found.version)
+        login.version = found.version
+        secret = await self._token_secret(workspace)
+        if secret.refused == found.version:
+            account.refuse(login)
+        left = secret.token(account.name, self._clock())
+        if left is not None:
+            account.adopt(login, left)
+        return login
+
+    async def _token_secret(self, workspace: Mapping[str, Any]) -> TokenSecret:
+        metadata = workspace["metadata"]
+        name = token_secret_name(metadata["name"])
+        return TokenSecret(workspace, await self._kube.get(SECRETS, metadata["namespace"], name))
+
+    def _own(self, ref: Ref, spec: WorkspaceSpec, held: Session | None) -> Traffic:
+        """The traffic that the Workspace takes part in from now on."""
+        place = place_of(spec.url, spec.workspace_id)
+        traffic = self._traffic.get(place)
+        if traffic is None:
+            traffic = self._traffic[place] = Traffic(
+                f"workspace {place.workspace_id} of {place.url}" if place.workspace_id else place.url,
+                spec.requests_per_minute,
+                most_inside=self._most_inside,
+                clock=time.monotonic,
+                later=asyncio.get_running_loop().call_later,
+                wake=lambda woken: self._wake(cast("Key", woken)),
+                jitter=random.random,
+            )
+        owner: Hashable = Key(WORKSPACE_KIND, *ref)
+        if held and held.traffic and (held.traffic is not traffic or spec.suspend):
+            held.traffic.disown(owner)
+        if not spec.suspend:
+            traffic.own(owner, spec.requests_per_minute)
+        return traffic
+
+    def _renewed(self, account: Account) -> None:
+        """Every Workspace with this account has a token Secret to be rewritten."""
+        for ref, session in self._sessions.items():
+            if session.login and session.login.account is account:
+                self._wake(Key(WORKSPACE_KIND, *ref))

@@ -2,20 +2,20 @@
 
 import logging
 from contextlib import AsyncExitStack
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from sync_operator.cluster.events import post_event
 from sync_operator.cluster.kube import SYNCS
-from sync_operator.decide.actions import Action, DropFinalizer, ListSyncs, MarkCreate
+from sync_operator.decide.actions import Action, DropFinalizer, ListSyncs, MarkCreate, ServerAction
 from sync_operator.decide.deletion import keeps
 from sync_operator.decide.events import Notice, sync_notices
 from sync_operator.decide.health import fresh_until
 from sync_operator.decide.obstacles import obstacle_of
-from sync_operator.decide.picture import Picture
+from sync_operator.decide.picture import Phase, Picture
 from sync_operator.decide.report import obstacles, sync_status
 from sync_operator.decide.server import is_registered
 from sync_operator.decide.steps import next_action
-from sync_operator.errors import AccessError, ForbiddenError, KubernetesError, SyncOperatorError
+from sync_operator.errors import AccessError, ForbiddenError, HeldBackError, KubernetesError, SyncOperatorError
 from sync_operator.handlers.act import act
 from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.observe import observe
@@ -29,6 +29,9 @@ from sync_operator.model.status import to_dict
 __all__ = ["reconcile_sync"]
 
 _log = logging.getLogger(__name__)
+_SOON: Final = 5.0
+_TO_SERVER: Final = (MarkCreate, *get_args(ServerAction.__value__))
+"""Actions with which, or right after which, the server is asked."""
 _MOST_ACTIONS: Final = 20
 """More than any way through the decisions takes: a guard against two rules that undo each other."""
 
@@ -41,19 +44,26 @@ async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
     picture = observe(operator, obj)
     if picture is None:
         return DONE
+    home = Ref(key.namespace, picture.workspace.name)
     async with AsyncExitStack() as alone:
+        inside = alone.enter_context(operator.sessions.arrive(home, key))
         for _ in range(_MOST_ACTIONS):
             action = next_action(picture)
             if action is None:
                 break
-            if isinstance(action, ListSyncs):
-                # From looking for a lost create until the claim stands in the status, nobody else may do the same.
-                await alone.enter_async_context(operator.creates.gate(picture.workspace.place).settling())
             try:
+                if not inside and isinstance(action, _TO_SERVER):
+                    alone.enter_context(operator.sessions.admit(home, key))
+                    inside = True
+                if isinstance(action, ListSyncs):
+                    # From looking for a lost create until the claim stands in the status, nobody else may do the same.
+                    await alone.enter_async_context(operator.creates.gate(picture.workspace.place).settling())
                 picture = await act(operator, picture, action)
             except SyncOperatorError as error:
                 if isinstance(action, MarkCreate | DropFinalizer) and _changed_meanwhile(error):
                     return Outcome(again_after=0.2)
+                if isinstance(error, HeldBackError) and not inside and _is_brief(error, action):
+                    return DONE
                 picture = _failed(operator, picture, action, error)
             else:
                 if isinstance(action, DropFinalizer):
@@ -61,6 +71,11 @@ async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
         else:
             raise AssertionError("a reconcile that does not end")
         return await _report(operator, picture, obj)
+
+
+def _is_brief(error: HeldBackError, action: Action) -> bool:
+    """True when the turn comes so soon that it is not worth a status, and nothing else is there to be told."""
+    return error.seconds < _SOON and action.phase is not Phase.RUNS
 
 
 def _changed_meanwhile(error: SyncOperatorError) -> bool:
@@ -72,10 +87,13 @@ def _failed(operator: Operator, picture: Picture, action: Action, error: SyncOpe
     """Note the obstacle; what concerns the whole Workspace also stops the Workspace's traffic."""
     namespace, name = picture.sync.namespace, picture.sync.name
     extra = {"namespace": namespace, "sync": name, "action": type(action).__name__}
-    _log.warning("Sync %s/%s: %s", namespace, name, error, extra=extra)
+    level = logging.DEBUG if isinstance(error, HeldBackError) else logging.WARNING
+    _log.log(level, "Sync %s/%s: %s", namespace, name, error, extra=extra)
     obstacle = obstacle_of(error)
+    home = Ref(picture.sync.namespace, picture.workspace.name)
+    if isinstance(error, HeldBackError):
+        operator.sessions.park(home, Key(SYNC_KIND, namespace, name))
     if isinstance(error, AccessError) and not isinstance(error, ForbiddenError):
-        home = Ref(picture.sync.namespace, picture.workspace.name)
         operator.sessions.block(home, obstacle)
         operator.queue.add(Key(WORKSPACE_KIND, *home))
     return picture.failed(action.phase, obstacle)

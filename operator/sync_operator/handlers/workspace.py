@@ -1,15 +1,17 @@
 """Reconcile of a Workspace: check URL, Secrets and server, and tell Syncs whether they may go on."""
 
+import logging
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from sync_operator.cluster.events import post_event
 from sync_operator.cluster.kube import WORKSPACES
 from sync_operator.decide.obstacles import obstacle_of
 from sync_operator.decide.picture import Obstacle
-from sync_operator.decide.workspace import probe_obstacle, workspace_notice, workspace_status
-from sync_operator.errors import SyncOperatorError
+from sync_operator.decide.workspace import probe_obstacle, standing_obstacle, workspace_notice, workspace_status
+from sync_operator.errors import SyncOperatorError, TransientError, UnauthorizedError
 from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.drift import schedule_look
 from sync_operator.handlers.operator import Operator
@@ -26,6 +28,31 @@ from sync_operator.remote.types import Dialect, User
 
 __all__ = ["reconcile_workspace"]
 
+_log = logging.getLogger(__name__)
+_PROVEN_FOR: Final = timedelta(seconds=60)
+"""A connection that was proven so lately is not asked again only because a Sync or a Secret came or went."""
+_SHORTEST_WAIT: Final = 30.0
+
+
+@dataclass(slots=True)
+class _Look:
+    """One look at a Workspace, as far as it has got.
+
+    Attributes:
+        held: the session before.
+        opened: the session as spec and Secrets give it, if they could be read.
+        spec: the spec, if it could be read.
+        asked: True once the server was asked to prove the connection.
+        user: who the token belongs to, if the server told.
+    """
+
+    held: Session | None
+    known: Dialect | None
+    opened: Session | None = None
+    spec: WorkspaceSpec | None = None
+    asked: bool = False
+    user: User | None = None
+
 
 async def reconcile_workspace(operator: Operator, key: Key) -> Outcome:
     """Look at one Workspace, write its status, and wake its Syncs when anything about it changed."""
@@ -35,49 +62,108 @@ async def reconcile_workspace(operator: Operator, key: Key) -> Outcome:
     if obj is None:
         _gone(operator, ref)
         return DONE
-    session, user = await _look(operator, ref, obj)
+    status = read_workspace_status(obj.get("status", {}))
+    look = _Look(before, Dialect(status.dialect) if status.dialect in set(Dialect) else None)
+    try:
+        session = await _prove(operator, look, ref, obj)
+        outcome = _next_look(operator, session)
+    except SyncOperatorError as error:
+        session, outcome = _troubled(operator, look, ref, error)
+        if isinstance(error, UnauthorizedError) and look.opened is not None:
+            await _remember_refusal(operator, look.opened, obj)
     operator.sessions.keep(ref, session)
-    await _report(operator, obj, session, user)
-    if before is None or before.view != session.view or before.client is not session.client:
+    await _report(operator, obj, session, look.user)
+    if before is None or not before.told or (before.view, before.client) != (session.view, session.client):
         operator.wake_syncs(ref)
-    obstacle = session.view.obstacle
-    if obstacle is None:
+    if session.view.obstacle is None:
         schedule_look(operator, ref)
-    if obstacle is None or obstacle.waits or (obstacle.stalled and obstacle.retry_after is None):
+    return outcome
+
+
+async def _prove(operator: Operator, look: _Look, ref: Ref, obj: Mapping[str, Any]) -> Session:
+    """Open a session and prove it.
+
+    Raises:
+        SyncOperatorError: it cannot be opened, or does not work.
+    """
+    look.spec = spec = read_workspace_spec(obj["spec"])
+    look.opened = opened = await operator.sessions.open(ref, spec, obj)
+    if opened.client is None or spec.suspend:
+        return replace(opened, view=replace(opened.view, dialect=look.known))
+    if opened.login is not None:
+        await opened.login.account.ensure(opened.login)
+    now, held = operator.clock(), look.held
+    if held is not None and _is_proven(held, opened) and _is_recent(held, now):
+        proven = replace(opened, view=replace(opened.view, dialect=held.view.dialect))
+    else:
+        look.asked = True
+        wanted = None if spec.dialect is DialectChoice.AUTO else Dialect(spec.dialect.value)
+        dialect, look.user = await detect_dialect(opened.client, wanted)
+        opened.client.dialect = dialect
+        proven = replace(opened, view=replace(opened.view, dialect=dialect), checked_at=now)
+    await operator.sessions.publish(proven, obj)
+    return proven
+
+
+def _is_proven(held: Session, opened: Session) -> bool:
+    """True when the session held is the same and has worked until now."""
+    same = held.client is opened.client and held.generation == opened.generation
+    return same and held.view.obstacle is None and held.view.found
+
+
+def _is_recent(held: Session, now: datetime) -> bool:
+    flows = held.traffic is None or held.traffic.open
+    return flows and held.checked_at is not None and now - held.checked_at < _PROVEN_FOR
+
+
+def _troubled(operator: Operator, look: _Look, ref: Ref, error: SyncOperatorError) -> tuple[Session, Outcome]:
+    """The session after a look that failed, and when to look again."""
+    held, opened = look.held, look.opened
+    passing = look.asked and isinstance(error, TransientError)
+    if passing and held and opened and _is_proven(held, opened) and opened.traffic and not opened.traffic.stopped:
+        # One bad answer is no news: the traffic stops by itself after a few, and then its probe decides.
+        return held, Outcome(failed=True) if opened.traffic.open else DONE
+    obstacle = probe_obstacle(obstacle_of(error))
+    session = opened or held or operator.sessions.blank(ref)
+    url, workspace_id = session.view.url, session.view.workspace_id
+    if look.spec is not None:
+        url, workspace_id = look.spec.url, look.spec.workspace_id
+    view = replace(
+        session.view,
+        obstacle=standing_obstacle(held.view.obstacle if held else None, obstacle),
+        found=True,
+        dialect=session.view.dialect or look.known,
+        # What the Workspace names now, so that a Sync which lives elsewhere can tell.
+        url=url,
+        workspace_id=workspace_id,
+    )
+    kept = opened is None and session.proven and view.place == session.view.place
+    # Where the traffic does not flow, it wakes us itself for the next probe.
+    woken = passing and opened is not None and opened.traffic is not None and not opened.traffic.open
+    return replace(session, view=replace(view, credentials_kept=kept)), DONE if woken else _after(obstacle)
+
+
+def _after(obstacle: Obstacle) -> Outcome:
+    """When to look again."""
+    if obstacle.waits or (obstacle.stalled and obstacle.retry_after is None):
         return DONE
     return Outcome(failed=obstacle.retry_after is None, again_after=obstacle.retry_after)
 
 
-async def _look(operator: Operator, ref: Ref, obj: Mapping[str, Any]) -> tuple[Session, User | None]:
-    """Open a session and prove it; what goes wrong becomes the session's obstacle."""
-    held = operator.sessions.get(ref)
-    status = read_workspace_status(obj.get("status", {}))
-    known = Dialect(status.dialect) if status.dialect in set(Dialect) else None
-    opened: Session | None = None
-    spec: WorkspaceSpec | None = None
+def _next_look(operator: Operator, session: Session) -> Outcome:
+    """A login's token is renewed ahead of its end; nothing else needs a look by the clock."""
+    token = session.login.account.token(session.login) if session.login and not session.view.suspended else None
+    if token is None:
+        return DONE
+    return Outcome(again_after=max(_SHORTEST_WAIT, (token.due - operator.clock()).total_seconds()))
+
+
+async def _remember_refusal(operator: Operator, opened: Session, obj: Mapping[str, Any]) -> None:
+    """Write down that the login is not to be repeated, for the next process; the status says it in any case."""
     try:
-        spec = read_workspace_spec(obj["spec"])
-        opened = await operator.sessions.open(ref, spec)
-        if opened.client is None or spec.suspend:
-            return replace(opened, view=replace(opened.view, dialect=known)), None
-        wanted = None if spec.dialect is DialectChoice.AUTO else Dialect(spec.dialect.value)
-        dialect, user = await detect_dialect(opened.client, wanted)
-        opened.client.dialect = dialect
-        return replace(opened, view=replace(opened.view, dialect=dialect)), user
+        await operator.sessions.publish(opened, obj)
     except SyncOperatorError as error:
-        obstacle = probe_obstacle(obstacle_of(error))
-        session = opened or held or operator.sessions.blank(ref)
-        view = replace(
-            session.view,
-            obstacle=obstacle,
-            found=True,
-            dialect=session.view.dialect or known,
-            # What the Workspace names now, so that a Sync which lives elsewhere can tell.
-            url=spec.url if spec else session.view.url,
-            workspace_id=spec.workspace_id if spec else session.view.workspace_id,
-        )
-        kept = opened is None and session.proven and view.place == session.view.place
-        return replace(session, view=replace(view, credentials_kept=kept)), None
+        _log.warning("Workspace %s/%s: %s", obj["metadata"]["namespace"], obj["metadata"]["name"], error)
 
 
 def _gone(operator: Operator, ref: Ref) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sync_operator.errors import (
     ForbiddenError,
+    NoSuchCallError,
     NotFoundError,
     RejectedError,
     ServerState,
@@ -21,7 +22,7 @@ from sync_operator.errors import (
 from sync_operator.redact import redact
 from sync_operator.remote.read import read_date
 
-__all__ = ["Answer", "refusal"]
+__all__ = ["Answer", "is_usable", "parse_body", "refusal", "retry_after"]
 
 _STATES: Final = (
     ("due to no active sync run", ServerState.NO_RUN_ACTIVE),
@@ -30,6 +31,9 @@ _STATES: Final = (
     ("should be manual", ServerState.NOT_MANUAL),
 )
 _HEALING: Final = ("catalog is missing", "must exist")
+_MOST_DIGITS: Final = 9
+_LATER: Final = frozenset({408, 425})
+"""Client errors by number, but the server only means: not now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,29 @@ def parse_body(content: bytes) -> Any:
     """The JSON value of a body, or None."""
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
+
+
+def is_usable(answer: Answer) -> bool:
+    """True for an answer of a server that works, also when it refuses; 5xx, redirects and pages are none."""
+    if answer.status < 300:  # noqa: PLR2004 (HTTP: success)
+        return answer.body is not None or answer.status == 204  # noqa: PLR2004 (HTTP: no content)
+    return 400 <= answer.status < 500  # noqa: PLR2004 (HTTP: the client's errors)
+
+
+def retry_after(answer: Answer, now: datetime) -> float | None:
+    """Seconds that the server asks to wait (``Retry-After``, seconds or a date), or None when it says nothing usable.
+
+    Args:
+        answer: what the server said.
+        now: what a date is compared with.
+    """
+    text = answer.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
+        return float(text)
+    date = read_date(text)
+    return None if date is None else max(0.0, (date - now).total_seconds())
 
 
 def refusal(answer: Answer, call: str, *, now: datetime, secrets: tuple[str, ...] = ()) -> SyncOperatorError:
@@ -58,7 +83,8 @@ def refusal(answer: Answer, call: str, *, now: datetime, secrets: tuple[str, ...
         now: for a ``Retry-After`` that names a date.
         secrets: values that must not appear in the message.
     """
-    details = {field: redact(words, secrets=secrets) for field, words in _details(answer.body).items()}
+    found = _details(answer.body).items()
+    details = {redact(field, secrets=secrets): redact(words, secrets=secrets) for field, words in found}
     words = _words(answer.body, details, secrets)
     said = f"{call} was answered with {answer.status}" + (f": {words}" if words else "")
     match answer.status:
@@ -68,19 +94,21 @@ def refusal(answer: Answer, call: str, *, now: datetime, secrets: tuple[str, ...
             return ForbiddenError(f"{said} and no reason, as when the server does not answer to this host name")
         case 403:
             return ForbiddenError(f"{said}; give the token's user a role that may do this")
+        case 404 | 405 if answer.body is None:
+            return NoSuchCallError(f"{said} and no reason: what answered there does not know this call of the API")
         case 404:
             return NotFoundError(said)
         case 424:
             return StateError(_state(words), said)
         case 429:
-            return ThrottledError(said, retry_after=_retry_after(answer.headers, now))
+            return ThrottledError(said, retry_after=retry_after(answer, now))
         case 422:
             return RejectedError(said, details=details, may_heal=any(word in words.lower() for word in _HEALING))
         case 400:
             return _bad_request(answer, said, words, details)
         case status if 300 <= status < 400:  # noqa: PLR2004 (HTTP: redirects)
             return TransientError(f"{said}: a redirect, which is never followed; name the final URL in spec.url")
-        case status if status >= 500:  # noqa: PLR2004 (HTTP: the server's own trouble)
+        case status if status >= 500 or status in _LATER:  # noqa: PLR2004 (HTTP: the server's own trouble)
             return TransientError(said)
         case _:
             return RejectedError(said, details=details)
@@ -144,11 +172,3 @@ def _flatten(errors: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _camel(field: str) -> str:
     first, *rest = field.split("_")
     return first + "".join(word.capitalize() for word in rest)
-
-
-def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text)
-    date = read_date(text)
-    return None if date is None else max(0.0, (date - now).total_seconds())

@@ -1,14 +1,16 @@
 """The calls of the sync API that the operator and its runner make, the same for both dialects."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sync_operator.errors import NotFoundError, OutcomeUnknownError, ServerState, StateError, TransientError
 from sync_operator.redact import redact
+from sync_operator.remote.connections import HttpPool
 from sync_operator.remote.read import read_date, read_list, read_run, read_sync, read_user
-from sync_operator.remote.transport import Exchange, HttpPool
+from sync_operator.remote.traffic import Traffic
+from sync_operator.remote.transport import Exchange, no_renewal
 from sync_operator.remote.types import Dialect, Listing, RemoteRun, RemoteSync, RunList, User
 
 __all__ = ["ApiClient", "Endpoint"]
@@ -17,6 +19,8 @@ _ONE_PAGE: Final = 100_000
 """A Multiwoven server has no cap on ``per_page``, and its pages move while one reads them (contract S2)."""
 _DOCUMENTED_PAGE: Final = 100
 _RECORDS_LOOKED_AT: Final = 100
+_MOST_LIST_BYTES: Final = 64 * 1024 * 1024
+"""A list of ten thousand syncs with long configurations fits."""
 _MOST_ACTIVE_RUNS: Final = 10
 """The server lets one run be active; rows left behind by a disabled sync come on top."""
 
@@ -41,14 +45,32 @@ class Endpoint:
 
 
 class ApiClient:
-    """One workspace of one server. All methods raise the errors of `sync_operator.errors`."""
+    """One workspace of one server. All methods raise the errors of `sync_operator.errors`.
 
-    def __init__(self, endpoint: Endpoint, *, token: Callable[[], str], pool: HttpPool) -> None:
+    Args:
+        endpoint: where it is.
+        token: gives the bearer token at the time of sending.
+        pool: connections.
+        renew: called with a token that was answered 401; True when there is another one now.
+        traffic: what all calls of this process to that workspace go through; None where there is only this client.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        token: Callable[[], str],
+        pool: HttpPool,
+        renew: Callable[[str], Awaitable[bool]] = no_renewal,
+        traffic: Traffic | None = None,
+    ) -> None:
         self.dialect = endpoint.dialect
         self._exchange = Exchange(
-            connection=pool.connection(endpoint.ca_pem),
+            connection=pool.connection(endpoint.url, endpoint.ca_pem),
             base=endpoint.url.rstrip("/"),
             token=token,
+            renew=renew,
+            traffic=traffic,
             workspace_id=endpoint.workspace_id,
             timeout_seconds=endpoint.timeout_seconds,
         )
@@ -83,7 +105,8 @@ class ApiClient:
         found: dict[str, RemoteSync] = {}
         page = 1
         while True:
-            answer = await self._exchange.send("GET", "/syncs", query={"page": str(page), **size})
+            query = {"page": str(page), **size}
+            answer = await self._exchange.send("GET", "/syncs", query=query, most_bytes=_MOST_LIST_BYTES)
             syncs = read_list(answer.body, read_sync)
             fresh = {sync.id: sync for sync in syncs if sync.id not in found}
             found |= fresh

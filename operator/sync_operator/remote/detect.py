@@ -1,6 +1,6 @@
 """Which dialect a server speaks, and who we are there."""
 
-from sync_operator.errors import NotFoundError
+from sync_operator.errors import NoSuchCallError, NotFoundError, WorkspaceError
 from sync_operator.remote.client import ApiClient
 from sync_operator.remote.types import Dialect, User
 
@@ -19,13 +19,18 @@ async def detect_dialect(client: ApiClient, wanted: Dialect | None) -> tuple[Dia
     Raises:
         SyncOperatorError: the server refused or gave no answer: nothing is known then.
     """
-    if wanted is Dialect.DOCUMENTED:
-        await client.probe_list()
-        return wanted, None
     try:
-        return Dialect.MULTIWOVEN, await client.whoami()
-    except NotFoundError:
-        if wanted is not None:
-            raise
-    await client.probe_list()
+        if wanted is not Dialect.DOCUMENTED:
+            return Dialect.MULTIWOVEN, await client.whoami()
+    except (NoSuchCallError, NotFoundError) as error:
+        if wanted is Dialect.MULTIWOVEN:
+            raise WorkspaceError(
+                f"{error}; this is no Multiwoven server: check spec.url, or set spec.dialect to Auto or Documented"
+            ) from error
+    try:
+        await client.probe_list()
+    except (NoSuchCallError, NotFoundError) as error:
+        raise WorkspaceError(
+            f"{error}; the sync API is not there: check spec.url, which is written without /api/v1"
+        ) from error
     return Dialect.DOCUMENTED, None

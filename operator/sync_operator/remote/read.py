@@ -13,6 +13,8 @@ __all__ = ["read_date", "read_list", "read_run", "read_sync", "read_user"]
 
 _DIGITS: Final = 19
 """Digits of the largest number that a database holds as an id or a count."""
+_WORD_LIMIT: Final = 253
+"""Characters that the CRDs' status takes for one word of the server's."""
 _KEPT: Final = (
     *("source_id", "destination_id", "model_id", "configuration", "schedule_type", "sync_mode", "sync_interval"),
     *("sync_interval_unit", "cron_expression", "stream_name", "cursor_field"),
@@ -30,7 +32,7 @@ def read_sync(body: Any) -> RemoteSync | None:
     return RemoteSync(
         id=sync_id,
         attributes={name: attributes[name] for name in _KEPT if name in attributes},
-        status=str(attributes.get("status") or ""),
+        status=_word(attributes.get("status")),
         created_at=_time(attributes.get("created_at")),
         updated_at=_time(attributes.get("updated_at")),
     )
@@ -66,7 +68,7 @@ def read_user(body: Any) -> User:
     """Who the token belongs to."""
     attributes = _unwrap(body).get("attributes")
     held = attributes if isinstance(attributes, Mapping) else {}
-    return User(email=redact(str(held.get("email") or "")), role=redact(str(held.get("role") or "")))
+    return User(email=_word(held.get("email")), role=_word(held.get("role")))
 
 
 def read_list[T](body: Any, read: Callable[[Any], T | None]) -> list[T]:
@@ -93,6 +95,10 @@ def read_date(text: str) -> datetime | None:
 def _unwrap(body: Any) -> Mapping[str, Any]:
     inner = body.get("data", body) if isinstance(body, Mapping) else {}
     return inner if isinstance(inner, Mapping) else {}
+
+
+def _word(value: Any) -> str:
+    return redact(str(value or ""), limit=_WORD_LIMIT)
 
 
 def _time(value: Any) -> datetime | None:

@@ -1,75 +1,53 @@
-"""One exchange with a sync server: headers, limits and time-outs on the way out, errors of the tree on the way in."""
+"""One exchange with a sync server: headers, limits and time-outs on the way out, errors of the tree on the way in.
+
+The HTTP client is httpcore: it follows no redirects, keeps no cookies, unpacks nothing and reads no environment.
+"""
 
 import asyncio
-import ssl
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import urlencode
 
-import httpx
+import httpcore
 
 from sync_operator import __version__
-from sync_operator.errors import InvalidSpecError, OutcomeUnknownError, TransientError
-from sync_operator.remote.answers import Answer, parse_body, refusal
+from sync_operator.errors import OutcomeUnknownError, SyncOperatorError, TransientError, UnauthorizedError
+from sync_operator.redact import redact
+from sync_operator.remote.answers import Answer, is_usable, parse_body, refusal, retry_after
+from sync_operator.remote.connections import Connection
+from sync_operator.remote.network import cause
+from sync_operator.remote.traffic import Sign, Traffic
 
-__all__ = ["Connection", "Exchange", "HttpPool"]
+__all__ = ["Exchange", "no_renewal"]
 
-_MOST_CONNECTIONS: Final = 16
-_MOST_BYTES: Final = 64 * 1024 * 1024
-"""Longest answer read: a list of ten thousand syncs with long configurations fits."""
+_MOST_BYTES: Final = 4 * 1024 * 1024
+"""Longest answer read about one thing; a caller that lists many asks for more."""
+_MOST_REFUSAL_BYTES: Final = 64 * 1024
+_WHOLE_ANSWER: Final = 4
+"""A whole answer may take this many times the time that is allowed between two of its bytes."""
+_SHORTEST_VALUE: Final = 4
+"""Configuration values of fewer characters are words like `id`, no secrets, and masking them would garble messages."""
 _UNSENT: Final = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
+    httpcore.ConnectError,
+    httpcore.ConnectTimeout,
+    httpcore.PoolTimeout,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+    httpcore.LocalProtocolError,
 )
 """After these no byte of the request has reached the server."""
-
 _IN_THE_MIDDLE: Final = frozenset({400, *range(500, 600)})
 """Statuses that may come of trouble after the work was done (400: any exception in the action, contract E2)."""
 _FROM_A_PROXY: Final = frozenset({502, 504})
+_LOST: Final = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, TimeoutError)
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """A connection pool and the gate in front of it: httpx slows down when many tasks wait inside its pool."""
-
-    http: httpx.AsyncClient
-    gate: asyncio.Semaphore
-
-
-class HttpPool:
-    """Connections by certificate authority; proxies come from the environment."""
-
-    def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self._transport = transport
-        self._connections: dict[str | None, Connection] = {}
-
-    def connection(self, ca_pem: str | None = None) -> Connection:
-        """The connection pool for servers that this authority vouches for; the system's own when None.
-
-        Raises:
-            InvalidSpecError: the bundle holds no certificate that can be read.
-        """
-        if ca_pem not in self._connections:
-            verify = _trust(ca_pem) if ca_pem is not None else True
-            http = httpx.AsyncClient(
-                verify=verify,
-                transport=self._transport,
-                follow_redirects=False,
-                limits=httpx.Limits(max_connections=_MOST_CONNECTIONS, keepalive_expiry=30),
-                headers={"User-Agent": f"sync-operator/{__version__}", "Accept": "application/json"},
-            )
-            self._connections[ca_pem] = Connection(http, asyncio.Semaphore(_MOST_CONNECTIONS))
-        return self._connections[ca_pem]
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        for connection in self._connections.values():
-            await connection.http.aclose()
+async def no_renewal(_: str) -> bool:
+    """For a token that only somebody else can replace."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +57,20 @@ class Exchange:
     Attributes:
         connection: where requests go out.
         base: URL of the server, without ``/api/v1``.
-        token: gives the bearer token at the time of sending.
+        token: gives the bearer token at the time of sending; None sends no token.
+        renew: called with a token that was answered 401; True when `token` gives another one now.
         workspace_id: value of the ``Workspace-Id`` header, or None.
         timeout_seconds: for connecting, and between two bytes.
+        traffic: decides when a request may go out; None where nobody else has to be considered.
     """
 
     connection: Connection
     base: str
-    token: Callable[[], str]
+    token: Callable[[], str] | None
+    renew: Callable[[str], Awaitable[bool]] = no_renewal
     workspace_id: str | None = None
     timeout_seconds: float = 30.0
+    traffic: Traffic | None = None
 
     async def send(
         self,
@@ -98,6 +80,8 @@ class Exchange:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         repeatable: bool = True,
+        most_bytes: int = _MOST_BYTES,
+        secrets: tuple[str, ...] = (),
     ) -> Answer:
         """Send one request and return its 2xx answer.
 
@@ -107,73 +91,143 @@ class Exchange:
             query: query parameters.
             body: JSON body.
             repeatable: False for a write that does harm when it is carried out twice.
+            most_bytes: longest answer that is read.
+            secrets: values in the body that no message may show; a sync's configuration is never shown anyway.
 
         Raises:
+            HeldBackError: nothing was sent, because it is not our turn.
             TransientError: nothing was carried out, or carrying it out again does no harm.
             OutcomeUnknownError: not repeatable, and it may have been carried out.
             SyncOperatorError: the server refused; which class, see `sync_operator.errors`.
         """
-        token = self.token()
-        call = f"{method} {path}"
-        headers = {"Authorization": f"Bearer {token}"}
-        if self.workspace_id:
-            headers["Workspace-Id"] = self.workspace_id
-        lost = TransientError if repeatable else OutcomeUnknownError
-        try:
-            async with self.connection.gate, asyncio.timeout(4 * self.timeout_seconds):
-                answer = await self._exchange(method, path, headers, query, body)
-        except _UNSENT as error:
-            raise TransientError(f"{call}: the server at {self.base} cannot be reached ({_cause(error)})") from error
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-            raise lost(f"{call}: the answer of {self.base} was lost ({_cause(error)})") from error
-        if answer is None:
-            raise lost(f"{call}: the answer of {self.base} was longer than {_MOST_BYTES // 2**20} MiB")
+        request = _Request(method, path, query, body, most_bytes)
+        token = _checked(self.token()) if self.token else ""
+        answer = await self._answer(request, token, repeatable=repeatable)
+        if answer.status == 401 and self.token and await self.renew(token):  # noqa: PLR2004 (HTTP: unauthorized)
+            token = _checked(self.token())
+            answer = await self._answer(request, token, repeatable=repeatable)
         if 200 <= answer.status < 300:  # noqa: PLR2004 (HTTP: success)
-            if answer.body is None and answer.status != 204:  # noqa: PLR2004 (HTTP: no content)
-                raise lost(f"{call} was answered with {answer.status} but no JSON; is {self.base} the sync server?")
+            if not is_usable(answer):
+                words = f"{request} was answered with {answer.status} but no JSON; is {self.base} the sync server?"
+                raise _lost(words, repeatable=repeatable)
             return answer
-        refused = refusal(answer, call, now=datetime.now(UTC), secrets=(token,))
+        hidden = (token, *secrets, *_configuration_values(body))
+        refused = refusal(answer, str(request), now=datetime.now(UTC), secrets=hidden)
         if not repeatable and isinstance(refused, TransientError) and answer.status in _IN_THE_MIDDLE:
             ended = answer.status not in _FROM_A_PROXY
             raise OutcomeUnknownError(f"{refused}; it may have been carried out all the same", ended=ended)
         raise refused
 
-    async def _exchange(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        query: Mapping[str, str] | None,
-        body: Mapping[str, Any] | None,
-    ) -> Answer | None:
-        """The answer, or None when it is too long to be read."""
+    async def _answer(self, request: "_Request", token: str, *, repeatable: bool) -> Answer:
+        """One exchange in its turn; tells the traffic how it went."""
+        if self.traffic is None:
+            return await self._exchange(request, token, repeatable=repeatable)
+        passage = await self.traffic.turn()
+        sign, pause, words = Sign.BAD, None, ""
+        try:
+            answer = await self._exchange(request, token, repeatable=repeatable)
+            sign, pause = _sign(answer), retry_after(answer, datetime.now(UTC))
+            words = "" if sign is Sign.GOOD else f"{request} was answered with {answer.status}"
+        except SyncOperatorError as error:
+            words = str(error)
+            raise
+        else:
+            return answer
+        finally:
+            self.traffic.answered(passage, sign, pause, words=words)
+
+    async def _exchange(self, request: "_Request", token: str, *, repeatable: bool) -> Answer:
+        headers: dict[str | bytes, str | bytes] = {
+            "User-Agent": f"sync-operator/{__version__}",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+        }
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        if self.workspace_id:
+            headers["Workspace-Id"] = self.workspace_id
+        if request.body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            async with self.connection.gate, asyncio.timeout(_WHOLE_ANSWER * self.timeout_seconds):
+                answer = await self._read(request, headers)
+        except _UNSENT as error:
+            words = f"{request}: the server at {self.base} cannot be reached ({cause(error)})"
+            raise TransientError(redact(words)) from None
+        except _LOST as error:
+            words = f"{request}: the answer of {self.base} was lost ({cause(error)})"
+            # The words tell all that is fit to be told; the error itself may quote headers or what the server sent.
+            raise _lost(words, repeatable=repeatable) from None
+        if answer is None:
+            mebibytes = request.most_bytes / 2**20
+            words = f"{request}: the answer of {self.base} was longer than {mebibytes:g} MiB"
+            raise _lost(words, repeatable=repeatable)
+        return answer
+
+    async def _read(self, request: "_Request", headers: Mapping[str | bytes, str | bytes]) -> Answer | None:
+        """The answer, or None when it is too long; a refusal that is too long is read as one without words."""
+        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self.timeout_seconds)
+        query = f"?{urlencode(request.query)}" if request.query else ""
         async with self.connection.http.stream(
-            method,
-            f"{self.base}/api/v1{path}",
+            request.method,
+            f"{self.base}/api/v1{request.path}{query}",
             headers=headers,
-            params=query,
-            json=body,
-            timeout=self.timeout_seconds,
+            content=None if request.body is None else json.dumps(request.body).encode(),
+            extensions={"timeout": timeouts},
         ) as response:
+            refused = response.status >= 300  # noqa: PLR2004 (HTTP: no success)
+            limit = min(_MOST_REFUSAL_BYTES, request.most_bytes) if refused else request.most_bytes
+            names = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
             content = bytearray()
-            async for chunk in response.aiter_bytes():
+            async for chunk in response.aiter_stream():
                 content += chunk
-                if len(content) > _MOST_BYTES:
-                    return None
-            return Answer(response.status_code, dict(response.headers), parse_body(bytes(content)))
+                if len(content) > limit:
+                    return Answer(response.status, names, None) if refused else None
+            return Answer(response.status, names, parse_body(bytes(content)))
 
 
-def _trust(ca_pem: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        context.load_verify_locations(cadata=ca_pem)
-    except (ssl.SSLError, ValueError):
-        message = "holds no certificate in PEM form; put the server's certificate authority there"
-        raise InvalidSpecError("spec.caSecretRef", message) from None
-    return context
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    path: str
+    query: Mapping[str, str] | None
+    body: Mapping[str, Any] | None
+    most_bytes: int
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
 
 
-def _cause(error: Exception) -> str:
-    """A few words on an exception; its text may name hosts and errno words, but never headers or bodies."""
-    words = str(error).partition("\n")[0][:120]
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+def _checked(token: str) -> str:
+    """A token fit for a header: the HTTP client would quote a bad one in its error."""
+    if not token or not all("!" <= char <= "~" for char in token):
+        raise UnauthorizedError("the token has characters that no token has; put a valid one into the Secret")
+    return token
+
+
+def _sign(answer: Answer) -> Sign:
+    if answer.status == 429:  # noqa: PLR2004 (HTTP: too many requests)
+        return Sign.THROTTLED
+    return Sign.GOOD if is_usable(answer) else Sign.BAD
+
+
+def _lost(words: str, *, repeatable: bool) -> TransientError | OutcomeUnknownError:
+    return TransientError(redact(words)) if repeatable else OutcomeUnknownError(redact(words))
+
+
+def _configuration_values(body: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """The strings in a sync's configuration: a server may quote them in its refusal, and some are secrets."""
+    sync = (body or {}).get("sync")
+    return _strings(sync.get("configuration")) if isinstance(sync, Mapping) else ()
+
+
+def _strings(value: Any) -> tuple[str, ...]:
+    match value:
+        case str():
+            return (value,) if len(value) >= _SHORTEST_VALUE else ()
+        case Mapping():
+            return tuple(found for entry in value.values() for found in _strings(entry))
+        case list():
+            return tuple(found for entry in value for found in _strings(entry))
+        case _:
+            return ()

@@ -11,8 +11,8 @@ from pathlib import Path
 from sync_operator.errors import InvalidSettingsError, InvalidSpecError, NotFoundError, SyncOperatorError
 from sync_operator.log import configure_logging
 from sync_operator.remote.client import ApiClient, Endpoint
+from sync_operator.remote.connections import HttpPool
 from sync_operator.remote.hosts import check_url
-from sync_operator.remote.transport import HttpPool
 from sync_operator.remote.types import Dialect
 from sync_operator.runner.clock import Clock
 from sync_operator.runner.ending import Ending, ExitCode, termination_message
@@ -65,7 +65,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 async def _run(settings: RunnerSettings) -> Ending:
-    pool = HttpPool()
+    pool = HttpPool(settings.proxies)
     try:
         return await _until_told_to_stop(_follower(settings, pool))
     except InvalidSpecError as error:

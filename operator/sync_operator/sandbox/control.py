@@ -122,6 +122,13 @@ async def set_engine(request: web.Request) -> web.Response:
     return web.json_response({})
 
 
+@routes.put("/sandbox/users/{email}")
+async def set_password(request: web.Request) -> web.Response:
+    """Let a user log in with this ``password``; there are none at the start."""
+    request.app[STORE].passwords[request.match_info["email"]] = (await _object(request, {"password"}))["password"]
+    return web.json_response({})
+
+
 @routes.put("/sandbox/catalogs/{id}")
 async def set_catalog(request: web.Request) -> web.Response:
     """Streams of a destination's catalog, as a JSON list; null makes the catalog missing."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -53,8 +54,9 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
-    """One request as received; headers without the token."""
+    """One request as received, ``at`` seconds since 1970; headers without the token."""
 
+    at: float
     method: str
     path: str
     query: dict[str, str]
@@ -114,7 +116,7 @@ class Faults:
         headers = {name.lower(): value for name, value in request.headers.items() if name.lower() != "authorization"}
         if body is not None and request.path.endswith("/login"):
             body = {"email": body.get("email")}
-        entry = LoggedRequest(request.method, request.path, dict(request.query), headers, body, status)
+        entry = LoggedRequest(time.time(), request.method, request.path, dict(request.query), headers, body, status)
         self.log.append(entry)
         del self.log[:-_LOG_LIMIT]
         return web.Response(status=status or 500)

@@ -25,6 +25,7 @@ beside /api/v1 there is a control API, without a token:
   PATCH /sandbox/syncs/ID             change a sync as somebody else would
   PATCH /sandbox/runs/ID              {"status": "paused"}
   PUT /sandbox/engine                 {"temporal_away", "cancel_lag"}: 200s of which nothing comes
+  PUT /sandbox/users/EMAIL            {"password"}: a user who may log in
   PUT /sandbox/catalogs/ID            streams of a destination, null for a missing catalog
 """
 

@@ -110,6 +110,38 @@ def test_workspaces_go_first() -> None:
     assert work.order == [HOME, A, B, C]
 
 
+def test_who_has_waited_elsewhere_goes_first_and_only_once() -> None:
+    work = Work(workers=1)
+
+    async def story() -> None:
+        for key in (A, B, C, HOME):
+            work.queue.add(key)
+        work.queue.add(C, first=True)
+        async with working(work):
+            await until_idle()
+
+    run(story())
+    assert work.order == [HOME, C, A, B]
+
+
+def test_a_turn_that_comes_while_the_key_is_worked_on_is_not_lost() -> None:
+    work = Work(workers=1)
+    work.hold(A)
+
+    async def story() -> None:
+        for key in (A, B, C):
+            work.queue.add(key)
+        async with working(work):
+            await until_idle()
+            work.queue.add(A, first=True)
+            work.queue.add(A)
+            work.held.pop(A).set()
+            await until_idle()
+
+    run(story())
+    assert work.order == [A, A, B, C]
+
+
 def test_others_go_on_while_one_is_busy() -> None:
     work = Work(workers=2)
     work.hold(A)

@@ -1,0 +1,209 @@
+"""Users of servers and their sessions, shared by every Workspace that knows the same address and password."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Hashable
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import urlsplit
+
+from sync_operator.errors import ThrottledError, TransientError, UnauthorizedError
+from sync_operator.remote.login import LoginWindow, Refusals, Token, request_token
+from sync_operator.remote.transport import Exchange
+
+__all__ = ["Account", "Accounts", "Login"]
+
+_log = logging.getLogger(__name__)
+_BETWEEN_RETAKES: Final = timedelta(minutes=1)
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 60.0
+
+
+class Account:
+    """One user of one server: at most one session, and at most one login at a time.
+
+    Args:
+        url: of the server.
+        email: of the user.
+        window: how often the server may be asked to log anybody in.
+        clock: the time now.
+        renewed: called whenever a login gave a new token.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        email: str,
+        window: LoginWindow,
+        clock: Callable[[], datetime],
+        renewed: Callable[["Account"], None],
+    ) -> None:
+        self.name = f"{email} {url}"
+        self._email = email
+        self._window = window
+        self._clock = clock
+        self._renewed = renewed
+        self._lock = asyncio.Lock()
+        self._refusals = Refusals()
+        self._password = ""
+        self._token: Token | None = None
+        self._retaken_at: datetime | None = None
+        self._failures = 0
+        self._not_before = 0.0
+
+    def token(self, login: "Login") -> Token | None:
+        """The session's token, for somebody who knows the password that it was made with."""
+        return self._token if login.password == self._password else None
+
+    def adopt(self, login: "Login", token: Token) -> None:
+        """Take a token over that an earlier process got, unless a session is known already."""
+        if self._token is None:
+            self._password, self._token = login.password, token
+
+    def refuse(self, login: "Login") -> None:
+        """Remember that the server refused this login before, as an earlier process found out."""
+        self._refusals.add(login.password, login.holder, login.version)
+
+    def is_refused(self, login: "Login") -> bool:
+        """True when this login is not tried before its Secret changes."""
+        return self._refusals.holds(login.password, login.holder, login.version)
+
+    async def ensure(self, login: "Login") -> Token:
+        """A token that lives for a good while yet; logs in where there is none.
+
+        Raises:
+            SyncOperatorError: there is none, and it could not be got now.
+        """
+        async with self._lock:
+            held, now = self.token(login), self._clock()
+            if held is not None and now < held.due:
+                return held
+            try:
+                return await self._log_in(login)
+            except TransientError as error:
+                if held is None or now >= held.end:
+                    raise
+                _log.warning("renewing the session of %s failed, it is tried again: %s", self._email, error)
+                return held
+
+    async def retake(self, login: "Login", dead: str) -> bool:
+        """After a 401: True when there is another token now, from a login of somebody else or of this call.
+
+        A session that is ended early was taken over by another login of the same user. The first time it is taken
+        back at once; if that happens again and again, once a minute, since each side only ends the other's session.
+
+        Raises:
+            SyncOperatorError: there is none, and it could not be got now.
+        """
+        async with self._lock:
+            held, now = self.token(login), self._clock()
+            if held is not None and held.value != dead:
+                return True
+            early = held is not None and now < held.end
+            if self._retaken_at is not None and now < self._retaken_at + _BETWEEN_RETAKES:
+                raise UnauthorizedError(
+                    f"another client keeps logging in as {self._email}, and each login ends the session before; give "
+                    "the operator a user of its own in the Secret of spec.auth.loginSecretRef. Until then it logs in "
+                    "once a minute",
+                    retry_after=(self._retaken_at + _BETWEEN_RETAKES - now).total_seconds(),
+                )
+            await self._log_in(login)
+            if early:
+                self._retaken_at = now
+            return True
+
+    async def _log_in(self, login: "Login") -> Token:
+        self._check(login)
+        now = self._clock()
+        self._window.take(now.timestamp())
+        try:
+            token = await request_token(login.exchange, self._email, login.password, now=now)
+        except UnauthorizedError:
+            self.refuse(login)
+            if login.password == self._password:
+                self._token = None
+            raise
+        except ThrottledError as error:
+            self._window.pause(error.retry_after, now.timestamp())
+            raise
+        except TransientError as error:
+            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self._failures, 16))
+            self._failures += 1
+            self._not_before = now.timestamp() + pause
+            raise TransientError(str(error), retry_after=pause) from error
+        self._failures = 0
+        self._refusals.clear(login.password)
+        self._password, self._token = login.password, token
+        _log.info("logged in as %s", self._email)
+        self._renewed(self)
+        return token
+
+    def _check(self, login: "Login") -> None:
+        """Raise when no login may be made now."""
+        if self.is_refused(login):
+            raise UnauthorizedError(
+                f"POST /login was refused for {self._email} before, with the same password: put the right one into the "
+                "Secret of spec.auth.loginSecretRef. It is not tried again before that Secret changes"
+            )
+        now = self._clock().timestamp()
+        if now < self._not_before:
+            raise TransientError("POST /login failed; it is tried again soon", retry_after=self._not_before - now)
+        wait = self._window.seconds(now)
+        if wait > 0:
+            raise ThrottledError("POST /login waits for its turn: a server takes few at a time", retry_after=wait)
+
+
+class Login:
+    """One Workspace's right to an account's session: what an `Exchange` takes for a token.
+
+    Attributes:
+        exchange: how the server is asked to log in.
+        password: as the Workspace's Secret holds it.
+        holder: whose Secret that is.
+        version: of the Secret; another one means that somebody changed it.
+    """
+
+    def __init__(self, account: Account, exchange: Exchange, password: str, *, holder: Hashable, version: str) -> None:
+        self.account = account
+        self.exchange = exchange
+        self.password = password
+        self.holder = holder
+        self.version = version
+
+    def __call__(self) -> str:
+        """The token to send now."""
+        token = self.account.token(self)
+        if token is None:
+            raise UnauthorizedError("there is no session on the server: the login has failed, or was not tried yet")
+        return token.value
+
+    async def renew(self, dead: str) -> bool:
+        """See `Account.retake`."""
+        return await self.account.retake(self, dead)
+
+
+class Accounts:
+    """Accounts by server and e-mail address.
+
+    Args:
+        clock: the time now.
+        renewed: called with an account that has a new token.
+    """
+
+    def __init__(self, clock: Callable[[], datetime], renewed: Callable[[Account], None]) -> None:
+        self._clock = clock
+        self._renewed = renewed
+        self._windows: dict[str, LoginWindow] = {}
+        self._accounts: dict[tuple[str, str], Account] = {}
+
+    def get(self, url: str, email: str) -> Account:
+        """The account of a user of a server."""
+        key = (url, email)
+        if key not in self._accounts:
+            window = self._windows.setdefault(urlsplit(url).netloc.lower(), LoginWindow())
+            self._accounts[key] = Account(url, email, window, self._clock, self._renewed)
+        return self._accounts[key]
+
+    def forget(self, account: Account) -> None:
+        """No Workspace uses it any more."""
+        self._accounts = {key: held for key, held in self._accounts.items() if held is not account}

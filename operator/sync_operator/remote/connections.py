@@ -1,0 +1,87 @@
+"""Connections to sync servers: one pool a server and certificate authority, through proxies where they apply.
+
+The HTTP client is httpcore: it follows no redirects, keeps no cookies, unpacks nothing and reads no environment.
+"""
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpcore
+
+from sync_operator.errors import InvalidSpecError
+from sync_operator.remote.network import CheckedBackend, Resolve, proxy_for, resolve
+
+__all__ = ["Connection", "HttpPool"]
+
+_MOST_CONNECTIONS: Final = 16
+_KEEP_IDLE_SECONDS: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection pool of one server, and the gate in front of it: waiting there is cheaper than inside the pool."""
+
+    http: httpcore.AsyncConnectionPool
+    gate: asyncio.Semaphore
+
+
+class HttpPool:
+    """Connections by server and certificate authority.
+
+    Args:
+        proxies: proxy variables of the environment, as name and value.
+        resolve: finds the addresses of a host.
+    """
+
+    def __init__(self, proxies: tuple[tuple[str, str], ...] = (), *, resolve: Resolve = resolve) -> None:
+        self._proxies = dict(proxies)
+        self._resolve = resolve
+        self._trusted: dict[str | None, ssl.SSLContext] = {}
+        self._connections: dict[tuple[str, str, str | None], Connection] = {}
+
+    def connection(self, url: str, ca_pem: str | None = None) -> Connection:
+        """The connection pool for a server that this authority vouches for; the system's own when None.
+
+        Raises:
+            InvalidSpecError: the bundle holds no certificate that can be read.
+        """
+        parts = urlsplit(url)
+        key = (parts.scheme, parts.netloc, ca_pem)
+        if key not in self._connections:
+            proxy = proxy_for(url, self._proxies)
+            http = httpcore.AsyncConnectionPool(
+                ssl_context=self._trust(ca_pem) if ca_pem is not None or parts.scheme == "https" else None,
+                proxy=proxy,
+                # The proxy itself was chosen by whoever runs the operator: it may have any address.
+                network_backend=None if proxy else CheckedBackend(self._resolve),
+                max_connections=_MOST_CONNECTIONS,
+                keepalive_expiry=_KEEP_IDLE_SECONDS,
+            )
+            self._connections[key] = Connection(http, asyncio.Semaphore(_MOST_CONNECTIONS))
+        return self._connections[key]
+
+    def _trust(self, ca_pem: str | None) -> ssl.SSLContext:
+        """One context for each authority: loading the system's takes its time."""
+        if ca_pem not in self._trusted:
+            self._trusted[ca_pem] = _trust(ca_pem)
+        return self._trusted[ca_pem]
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for connection in self._connections.values():
+            await connection.http.aclose()
+
+
+def _trust(ca_pem: str | None) -> ssl.SSLContext:
+    if ca_pem is None:
+        return httpcore.default_ssl_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(cadata=ca_pem)
+    except (ssl.SSLError, ValueError):
+        message = "holds no certificate in PEM form; put the server's certificate authority there"
+        raise InvalidSpecError("spec.caSecretRef", message) from None
+    return context

@@ -1,0 +1,280 @@
+"""The traffic to one server workspace: every call in its turn, and a line of those whose turn has not come.
+
+Two gates, both by `pressure`. `admit` is passed once for a piece of work (all calls of one reconcile step). Who is not
+admitted is told so at once, keeps a place in the line, and is called with ``wake`` when its turn comes: nobody tries
+again by itself, and no worker waits. `turn` is passed by every single call; work that was admitted waits there for the
+budget, so that it is not done by halves.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from itertools import islice
+from typing import Final, Protocol
+
+from sync_operator.errors import HeldBackError
+from sync_operator.remote.pressure import Budget, Circuit, Passage
+
+__all__ = ["Later", "Sign", "Timer", "Traffic"]
+
+_log = logging.getLogger(__name__)
+_SHARE: Final = 0.5
+"""The operator's part of the requests a minute; run pods, which keep no common count, have the rest."""
+_CALL_LIFE: Final = 30.0
+"""Seconds for which a turn is kept for somebody who was called, and may be gone."""
+_SHORTEST_NAP: Final = 0.05
+_PROBE_REMINDER: Final = 60.0
+
+
+class Timer(Protocol):
+    """What `asyncio.loop.call_later` returns."""
+
+    def cancel(self) -> None:
+        """Do not call."""
+
+
+type Later = Callable[[float, Callable[[], None]], Timer]
+
+
+class Sign(Enum):
+    """What an exchange says about the server."""
+
+    GOOD = "good"
+    BAD = "bad"
+    THROTTLED = "throttled"
+
+
+class Traffic:
+    """The traffic to one server workspace.
+
+    Args:
+        name: of the server workspace, for logs and messages.
+        requests_per_minute: what it takes, by its first owner.
+        most_inside: pieces of work that may be under way at once, so that a hanging server cannot take every worker.
+        clock: seconds that only grow.
+        later: calls a function after some seconds.
+        wake: called with who may try again: a key given to `admit`, or an owner.
+        jitter: a number from 0 to 1, at random.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        requests_per_minute: int,
+        *,
+        most_inside: int,
+        clock: Callable[[], float],
+        later: Later,
+        wake: Callable[[Hashable], None],
+        jitter: Callable[[], float],
+    ) -> None:
+        self._name = name
+        self._most_inside = most_inside
+        self._clock = clock
+        self._later = later
+        self._wake = wake
+        self._circuit = Circuit(jitter)
+        self._limit = requests_per_minute
+        self._budget = Budget(requests_per_minute * _SHARE, clock())
+        self._limits: dict[Hashable, int] = {}
+        self._line: dict[Hashable, None] = {}
+        self._called: dict[Hashable, float] = {}
+        self._inside = 0
+        self._waiting: deque[asyncio.Future[bool]] = deque()
+        self._timer: Timer | None = None
+        self._trouble = ""
+
+    def own(self, owner: Hashable, requests_per_minute: int) -> None:
+        """Name somebody who looks after the connection: it is woken to make probes, and when calls go through again.
+
+        Where owners name different limits, the lowest holds.
+        """
+        if self._limits.get(owner) != requests_per_minute:
+            self._limits[owner] = requests_per_minute
+            self._set_budget()
+
+    def disown(self, owner: Hashable) -> None:
+        """The owner is gone; the last one's limit holds on."""
+        if self._limits.pop(owner, None) is not None and self._limits:
+            self._set_budget()
+
+    @property
+    def open(self) -> bool:
+        """True while calls go through, as far as is known."""
+        return self._circuit.closed
+
+    @property
+    def stopped(self) -> bool:
+        """True when calls do not go through, and not only for a moment."""
+        return self._circuit.stopped(self._clock())
+
+    @contextmanager
+    def admit(self, key: Hashable) -> Iterator[None]:
+        """Let one piece of work in; its calls still wait for their turns.
+
+        Raises:
+            HeldBackError: not now; ``wake`` is called with the key when it is worth trying again.
+        """
+        if not self._has_room():
+            self._line.setdefault(key)
+            self._serve()
+            raise self._held(len(self._line))
+        self._line.pop(key, None)
+        with self._work():
+            yield
+
+    @contextmanager
+    def arrive(self, key: Hashable) -> Iterator[bool]:
+        """Let somebody in who was called, whether it needs the server still or not; False for all others."""
+        if self._called.pop(key, None) is None:
+            yield False
+        else:
+            with self._work():
+                yield True
+
+    @contextmanager
+    def _work(self) -> Iterator[None]:
+        self._inside += 1
+        try:
+            yield
+        finally:
+            self._inside -= 1
+            self._serve()
+
+    def park(self, key: Hashable) -> None:
+        """Put somebody into the line whose work was held back in the middle."""
+        self._line.setdefault(key)
+        self._serve()
+
+    async def turn(self) -> Passage:
+        """Wait until a call may go out; give the passage back with `answered`.
+
+        Raises:
+            HeldBackError: not in the foreseeable future.
+        """
+        if self._circuit.closed and (self._waiting or self._budget.available(self._clock()) < 1):
+            place = asyncio.get_running_loop().create_future()
+            self._waiting.append(place)
+            self._serve()
+            try:
+                paid = await place
+            except asyncio.CancelledError:
+                if place in self._waiting:
+                    self._waiting.remove(place)
+                raise
+            if paid:
+                return Passage.CALL
+        passage = self._circuit.pass_through(self._clock())
+        if passage is None:
+            raise self._held(1)
+        self._budget.take(self._clock())
+        return passage
+
+    def answered(self, passage: Passage, sign: Sign, wish: float | None = None, *, words: str = "") -> None:
+        """Tell how a call went.
+
+        Args:
+            passage: from `turn`.
+            sign: what it says about the server.
+            wish: the server's `Retry-After`, if any.
+            words: what was wrong, for people.
+        """
+        before, now = self._circuit.closed, self._clock()
+        self._trouble = words or self._trouble
+        match sign:
+            case Sign.GOOD:
+                self._circuit.succeeded(passage)
+            case Sign.BAD:
+                self._circuit.failed(passage, now, wish)
+            case Sign.THROTTLED:
+                self._circuit.asked_to_wait(passage, now, wish)
+        after = self._circuit.closed
+        if before != after:
+            words = "answers again" if after else self._state()
+            _log.log(logging.INFO if after else logging.WARNING, "%s %s", self._name, words)
+            self._wake_owners()
+        self._serve()
+
+    def close(self) -> None:
+        """Call nobody any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _set_budget(self) -> None:
+        self._limit = min(self._limits.values())
+        self._budget.limit(self._limit * _SHARE, self._clock())
+        self._serve()
+
+    def _has_room(self) -> bool:
+        now = self._clock()
+        return not self._line and self._free(now) > 0 if self._circuit.closed else self._circuit.due(now)
+
+    def _free(self, now: float) -> int:
+        """Pieces of work that may come in: each one inside or on its way is taken to need one more call."""
+        taken = self._inside + len(self._called)
+        return min(self._budget.available(now), self._most_inside) - taken
+
+    def _serve(self) -> None:
+        """Let calls and work through as far as they may."""
+        now = self._clock()
+        self._called = {key: at for key, at in self._called.items() if now - at < _CALL_LIFE}
+        if self._circuit.closed:
+            while self._waiting and self._budget.available(now):
+                self._budget.take(now)
+                self._release(paid=True)
+            if not self._waiting:
+                for key in tuple(islice(self._line, max(0, self._free(now)))):
+                    del self._line[key]
+                    self._called[key] = now
+                    self._wake(key)
+        else:
+            while self._waiting:
+                self._release(paid=False)
+            if self._circuit.due(now):
+                self._wake_owners()
+        self._set_timer()
+
+    def _release(self, *, paid: bool) -> None:
+        place = self._waiting.popleft()
+        if not place.done():
+            place.set_result(paid)
+
+    def _wake_owners(self) -> None:
+        """Owners first; where none is left, whoever has waited longest makes the probe."""
+        for key in list(self._limits) or list(self._line)[:1]:
+            self._wake(key)
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        now = self._clock()
+        if not self._circuit.closed:
+            nap = self._circuit.seconds(now) or _PROBE_REMINDER
+        elif self._waiting or self._line:
+            nap = self._budget.seconds(1, now) or _CALL_LIFE
+        else:
+            return
+        self._timer = self._later(max(_SHORTEST_NAP, nap), self._serve)
+
+    def _held(self, place: int) -> HeldBackError:
+        now = self._clock()
+        if self._circuit.closed:
+            return HeldBackError(
+                f"waits for its turn: {self._name} takes {self._limit} requests a minute (spec.requestsPerMinute of "
+                "its Workspace), of which half is left to run pods; this goes on by itself",
+                throttled=True,
+                seconds=self._budget.seconds(place, now),
+            )
+        return HeldBackError(
+            f"{self._name} {self._state()}; it is asked again from time to time, and this goes on by itself",
+            throttled=self._circuit.throttled,
+            seconds=self._circuit.seconds(now),
+        )
+
+    def _state(self) -> str:
+        words = "asked for a pause" if self._circuit.throttled else "gives no usable answers"
+        return f"{words} ({self._trouble})" if self._trouble else words

@@ -1,0 +1,241 @@
+"""What goes out, and what is taken in: checked addresses, TLS, proxies, limits. Servers here write raw bytes."""
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from tests.support.raw import AUTHORITY, Raw, answer, raw_server, served_tls
+
+from sync_operator.errors import (
+    HostRefusedError,
+    InvalidSpecError,
+    OutcomeUnknownError,
+    RejectedError,
+    TransientError,
+)
+from sync_operator.remote.client import ApiClient, Endpoint
+from sync_operator.remote.connections import HttpPool
+from sync_operator.remote.types import Dialect
+
+type Connect = Callable[..., ApiClient]
+REFUSED = (
+    *("169.254.169.254", "169.254.0.1", "fe80::1", "fe80::1%eth0", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe"),
+    *("2002:a9fe:a9fe::1", "fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16"),
+)
+
+
+class Names:
+    """A name service that may change its mind from one question to the next."""
+
+    def __init__(self, *answers: list[str]) -> None:
+        self.answers = list(answers)
+        self.asked: list[str] = []
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        assert port > 0
+        self.asked.append(host)
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """Makes clients; their connections are closed in the end."""
+    pools = []
+
+    def make(
+        raw: Raw,
+        names: Names | None = None,
+        *,
+        scheme: str = "http",
+        host: str = "sync.example",
+        ca_pem: str | None = None,
+        proxies: tuple[tuple[str, str], ...] = (),
+        timeout_seconds: float = 5,
+    ) -> ApiClient:
+        pool = HttpPool(proxies, resolve=names or Names(["127.0.0.1"]))
+        pools.append(pool)
+        url = f"{scheme}://{host}:{raw.port}"
+        endpoint = Endpoint(url, "1", Dialect.MULTIWOVEN, timeout_seconds=timeout_seconds, ca_pem=ca_pem)
+        return ApiClient(endpoint, token=lambda: "planted-token", pool=pool)
+
+    yield make
+    for pool in pools:
+        await pool.aclose()
+
+
+async def test_the_address_that_was_checked_is_the_one_connected_to(connect: Connect) -> None:
+    names = Names(["127.0.0.1"], ["169.254.169.254"])
+    async with raw_server() as raw:
+        client = connect(raw, names)
+        await client.probe_list()
+        assert names.asked == ["sync.example"]
+        assert f"Host: sync.example:{raw.port}" in raw.received[0]
+        with pytest.raises(HostRefusedError, match=r"sync\.example stands for 169\.254\.169\.254"):
+            await client.probe_list()
+        assert len(raw.received) == 1
+
+
+@pytest.mark.parametrize("address", REFUSED)
+async def test_no_address_of_a_name_may_be_link_local_or_a_metadata_service(connect: Connect, address: str) -> None:
+    async with raw_server() as raw:
+        with pytest.raises(HostRefusedError):
+            await connect(raw, Names(["127.0.0.1", address])).probe_list()
+        assert raw.received == []
+
+
+async def test_the_next_address_is_tried_when_one_does_not_answer(connect: Connect) -> None:
+    async with raw_server() as raw:
+        await connect(raw, Names(["127.0.0.3", "127.0.0.1"])).probe_list()
+        assert len(raw.received) == 1
+        with pytest.raises(TransientError, match=r"cannot be reached \(Connection refused\)"):
+            await connect(raw, Names(["127.0.0.3", "127.0.0.2"])).probe_list()
+        with pytest.raises(TransientError, match="cannot be reached"):
+            await connect(raw, Names([])).probe_list()
+
+
+async def test_a_name_that_nobody_knows_is_told_so(connect: Connect) -> None:
+    async with raw_server() as raw:
+        pool = HttpPool()
+        client = ApiClient(
+            Endpoint("http://no-such-host.invalid", None, Dialect.MULTIWOVEN), token=lambda: "t", pool=pool
+        )
+        with pytest.raises(TransientError, match="its name cannot be resolved"):
+            await client.probe_list()
+        await pool.aclose()
+
+        async def never(_: str, __: int) -> list[str]:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        client = connect(raw, never, timeout_seconds=0.05)
+        with pytest.raises(TransientError, match="no connection in time"):
+            await client.probe_list()
+
+
+async def test_tls_is_judged_by_name_and_by_the_workspaces_own_authority(connect: Connect) -> None:
+    async with raw_server(tls=served_tls()) as raw:
+        await connect(raw, scheme="https", ca_pem=AUTHORITY).probe_list()
+        with pytest.raises(TransientError, match="its certificate is not trusted: unable to get local issuer"):
+            await connect(raw, scheme="https").probe_list()
+        with pytest.raises(TransientError, match="its certificate is not trusted: Hostname mismatch"):
+            await connect(raw, scheme="https", host="other.example", ca_pem=AUTHORITY).probe_list()
+        assert len(raw.received) == 1
+    async with raw_server() as plain:
+        with pytest.raises(TransientError, match="TLS failed"):
+            await connect(plain, scheme="https", ca_pem=AUTHORITY).probe_list()
+
+
+@pytest.mark.parametrize("spoiled", ["no certificate", "", AUTHORITY[:100]])
+async def test_a_bundle_without_certificates_is_refused(connect: Connect, spoiled: str) -> None:
+    async with raw_server() as raw:
+        with pytest.raises(InvalidSpecError, match="caSecretRef: holds no certificate"):
+            connect(raw, ca_pem=spoiled)
+
+
+async def test_redirects_are_not_followed_and_cookies_not_kept(connect: Connect) -> None:
+    async with raw_server() as other, raw_server() as raw:
+        raw.answers[:] = [
+            answer("302 Found", headers=f"Location: http://127.0.0.1:{other.port}/\r\nSet-Cookie: a=b\r\n"),
+            answer(),
+        ]
+        client = connect(raw)
+        with pytest.raises(TransientError, match="a redirect, which is never followed"):
+            await client.probe_list()
+        await client.probe_list()
+        assert other.received == []
+        assert "cookie" not in raw.received[1].lower()
+
+
+async def test_an_answer_that_is_too_long_is_not_read(connect: Connect) -> None:
+    endless = b'{"data": "' + b"x" * (5 * 1024 * 1024)
+    async with raw_server(answer(body=endless)) as raw:
+        with pytest.raises(OutcomeUnknownError, match="longer than 4 MiB"):
+            await connect(raw).create_sync({})
+    async with raw_server(answer("400 Bad Request", body=b'{"error": "' + b"x" * 100_000 + b'"}')) as raw:
+        with pytest.raises(OutcomeUnknownError, match=r"answered with 400; it may"):
+            await connect(raw).create_sync({})
+    async with raw_server(answer("422 Unprocessable", body=b'{"error": "' + b"x" * 60_000 + b'"}')) as raw:
+        with pytest.raises(RejectedError) as refused:
+            await connect(raw).create_sync({})
+        assert len(str(refused.value)) < 400
+
+
+async def test_a_list_may_be_longer_than_other_answers(connect: Connect) -> None:
+    one = b'{"id": "1", "type": "syncs", "attributes": {"configuration": "' + b"x" * (5 * 1024 * 1024) + b'"}}'
+    async with raw_server(answer(body=b'{"data": [' + one + b"]}")) as raw:
+        assert [sync.id for sync in (await connect(raw).list_syncs()).syncs] == ["1"]
+        with pytest.raises(TransientError, match="longer than 4 MiB"):
+            await connect(raw).probe_list()
+
+
+async def test_an_answer_that_drips_is_cut_off(connect: Connect) -> None:
+    async def drip(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        for _ in range(200):
+            writer.write(b" ")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    async with raw_server(drip) as raw:
+        with pytest.raises(TransientError, match=r"was lost \(not finished in time\)"):
+            await connect(raw, timeout_seconds=0.1).probe_list()
+
+
+async def test_silence_is_not_waited_for(connect: Connect) -> None:
+    async def silence(_: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(2)
+
+    async with raw_server(silence) as raw:
+        with pytest.raises(TransientError, match=r"was lost \(silent for too long\)"):
+            await connect(raw, timeout_seconds=0.1).probe_list()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [gzip.compress(b'{"data": []}'), b"[" * 200_000, b"\xff\xfe", b"<html>", b"", b'{"id": ' + b"9" * 9999 + b"}"],
+)
+async def test_only_plain_json_is_read(connect: Connect, body: bytes) -> None:
+    async with raw_server(answer(body=body, headers="Content-Encoding: gzip\r\n")) as raw:
+        with pytest.raises(TransientError, match="no JSON"):
+            await connect(raw).probe_list()
+        assert "accept-encoding: identity" in raw.received[0].lower()
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        b"",
+        b"SSH-2.0-OpenSSH\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: nonsense\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+async def test_what_is_no_http_is_told_so_without_quoting_it(connect: Connect, wire: bytes) -> None:
+    async with raw_server(wire) as raw:
+        with pytest.raises(TransientError, match=r"was lost \(it hung up, or does not speak HTTP\)"):
+            await connect(raw).probe_list()
+        with pytest.raises(OutcomeUnknownError):
+            await connect(raw).create_sync({})
+
+
+async def test_a_proxy_of_the_environment_is_used_and_resolves_by_itself(connect: Connect) -> None:
+    names = Names(["127.0.0.1"])
+    async with raw_server() as proxy, raw_server() as raw:
+        through = (("HTTP_PROXY", f"http://someone:planted-pa%24s@127.0.0.1:{proxy.port}"),)
+        await connect(raw, names, proxies=through).probe_list()
+        assert proxy.received[0].startswith(f"GET http://sync.example:{raw.port}/api/v1/syncs?page=1 HTTP/1.1")
+        assert "proxy-authorization: basic c29tzw9uztpwbgfudgvkl" in proxy.received[0].lower()
+        assert names.asked == []
+        await connect(raw, names, proxies=(*through, ("no_proxy", ".example"))).probe_list()
+        assert len(raw.received) == 1
+
+
+async def test_a_proxy_that_refuses_shows_no_credentials(connect: Connect) -> None:
+    async with raw_server(answer("407 Proxy Authentication Required")) as proxy, raw_server() as raw:
+        through = (("https_proxy", f"someone:planted-pass@127.0.0.1:{proxy.port}"),)
+        with pytest.raises(TransientError, match=r"cannot be reached \(the proxy refused\)") as refused:
+            await connect(raw, scheme="https", proxies=through).probe_list()
+        assert "planted" not in str(refused.value)
+        assert proxy.received[0].startswith(f"CONNECT sync.example:{raw.port} HTTP/1.1")

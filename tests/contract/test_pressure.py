@@ -1,0 +1,123 @@
+"""Traffic in front of a real client: which answers count for it, and that it stands before every call."""
+
+from collections.abc import AsyncIterator, Hashable
+from typing import Any
+
+import pytest
+from tests.support.served import Served
+from tests.support.timers import FakeTimers
+
+from sync_operator.errors import (
+    HeldBackError,
+    NoSuchCallError,
+    SyncOperatorError,
+    ThrottledError,
+    TransientError,
+    UnauthorizedError,
+)
+from sync_operator.remote.client import ApiClient, Endpoint
+from sync_operator.remote.connections import HttpPool
+from sync_operator.remote.traffic import Traffic
+from sync_operator.remote.types import Dialect
+
+
+class Rig:
+    def __init__(self, api: Served, requests_per_minute: int) -> None:
+        self.api = api
+        self.time = FakeTimers()
+        self.woken: list[Hashable] = []
+        self.pool = HttpPool()
+        self.traffic = Traffic(
+            "server",
+            requests_per_minute,
+            most_inside=8,
+            clock=self.time,
+            later=self.time.later,
+            wake=self.woken.append,
+            jitter=lambda: 1.0,
+        )
+        endpoint = Endpoint(api.url, "1", Dialect.MULTIWOVEN, timeout_seconds=5)
+        self.client = ApiClient(endpoint, token=lambda: "good", pool=self.pool, traffic=self.traffic)
+
+    async def fails(self, kind: type[SyncOperatorError], **fault: Any) -> SyncOperatorError:
+        if fault:
+            self.api.fault(path="/users/me", **fault)
+        with pytest.raises(kind) as failed:
+            await self.client.whoami()
+        assert type(failed.value) is kind
+        return failed.value
+
+
+@pytest.fixture
+async def rig(api: Served) -> AsyncIterator[Rig]:
+    rig = Rig(api, 100_000)
+    yield rig
+    await rig.pool.aclose()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"status": 500}, {"status": 503}, {"status": 302}, {"garbage": "<html>"}, {"lose": "before"}, {"lose": "after"}],
+)
+async def test_three_unusable_answers_stop_the_calls(rig: Rig, fault: dict[str, Any]) -> None:
+    for _ in range(3):
+        await rig.fails(TransientError, **fault)
+    await rig.fails(TransientError, **fault)  # the probe
+    sent = len(rig.api.seen())
+    for _ in range(50):
+        await rig.fails(HeldBackError)
+    assert len(rig.api.seen()) == sent
+    rig.time.advance(1)
+    assert (await rig.client.whoami()).email
+    assert rig.traffic.open
+
+
+async def test_a_server_that_cannot_be_reached_counts_too(rig: Rig) -> None:
+    endpoint = Endpoint("http://127.0.0.1:1", None, Dialect.MULTIWOVEN, timeout_seconds=5)
+    client = ApiClient(endpoint, token=lambda: "good", pool=rig.pool, traffic=rig.traffic)
+    for _ in range(4):
+        with pytest.raises(TransientError, match="cannot be reached"):
+            await client.whoami()
+    with pytest.raises(HeldBackError):
+        await client.whoami()
+
+
+@pytest.mark.parametrize(("fault", "kind"), [({"status": 401}, UnauthorizedError), ({"status": 404}, NoSuchCallError)])
+async def test_refusals_do_not_stop_the_calls(rig: Rig, fault: dict[str, Any], kind: type[SyncOperatorError]) -> None:
+    for _ in range(10):
+        await rig.fails(kind, **fault)
+    assert rig.traffic.open
+
+
+async def test_a_429_stops_all_calls_for_as_long_as_the_server_says(rig: Rig) -> None:
+    error = await rig.fails(ThrottledError, status=429, retry_after="20")
+    assert isinstance(error, ThrottledError)
+    assert error.retry_after == 20
+    held = await rig.fails(HeldBackError)
+    assert isinstance(held, HeldBackError)
+    assert held.throttled
+    rig.time.advance(19.9)
+    await rig.fails(HeldBackError)
+    rig.time.advance(0.1)
+    assert (await rig.client.whoami()).email
+
+
+async def test_a_503_may_say_when_to_come_back(rig: Rig) -> None:
+    for _ in range(3):
+        await rig.fails(TransientError, status=503, retry_after="90")
+    rig.time.advance(89)
+    await rig.fails(HeldBackError)
+    rig.time.advance(1)
+    assert (await rig.client.whoami()).email
+
+
+async def test_every_call_is_counted(api: Served) -> None:
+    rig = Rig(api, 20)
+    await rig.client.whoami()
+    assert (await rig.client.list_syncs()).syncs == ()
+    with pytest.raises(HeldBackError, match="takes 20 requests a minute"):  # noqa: SIM117 (the admission is refused)
+        with rig.traffic.admit("sync"):
+            raise AssertionError
+    rig.time.advance(7.5)
+    assert rig.woken == ["sync"]
+    await rig.pool.aclose()

@@ -1,0 +1,184 @@
+"""The table of contract section 9, from what was seen to what is done, and the shapes of section 2."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync_operator.decide.obstacles import SLOW_RETRY, obstacle_of
+from sync_operator.errors import (
+    ForbiddenError,
+    NoSuchCallError,
+    NotFoundError,
+    RejectedError,
+    ServerState,
+    StateError,
+    SyncOperatorError,
+    ThrottledError,
+    TransientError,
+    UnauthorizedError,
+    WorkspaceError,
+)
+from sync_operator.model.conditions import Reason
+from sync_operator.remote.answers import Answer, is_usable, parse_body, refusal, retry_after
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+E1 = {"errors": {"sync": {"model_id": ["is missing"]}}}
+
+
+def e2(detail: str) -> dict[str, Any]:
+    return {"errors": [{"status": 400, "title": "Bad Request", "detail": detail, "source": {"pointer": "/request"}}]}
+
+
+def e3(detail: str, **source: str) -> dict[str, Any]:
+    return {"errors": [{"status": 422, "title": "Error", "detail": detail, "source": source}]}
+
+
+def e4(words: str) -> dict[str, Any]:
+    return {"error": words}
+
+
+SPEC = (True, None, False)  # stalls until the spec changes
+SLOW = (False, SLOW_RETRY, False)
+BACKOFF = (False, None, False)
+WAITS = (False, None, True)  # for the Workspace to change
+
+TABLE: list[tuple[int, Any, type[SyncOperatorError], Reason, tuple[bool, float | None, bool]]] = [
+    (401, e3("Unauthorized"), UnauthorizedError, Reason.UNAUTHORIZED, WAITS),
+    (401, e4("Unauthorized"), UnauthorizedError, Reason.UNAUTHORIZED, WAITS),
+    (401, None, UnauthorizedError, Reason.UNAUTHORIZED, WAITS),
+    (400, E1, RejectedError, Reason.REJECTED, SPEC),
+    (400, {"errors": {"id": ["must be an integer"]}}, RejectedError, Reason.REJECTED, SPEC),
+    (422, e3("Sync creation failed", stream_name="Add a valid stream_name"), RejectedError, Reason.REJECTED, SPEC),
+    (422, e4("param is missing or the value is empty: sync"), RejectedError, Reason.REJECTED, SPEC),
+    (422, None, RejectedError, Reason.REJECTED, SPEC),
+    (422, e3("Sync creation failed", catalog="Catalog is missing"), RejectedError, Reason.CATALOG_MISSING, SLOW),
+    (422, e3("Sync creation failed", source="must exist"), RejectedError, Reason.CATALOG_MISSING, SLOW),
+    (400, e2("There was a problem: Workspace not found"), WorkspaceError, Reason.WORKSPACE_NOT_READY, WAITS),
+    (400, e2("'Manual' is not a valid schedule_type"), RejectedError, Reason.REJECTED, SPEC),
+    (400, e2("Event 'enable' cannot transition from 'healthy'."), StateError, Reason.REJECTED, SLOW),
+    (400, e2("could not obtain a connection from the pool"), TransientError, Reason.SERVER_UNAVAILABLE, BACKOFF),
+    (400, None, TransientError, Reason.SERVER_UNAVAILABLE, BACKOFF),
+    (400, [], TransientError, Reason.SERVER_UNAVAILABLE, BACKOFF),
+    (403, e3("You are not authorized to do this action"), ForbiddenError, Reason.FORBIDDEN, SLOW),
+    (403, None, ForbiddenError, Reason.FORBIDDEN, SLOW),
+    (404, e4("Couldn't find Sync with 'id'=9"), NotFoundError, Reason.EXTERNAL_NOT_FOUND, SPEC),
+    (404, e3("Sync not found"), NotFoundError, Reason.EXTERNAL_NOT_FOUND, SPEC),
+    (404, {"message": "Sync not found", "status": "not_found"}, NotFoundError, Reason.EXTERNAL_NOT_FOUND, SPEC),
+    (404, None, NoSuchCallError, Reason.SERVER_UNAVAILABLE, BACKOFF),
+    (405, None, NoSuchCallError, Reason.SERVER_UNAVAILABLE, BACKOFF),
+    (424, e3("Sync cannot be scheduled due to active sync run"), StateError, Reason.REJECTED, SLOW),
+    (424, e3("Sync is disabled"), StateError, Reason.REJECTED, SLOW),
+    (424, None, StateError, Reason.REJECTED, SLOW),
+    (418, {"odd": 1}, RejectedError, Reason.REJECTED, SPEC),
+    (408, None, TransientError, Reason.SERVER_UNAVAILABLE, BACKOFF),
+    (425, None, TransientError, Reason.SERVER_UNAVAILABLE, BACKOFF),
+    (302, None, TransientError, Reason.SERVER_UNAVAILABLE, BACKOFF),
+    (500, None, TransientError, Reason.SERVER_UNAVAILABLE, BACKOFF),
+    (502, None, TransientError, Reason.SERVER_UNAVAILABLE, BACKOFF),
+    (503, e4("down"), TransientError, Reason.SERVER_UNAVAILABLE, BACKOFF),
+    (429, None, ThrottledError, Reason.THROTTLED, BACKOFF),
+    (429, e4("Throttle limit reached"), ThrottledError, Reason.THROTTLED, BACKOFF),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "kind", "reason", "then"), TABLE)
+def test_what_was_seen_decides_what_is_done(
+    status: int,
+    body: Any,
+    kind: type[SyncOperatorError],
+    reason: Reason,
+    then: tuple[bool, float | None, bool],
+) -> None:
+    error = refusal(Answer(status, {}, body), "PUT /syncs/9", now=NOW)
+    assert type(error) is kind
+    assert str(error).startswith(f"PUT /syncs/9 was answered with {status}")
+    obstacle = obstacle_of(error)
+    assert obstacle.reason is reason
+    assert (obstacle.stalled, obstacle.retry_after, obstacle.waits) == then
+    assert obstacle.message.startswith(str(error))
+
+
+@pytest.mark.parametrize(
+    ("words", "state"),
+    [
+        ("Sync cannot be scheduled due to active sync run", ServerState.RUN_ACTIVE),
+        ("Sync cannot be cancelled due to no active sync run", ServerState.NO_RUN_ACTIVE),
+        ("Sync is disabled", ServerState.DISABLED),
+        ("Sync Schedule type should be manual", ServerState.NOT_MANUAL),
+        ("something new", ServerState.OTHER),
+    ],
+)
+def test_the_states_of_424_differ_in_their_words_only(words: str, state: ServerState) -> None:
+    error = refusal(Answer(424, {}, e3(words)), "POST /schedule_syncs", now=NOW)
+    assert isinstance(error, StateError)
+    assert error.state is state
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("0", 0.0),
+        ("20", 20.0),
+        ("999999999", 999_999_999.0),
+        ("9999999999", None),
+        ("Sun, 01 Mar 2026 12:00:30 GMT", 30.0),
+        ("Sun, 01 Mar 2026 11:00:00 GMT", 0.0),
+        ("Sun, 01 Mar 2026 12:00:30", 30.0),
+        ("-5", None),
+        ("soon", None),
+        ("٣", None),
+        ("", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(header: str, seconds: float | None) -> None:
+    answer = Answer(429, {"retry-after": header}, None)
+    assert retry_after(answer, NOW) == seconds
+    error = refusal(answer, "GET /syncs", now=NOW)
+    assert isinstance(error, ThrottledError)
+    assert error.retry_after == seconds
+    assert obstacle_of(error).retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "usable"),
+    [
+        (200, {}, True),
+        (200, None, False),
+        (204, None, True),
+        (302, {}, False),
+        (400, None, True),
+        (401, {}, True),
+        (404, None, True),
+        (500, {}, False),
+        (503, None, False),
+    ],
+)
+def test_a_server_that_refuses_is_a_server_that_works(status: int, body: Any, usable: bool) -> None:
+    assert is_usable(Answer(status, {}, body)) is usable
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["errors", "error", "message", "source", "detail", "x"]), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@given(status=st.integers(300, 599), body=JSON)
+def test_no_answer_is_too_strange(status: int, body: Any) -> None:
+    error = refusal(Answer(status, {}, parse_body(json.dumps(body).encode())), "GET /x", now=NOW)
+    assert "\n" not in str(error)
+    assert obstacle_of(error).message
+
+
+@given(st.binary(max_size=40))
+def test_no_body_is_too_strange(content: bytes) -> None:
+    parse_body(content)
+    assert parse_body(b"[" * 100_000) is None

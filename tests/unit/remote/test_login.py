@@ -1,0 +1,88 @@
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync_operator.remote.login import LoginWindow, Refusals, Token, token_life
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+HALF_AN_HOUR = timedelta(minutes=30)
+
+
+def jwt(claims: Any) -> str:
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"eyJhbGciOiJIUzI1NiJ9.{payload}.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    ("token", "life"),
+    [
+        (jwt({"iat": 5_000, "exp": 5_000 + 86_400}), timedelta(days=1)),
+        (jwt({"exp": NOW.timestamp() + 600}), timedelta(minutes=10)),
+        (jwt({"iat": NOW.timestamp(), "exp": NOW.timestamp() - 1}), HALF_AN_HOUR),
+        (jwt({"iat": 0, "exp": 1e300}), HALF_AN_HOUR),
+        (jwt({"iat": "0", "exp": 4000}), HALF_AN_HOUR),
+        (jwt({"iat": 0, "exp": None}), HALF_AN_HOUR),
+        (jwt({"sub": "1"}), HALF_AN_HOUR),
+        (jwt([1]), HALF_AN_HOUR),
+        ("opaque", HALF_AN_HOUR),
+        ("a.b.c", HALF_AN_HOUR),
+        ("a.ü.c", HALF_AN_HOUR),
+    ],
+)
+def test_a_token_says_itself_how_long_it_lives(token: str, life: timedelta) -> None:
+    assert token_life(token, NOW) == life
+
+
+@given(st.text())
+def test_no_token_is_too_strange(text: str) -> None:
+    assert timedelta(minutes=1) <= token_life(f"x.{text}.y", NOW) <= timedelta(days=30)
+
+
+def test_a_token_is_replaced_at_two_thirds_of_its_life() -> None:
+    token = Token("t", NOW)
+    assert token.due == NOW + timedelta(minutes=20)
+    assert token.end == NOW + timedelta(minutes=30)
+
+
+@given(st.lists(st.floats(0, 30), max_size=40))
+def test_no_twenty_seconds_see_more_than_four_logins(gaps: list[float]) -> None:
+    window, now, made = LoginWindow(), 1e9, []
+    for gap in gaps:
+        now += gap
+        if window.seconds(now) <= 0:
+            window.take(now)
+            made.append(now)
+    assert all(sum(start <= time < start + 20 for time in made) <= 4 for start in made)
+
+
+def test_the_window_tells_how_long_to_wait() -> None:
+    window = LoginWindow()
+    for second in range(4):
+        assert window.seconds(second) == 0
+        window.take(second)
+    assert window.seconds(4) == 16
+    window.pause(None, 4)
+    assert window.seconds(4) == 20
+    window.pause(120, 4)
+    window.pause(1, 5)
+    assert window.seconds(5) == 119
+
+
+def test_a_refused_password_is_tried_again_only_after_somebody_touched_its_secret() -> None:
+    refusals = Refusals()
+    assert not refusals.holds("wrong", "a", "1")
+    refusals.add("wrong", "a", "1")
+    assert refusals.holds("wrong", "a", "1")
+    assert refusals.holds("wrong", "b", "7")  # another Workspace with the same password is not tried either
+    assert not refusals.holds("right", "a", "2")
+    assert not refusals.holds("wrong", "b", "8")
+    refusals.add("wrong", "b", "8")
+    assert refusals.holds("wrong", "b", "8")
+    assert refusals.holds("wrong", "a", "1")
+    refusals.clear("wrong")
+    assert not refusals.holds("wrong", "a", "1")

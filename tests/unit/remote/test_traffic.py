@@ -1,0 +1,270 @@
+import asyncio
+from collections.abc import Hashable
+from contextlib import nullcontext
+
+import pytest
+from tests.support.timers import FakeTimers
+
+from sync_operator.errors import HeldBackError
+from sync_operator.remote.pressure import Passage
+from sync_operator.remote.traffic import Sign, Traffic
+
+
+class Rig:
+    """Traffic on a clock of its own, and who was woken."""
+
+    def __init__(self, requests_per_minute: int = 100_000, most_inside: int = 8) -> None:
+        self.time = FakeTimers()
+        self.woken: list[Hashable] = []
+        self.traffic = Traffic(
+            "workspace 1 of http://server",
+            requests_per_minute,
+            most_inside=most_inside,
+            clock=self.time,
+            later=self.time.later,
+            wake=self.woken.append,
+            jitter=lambda: 1.0,
+        )
+        self.traffic.own("owner", requests_per_minute)
+
+    async def call(self, sign: Sign = Sign.GOOD, wish: float | None = None) -> Passage:
+        passage = await self.traffic.turn()
+        self.traffic.answered(passage, sign, wish)
+        return passage
+
+    def refused(self, key: str) -> HeldBackError | None:
+        """None for who gets in, by a call or by chance."""
+        with self.traffic.arrive(key) as called:
+            try:
+                with nullcontext() if called else self.traffic.admit(key):
+                    return None
+            except HeldBackError as error:
+                return error
+
+
+async def break_down(rig: Rig) -> None:
+    for _ in range(3):
+        await rig.call(Sign.BAD)
+    assert not rig.traffic.open
+
+
+async def test_many_syncs_are_worked_through_in_the_order_of_their_coming_and_within_the_budget() -> None:
+    rig = Rig(requests_per_minute=100)
+    times: list[float] = []
+
+    async def work(key: str) -> bool:
+        with rig.traffic.arrive(key) as called:
+            try:
+                with nullcontext() if called else rig.traffic.admit(key):
+                    await rig.call()
+            except HeldBackError:
+                return False
+        times.append(rig.time.now)
+        return True
+
+    keys = [f"sync-{number}" for number in range(200)]
+    done = [key for key in keys if await work(key)]
+    assert len(done) == 10
+    while len(done) < 200:
+        rig.time.advance(0.5)
+        woken = [str(key) for key in rig.woken]
+        rig.woken.clear()
+        done += [key for key in woken if await work(key)]
+    assert done == keys
+    assert max(sum(start <= time < start + 60 for time in times) for start in times) <= 50
+    assert times[-1] - times[0] < 60 * 200 / 40
+
+
+async def test_who_waits_is_told_why_and_how_long() -> None:
+    rig = Rig(requests_per_minute=100)
+    for _ in range(10):
+        await rig.call()
+    first, second = rig.refused("a"), rig.refused("b")
+    assert first is not None
+    assert second is not None
+    assert "workspace 1 of http://server takes 100 requests a minute (spec.requestsPerMinute" in str(first)
+    assert first.throttled
+    assert 0 < first.seconds < second.seconds < 5
+
+
+async def test_newcomers_go_behind_those_who_wait() -> None:
+    rig = Rig(most_inside=1)
+    with rig.traffic.admit("inside"):
+        assert rig.refused("first")
+    assert rig.woken == ["first"]
+    assert rig.refused("second")
+    assert rig.refused("first") is None
+    assert rig.woken == ["first", "second"]
+
+
+async def test_newcomers_do_not_snatch_what_has_just_become_free() -> None:
+    rig = Rig(requests_per_minute=10)
+    await rig.call()
+    assert rig.refused("first")
+    rig.time.now += 60  # before the timer is seen to
+    assert rig.refused("newcomer")
+    rig.time.advance(0)
+    assert rig.woken == ["first"]
+
+
+async def test_a_place_is_not_kept_for_ever_for_who_does_not_come() -> None:
+    rig = Rig(most_inside=1)
+    with rig.traffic.admit("inside"):
+        assert rig.refused("gone")
+        assert rig.refused("next")
+    assert rig.woken == ["gone"]
+    rig.time.advance(30)
+    assert rig.woken == ["gone", "next"]
+
+
+async def test_who_needs_the_turn_no_more_gives_it_to_the_next() -> None:
+    rig = Rig(most_inside=1)
+    with rig.traffic.admit("inside"):
+        assert rig.refused("first")
+        assert rig.refused("second")
+        with rig.traffic.arrive("second") as called:
+            assert not called
+    assert rig.woken == ["first"]
+    with rig.traffic.arrive("first") as called:
+        assert called
+        assert rig.refused("newcomer")
+    assert rig.woken == ["first", "second"]
+
+
+async def test_a_hanging_server_takes_no_more_than_its_share_of_workers() -> None:
+    rig = Rig(most_inside=2)
+    with rig.traffic.admit("a"), rig.traffic.admit("b"):
+        held = rig.refused("c")
+        assert held is not None
+        assert held.seconds < 5
+    assert rig.woken == ["c"]
+
+
+async def test_work_inside_waits_for_its_further_calls() -> None:
+    rig = Rig(requests_per_minute=10)
+    with rig.traffic.admit("a"):
+        await rig.call()
+        second = asyncio.create_task(rig.call())
+        third = asyncio.create_task(rig.call())
+        await asyncio.sleep(0)
+        rig.time.advance(14)
+        await asyncio.sleep(0)
+        assert not second.done()
+        rig.time.advance(1)
+        assert await second is Passage.CALL
+        third.cancel()
+        await asyncio.gather(third, return_exceptions=True)
+        rig.time.advance(60)
+        assert await rig.call() is Passage.CALL
+
+
+async def test_an_outage_costs_one_probe_at_a_time_and_wakes_everybody_once() -> None:
+    rig = Rig()
+    await break_down(rig)
+    assert set(rig.woken) == {"owner"}
+    probe = await rig.traffic.turn()
+    assert probe is Passage.PROBE
+    with pytest.raises(HeldBackError, match="gives no usable answers"):
+        await rig.traffic.turn()
+    for number in range(1000):
+        held = rig.refused(f"sync-{number}")
+        assert held is not None
+        assert not held.throttled
+    before = rig.traffic.stopped
+    rig.traffic.answered(probe, Sign.BAD)
+    assert (before, rig.traffic.stopped) == (False, True)
+
+    rig.woken.clear()
+    rig.time.advance(0.9)
+    assert rig.woken == []
+    rig.time.advance(0.1)
+    assert rig.woken == ["owner"]
+    assert await rig.call() is Passage.PROBE
+    assert rig.traffic.open
+    assert rig.woken.count("owner") == 2  # for the probe, and because calls go through again
+    for _ in range(200):
+        for key in [key for key in rig.woken if key != "owner"]:
+            rig.woken.remove(key)
+            assert rig.refused(str(key)) is None
+        rig.time.advance(1)
+    assert not [key for key in rig.woken if key != "owner"]
+    assert rig.refused("newcomer") is None
+
+
+async def test_without_an_owner_the_first_in_line_makes_the_probe() -> None:
+    rig = Rig()
+    await break_down(rig)
+    await rig.call(Sign.BAD)
+    rig.traffic.disown("owner")
+    rig.woken.clear()
+    assert rig.refused("deleted-1")
+    assert rig.refused("deleted-2")
+    rig.time.advance(1)
+    assert rig.woken == ["deleted-1"]
+    assert rig.refused("deleted-1") is None
+    assert await rig.call() is Passage.PROBE
+    assert "deleted-2" in rig.woken
+
+
+async def test_a_probe_that_nobody_makes_is_asked_for_again() -> None:
+    rig = Rig()
+    await break_down(rig)
+    rig.woken.clear()
+    rig.time.advance(61)
+    assert rig.woken == ["owner"]
+
+
+async def test_a_pause_that_the_server_asks_for_holds_for_all() -> None:
+    rig = Rig()
+    await rig.call(Sign.THROTTLED, 20)
+    assert rig.woken == ["owner"]  # who may have to tell of a long pause
+    held = rig.refused("a")
+    assert held is not None
+    assert held.throttled
+    assert held.seconds == 20
+    assert "asked for a pause" in str(held)
+    rig.time.advance(19)
+    with pytest.raises(HeldBackError):
+        await rig.traffic.turn()
+    rig.time.advance(1)
+    assert await rig.call() is Passage.PROBE
+
+
+async def test_calls_in_line_are_sent_home_when_the_server_fails() -> None:
+    rig = Rig(requests_per_minute=30)
+    under_way = [await rig.traffic.turn() for _ in range(3)]
+    waiting = asyncio.create_task(rig.traffic.turn())
+    await asyncio.sleep(0)
+    for passage in under_way:
+        rig.traffic.answered(passage, Sign.BAD)
+    assert await waiting is Passage.PROBE  # the first one in line is as good a probe as any
+    with pytest.raises(HeldBackError):
+        await rig.traffic.turn()
+
+
+async def test_what_was_held_back_in_the_middle_is_woken_too() -> None:
+    rig = Rig()
+    await break_down(rig)
+    rig.traffic.park("half-done")
+    await rig.call()
+    assert "half-done" in rig.woken
+
+
+async def test_the_lowest_of_the_owners_limits_holds() -> None:
+    rig = Rig(requests_per_minute=100)
+    rig.traffic.own("stricter", 10)
+    assert await rig.call() is Passage.CALL
+    assert rig.refused("a")
+    rig.traffic.disown("stricter")
+    rig.traffic.disown("stricter")
+    rig.time.advance(2)
+    assert rig.woken == ["a"]
+
+
+async def test_nobody_is_called_after_closing() -> None:
+    rig = Rig(requests_per_minute=2)
+    await rig.call()
+    assert rig.refused("a")
+    rig.traffic.close()
+    rig.time.advance(1000)
+    assert rig.woken == []
