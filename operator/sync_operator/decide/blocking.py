@@ -1,7 +1,7 @@
 """What keeps a Sync from being registered, as far as the picture shows it without asking anybody."""
 
 from sync_operator.decide.body import sync_body
-from sync_operator.decide.candidates import lost_creates
+from sync_operator.decide.candidates import doubtful_creates, lost_creates
 from sync_operator.decide.diff import camel
 from sync_operator.decide.match import Claim, elder
 from sync_operator.decide.obstacles import OUTAGES, SLOW_RETRY, obstacle_of
@@ -94,17 +94,20 @@ def unknown_outcome(picture: Picture) -> Obstacle | None:
     """A create may have got through, or still get through, and the list does not tell."""
     if picture.sync_id is not None or picture.listing is None or picture.sync.spec is None:
         return None
-    found = lost_creates(picture)
-    if found and found[0].created_at is None:
+    doubtful = doubtful_creates(picture)
+    if doubtful:
+        ageless = doubtful[0].created_at is None
+        changed = "the spec or a Secret in it may have changed since"
+        why = "the server does not tell when its syncs were made" if ageless else changed
         return Obstacle(
             Reason.OUTCOME_UNKNOWN,
-            f"an earlier create may have made sync {' or '.join(remote.id for remote in found[:3])}, but the server "
-            "does not tell when its syncs were made; look there, and set spec.externalId to the id of the one that was "
-            "made for this resource",
+            f"an earlier create may have made sync {' or '.join(remote.id for remote in doubtful[:3])}, but {why}; "
+            "look there, and set spec.externalId to the id of the one that was made for this resource, or make this "
+            "Sync anew when none was",
             stalled=True,
             retry_after=SLOW_RETRY,
         )
-    if found or picture.settles_at is None or (picture.listed_at or picture.now) >= picture.settles_at:
+    if lost_creates(picture) or picture.settles_at is None or (picture.listed_at or picture.now) >= picture.settles_at:
         return None
     return Obstacle(
         Reason.OUTCOME_UNKNOWN,

@@ -10,39 +10,51 @@ from sync_operator.decide.picture import Picture
 from sync_operator.decide.server import desired_body
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.names import CREATE_STARTED
-from sync_operator.remote.types import Listing, RemoteSync
+from sync_operator.remote.types import RemoteSync
 
-__all__ = ["lost_creates"]
+__all__ = ["doubtful_creates", "lost_creates"]
 
 
 def lost_creates(picture: Picture) -> tuple[RemoteSync, ...]:
-    """Syncs on the server that an unanswered create of this resource may have made, oldest first.
+    """Syncs on the server that hold what an unanswered create of this resource sent, oldest first.
 
-    What this process has sent it still knows. What an earlier one sent is taken to be what is wanted now; where the
-    spec, or a Secret in it, may have changed since, those count that have the fields which nobody changes once a sync
-    is made.
+    What this process has sent it still knows. What an earlier one sent is taken to be what is wanted now.
     """
-    spec = picture.sync.spec
-    if spec is None or picture.workspace.dialect is None or picture.listing is None:
+    body = _sent(picture)
+    return _made(picture, body) if body is not None else ()
+
+
+def doubtful_creates(picture: Picture) -> tuple[RemoteSync, ...]:
+    """Syncs that such a create may have made, and just as well somebody else, oldest first.
+
+    Where another process has sent it, and the spec or a Secret in it may have changed since, only those fields tell
+    that nobody changes once a sync is made. And there are servers that do not tell when their syncs were made.
+    """
+    spec, found = picture.sync.spec, lost_creates(picture)
+    if found or spec is None or picture.create_sent is not None:
+        return tuple(remote for remote in found if remote.created_at is None)
+    if picture.sync.generation == 1 and not spec.configuration_secrets and _sent(picture) is not None:
         return ()
-    if picture.create_sent is not None:
-        return _made(picture, picture.listing, picture.create_sent)
-    found: tuple[RemoteSync, ...] = ()
-    changed = picture.sync.generation > 1 or bool(spec.configuration_secrets)
-    try:
-        found = _made(picture, picture.listing, desired_body(picture))
-    except InvalidSpecError:
-        changed = True
-    if found or not changed:
-        return found
     fixed = {name: getattr(spec, name) for name in FIXED}
-    return _made(picture, picture.listing, {name: value for name, value in fixed.items() if value is not None})
+    return _made(picture, {name: value for name, value in fixed.items() if value is not None})
 
 
-def _made(picture: Picture, listing: Listing, body: Mapping[str, Any]) -> tuple[RemoteSync, ...]:
+def _sent(picture: Picture) -> Mapping[str, Any] | None:
+    """The body of the create, as far as is known; None when what is wanted now can be no body."""
+    if picture.create_sent is not None or picture.sync.spec is None or picture.workspace.dialect is None:
+        return picture.create_sent
+    try:
+        return desired_body(picture)
+    except InvalidSpecError:
+        return None
+
+
+def _made(picture: Picture, body: Mapping[str, Any]) -> tuple[RemoteSync, ...]:
+    if picture.listing is None:
+        return ()
     return made_by_us(
         body,
-        listing,
+        picture.listing,
         marked_at=_marked_at(picture),
         now=picture.listed_at or picture.now,
         claimed=picture.claimed,

@@ -33,7 +33,7 @@ def deletion_step(picture: Picture) -> Action | None:
         return None
     if picture.sync_id is not None:
         return DeleteSync(picture.sync_id)
-    if lacks_secrets(picture):
+    if picture.create_sent is None and lacks_secrets(picture):
         return ReadSecrets(picture.sync.spec.configuration_secrets if picture.sync.spec else (), Phase.DELETION)
     if picture.listing is None:
         return ListSyncs(Phase.DELETION)

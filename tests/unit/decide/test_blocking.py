@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
-from tests.support.pictures import BORN, NOW, connected, marked, pictured, registered, stored, synced
+from tests.support.pictures import BORN, MAPPING, NOW, connected, marked, pictured, registered, stored, synced
 
 from sync_operator.decide.blocking import registration_obstacle
 from sync_operator.decide.match import Claim
@@ -32,6 +32,7 @@ from sync_operator.model.status import Condition
 from sync_operator.remote.types import Dialect, Listing, RemoteSync
 
 SLOW = 300.0
+SECRET = [{"pointer": "/0/value", "secretKeyRef": {"name": "vectors", "key": "key"}}]
 
 
 @dataclass(frozen=True)
@@ -245,6 +246,31 @@ CASES = [
         retry_after=SLOW,
     ),
     Case(
+        "syncs that may be ours, of a spec before this one",
+        pictured(
+            synced(metadata=marked(), generation=2, syncMode="incremental"),
+            listing=listing(stored(pictured(), "8"), stored(pictured(), "7")),
+            listed_at=NOW,
+        ),
+        Reason.OUTCOME_UNKNOWN,
+        ("sync 7 or 8", "changed since", "set spec.externalId", "make this Sync anew"),
+        stalled=True,
+        retry_after=SLOW,
+    ),
+    Case(
+        "a sync that may be ours, with the value of a Secret before this one",
+        pictured(
+            synced(metadata=marked(), configurationSecrets=SECRET),
+            secrets={"/0/value": "planted"},
+            listing=listing(stored(pictured(), configuration=[MAPPING[0] | {"value": "planted before"}])),
+            listed_at=NOW,
+        ),
+        Reason.OUTCOME_UNKNOWN,
+        ("sync 7", "changed since", "set spec.externalId"),
+        stalled=True,
+        retry_after=SLOW,
+    ),
+    Case(
         "a create that may still be under way",
         pictured(synced(metadata=marked()), listing=listing(), listed_at=NOW, settles_at=NOW + timedelta(seconds=12)),
         Reason.OUTCOME_UNKNOWN,
@@ -311,6 +337,11 @@ FREE: Mapping[str, Picture] = {
     "a create that got nowhere": pictured(synced(metadata=marked()), listing=listing(), listed_at=NOW, settles_at=NOW),
     "a lost create that is found": pictured(
         synced(metadata=marked()), listing=listing(stored(pictured())), listed_at=NOW, settles_at=NOW
+    ),
+    "a sync that may be ours, of a spec before this one, but older than the mark": pictured(
+        synced(metadata=marked(), generation=2, syncMode="incremental"),
+        listing=listing(replace(stored(pictured()), created_at=BORN - timedelta(minutes=6))),
+        listed_at=NOW,
     ),
     "a refusal of an older spec": pictured(
         synced(status=registered(None, conditions=told(Reason.REJECTED)), generation=2)

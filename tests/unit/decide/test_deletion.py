@@ -102,8 +102,14 @@ NEXT: dict[str, tuple[Picture, Action]] = {
         cleaned(deleted(timeZone="Nowhere/Atall", deletionPolicy="Retain")),
         DropFinalizer(),
     ),
-    "a lost create, and a spec that the server refuses by now": (
-        cleaned(deleted(None, configuration={}), listing=listing("8"), listed_at=NOW, settles_at=NOW),
+    "a lost create of this process, and a spec that the server refuses by now": (
+        cleaned(
+            deleted(None, configuration={}, configurationSecrets=SECRET),
+            create_sent=desired_body(pictured()),
+            listing=listing("8"),
+            listed_at=NOW,
+            settles_at=NOW,
+        ),
         DeleteSync("8"),
     ),
     "a spec that cannot be read, and nothing was ever announced": (
@@ -153,6 +159,12 @@ STUCK: dict[str, tuple[Picture, str, float | None, bool]] = {
         cleaned(deleted(None, scheduleType="sometimes")),
         "which hides spec.deletionPolicy too",
         None,
+        False,
+    ),
+    "a lost create of another process, and a spec that the server refuses by now": (
+        cleaned(deleted(None, configuration={}), listing=listing("8"), listed_at=NOW, settles_at=NOW),
+        "may have made sync 8",
+        300.0,
         False,
     ),
     "a server that tells no ages": (

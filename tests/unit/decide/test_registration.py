@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.support.pictures import BORN, MAPPING, NOW, connected, marked, pictured, registered, stored, synced
+from tests.support.pictures import BORN, NOW, connected, marked, pictured, registered, stored, synced
 
 from sync_operator.decide.actions import (
     Action,
@@ -81,17 +81,21 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
         ),
         TakeCreated(replace(OURS, created_at=BORN + timedelta(seconds=1)), ()),
     ),
-    "the spec has changed since the create was lost": (
-        pictured(synced(metadata=marked(), generation=2, syncMode="incremental"), **listed(OURS)),
+    "the spec has changed since this process has sent it": (
+        pictured(
+            synced(metadata=marked(), generation=2, syncMode="incremental", streamName="better"),
+            create_sent=BODY,
+            **listed(OURS),
+        ),
         TakeCreated(OURS, ()),
     ),
-    "a Secret has changed since the create was lost": (
+    "the spec has changed since this process has sent it, and it did not get through": (
         pictured(
-            synced(metadata=marked(), configurationSecrets=SECRET),
-            secrets={"/0/value": "new"},
-            **listed(stored(pictured(), configuration=[MAPPING[0] | {"value": "old"}])),
+            synced(metadata=marked(), generation=2, syncMode="incremental"),
+            create_sent=BODY,
+            **listed(stored(pictured(), sync_mode="incremental")),
         ),
-        TakeCreated(stored(pictured(), configuration=[MAPPING[0] | {"value": "old"}]), ()),
+        CreateSync(BODY | {"sync_mode": "incremental"}),
     ),
     "the spec has changed, but there is just what it says now": (
         pictured(
