@@ -7,16 +7,36 @@ from typing import Any
 from tests.support.manifests import sync_manifest
 
 from sync_operator.cluster.views import sync_view
-from sync_operator.decide.picture import Deployment, Picture, SyncView, WorkspaceView
+from sync_operator.decide.picture import Deployment, JobView, Picture, SyncView, WorkspaceView
 from sync_operator.decide.server import desired_body
-from sync_operator.model.names import CREATE_STARTED, FINALIZER
-from sync_operator.model.status import SyncStatus, to_dict
-from sync_operator.remote.types import Dialect, RemoteSync
+from sync_operator.model.conditions import Reason
+from sync_operator.model.names import CREATE_STARTED, FINALIZER, RUN_REQUESTED_AT
+from sync_operator.model.status import Condition, SyncStatus, to_dict
+from sync_operator.remote.types import Dialect, RemoteRun, RemoteSync, RunStatus
 
-__all__ = ["BORN", "MAPPING", "NOW", "URL", "connected", "marked", "pictured", "registered", "stored", "synced"]
+__all__ = [
+    "BORN",
+    "ENDED",
+    "HOUR",
+    "MAPPING",
+    "NOW",
+    "URL",
+    "connected",
+    "finished_job",
+    "finished_run",
+    "marked",
+    "ours",
+    "pictured",
+    "registered",
+    "stalled",
+    "stored",
+    "synced",
+]
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 BORN = NOW - timedelta(hours=1)
+HOUR = timedelta(hours=1)
+ENDED = NOW - timedelta(minutes=1)
 URL = "https://api.example.com"
 MAPPING = [{"from": "id", "to": "external_id", "mapping_type": "standard"}]
 
@@ -75,6 +95,31 @@ def registered(sync_id: str | None = "7", **changes: Any) -> SyncStatus:
     """The status of a Sync that the operator made."""
     usual: dict[str, Any] = {"id": sync_id, "url": URL, "workspace_id": "1", "origin": "Created"}
     return SyncStatus(**usual | changes)
+
+
+def stalled(reason: Reason, message: str = "as told") -> tuple[Condition, ...]:
+    """Conditions of a Sync of generation 1 that is not registered and stalls."""
+    said = {"reason": reason, "message": message, "last_transition_time": BORN, "observed_generation": 1}
+    return (Condition(type="Registered", status="False", **said), Condition(type="Stalled", status="True", **said))
+
+
+def ours(status: SyncStatus | None = None, *, token: str = "", **spec: Any) -> SyncView:
+    """A registered Sync; with a token, it is asked to run."""
+    metadata = marked()
+    if token:
+        metadata["annotations"] |= {RUN_REQUESTED_AT: token}
+    return synced(status=status or registered(), metadata=metadata, **spec)
+
+
+def finished_job(name: str, *, at: datetime = ENDED - HOUR, ended: datetime | None = ENDED, **changes: Any) -> JobView:
+    """A Job that took an hour; it still runs when ``ended`` is None."""
+    return JobView(name, "Schedule", at, started_at=at, finished_at=ended, finished=ended is not None, **changes)
+
+
+def finished_run(number: int = 9, status: RunStatus = RunStatus.SUCCESS, **changes: Any) -> RemoteRun:
+    """A run that took an hour."""
+    times = {"created_at": ENDED - HOUR, "started_at": ENDED - HOUR, "finished_at": ENDED}
+    return RemoteRun(number, status, **times | changes)
 
 
 def stored(picture: Picture, sync_id: str = "7", *, status: str = "pending", **attributes: Any) -> RemoteSync:

@@ -1,34 +1,16 @@
 """Each obstacle: its reason, where it lies, what to do about it, and when it is looked at again."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
-from tests.support.pictures import BORN, MAPPING, NOW, connected, marked, pictured, registered, stored, synced
+from tests.support.pictures import BORN, MAPPING, NOW, connected, marked, pictured, registered, stalled, stored, synced
 
 from sync_operator.decide.blocking import registration_obstacle
 from sync_operator.decide.match import Claim
-from sync_operator.decide.obstacles import obstacle_of
 from sync_operator.decide.picture import Obstacle, Phase, Picture, WorkspaceView
 from sync_operator.decide.registration import registration_step
-from sync_operator.errors import (
-    ForbiddenError,
-    InvalidSpecError,
-    KubernetesError,
-    NotFoundError,
-    OutcomeUnknownError,
-    RejectedError,
-    ServerState,
-    StateError,
-    SyncOperatorError,
-    ThrottledError,
-    TransientError,
-    UnauthorizedError,
-    WorkspaceError,
-)
 from sync_operator.model.conditions import Reason
-from sync_operator.model.status import Condition
 from sync_operator.remote.types import Dialect, Listing, RemoteSync
 
 SLOW = 300.0
@@ -49,21 +31,6 @@ class Case:
     retry_after: float | None = None
 
 
-def condition(kind: str, status: str, reason: Reason, generation: int = 1, message: str = "as told") -> Condition:
-    return Condition(
-        type=kind,
-        status=status,
-        reason=reason,
-        message=message,
-        last_transition_time=BORN,
-        observed_generation=generation,
-    )
-
-
-def told(reason: Reason, message: str = "as told") -> tuple[Condition, ...]:
-    return (condition("Registered", "False", reason, message=message), condition("Stalled", "True", reason))
-
-
 def listing(*syncs: RemoteSync) -> Listing:
     return Listing(syncs, NOW)
 
@@ -72,9 +39,7 @@ REGISTERED = synced(status=registered(), metadata=marked())
 ADOPTING = synced(externalId="5", metadata=marked())
 RIVAL = Claim("team/first", True, BORN, "uid-first")
 ENDED = Obstacle(Reason.UNAUTHORIZED, "the token has ended; put a valid one into the Secret", waits=True)
-REPORTING = synced(
-    status=registered(conditions=(condition("Registered", "True", Reason.REGISTERED),)), driftPolicy="Report"
-)
+REPORTING = synced(status=registered(), driftPolicy="Report")
 DRIFTED = stored(pictured(), sync_mode="incremental")
 OURS = replace(stored(pictured()), created_at=None)
 
@@ -279,14 +244,14 @@ CASES = [
     ),
     Case(
         "a refusal that stands",
-        pictured(synced(status=registered(None, conditions=told(Reason.REJECTED, "the server's words")))),
+        pictured(synced(status=registered(None, conditions=stalled(Reason.REJECTED, "the server's words")))),
         Reason.REJECTED,
         ("the server's words",),
         stalled=True,
     ),
     Case(
         "reported drift that stands, before there is a new list",
-        pictured(synced(status=registered(conditions=told(Reason.DRIFT_FOUND)), driftPolicy="Report"), settled=True),
+        pictured(synced(status=registered(conditions=stalled(Reason.DRIFT_FOUND)), driftPolicy="Report"), settled=True),
         Reason.DRIFT_FOUND,
         ("as told",),
         stalled=True,
@@ -314,84 +279,3 @@ def test_obstacle(case: Case) -> None:
     assert obstacle.retry_after == case.retry_after
     assert "planted" not in obstacle.message
     assert registration_step(case.picture) is None, "nothing is done while it stands"
-
-
-FREE: Mapping[str, Picture] = {
-    "a new Sync": pictured(),
-    "the elder of two": pictured(
-        REGISTERED, rivals=(Claim("team/second", True, NOW, "uid-second"), Claim("team/third", False, BORN, "a"))
-    ),
-    "registered, and the Workspace suspended": pictured(
-        REGISTERED, workspace=connected(suspended=True), registered=True
-    ),
-    "a Workspace that is spelt otherwise": pictured(
-        REGISTERED, workspace=connected(url="https://API.example.com:443/"), registered=True
-    ),
-    "an adopted sync that is like the spec": pictured(ADOPTING, remote=stored(pictured(), "5", cursor_field=None)),
-    "an adopted sync with another mode": pictured(ADOPTING, remote=stored(pictured(), "5", sync_mode="incremental")),
-    "an update that was kept": pictured(REGISTERED, remote=stored(pictured()), updated=True),
-    "a sync that is gone, with drift corrected": pictured(REGISTERED, gone=True),
-    "drift to be corrected": pictured(REGISTERED, seen=DRIFTED, settled=True, registered=True),
-    "drift to be reported, but the spec is newer": pictured(REPORTING, remote=DRIFTED),
-    "drift to be reported, but a Secret may be newer": pictured(REPORTING, seen=DRIFTED, settled=True, recheck=True),
-    "a create that got nowhere": pictured(synced(metadata=marked()), listing=listing(), listed_at=NOW, settles_at=NOW),
-    "a lost create that is found": pictured(
-        synced(metadata=marked()), listing=listing(stored(pictured())), listed_at=NOW, settles_at=NOW
-    ),
-    "a sync that may be ours, of a spec before this one, but older than the mark": pictured(
-        synced(metadata=marked(), generation=2, syncMode="incremental"),
-        listing=listing(replace(stored(pictured()), created_at=BORN - timedelta(minutes=6))),
-        listed_at=NOW,
-    ),
-    "a refusal of an older spec": pictured(
-        synced(status=registered(None, conditions=told(Reason.REJECTED)), generation=2)
-    ),
-    "a refusal, but a Secret may be newer": pictured(
-        synced(status=registered(None, conditions=told(Reason.REJECTED))), recheck=True
-    ),
-    "reported drift that somebody took back": pictured(
-        synced(status=registered(conditions=told(Reason.DRIFT_FOUND)), driftPolicy="Report"),
-        seen=stored(pictured()),
-        settled=True,
-    ),
-    "trouble that does not stand": pictured(
-        synced(status=registered(None, conditions=told(Reason.WORKSPACE_NOT_FOUND)))
-    ),
-}
-
-
-@pytest.mark.parametrize("name", FREE)
-def test_the_way_is_free(name: str) -> None:
-    assert registration_obstacle(FREE[name]) is None
-
-
-@pytest.mark.parametrize(
-    ("error", "reason", "stalled", "waits", "retry_after", "remedy"),
-    [
-        (InvalidSpecError("spec.x", "is wrong; mend it"), Reason.INVALID_SPEC, True, False, None, "spec.x: is wrong"),
-        (RejectedError("no"), Reason.REJECTED, True, False, None, "change the spec"),
-        (RejectedError("Catalog is missing", may_heal=True), Reason.CATALOG_MISSING, False, False, SLOW, "tried again"),
-        (StateError(ServerState.OTHER, "no"), Reason.REJECTED, False, False, SLOW, "no"),
-        (NotFoundError("404"), Reason.EXTERNAL_NOT_FOUND, True, False, None, "somebody deleted it there"),
-        (UnauthorizedError("401"), Reason.UNAUTHORIZED, False, True, None, "401"),
-        (ForbiddenError("403"), Reason.FORBIDDEN, False, False, SLOW, "403"),
-        (WorkspaceError("400"), Reason.WORKSPACE_NOT_READY, False, True, None, "400"),
-        (ThrottledError("429", retry_after=7.0), Reason.THROTTLED, False, False, 7.0, "429"),
-        (ThrottledError("429"), Reason.THROTTLED, False, False, None, "429"),
-        (TransientError("503"), Reason.SERVER_UNAVAILABLE, False, False, None, "503"),
-        (OutcomeUnknownError("no answer"), Reason.OUTCOME_UNKNOWN, False, False, None, "no answer"),
-        (KubernetesError(422, "Invalid", "refused"), Reason.CRON_JOB_REJECTED, True, False, None, "refused"),
-        (KubernetesError(500, "", "trouble"), Reason.CRON_JOB_REJECTED, False, False, None, "trouble"),
-        (KubernetesError(0, "", "no answer"), Reason.CRON_JOB_REJECTED, False, False, None, "no answer"),
-    ],
-)
-def test_what_an_error_means(
-    error: SyncOperatorError, reason: Reason, stalled: bool, waits: bool, retry_after: float | None, remedy: str
-) -> None:
-    obstacle = obstacle_of(error)
-
-    assert (obstacle.reason, obstacle.stalled, obstacle.waits) == (reason, stalled, waits)
-    assert obstacle.retry_after == retry_after
-    assert remedy in obstacle.message
-    assert str(error) in obstacle.message
-    assert obstacle.error is error

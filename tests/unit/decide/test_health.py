@@ -1,0 +1,201 @@
+"""What the status tells of runs, how they are judged, and whether the data are fresh."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.pictures import BORN, ENDED, HOUR, NOW, finished_job, finished_run, ours, pictured, registered
+
+from sync_operator.decide.cronjob import cronjob_manifest
+from sync_operator.decide.health import fresh, fresh_until, last_run, last_success, runs_healthy, verdict_of
+from sync_operator.decide.picture import JobResult
+from sync_operator.decide.report import sync_status
+from sync_operator.model.conditions import ConditionType, Reason
+from sync_operator.model.status import LastRun
+from sync_operator.remote.types import RemoteRun, Rows, RunStatus
+
+
+def test_a_job_that_runs_is_the_last_run_until_it_has_ended() -> None:
+    picture = pictured(
+        ours(),
+        jobs=(finished_job("old"), finished_job("new", at=NOW, ended=None)),
+        results=(JobResult(finished_job("old"), finished_run()),),
+    )
+
+    started = last_run(picture)
+
+    assert started == LastRun(trigger="Schedule", status="started", started_at=NOW, job="new")
+    later = replace(picture, sync=ours(registered(last_run=started)), results=(), now=NOW + HOUR)
+    assert last_run(later) == started
+
+
+def test_what_a_run_did_is_told_as_the_api_tells_it() -> None:
+    rows = Rows(queried=12, total=10, succeeded=9, failed=1, skipped=2)
+    result = JobResult(finished_job("a"), finished_run(rows=rows), message="1 of 10 rows refused")
+
+    told = last_run(pictured(ours(), results=(JobResult(finished_job("b"), None), result)))
+
+    assert told is not None
+    assert (told.id, told.trigger, told.status, told.job) == ("9", "Schedule", "success", "a")
+    assert (told.started_at, told.finished_at, told.duration_seconds) == (ENDED - HOUR, ENDED, 3600)
+    assert told.rows is not None
+    assert told.rows.model_dump() == {"queried": 12, "total": 10, "succeeded": 9, "failed": 1, "skipped": 2}
+    assert told.message == "1 of 10 rows refused"
+
+
+def test_times_that_the_server_never_writes_come_from_the_job() -> None:
+    bare = RemoteRun(9, RunStatus.CANCELED)
+
+    told = last_run(pictured(ours(), results=(JobResult(finished_job("a"), bare),)))
+
+    assert told is not None
+    assert (told.started_at, told.finished_at, told.duration_seconds) == (ENDED - HOUR, ENDED, 3600)
+
+
+def test_a_job_without_a_run_failed() -> None:
+    picture = pictured(ours(), results=(JobResult(finished_job("a"), None, message="the server was unreachable"),))
+
+    told, healthy = last_run(picture), runs_healthy(picture)
+
+    assert told is not None
+    assert (told.id, told.status, told.rows) == (None, "failed", None)
+    assert healthy is not None
+    assert (healthy.status, healthy.reason, healthy.message) == (False, "RunFailed", "the server was unreachable")
+
+
+def test_a_run_of_others_is_told_without_a_job() -> None:
+    told = last_run(pictured(ours(), results=(JobResult(None, finished_run()),)))
+
+    assert told is not None
+    assert (told.id, told.trigger, told.job) == ("9", "Other", None)
+
+
+@pytest.mark.parametrize(
+    ("status", "rows", "limit", "reason"),
+    [
+        (RunStatus.SUCCESS, Rows(total=10, succeeded=10), 0, Reason.RUN_SUCCEEDED),
+        (RunStatus.SUCCESS, Rows(), 0, Reason.RUN_SUCCEEDED),
+        (RunStatus.SUCCESS, Rows(total=10, failed=10), 0, Reason.ROWS_REJECTED),
+        (RunStatus.SUCCESS, Rows(total=1000, succeeded=999, failed=1), 0, Reason.ROWS_REJECTED),
+        (RunStatus.SUCCESS, Rows(total=1000, succeeded=999, failed=1), 0.1, Reason.RUN_SUCCEEDED),
+        (RunStatus.SUCCESS, Rows(total=100, succeeded=94, failed=6), 5, Reason.ROWS_REJECTED),
+        (RunStatus.SUCCESS, Rows(succeeded=1, failed=1), 50, Reason.RUN_SUCCEEDED),
+        (RunStatus.SUCCESS, Rows(succeeded=1, failed=2), 50, Reason.ROWS_REJECTED),
+        (RunStatus.SUCCESS, Rows(total=10, failed=10), 100, Reason.RUN_SUCCEEDED),
+        (RunStatus.CANCELED, Rows(total=10, succeeded=10), 100, Reason.RUN_CANCELED),
+        (RunStatus.FAILED, Rows(total=10, succeeded=10), 100, Reason.RUN_FAILED),
+    ],
+)
+def test_a_run_is_judged_by_its_rows(status: RunStatus, rows: Rows, limit: float, reason: Reason) -> None:
+    picture = pictured(
+        ours(run={"maxFailedRowsPercent": limit}),
+        results=(JobResult(finished_job("a"), finished_run(status=status, rows=rows)),),
+    )
+
+    verdict, healthy = verdict_of(picture, picture.results[0]), runs_healthy(picture)
+
+    assert (verdict.reason, verdict.delivered) == (reason, reason is Reason.RUN_SUCCEEDED)
+    assert healthy is not None
+    assert (healthy.status, healthy.reason) == (verdict.delivered, reason)
+    assert last_success(picture) == (ENDED if verdict.delivered else None)
+
+
+ROWS = st.integers(0, 10**6)
+
+
+@given(ROWS, ROWS, st.integers(0, 100))
+def test_more_refused_rows_are_never_better(succeeded: int, failed: int, limit: int) -> None:
+    def delivered(refused: int) -> bool:
+        rows = Rows(total=succeeded + refused, succeeded=succeeded, failed=refused)
+        picture = pictured(ours(run={"maxFailedRowsPercent": limit}))
+        return verdict_of(picture, JobResult(None, finished_run(rows=rows))).delivered
+
+    assert delivered(0)
+    assert delivered(failed) or not delivered(failed + 1)
+    assert delivered(failed) is (failed * 100 <= limit * (succeeded + failed))
+
+
+def test_without_news_health_stays_as_it_was() -> None:
+    picture = pictured(ours(), results=(JobResult(finished_job("a"), finished_run(rows=Rows(total=1, failed=1))),))
+    status = sync_status(picture)
+
+    later = replace(picture, sync=ours(status), results=(), now=NOW + HOUR)
+
+    assert runs_healthy(later) == runs_healthy(picture)
+    assert last_run(later) == last_run(picture)
+    assert runs_healthy(pictured(ours())) is None
+
+
+def test_results_of_runs_never_turn_ready() -> None:
+    manifest = cronjob_manifest(pictured(ours()), "7", suspended=True)
+    picture = pictured(
+        ours(),
+        cronjob=manifest,
+        registered=True,
+        results=(JobResult(finished_job("a"), finished_run(status=RunStatus.FAILED)),),
+    )
+
+    conditions = {entry.type: entry.status for entry in sync_status(picture).conditions}
+
+    assert (conditions["Ready"], conditions["RunsHealthy"]) == ("True", "False")
+
+
+# The promise of freshness.
+
+PROMISE: dict[str, Any] = {"freshness": {"maxAge": "2h"}}
+
+
+def test_no_promise_no_condition() -> None:
+    picture = pictured(ours())
+
+    assert fresh(picture) is None
+    assert fresh_until(picture) is None
+
+
+@pytest.mark.parametrize(
+    ("success", "age", "status"),
+    [
+        (None, timedelta(), True),
+        (None, 2 * HOUR - timedelta(seconds=1), True),
+        (None, 2 * HOUR, False),
+        (BORN + HOUR, 3 * HOUR - timedelta(seconds=1), True),
+        (BORN + HOUR, 3 * HOUR, False),
+    ],
+)
+def test_the_promise_is_broken_at_a_known_time(success: datetime | None, age: timedelta, status: bool) -> None:
+    picture = pictured(ours(registered(last_success_at=success), **PROMISE), now=BORN + age)
+
+    said = fresh(picture)
+
+    assert said is not None
+    assert (said.type, said.status) == (ConditionType.FRESH, status)
+    assert fresh_until(picture) == (success or BORN) + 2 * HOUR
+    assert "spec.freshness.maxAge of 2h" in said.message
+    assert ("no success yet" in said.message) is (success is None)
+    assert status or "look at status.lastRun" in said.message
+
+
+@given(st.lists(st.tuples(st.integers(0, 500), st.booleans()), max_size=6))
+def test_the_last_success_is_the_newest_whatever_the_order(ends: list[tuple[int, bool]]) -> None:
+    results = tuple(
+        JobResult(
+            None, finished_run(number, RunStatus.SUCCESS if good else RunStatus.FAILED, finished_at=BORN + HOUR * age)
+        )
+        for number, (age, good) in enumerate(ends)
+    )
+    known = registered(last_success_at=BORN)
+
+    success = last_success(pictured(ours(known), results=results))
+
+    assert success == max([BORN, *(BORN + HOUR * age for age, good in ends if good)])
+
+
+def test_a_run_that_was_just_read_keeps_the_promise() -> None:
+    late = pictured(ours(**PROMISE), now=NOW + 5 * HOUR)
+    read = replace(late, results=(JobResult(finished_job("a"), finished_run(finished_at=NOW + 4 * HOUR)),))
+
+    assert [said.status for said in (fresh(late), fresh(read)) if said is not None] == [False, True]
+    assert fresh_until(read) == NOW + 6 * HOUR

@@ -1,0 +1,59 @@
+"""A work queue whose work is only noted, and ends when it is let go."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+from sync_operator.handlers.queue import DONE, Key, Outcome, WorkQueue
+
+__all__ = ["FAILED", "HOME", "A", "B", "C", "Work", "working"]
+
+A, B, C = (Key("Sync", "team", name) for name in "abc")
+HOME = Key("Workspace", "team", "default")
+FAILED = Outcome(failed=True)
+
+
+class Work:
+    """Notes when each key was worked on, and ends as it was told to: at once, or when let go."""
+
+    def __init__(self, outcome: Callable[[Key], Outcome] = lambda _: DONE, *, workers: int = 2) -> None:
+        self.queue = WorkQueue(self._do, workers=workers)
+        self.done: list[tuple[Key, float]] = []
+        self.busy: set[Key] = set()
+        self.held: dict[Key, asyncio.Event] = {}
+        self._outcome = outcome
+
+    async def _do(self, key: Key) -> Outcome:
+        assert key not in self.busy, "a key is worked on by one worker at a time"
+        self.busy.add(key)
+        self.done.append((key, asyncio.get_running_loop().time()))
+        try:
+            if key in self.held:
+                await self.held[key].wait()
+            return self._outcome(key)
+        finally:
+            self.busy.discard(key)
+
+    def hold(self, *keys: Key) -> None:
+        self.held |= {key: asyncio.Event() for key in keys}
+
+    @property
+    def order(self) -> list[Key]:
+        return [key for key, _ in self.done]
+
+    def gaps(self, key: Key) -> list[float]:
+        times = [time for other, time in self.done if other == key]
+        return [later - time for time, later in pairwise(times)]
+
+
+@asynccontextmanager
+async def working(work: Work) -> AsyncIterator[None]:
+    task = asyncio.create_task(work.queue.run())
+    try:
+        yield
+    finally:
+        for event in work.held.values():
+            event.set()
+        task.cancel()
+        await asyncio.wait([task])
