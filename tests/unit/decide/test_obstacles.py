@@ -29,7 +29,7 @@ SLOW = 300.0
         (InvalidSpecError("spec.x", "is wrong; mend it"), Reason.INVALID_SPEC, True, False, None, "spec.x: is wrong"),
         (RejectedError("no"), Reason.REJECTED, True, False, None, "change the spec"),
         (RejectedError("Catalog is missing", may_heal=True), Reason.CATALOG_MISSING, False, False, SLOW, "tried again"),
-        (StateError(ServerState.OTHER, "no"), Reason.REJECTED, True, False, None, "change the spec"),
+        (StateError(ServerState.OTHER, "no"), Reason.REJECTED, False, False, SLOW, "no"),
         (NotFoundError("404"), Reason.EXTERNAL_NOT_FOUND, True, False, None, "somebody deleted it there"),
         (UnauthorizedError("401"), Reason.UNAUTHORIZED, False, True, None, "401"),
         (ForbiddenError("403"), Reason.FORBIDDEN, False, False, SLOW, "403"),
