@@ -3,12 +3,16 @@
 import json
 import re
 from base64 import b64encode
+from itertools import takewhile
 from typing import Final
 from urllib.parse import quote, quote_plus
 
 __all__ = ["mask", "redact"]
 
 _MASK: Final = "[redacted]"
+_LONG: Final = 16
+_BEGINNING: Final = 12
+"""Characters by which the beginning of a long secret is known."""
 _SECRET_SHAPES: Final = (
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
     re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+){0,2}"),  # a JSON web token, or the beginning of one
@@ -28,6 +32,9 @@ def mask(text: str, *, secrets: tuple[str, ...] = ()) -> str:
     if forms:
         longest_first = sorted(forms, key=len, reverse=True)
         text = re.sub("|".join(re.escape(form) for form in longest_first), lambda _: _MASK, text)
+    for form in forms:
+        if len(form) >= _LONG:
+            text = _mask_beginnings(text, form)
     for shape in _SECRET_SHAPES:
         text = shape.sub(_MASK, text)
     return text
@@ -44,6 +51,17 @@ def redact(text: str, *, secrets: tuple[str, ...] = (), limit: int = 300) -> str
     text = mask(text, secrets=secrets)
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def _mask_beginnings(text: str, secret: str) -> str:
+    """A server may cut what it quotes: mask what is left of a long secret too."""
+    start = text.find(secret[:_BEGINNING])
+    while start >= 0:
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(text[start:], secret, strict=False))
+        end = start + sum(1 for _ in same)
+        text = f"{text[:start]}{_MASK}{text[end:]}"
+        start = text.find(secret[:_BEGINNING], start + len(_MASK))
+    return text
 
 
 def _forms(secret: str) -> tuple[str, ...]:

@@ -48,7 +48,8 @@ def entry(**fields: Any) -> dict[str, Any]:
 
 def shapes(secrets: list[str]) -> list[tuple[str, Any]]:
     """Every shape of a refusal (contract section 2), with the secrets in every place that words can have."""
-    words, one = " and ".join(secrets), secrets[0]
+    cut = secrets[0][:-4]
+    words, one = " and ".join([*secrets, cut]), secrets[0]
     return [
         ("400 Bad Request", {"errors": {"sync": {"configuration": [words, words]}}}),
         ("400 Bad Request", {"errors": {"sync": {words: ["is unknown"]}}}),

@@ -46,3 +46,11 @@ def test_a_named_secret_is_masked_however_it_is_written(secret: str) -> None:
     encoded = b64encode(secret.encode()).decode()
     for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote_plus(secret), encoded):
         assert mask(f"⟦{form}⟧", secrets=(secret,)) == "⟦[redacted]⟧"
+
+
+def test_what_is_left_of_a_long_secret_is_masked_too() -> None:
+    secret = "planted-secret-0123456789"
+    said = f"'{secret[:20]}…' is wrong, {secret[:13]!r} too; {secret[:11]} may be any word"
+    assert mask(said, secrets=(secret,)) == "'[redacted]…' is wrong, '[redacted]' too; planted-sec may be any word"
+    assert mask(secret[:15], secrets=(secret[:15],)) == "[redacted]"
+    assert mask(secret[:12], secrets=(secret[:15],)) == secret[:12]
