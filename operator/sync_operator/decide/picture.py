@@ -186,7 +186,7 @@ class Picture:
         rivals: claims of other Syncs to the server sync that this one has or asks for.
         claimed: ids of listed syncs that belong to other Syncs.
         secrets: values of ``spec.configurationSecrets`` by JSON pointer; None until they were read.
-        remote: the server's sync as answered last in this reconcile, or None when it was not asked for.
+        remote: the server's sync as answered last, in this reconcile or in one whose status was not written.
         updated: True once this reconcile has sent an update.
         registered: True when an earlier reconcile put the spec of this generation on the server.
         settled: True when that was so once, also if others have changed it since.

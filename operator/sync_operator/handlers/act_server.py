@@ -47,7 +47,7 @@ async def act_on_server(operator: Operator, picture: Picture, action: ServerActi
         case ListSyncs():
             return await _list(operator, client, picture)
         case TakeCreated():
-            operator.creates.made(picture.sync.uid, picture.workspace.place, action.remote.id)
+            operator.creates.made(picture.sync.uid, picture.workspace.place, action.remote)
             return replace(picture, remote=action.remote, others=action.others)
         case ReadSync():
             return await _read(operator, client, picture, action)
@@ -90,7 +90,7 @@ async def _post(operator: Operator, client: ApiClient, picture: Picture, action:
     except SyncOperatorError:
         creates.refused(uid)
         raise
-    creates.made(uid, place, remote.id)
+    creates.made(uid, place, remote)
     operator.listings.wrote(place, remote.id)
     return replace(picture, remote=remote, create_fresh=False)
 

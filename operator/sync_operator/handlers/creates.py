@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sync_operator.model.workspace import Place
+from sync_operator.remote.types import RemoteSync
 
 __all__ = ["Creates"]
 
@@ -29,7 +30,7 @@ class Creates:
         self._started_at = started_at
         self._unsent: set[str] = set()
         self._lost: dict[str, _Lost] = {}
-        self._made: dict[str, tuple[Place, str]] = {}
+        self._made: dict[str, tuple[Place, RemoteSync]] = {}
         self._gates: defaultdict[Place, _Gate] = defaultdict(_Gate)
 
     def announced(self, uid: str) -> None:
@@ -50,11 +51,15 @@ class Creates:
         self._unsent.discard(uid)
         self._lost[uid] = _Lost(body, at, settles_at)
 
-    def made(self, uid: str, place: Place, sync_id: str) -> None:
-        """The server sync of a Sync is known, though its status may not hold it yet."""
+    def made(self, uid: str, place: Place, remote: RemoteSync) -> None:
+        """The server sync of a Sync is known, though its status does not hold it yet."""
         self._unsent.discard(uid)
         self._lost.pop(uid, None)
-        self._made[uid] = place, sync_id
+        self._made[uid] = place, remote
+
+    def told(self, uid: str) -> None:
+        """The status holds it now."""
+        self._made.pop(uid, None)
 
     def forget(self, uid: str) -> None:
         """The Sync is gone, or its sync on the server is."""
@@ -66,6 +71,11 @@ class Creates:
         """The body of a create that this process has sent without knowing its outcome; None when there is none."""
         return self._lost[uid].body if uid in self._lost else None
 
+    def known(self, uid: str, place: Place) -> RemoteSync | None:
+        """The server sync of a Sync whose status could not be written yet; None when there is none in that place."""
+        where, remote = self._made.get(uid, (None, None))
+        return remote if where == place else None
+
     def looked_from(self, uid: str) -> datetime:
         """A list asked for earlier than that cannot show what this Sync's create made."""
         return self._lost[uid].at if uid in self._lost else self._started_at
@@ -76,7 +86,7 @@ class Creates:
 
     def claimed(self, place: Place, *, but: str) -> frozenset[str]:
         """Ids in that place that this process knows to belong to other Syncs."""
-        return frozenset(sync_id for uid, (where, sync_id) in self._made.items() if where == place and uid != but)
+        return frozenset(remote.id for uid, (where, remote) in self._made.items() if where == place and uid != but)
 
     def gate(self, place: Place) -> "_Gate":
         """The gate between ordinary creates and the search for lost ones in a place."""

@@ -41,6 +41,7 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
         rivals=operator.cache.rivals(place, wanted, but=here) if wanted else (),
         registered=registered and sync.uid not in operator.recheck,
         settled=settled,
+        remote=operator.creates.known(sync.uid, workspace.place) if wanted is None else None,
         seen=seen,
         absent=absent,
         watch_runs=sync.uid in operator.watch_runs,

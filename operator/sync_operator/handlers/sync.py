@@ -108,6 +108,8 @@ async def _report(operator: Operator, picture: Picture, obj: dict[str, Any]) -> 
     try:
         written = await operator.write_status(SYNCS, SYNC_KIND, current or obj, to_dict(status))
         if written is not None:
+            if status.id is not None:
+                operator.creates.told(picture.sync.uid)
             for notice in sync_notices(picture, picture.sync.status, status):
                 await post_event(operator.kube, written, notice, now=picture.now)
             for job in await mark_reported(operator.kube, picture.sync.namespace, picture.results):

@@ -11,9 +11,11 @@ from tests.support.pictures import NOW, URL
 
 from sync_operator.handlers.creates import Creates
 from sync_operator.model.workspace import Place, place_of
+from sync_operator.remote.types import RemoteSync
 
 HERE = place_of(URL, "1")
 BODY = {"source_id": 1}
+SEVEN = RemoteSync("7", BODY)
 THERE = place_of(URL, "2")
 TIMEOUT = timedelta(seconds=30)
 LATER = NOW + timedelta(minutes=1)
@@ -65,13 +67,25 @@ def test_what_was_made_belongs_to_its_maker_in_that_place() -> None:
     creates = Creates(NOW)
     creates.lost("a", BODY, LATER, LATER + TIMEOUT)
 
-    creates.made("a", HERE, "7")
+    creates.made("a", HERE, SEVEN)
 
     assert not creates.fresh("a")
     assert creates.sent("a") is None
+    assert creates.known("a", HERE) == SEVEN
+    assert creates.known("a", THERE) is None
     assert creates.claimed(HERE, but="b") == {"7"}
     assert creates.claimed(HERE, but="a") == frozenset()
     assert creates.claimed(THERE, but="b") == frozenset()
+
+
+def test_what_the_status_tells_need_not_be_known_here() -> None:
+    creates = Creates(NOW)
+    creates.made("a", HERE, SEVEN)
+
+    creates.told("a")
+
+    assert creates.known("a", HERE) is None
+    assert creates.claimed(HERE, but="b") == frozenset()
 
 
 @pytest.mark.parametrize("before", ["announced", "lost", "made"])
@@ -82,12 +96,13 @@ def test_what_is_forgotten_is_as_if_it_had_never_been(before: str) -> None:
     elif before == "lost":
         creates.lost("a", BODY, LATER, None)
     else:
-        creates.made("a", HERE, "7")
+        creates.made("a", HERE, SEVEN)
 
     creates.forget("a")
 
     assert not creates.fresh("a")
     assert creates.sent("a") is None
+    assert creates.known("a", HERE) is None
     assert creates.claimed(HERE, but="b") == frozenset()
     assert creates.settles_at("a", TIMEOUT) == NOW + TIMEOUT
 
