@@ -12,6 +12,7 @@ from typing import Any, cast
 from sync_operator.cluster.kube import SECRETS, Kube
 from sync_operator.cluster.token_secret import KEY, TokenSecret, token_secret_name
 from sync_operator.decide.picture import Obstacle, WorkspaceView
+from sync_operator.errors import TransientError
 from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.credentials import Credentials, read_credentials
 from sync_operator.handlers.queue import Key
@@ -57,8 +58,10 @@ class Session:
 
     @property
     def proven(self) -> bool:
-        """True when the credentials worked the last time they were used."""
-        return self.client is not None and (self.view.obstacle is None or self.view.credentials_kept)
+        """True when the credentials were not refused the last time they were used; no answer says nothing of them."""
+        obstacle = self.view.obstacle
+        accepted = obstacle is None or isinstance(obstacle.error, TransientError)
+        return self.client is not None and (accepted or self.view.credentials_kept)
 
 
 class Sessions:
