@@ -8,12 +8,14 @@ makes each controller by a fork of itself: a process of its own with its own env
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import randbelow
 from typing import Any, NoReturn
 
 from tests.support.plane import ROOT, Plane
@@ -49,7 +51,8 @@ class NurseryController(Controller):
     """A controller out of a nursery."""
 
     def __init__(self, nursery: Nursery, plane: Plane, folder: Path, **environment: str) -> None:
-        super().__init__(plane, folder, **environment)
+        self.metrics_port = _free_port()
+        super().__init__(plane, folder, SYNC_OPERATOR_METRICS_PORT=str(self.metrics_port), **environment)
         self._nursery = nursery
         self._pid = 0
 
@@ -79,6 +82,14 @@ class NurseryController(Controller):
     def await_end(self) -> int:
         [code] = eventually(lambda: [self.ended] if self.ended is not None else None, "the controller to end")
         return code
+
+
+def _free_port() -> int:
+    """Above those of the control plane, and below those that kernels give to outgoing connections."""
+    while True:
+        port = 30000 + randbelow(2768)
+        with suppress(OSError), socket.create_server(("", port)):
+            return port
 
 
 @contextmanager

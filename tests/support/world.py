@@ -11,6 +11,7 @@ from secrets import token_hex
 from typing import Any, Final
 from uuid import uuid4
 
+import httpx
 from kubernetes import client
 from tests.support import planted
 from tests.support.invariants import JOB_SUFFIX, Held, Wanted, attributes_of, spec_of, wrongs
@@ -166,9 +167,9 @@ class World:
     def wrongs(self) -> list[str]:
         """Everything that is not as it must be."""
         held = Held(
-            syncs=self._objects(SYNC_KIND, API_VERSION),
-            cronjobs=self._objects("CronJob", "batch/v1"),
-            jobs=self._objects("Job", "batch/v1"),
+            syncs=self.listed(SYNC_KIND, API_VERSION),
+            cronjobs=self.listed("CronJob", "batch/v1"),
+            jobs=self.listed("Job", "batch/v1"),
             stored={str(sync["id"]): sync for sync in self.sandbox.syncs()},
         )
         found = wrongs(self.wanted, self.survivors, held)
@@ -200,27 +201,35 @@ class World:
         """Everything that operator and runner have written so far: what, and the text."""
         for log in self.controller.logs:
             yield log.name, log.read_text()
+        yield "metrics", httpx.get(f"http://127.0.0.1:{self.controller.metrics_port}/metrics", trust_env=False).text
         for kind, api_version in _KINDS:
-            for name, obj in self._objects(kind, api_version).items():
+            for name, obj in self.listed(kind, api_version).items():
                 yield f"{kind} {name}", json.dumps(obj, indent=1)
-        for name in self._objects("Pod", "v1"):
+        for name in self.listed("Pod", "v1"):
             yield f"log of {name}", self.kube.core.read_namespaced_pod_log(name, self.tenant.namespace)
 
     def finish(self) -> None:
-        """Delete the namespace, and see that nothing is left but what must survive."""
+        """Delete the namespace, unless that is done, and see that nothing is left but what must survive."""
+        if not self.gone():
+            self.delete_all()
+        eventually(self.gone, "the namespace to be gone", seconds=_PATIENCE)
+        assert {str(sync["id"]) for sync in self.sandbox.syncs()} == self.survivors
+
+    def delete_all(self) -> None:
+        """Delete the namespace, after a look at what was written into it."""
         assert planted.found(self.written()) == []
         for wanted in self.wanted.values():
             if wanted.adopts and wanted.id:
                 self.survivors.add(wanted.id)
         self.kube.core.delete_namespace(self.tenant.namespace)
-        eventually(self._namespace_is_gone, "the namespace to be gone", seconds=_PATIENCE)
-        assert {str(sync["id"]) for sync in self.sandbox.syncs()} == self.survivors
 
-    def _namespace_is_gone(self) -> bool:
+    def gone(self) -> bool:
+        """True once the namespace is."""
         listed = self.kube.resource("Namespace", "v1").get().items
         return self.tenant.namespace not in {namespace.metadata.name for namespace in listed}
 
-    def _objects(self, kind: str, api_version: str) -> dict[str, dict[str, Any]]:
+    def listed(self, kind: str, api_version: str) -> dict[str, dict[str, Any]]:
+        """Objects of a kind in the namespace, by name."""
         listed = self.kube.resource(kind, api_version).get(namespace=self.tenant.namespace).to_dict()["items"]
         return {obj["metadata"]["name"]: obj for obj in listed}
 
