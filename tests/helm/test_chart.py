@@ -52,6 +52,20 @@ def test_crds_may_go_with_the_release_or_come_from_elsewhere(helm: Helm) -> None
     assert not any("annotations" in crd["metadata"] for crd in going)
 
 
+@pytest.mark.parametrize(
+    ("values", "more"), [({}, set()), ({"loginWorkspaces": {"enabled": True}}, {"create", "patch"})]
+)
+def test_secrets_are_written_only_where_workspaces_may_log_in(
+    helm: Helm, values: dict[str, Any], more: set[str]
+) -> None:
+    scopes: tuple[dict[str, Any], ...] = ({}, {"watchNamespaces": ["tenant"]})
+    for scope in scopes:
+        roles = [document for document in helm.template(**values, **scope) if "rules" in document]
+        rules = [rule for role in roles for rule in role["rules"] if "secrets" in rule["resources"]]
+
+        assert [set(rule["verbs"]) for rule in rules] == [{"get", "list", "watch"} | more]
+
+
 @pytest.mark.parametrize("values", [{}, EVERYTHING | {"workspace": {}}], ids=["cluster-wide", "same namespace"])
 def test_two_releases_in_one_cluster_share_no_object(helm: Helm, values: dict[str, Any]) -> None:
     releases = [(f"{LONG[:-1]}x", "ops"), (f"{LONG[:-1]}y", "ops"), ("op", "ops"), ("op", "a-ops"), ("ops-op", "a")]

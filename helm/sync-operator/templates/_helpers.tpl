@@ -66,7 +66,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 # Tokens and certificates: tenants choose the names, so no names can be listed here.
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch{{ if .Values.loginWorkspaces.enabled }}, create, patch{{ end }}]
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
