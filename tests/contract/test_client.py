@@ -238,3 +238,28 @@ async def test_auto_is_not_fooled_by_a_server_of_another_kind(api: Served) -> No
     for wanted in (None, Dialect.DOCUMENTED):
         with pytest.raises(WorkspaceError, match="the sync API is not there"):
             await detect_dialect(api.client, wanted)
+
+
+async def test_every_exchange_is_told_of_with_ids_left_out(api: Served) -> None:
+    told: list[tuple[str, int]] = []
+    endpoint = Endpoint(api.url, "1", Dialect.MULTIWOVEN)
+    pool = HttpPool()
+    client = ApiClient(
+        endpoint, token=lambda: "good", pool=pool, told=lambda call, status, _seconds: told.append((call, status))
+    )
+
+    await client.create_sync(BODY)
+    await client.get_sync("1")
+    with pytest.raises(NotFoundError):
+        await client.get_run("1", 77)
+    api.fault(lose="before")
+    with pytest.raises(TransientError):
+        await client.list_syncs()
+    await pool.aclose()
+
+    assert told == [
+        ("POST /syncs", 201),
+        ("GET /syncs/:id", 200),
+        ("GET /syncs/:id/sync_runs/:id", 404),
+        ("GET /syncs", 0),
+    ]

@@ -66,12 +66,12 @@ async def _run(settings: ControllerSettings) -> None:
     told, stop = asyncio.Event(), asyncio.Event()
     session = open_session()
     pool = HttpPool(settings.proxies)
-    operator = _operator(settings, session, pool)
+    metrics = Metrics(syncs=lambda: operator.cache.all(SYNC_KIND), depth=lambda: operator.queue.depth)
+    operator = _operator(settings, session, pool, metrics)
     try:
         # kopf cancels tasks that are born after it, so ours are made before; kopf itself stops by the flag.
         await operator.refresh()
         ready = asyncio.Event()
-        metrics = Metrics(syncs=lambda: operator.cache.all(SYNC_KIND), depth=lambda: operator.queue.depth)
         operator.queue = _queue(settings, operator, metrics)
         probes = await serve_health(settings.health_port, ready=ready.is_set)
         page = await serve_metrics(settings.metrics_port, metrics)
@@ -101,7 +101,7 @@ async def _run(settings: ControllerSettings) -> None:
         await session.http.close()
 
 
-def _operator(settings: ControllerSettings, session: ClusterSession, pool: HttpPool) -> Operator:
+def _operator(settings: ControllerSettings, session: ClusterSession, pool: HttpPool, metrics: Metrics) -> Operator:
     kube = Kube(session)
     hosts = settings.hosts
 
@@ -119,7 +119,15 @@ def _operator(settings: ControllerSettings, session: ClusterSession, pool: HttpP
     )
     operator = Operator(
         kube=kube,
-        sessions=Sessions(kube, hosts, pool, clock=clock, wake=wake, most_inside=max(1, settings.workers * 3 // 4)),
+        sessions=Sessions(
+            kube,
+            hosts,
+            pool,
+            clock=clock,
+            wake=wake,
+            most_inside=max(1, settings.workers * 3 // 4),
+            requested=metrics.requested,
+        ),
         deployment=Deployment(
             image=settings.runner_image,
             pull_secrets=settings.runner_image_pull_secrets,

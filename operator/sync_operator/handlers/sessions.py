@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
 from sync_operator.cluster.kube import SECRETS, Kube
@@ -74,6 +75,7 @@ class Sessions:
         clock: the time now.
         wake: asks for a reconcile.
         most_inside: how many workers one server workspace may occupy.
+        requested: is told of every request: Workspace, call, HTTP status, seconds.
     """
 
     def __init__(
@@ -85,7 +87,9 @@ class Sessions:
         clock: Callable[[], datetime],
         wake: Callable[[Key], None],
         most_inside: int,
+        requested: Callable[[str, str, int, float], None],
     ) -> None:
+        self._requested = requested
         self._kube = kube
         self._hosts = hosts
         self._pool = pool
@@ -154,10 +158,11 @@ class Sessions:
         session = Session(view, None, endpoint, found.token, login, traffic, generation)
         if held and (held.endpoint, held.token, held.login) == (endpoint, found.token, login):
             return replace(session, client=held.client, checked_at=held.checked_at)
+        told = partial(self._requested, f"{ref.namespace}/{ref.name}")
         if login is not None:
-            client = ApiClient(endpoint, token=login, renew=login.renew, pool=self._pool, traffic=traffic)
+            client = ApiClient(endpoint, token=login, renew=login.renew, pool=self._pool, traffic=traffic, told=told)
         else:
-            client = ApiClient(endpoint, token=lambda: found.token, pool=self._pool, traffic=traffic)
+            client = ApiClient(endpoint, token=lambda: found.token, pool=self._pool, traffic=traffic, told=told)
         return replace(session, client=client)
 
     async def publish(self, session: Session, workspace: Mapping[str, Any]) -> None:

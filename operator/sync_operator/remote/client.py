@@ -10,7 +10,7 @@ from sync_operator.redact import redact
 from sync_operator.remote.connections import HttpPool
 from sync_operator.remote.read import read_date, read_list, read_run, read_sync, read_user
 from sync_operator.remote.traffic import Traffic
-from sync_operator.remote.transport import Exchange, no_renewal
+from sync_operator.remote.transport import Exchange, Told, no_renewal, untold
 from sync_operator.remote.types import Dialect, Listing, RemoteRun, RemoteSync, RunList, User
 
 __all__ = ["ApiClient", "Endpoint"]
@@ -52,6 +52,7 @@ class ApiClient:
         token: gives the bearer token at the time of sending.
         pool: connections.
         renew: called with a token that was answered 401; True when there is another one now.
+        told: is told of every exchange, see `Exchange`.
         traffic: what all calls of this process to that workspace go through; None where there is only this client.
     """
 
@@ -63,6 +64,7 @@ class ApiClient:
         pool: HttpPool,
         renew: Callable[[str], Awaitable[bool]] = no_renewal,
         traffic: Traffic | None = None,
+        told: Told = untold,
     ) -> None:
         self.dialect = endpoint.dialect
         self._exchange = Exchange(
@@ -71,6 +73,7 @@ class ApiClient:
             token=token,
             renew=renew,
             traffic=traffic,
+            told=told,
             workspace_id=endpoint.workspace_id,
             timeout_seconds=endpoint.timeout_seconds,
         )

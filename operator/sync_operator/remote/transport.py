@@ -5,6 +5,8 @@ The HTTP client is httpcore: it follows no redirects, keeps no cookies, unpacks 
 
 import asyncio
 import json
+import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +23,10 @@ from sync_operator.remote.connections import Connection
 from sync_operator.remote.network import cause
 from sync_operator.remote.traffic import Sign, Traffic
 
-__all__ = ["Exchange", "no_renewal"]
+__all__ = ["Exchange", "Told", "no_renewal", "untold"]
+
+type Told = Callable[[str, int, float], None]
+_ID: Final = re.compile(r"/[0-9]+")
 
 _MOST_BYTES: Final = 4 * 1024 * 1024
 """Longest answer read about one thing; a caller that lists many asks for more."""
@@ -45,6 +50,10 @@ _FROM_A_PROXY: Final = frozenset({502, 504})
 _LOST: Final = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, TimeoutError)
 
 
+def untold(_operation: str, _status: int, _seconds: float) -> None:
+    """Nobody counts."""
+
+
 async def no_renewal(_: str) -> bool:
     """For a token that only somebody else can replace."""
     return False
@@ -62,6 +71,7 @@ class Exchange:
         workspace_id: value of the ``Workspace-Id`` header, or None.
         timeout_seconds: for connecting, and between two bytes.
         traffic: decides when a request may go out; None where nobody else has to be considered.
+        told: is told of every exchange: the call with ids left out, HTTP status (0: no answer), seconds.
     """
 
     connection: Connection
@@ -71,6 +81,7 @@ class Exchange:
     workspace_id: str | None = None
     timeout_seconds: float = 30.0
     traffic: Traffic | None = None
+    told: Told = untold
 
     async def send(
         self,
@@ -121,11 +132,11 @@ class Exchange:
     async def _answer(self, request: "_Request", token: str, *, repeatable: bool) -> Answer:
         """One exchange in its turn; tells the traffic how it went."""
         if self.traffic is None:
-            return await self._exchange(request, token, repeatable=repeatable)
+            return await self._timed(request, token, repeatable=repeatable)
         passage = await self.traffic.turn()
         sign, pause, words = Sign.BAD, None, ""
         try:
-            answer = await self._exchange(request, token, repeatable=repeatable)
+            answer = await self._timed(request, token, repeatable=repeatable)
             sign, pause = _sign(answer), retry_after(answer, datetime.now(UTC))
             words = "" if sign is Sign.GOOD else f"{request} was answered with {answer.status}"
         except SyncOperatorError as error:
@@ -135,6 +146,15 @@ class Exchange:
             return answer
         finally:
             self.traffic.answered(passage, sign, pause, words=words)
+
+    async def _timed(self, request: "_Request", token: str, *, repeatable: bool) -> Answer:
+        begun, status = time.monotonic(), 0
+        try:
+            answer = await self._exchange(request, token, repeatable=repeatable)
+            status = answer.status
+        finally:
+            self.told(f"{request.method} {_ID.sub('/:id', request.path)}", status, time.monotonic() - begun)
+        return answer
 
     async def _exchange(self, request: "_Request", token: str, *, repeatable: bool) -> Answer:
         headers: dict[str | bytes, str | bytes] = {

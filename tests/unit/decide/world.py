@@ -105,7 +105,15 @@ class World:
         nothing = cast("Any", None)
         self.operator = Operator(
             kube=nothing,
-            sessions=Sessions(nothing, nothing, nothing, clock=lambda: self.now, wake=lambda _: None, most_inside=1),
+            sessions=Sessions(
+                nothing,
+                nothing,
+                nothing,
+                clock=lambda: self.now,
+                wake=lambda _: None,
+                most_inside=1,
+                requested=lambda *_: None,
+            ),
             deployment=Deployment(image="runner:1"),
             uid="process",
             clock=lambda: self.now,
