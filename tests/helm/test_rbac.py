@@ -27,6 +27,10 @@ UNUSED = {
     ("squared.ai", "syncs/finalizers", "update"): "asked by an admission plugin that this API server does not run",
 }
 """Permissions that no request shows: group, resource and verb → why they are granted all the same."""
+RARE = {
+    ("batch", "jobs", "delete"): "the garbage collector may be quicker, once their CronJob is gone",
+}
+"""Permissions that some days no request shows, and why."""
 
 type Permission = tuple[str, str, str]
 
@@ -114,7 +118,7 @@ def test_cluster_wide(
     asked = work(installer, cluster, kube_of_cluster, tenant, tmp_path)
 
     assert [entry["requestURI"] for entry in asked if entry["responseStatus"]["code"] == 403] == []
-    assert granted(cluster, "clusterrole") - used(asked) == set(UNUSED)
+    assert granted(cluster, "clusterrole") - used(asked) - set(RARE) == set(UNUSED)
 
 
 @pytest.mark.timeout(300)
@@ -127,4 +131,4 @@ def test_in_named_namespaces_and_nowhere_else(
 
     assert [entry["requestURI"] for entry in asked if entry["responseStatus"]["code"] == 403] == []
     assert {entry["objectRef"].get("namespace") for entry in asked if "objectRef" in entry} == set(tenants)
-    assert granted(cluster, "role", "-n", tenants[0]) - used(asked) == set(UNUSED)
+    assert granted(cluster, "role", "-n", tenants[0]) - used(asked) - set(RARE) == set(UNUSED)

@@ -74,8 +74,11 @@ async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
 
 
 def _is_brief(error: HeldBackError, action: Action) -> bool:
-    """True when the turn comes so soon that it is not worth a status, and nothing else is there to be told."""
-    return error.seconds < _SOON and action.phase is not Phase.RUNS
+    """True when the turn comes so soon that it is not worth a status, and nothing else is there to be told.
+
+    A deletion that waits always says so: nothing else tells why the resource is still there.
+    """
+    return error.seconds < _SOON and action.phase not in {Phase.RUNS, Phase.DELETION}
 
 
 def _changed_meanwhile(error: SyncOperatorError) -> bool:
