@@ -2,7 +2,8 @@
 
 import itertools
 import json
-from collections.abc import Iterable, Mapping
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import pytest
 import yaml
 from kubernetes import client
 from tests.support.helm import CHART, NAMESPACE, RELEASE, Helm
+from tests.support.manifests import REMOVED
 from tests.support.plane import IMAGE, Kube, Plane
 from tests.support.running import Sandbox, running_controller
-from tests.support.syncs import Tenant
+from tests.support.syncs import Tenant, condition
 
-from sync_operator.model.names import SYNC_KIND
+from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 
 ACCOUNT = f"{RELEASE}-sync-operator"
 VALUES: dict[str, Any] = {
@@ -23,6 +25,7 @@ VALUES: dict[str, Any] = {
     "allowInsecureHosts": ["127.0.0.1"],
     "log": {"level": "DEBUG"},
 }
+LOGIN = {"email": "ops@example.com", "password": "right"}
 UNUSED = {
     ("squared.ai", "syncs/finalizers", "update"): "asked by an admission plugin that this API server does not run",
 }
@@ -68,6 +71,30 @@ def whole_job(tenant: Tenant) -> None:
     tenant.gone()
 
 
+def connect_by_login(tenant: Tenant) -> None:
+    tenant.sandbox.user(LOGIN["email"], LOGIN["password"])
+    data = {name: b64encode(value.encode()).decode() for name, value in LOGIN.items()}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login"}, "data": data}
+    tenant.kube.resource("Secret", "v1").create(body=secret, namespace=tenant.namespace)
+    tenant.workspace(auth={"tokenSecretRef": REMOVED, "loginSecretRef": {"name": "login"}})
+
+
+def refused_job(tenant: Tenant) -> None:
+    """A login that comes to nothing without the right to keep its token."""
+    connect_by_login(tenant)
+    workspace = tenant.when(WORKSPACE_KIND, "default", "Ready", "False", "WorkspaceNotReady")
+    assert "loginWorkspaces.enabled" in condition(workspace)["message"]
+
+
+def login_job(tenant: Tenant) -> None:
+    """As above, with a login; the next one renews the token in the Secret."""
+    connect_by_login(tenant)
+    tenant.ready()
+    login = tenant.sandbox.call("POST", "/login", **LOGIN)
+    assert login.status_code == 200
+    tenant.ready("another")
+
+
 def requests(plane: Plane) -> list[dict[str, Any]]:
     """What the account asked the API server, by its audit log."""
     entries = map(json.loads, plane.audit_log.read_text().splitlines())
@@ -97,7 +124,14 @@ def granted(plane: Plane, kind: str, *options: str) -> set[Permission]:
 
 
 def work(
-    installer: Helm, plane: Plane, kube: Kube, tenant: Tenant, folder: Path, **values: Any
+    installer: Helm,
+    plane: Plane,
+    kube: Kube,
+    tenant: Tenant,
+    folder: Path,
+    *,
+    job: Callable[[Tenant], None] = whole_job,
+    **values: Any,
 ) -> list[dict[str, Any]]:
     """Install the chart, run the controller as its service account and with its environment; what it asked for."""
     installer("install", RELEASE, CHART, "-n", NAMESPACE, "--create-namespace", "--wait", values=VALUES | values)
@@ -105,7 +139,7 @@ def work(
     [container] = deployment["spec"]["template"]["spec"]["containers"]
     environment = {entry["name"]: entry["value"] for entry in container["env"]}
     with running_controller(plane, folder, KUBECONFIG=str(account_kubeconfig(plane, folder)), **environment):
-        whole_job(tenant)
+        job(tenant)
     return requests(plane)
 
 
@@ -132,3 +166,20 @@ def test_in_named_namespaces_and_nowhere_else(
     assert [entry["requestURI"] for entry in asked if entry["responseStatus"]["code"] == 403] == []
     assert {entry["objectRef"].get("namespace") for entry in asked if "objectRef" in entry} == set(tenants)
     assert granted(cluster, "role", "-n", tenants[0]) - used(asked) - set(RARE) == set(UNUSED)
+
+
+@pytest.mark.timeout(300)
+def test_login_workspaces_need_a_right_of_their_own(
+    installer: Helm, cluster: Plane, kube_of_cluster: Kube, sandbox: Sandbox, tenants: list[str], tmp_path: Path
+) -> None:
+    first, second = (Tenant(kube_of_cluster, name, sandbox) for name in tenants)
+    more = {"loginWorkspaces": {"enabled": True}}
+
+    asked = work(installer, cluster, kube_of_cluster, first, tmp_path, job=login_job, **more)
+
+    assert [entry["requestURI"] for entry in asked if entry["responseStatus"]["code"] == 403] == []
+    writes = {permission for permission in used(asked) if permission[1] == "secrets"} - {("", "secrets", "get")}
+    assert writes >= {("", "secrets", "create"), ("", "secrets", "patch")}
+
+    installer("uninstall", RELEASE, "-n", NAMESPACE, "--wait")
+    work(installer, cluster, kube_of_cluster, second, tmp_path, job=refused_job)
