@@ -79,13 +79,14 @@ async def _create(operator: Operator, client: ApiClient, picture: Picture, actio
 async def _post(operator: Operator, client: ApiClient, picture: Picture, action: CreateSync) -> Picture:
     """Whatever interrupts us leaves the create counted as sent; only a clear "not done" takes that back."""
     uid, place, creates = picture.sync.uid, picture.workspace.place, operator.creates
-    sent_at = operator.clock()
-    settles_at = sent_at + timedelta(seconds=picture.workspace.timeout_seconds)
-    creates.lost(uid, action.body, sent_at, settles_at)
+    begun, timeout = operator.clock(), timedelta(seconds=picture.workspace.timeout_seconds)
+    creates.lost(uid, action.body, begun, begun + timeout)
     try:
         remote = await client.create_sync(action.body)
     except OutcomeUnknownError as error:
-        creates.lost(uid, action.body, operator.clock(), None if error.ended else settles_at)
+        # The call may have waited for its turn: only from here on is the server's time certain to have begun.
+        lost_at = operator.clock()
+        creates.lost(uid, action.body, lost_at, None if error.ended else lost_at + timeout)
         raise
     except SyncOperatorError:
         creates.refused(uid)
