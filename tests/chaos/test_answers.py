@@ -31,8 +31,8 @@ class First:
 
 
 def test_a_status_that_was_not_written_makes_no_twin(world: World) -> None:
-    # A lost create makes the controller hold a list, which does not show what is made after it.
-    world.to_server.judge(First(_LOST, "POST", "/syncs"))
+    # Looking for a create that never arrived, the controller gets a list, which does not show what is made after it.
+    world.to_server.judge(First(Fault("lost", lose=Moment.BEFORE), "POST", "/syncs"))
     world.create("status-a1")
     world.settle()
 
