@@ -97,6 +97,7 @@ async def test_reasons_of_refused_rows_are_grouped_and_show_no_rows(api: Served)
     await api.client.trigger("1")
     api.clock.advance(3)
     assert await api.client.failure_reasons("1", 1) == ("no such list, [redacted] (3 rows)",)
+    assert await api.client.failure_reasons("1", 1, secrets=("such list",)) == ("no [redacted], [redacted] (3 rows)",)
     assert await api.client.failure_reasons("1", 77) == ()
 
 

@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from sync_operator.cluster.kube import CRONJOBS, JOBS, SECRETS, SYNCS
+from sync_operator.cluster.kube import CRONJOBS, JOBS, SYNCS
 from sync_operator.cluster.views import owning_sync, sync_view
 from sync_operator.decide.actions import (
     Action,
@@ -19,10 +19,10 @@ from sync_operator.decide.actions import (
 )
 from sync_operator.decide.cronjob import sync_label
 from sync_operator.decide.picture import Picture
-from sync_operator.decide.workspace import decode_secret
 from sync_operator.errors import KubernetesError
 from sync_operator.handlers.act_server import act_on_server
 from sync_operator.handlers.operator import OURS, Operator
+from sync_operator.handlers.secret_values import read_secret_values
 from sync_operator.model.base import rfc3339
 from sync_operator.model.names import CREATE_STARTED, FINALIZER, SYNC_KIND, SYNC_LABEL
 
@@ -40,7 +40,8 @@ async def act(operator: Operator, picture: Picture, action: Action) -> Picture:
     _log.debug("Sync %s/%s: %s", picture.sync.namespace, picture.sync.name, type(action).__name__)
     match action:
         case ReadSecrets():
-            return replace(picture, secrets=await _secrets(operator, picture, action))
+            values = await read_secret_values(operator.kube, picture.sync.namespace, action.wanted)
+            return replace(picture, secrets=values)
         case MarkCreate() | DropFinalizer():
             return await _finalizer(operator, picture, action)
         case ForgetSync():
@@ -53,28 +54,6 @@ async def act(operator: Operator, picture: Picture, action: Action) -> Picture:
             return replace(picture, answered_request=action.token)
         case _:
             return await act_on_server(operator, picture, action)
-
-
-async def _secrets(operator: Operator, picture: Picture, action: ReadSecrets) -> dict[str, str]:
-    """The values for ``configuration``, by JSON pointer. Each Secret is read once.
-
-    Raises:
-        InvalidSpecError: a Secret or key is not there (yet).
-        KubernetesError: it could not be read.
-    """
-    namespace = picture.sync.namespace
-    refs = [entry.secret_key_ref for entry in action.wanted]
-    read = {name: await operator.kube.get(SECRETS, namespace, name) for name in dict.fromkeys(ref.name for ref in refs)}
-    return {
-        entry.pointer: decode_secret(
-            read[entry.secret_key_ref.name],
-            namespace=namespace,
-            name=entry.secret_key_ref.name,
-            key=entry.secret_key_ref.key,
-            field=f"spec.configurationSecrets[{number}].secretKeyRef",
-        )
-        for number, entry in enumerate(action.wanted)
-    }
 
 
 async def _finalizer(operator: Operator, picture: Picture, action: MarkCreate | DropFinalizer) -> Picture:

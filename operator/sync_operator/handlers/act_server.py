@@ -61,7 +61,9 @@ async def act_on_server(operator: Operator, picture: Picture, action: ServerActi
         case ListRuns():
             return replace(picture, runs=await client.list_runs(action.sync_id))
         case TakeRun():
-            return replace(picture, results=(*picture.results, await other_result(client, action)))
+            return replace(
+                picture, results=(*picture.results, await other_result(operator.kube, client, picture, action))
+            )
         case DeleteSync():
             await client.cancel(action.sync_id)
             await client.delete_sync(action.sync_id)

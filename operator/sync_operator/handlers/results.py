@@ -8,7 +8,8 @@ from typing import Any, Final
 from sync_operator.cluster.kube import JOBS, PODS, Kube
 from sync_operator.decide.actions import ReadRun, TakeRun
 from sync_operator.decide.picture import JobResult, JobView, Picture
-from sync_operator.errors import NotFoundError
+from sync_operator.errors import InvalidSpecError, NotFoundError
+from sync_operator.handlers.secret_values import read_secret_values
 from sync_operator.model.names import REPORTED
 from sync_operator.remote.client import ApiClient
 from sync_operator.remote.types import RemoteRun
@@ -29,17 +30,18 @@ async def job_result(
     """
     words = await _last_words(kube, picture.sync.namespace, action.job.name)
     run = await _run(client, action, words, runs)
-    reasons = await _reasons(client, action.sync_id, run) if run is not None else ()
+    reasons = await _reasons(kube, client, picture, action.sync_id, run) if run is not None else ()
     return JobResult(job=action.job, run=run, message=str(words.get("message", ""))[:1024], reasons=reasons)
 
 
-async def other_result(client: ApiClient, action: TakeRun) -> JobResult:
+async def other_result(kube: Kube, client: ApiClient, picture: Picture, action: TakeRun) -> JobResult:
     """What a run did that somebody else started.
 
     Raises:
-        SyncOperatorError: the API gave no answer; to be tried again.
+        SyncOperatorError: the API or the cluster gave no answer; to be tried again.
     """
-    return JobResult(job=None, run=action.run, reasons=await _reasons(client, action.sync_id, action.run))
+    reasons = await _reasons(kube, client, picture, action.sync_id, action.run)
+    return JobResult(job=None, run=action.run, reasons=reasons)
 
 
 async def mark_reported(kube: Kube, namespace: str, results: Iterable[JobResult]) -> list[dict[str, Any]]:
@@ -59,10 +61,16 @@ async def mark_reported(kube: Kube, namespace: str, results: Iterable[JobResult]
     return [job for job in noted if job is not None]
 
 
-async def _reasons(client: ApiClient, sync_id: str, run: RemoteRun) -> tuple[str, ...]:
+async def _reasons(kube: Kube, client: ApiClient, picture: Picture, sync_id: str, run: RemoteRun) -> tuple[str, ...]:
+    """Why rows were refused; a destination may quote the secrets in the configuration, such as a key that is wrong."""
     if not run.rows.failed:
         return ()
-    return await client.failure_reasons(sync_id, run.id, limit=_REASONS)
+    spec = picture.sync.spec
+    try:
+        hidden = await read_secret_values(kube, picture.sync.namespace, spec.configuration_secrets if spec else ())
+    except InvalidSpecError:
+        return ()  # without the values nobody can tell what is to be masked
+    return await client.failure_reasons(sync_id, run.id, secrets=tuple(hidden.values()), limit=_REASONS)
 
 
 async def _last_words(kube: Kube, namespace: str, job: str) -> Mapping[str, Any]:

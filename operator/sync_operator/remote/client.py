@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from sync_operator.errors import NotFoundError, OutcomeUnknownError, ServerState, StateError, TransientError
@@ -67,6 +68,7 @@ class ApiClient:
         told: Told = untold,
     ) -> None:
         self.dialect = endpoint.dialect
+        self._token = token
         self._exchange = Exchange(
             connection=pool.connection(endpoint.url, endpoint.ca_pem),
             base=endpoint.url.rstrip("/"),
@@ -180,15 +182,21 @@ class ApiClient:
             raise TransientError(f"GET sync_runs/{run_id} was answered without the run")
         return run
 
-    async def failure_reasons(self, sync_id: str, run_id: int, *, limit: int = 3) -> tuple[str, ...]:
-        """The most frequent reasons of refused rows, as ``words (3 rows)``; never the rows themselves."""
+    async def failure_reasons(
+        self, sync_id: str, run_id: int, *, secrets: tuple[str, ...] = (), limit: int = 3
+    ) -> tuple[str, ...]:
+        """The most frequent reasons of refused rows, as ``words (3 rows)``; never the rows themselves.
+
+        ``secrets`` are values of the configuration that must not appear.
+        """
         path = f"/syncs/{_digits(sync_id)}/sync_runs/{run_id}/sync_records"
         query = {"status": "failed", "page": "1", **self._page_size(_RECORDS_LOOKED_AT)}
         try:
             body = (await self._exchange.send("GET", path, query=query)).body
         except NotFoundError:
             return ()
-        counted = Counter(reason for reason in read_list(body, _reason) if reason)
+        told = read_list(body, partial(_reason, secrets=(self._token(), *secrets)))
+        counted = Counter(reason for reason in told if reason)
         return tuple(
             f"{reason} ({count} {'row' if count == 1 else 'rows'})" for reason, count in counted.most_common(limit)
         )
@@ -212,10 +220,10 @@ def _digits(sync_id: str) -> str:
     return sync_id
 
 
-def _reason(record: Any) -> str | None:
+def _reason(record: Any, *, secrets: tuple[str, ...]) -> str | None:
     """The words of a failed record's logs; the record itself is not looked at."""
     attributes = record.get("attributes") if isinstance(record, Mapping) else None
     logs = attributes.get("logs") if isinstance(attributes, Mapping) else None
     if isinstance(logs, Mapping):
         logs = logs.get("response") or logs.get("error") or logs.get("message")
-    return redact(str(logs), limit=120) if logs else None
+    return redact(str(logs), secrets=secrets, limit=120) if logs else None
