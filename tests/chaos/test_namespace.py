@@ -43,7 +43,7 @@ def test_with_the_server_down_it_waits_says_why_and_retain_frees_it(tenancy: Wor
     freed, waiting = _MANY[:10], _MANY[10:]
 
     for name in _MANY:
-        sync = tenancy.tenant.when(SYNC_KIND, name, "Ready", "False", "DeleteFailed")
+        sync = tenancy.tenant.when(SYNC_KIND, name, "Ready", "False", "DeleteFailed", seconds=90)
         assert "the server's sync cannot be deleted" in condition(sync)["message"]
         assert "set spec.deletionPolicy to Retain" in condition(sync)["message"]
     eventually(lambda: secrets_and_workspaces(tenancy) == set(), "Secrets and Workspace to be gone")
@@ -59,7 +59,7 @@ def test_with_the_server_down_it_waits_says_why_and_retain_frees_it(tenancy: Wor
     tenancy.survivors = retained
     tenancy.wanted = {name: tenancy.wanted[name] for name in waiting}
     tenancy.to_server.judge(None)
-    eventually(tenancy.gone, "the namespace to be gone", seconds=90)
+    eventually(tenancy.gone, "the namespace to be gone", seconds=120)
     assert {str(sync["id"]) for sync in tenancy.sandbox.syncs()} == retained
 
 

@@ -81,7 +81,7 @@ def test_nor_what_it_tells_of_drift(world: World) -> None:
     sync_id = str(world.registered("drift-a1"))
     [stored] = [sync for sync in world.sandbox.syncs() if str(sync["id"]) == sync_id]
     [item] = stored["attributes"]["configuration"]
-    told = [{**item, "embedding_config": {"mode": planted.TOKEN, "api_key": planted.CONFIGURATION + "?"}}]
+    told = [{**item, "embedding_config": {"mode": planted.CONFIGURATION, "api_key": "another"}}]
 
     world.sandbox.edit(sync_id, configuration=told)
     world.tenant.when(SYNC_KIND, "drift-a1", "Ready", "False", "DriftFound")

@@ -213,11 +213,13 @@ class World:
         if not self.gone():
             self.delete_all()
         eventually(self.gone, "the namespace to be gone", seconds=_PATIENCE)
-        assert {str(sync["id"]) for sync in self.sandbox.syncs()} == self.survivors
+        left = {str(sync["id"]) for sync in self.sandbox.syncs()}
+        assert left == self.survivors, f"left on the server: {left}, to survive: {self.survivors}"
 
     def delete_all(self) -> None:
         """Delete the namespace, after a look at what was written into it."""
-        assert planted.found(self.written()) == []
+        shown = planted.found(self.written())
+        assert not shown, "\n".join(["secrets are shown:", *shown])
         for wanted in self.wanted.values():
             if wanted.adopts and wanted.id:
                 self.survivors.add(wanted.id)
@@ -254,8 +256,9 @@ def running_world(plane: Plane, kube: Kube, nursery: Nursery, folder: Path) -> I
             world.connect((plane.folder / "certs" / "ca.crt").read_text())
             yield world
             world.finish()
-            assert controller.stop() == 0
+            assert controller.stop() == 0, controller.log.read_text()[-3000:]
         finally:
             if controller.ended is None:
                 controller.stop()
-        assert planted.found((log.name, log.read_text()) for log in controller.logs) == []
+        shown = planted.found((log.name, log.read_text()) for log in controller.logs)
+        assert not shown, "\n".join(["secrets are shown:", *shown])
