@@ -73,13 +73,19 @@ def points_of(calls: Collection[Call], names: Collection[str]) -> list[Point]:
     return [
         Point(label, turn, sum(count >= turn for count in by_subject.values()))
         for label, by_subject in sorted(turns.items())
-        for turn in range(1, (1 if _reads_for_all(label, by_subject) else max(by_subject.values())) + 1)
+        for turn in _turns(label, by_subject)
     ]
 
 
-def _reads_for_all(label: str, by_subject: Collection[str]) -> bool:
-    """What is read for one Sync is the same as what is read for the next: once is enough."""
-    return ": GET" in label and "" in by_subject
+def _turns(label: str, by_subject: Counter[str]) -> list[int]:
+    """All turns about one Sync; of requests that do not tell which one they are about, the first and the last.
+
+    Of those that read for one Sync what they read for the next, the first.
+    """
+    last = max(by_subject.values())
+    if "" not in by_subject:
+        return list(range(1, last + 1))
+    return [1] if ": GET" in label else sorted({1, last})
 
 
 def kills_at(points: Collection[Point], seed: str) -> Iterator[Kill]:

@@ -105,11 +105,11 @@ def _recover(world: World, _: str) -> None:
 
 
 OPERATIONS: Final = (
-    Operation("create", _nothing, _create, 1),
-    Operation("update", _created, _update, 1),
-    Operation("adopt", _nothing, _adopt, 1),
-    Operation("takeover", _nothing, _take_over, 1),
-    Operation("delete", _with_jobs, _delete, 1),
-    Operation("recreate", _created, _recreate, 1),
-    Operation("recover", _left_behind, _recover, 1),
+    Operation("create", _nothing, _create, 15),
+    Operation("update", _created, _update, 9),
+    Operation("adopt", _nothing, _adopt, 12),
+    Operation("takeover", _nothing, _take_over, 17),
+    Operation("delete", _with_jobs, _delete, 14),
+    Operation("recreate", _created, _recreate, 18),
+    Operation("recover", _left_behind, _recover, 16),
 )
