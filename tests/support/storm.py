@@ -58,6 +58,7 @@ _TO_SERVER: Final = (
     *_answers(502),
     *_answers(503),
     *_answers(400, _TROUBLE),
+    Fault("404 page instead", answer=Answer(404)),
     Fault("429 instead", answer=Answer(429, {"error": "slow down"}, {"Retry-After": "1"})),
     Fault("429 instead", answer=Answer(429)),
 )
