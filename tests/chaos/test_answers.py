@@ -3,8 +3,8 @@
 from typing import Final
 
 import pytest
+from tests.support.faults import Answer, Call, Fault, Moment
 from tests.support.kubeproxy import CONFLICT, EXPIRED
-from tests.support.proxy import Answer, Call, Fault, Moment
 from tests.support.world import World
 
 pytestmark = pytest.mark.timeout(300)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from tests.support.faults import Fault, Moment
 from tests.support.nursery import Nursery
 from tests.support.plane import Kube, Plane
-from tests.support.proxy import Fault, Moment
 from tests.support.running import eventually
 from tests.support.syncs import condition
 from tests.support.world import World, running_world

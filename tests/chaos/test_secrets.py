@@ -4,8 +4,8 @@ from typing import Any, Final
 
 import pytest
 from tests.support import planted
+from tests.support.faults import Answer, Call, Fault
 from tests.support.operations import names_of
-from tests.support.proxy import Answer, Call, Fault
 from tests.support.running import eventually
 from tests.support.syncs import condition
 from tests.support.world import World

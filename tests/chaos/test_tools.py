@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import pytest
 from tests.support import planted
+from tests.support.faults import Call, Moment
 from tests.support.invariants import Held, Wanted, attributes_of, spec_of, wrongs
 from tests.support.kills import Kill, Point, Trap, When, common_points, kills_at, points_of
-from tests.support.proxy import Call, Moment
 from tests.support.storm import Storm
 
 NAMES: Final = ("s-a1", "s-b1")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from tests.support.faults import Call, Fault, Moment
 from tests.support.invariants import JOB_SUFFIX
-from tests.support.proxy import Call, Fault, Moment
 
 __all__ = ["Kill", "Point", "Trap", "common_points", "kills_at", "points_of"]
 

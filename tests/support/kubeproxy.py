@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from tests.support.faults import Answer
 from tests.support.plane import Plane
-from tests.support.proxy import Answer, Proxy, running_proxy
+from tests.support.proxy import Proxy, running_proxy
 
 __all__ = ["CONFLICT", "EXPIRED", "EXPIRED_WATCH", "TOO_MANY", "running_kubeproxy"]
 

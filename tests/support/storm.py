@@ -7,8 +7,8 @@ from collections import Counter
 from functools import partial
 from typing import Final
 
+from tests.support.faults import Answer, Call, Fault, Moment
 from tests.support.kubeproxy import CONFLICT, EXPIRED, TOO_MANY
-from tests.support.proxy import Answer, Call, Fault, Moment
 
 __all__ = ["Storm"]
 

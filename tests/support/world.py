@@ -14,12 +14,13 @@ from uuid import uuid4
 import httpx
 from kubernetes import client
 from tests.support import planted
+from tests.support.faults import Rule
 from tests.support.invariants import JOB_SUFFIX, Held, Wanted, attributes_of, spec_of, wrongs
 from tests.support.kubeproxy import running_kubeproxy
 from tests.support.manifests import merged, sync_manifest, sync_spec
 from tests.support.nursery import Nursery, NurseryController
 from tests.support.plane import Kube, Plane
-from tests.support.proxy import Proxy, Rule, running_proxy
+from tests.support.proxy import Proxy, running_proxy
 from tests.support.running import Sandbox, eventually, running_sandbox
 from tests.support.syncs import Tenant
 
