@@ -118,6 +118,18 @@ def test_more_refused_rows_are_never_better(succeeded: int, failed: int, limit: 
     assert delivered(failed) is (failed * 100 <= limit * (succeeded + failed))
 
 
+def test_a_sync_that_the_server_calls_failed_for_ever_says_what_clears_it() -> None:
+    picture = pictured(
+        ours(registered(server_status="failed")), results=(JobResult(finished_job("a"), finished_run()),)
+    )
+
+    healthy = runs_healthy(picture)
+
+    assert healthy is not None
+    assert healthy.status
+    assert "only disabling and enabling it clears" in healthy.message
+
+
 def test_without_news_health_stays_as_it_was() -> None:
     picture = pictured(ours(), results=(JobResult(finished_job("a"), finished_run(rows=Rows(total=1, failed=1))),))
     status = sync_status(picture)

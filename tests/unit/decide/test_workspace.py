@@ -1,0 +1,155 @@
+"""Workspaces: what their Secrets hold, what their status says, and when they are looked at again."""
+
+import base64
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.support.pictures import NOW, connected
+
+from sync_operator.decide.obstacles import obstacle_of
+from sync_operator.decide.picture import Obstacle, WorkspaceView
+from sync_operator.decide.workspace import (
+    MissingSecretError,
+    decode_secret,
+    probe_obstacle,
+    standing_obstacle,
+    workspace_notice,
+    workspace_status,
+)
+from sync_operator.errors import (
+    ForbiddenError,
+    InvalidSpecError,
+    KubernetesError,
+    SyncOperatorError,
+    TransientError,
+    UnauthorizedError,
+    WorkspaceError,
+)
+from sync_operator.model.conditions import Reason
+from sync_operator.model.status import WorkspaceStatus
+from sync_operator.remote.types import Dialect, User
+
+SLOW = 300.0
+ADMIN = User("operator@example.com", "Admin")
+ENDED = Obstacle(Reason.UNAUTHORIZED, "the token has ended", retry_after=SLOW)
+
+
+def secret(**data: str) -> dict[str, Any]:
+    return {"data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}}
+
+
+def read(held: dict[str, Any] | None) -> str:
+    return decode_secret(held, namespace="team", name="token", key="token", field="spec.auth.tokenSecretRef")
+
+
+def status(view: WorkspaceView, before: WorkspaceStatus, *, user: User | None = ADMIN, at: int = 0) -> WorkspaceStatus:
+    return workspace_status(view, before, user=user, syncs=3, generation=2, now=NOW + timedelta(seconds=at))
+
+
+@pytest.mark.parametrize("value", ["planted", " planted\n", "plänted"])
+def test_a_value_is_read_without_the_space_around_it(value: str) -> None:
+    assert read(secret(token=value)) == value.strip()
+
+
+@pytest.mark.parametrize(
+    ("held", "field", "words"),
+    [
+        (None, "spec.auth.tokenSecretRef.name", "there is no Secret 'token' in namespace 'team'; create it"),
+        ({}, "spec.auth.tokenSecretRef.key", "(its keys: none); add it"),
+        ({"data": None}, "spec.auth.tokenSecretRef.key", "(its keys: none); add it"),
+        (secret(a="planted", b="planted"), "spec.auth.tokenSecretRef.key", "(its keys: a, b); add it"),
+        (secret(token=" \n"), "spec.auth.tokenSecretRef.key", "holds no text; put the value there"),
+        ({"data": {"token": "planted!"}}, "spec.auth.tokenSecretRef.key", "holds no text"),
+        ({"data": {"token": "//8="}}, "spec.auth.tokenSecretRef.key", "holds no text"),
+    ],
+)
+def test_what_is_missing_in_a_secret_is_named(held: dict[str, Any] | None, field: str, words: str) -> None:
+    with pytest.raises(MissingSecretError) as missing:
+        read(held)
+
+    assert missing.value.field == field
+    assert words in str(missing.value)
+    assert "planted" not in str(missing.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "waits", "retry_after"),
+    [
+        (MissingSecretError("spec.x", "is missing"), Reason.WORKSPACE_NOT_READY, True, None),
+        (InvalidSpecError("spec.url", "is wrong"), Reason.INVALID_SPEC, False, None),
+        (UnauthorizedError("401"), Reason.UNAUTHORIZED, False, SLOW),
+        (WorkspaceError("400"), Reason.WORKSPACE_NOT_READY, False, SLOW),
+        (ForbiddenError("403"), Reason.FORBIDDEN, False, SLOW),
+        (TransientError("503"), Reason.SERVER_UNAVAILABLE, False, None),
+        (KubernetesError(403, "Forbidden", "no"), Reason.WORKSPACE_NOT_READY, False, SLOW),
+        (KubernetesError(500, "", "trouble"), Reason.WORKSPACE_NOT_READY, False, None),
+    ],
+)
+def test_when_a_workspace_is_looked_at_again(
+    error: SyncOperatorError, reason: Reason, waits: bool, retry_after: float | None
+) -> None:
+    probed = probe_obstacle(obstacle_of(error))
+
+    assert (probed.reason, probed.waits, probed.retry_after) == (reason, waits, retry_after)
+    assert str(error) in probed.message
+
+
+def test_syncs_wait_for_their_workspace_and_do_not_try_by_themselves() -> None:
+    standing = standing_obstacle(None, ENDED)
+
+    assert (standing.reason, standing.message) == (ENDED.reason, ENDED.message)
+    assert (standing.waits, standing.retry_after) == (True, None)
+
+
+def test_an_outage_stays_the_same_whatever_words_the_server_finds() -> None:
+    first = standing_obstacle(None, Obstacle(Reason.SERVER_UNAVAILABLE, "502"))
+
+    assert standing_obstacle(first, Obstacle(Reason.SERVER_UNAVAILABLE, "503")) is first
+    assert standing_obstacle(first, ENDED).reason is ENDED.reason
+
+
+STATES: dict[str, tuple[WorkspaceView, str, Reason, str]] = {
+    "connected": (connected(), "True", Reason.RECONCILED, "connected as operator@example.com, dialect Multiwoven"),
+    "suspended": (connected(suspended=True), "True", Reason.SUSPENDED, "no requests are sent"),
+    "in trouble": (connected(obstacle=ENDED), "False", Reason.UNAUTHORIZED, "the token has ended"),
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_the_status_of_a_workspace(name: str) -> None:
+    view, ready, reason, words = STATES[name]
+
+    written = status(view, WorkspaceStatus())
+
+    said = {entry.type: entry for entry in written.conditions}
+    assert (said["Ready"].status, said["Ready"].reason) == (ready, reason)
+    assert words in said["Ready"].message
+    assert set(said) == ({"Ready"} if ready == "True" else {"Ready", "Reconciling"})
+    assert (written.dialect, written.syncs, written.token_secret) == ("Multiwoven", 3, "token")
+    assert (written.user, written.role, written.observed_generation) == ("operator@example.com", "Admin", 2)
+    assert status(view, written, at=1) == written, "nothing to write when nothing changed"
+    assert status(view, written, user=None, at=1) == written, "also when the server was not asked who we are"
+    assert workspace_notice(written, written) is None
+
+
+def test_an_event_tells_when_readiness_or_its_reason_changes() -> None:
+    ready = status(connected(), WorkspaceStatus())
+    trouble = status(connected(obstacle=ENDED), ready, at=60)
+    other = status(connected(obstacle=replace(ENDED, reason=Reason.FORBIDDEN)), trouble, at=120)
+
+    notices = [workspace_notice(WorkspaceStatus(), ready), workspace_notice(ready, trouble)]
+    notices += [workspace_notice(trouble, other), workspace_notice(other, ready)]
+
+    told = [(notice.reason, notice.warning) for notice in notices if notice is not None]
+    assert told == [("Reconciled", False), ("Unauthorized", True), ("Forbidden", True), ("Reconciled", False)]
+    assert trouble.conditions[0].last_transition_time == other.conditions[0].last_transition_time
+
+
+def test_a_dialect_that_is_not_known_is_called_so() -> None:
+    written = status(connected(dialect=None, token_secret=None), WorkspaceStatus(), user=None)
+
+    assert (written.dialect, written.token_secret, written.user) == (None, None, None)
+    assert written.conditions[0].message == "connected, dialect unknown"
+    assert status(connected(dialect=Dialect.DOCUMENTED), written).dialect == "Documented"
