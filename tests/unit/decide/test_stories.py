@@ -1,0 +1,178 @@
+"""Stories that the simulation has found, or that must never be found: each told once, step by step."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.support.pictures import URL, connected
+from tests.unit.decide.model_server import Fate
+from tests.unit.decide.world import OTHER_URL, World
+
+LATE = [Fate.LATE, Fate.DIED_LATE]
+MADE = [Fate.LOST, Fate.DIED_AFTER]
+NOT_MADE = [Fate.NEVER, Fate.DOWN, Fate.THROTTLED, Fate.DIED_BEFORE]
+STRANGER = {
+    "source_id": 1,
+    "destination_id": 2,
+    "model_id": 3,
+    "schedule_type": "manual",
+    "configuration": {"theirs": "theirs"},
+    "stream_name": "contacts",
+    "sync_mode": "full_refresh",
+}
+
+
+def world(*names: str, ahead: timedelta = timedelta(), **spec: Any) -> World:
+    """A world in which these Syncs were applied, and nothing done yet."""
+    made = World(ahead)
+    for name in names:
+        made.cluster.apply(name, **spec)
+    made.tell()
+    return made
+
+
+def ready(here: World, name: str) -> tuple[str, str]:
+    held = here.cluster.syncs[name]["status"]
+    return held["conditions"][0]["status"], held["conditions"][0]["reason"]
+
+
+@pytest.mark.parametrize("fate", [*MADE, *NOT_MADE, *LATE])
+@pytest.mark.parametrize("ahead", [timedelta(), timedelta(hours=9), timedelta(hours=-9)])
+def test_a_create_whose_answer_does_not_come_makes_one_sync(fate: Fate, ahead: timedelta) -> None:
+    here = world("orders", ahead=ahead)
+
+    here.reconcile("orders", [fate])
+    for _ in range(3):
+        here.reconcile("orders")
+        here.pass_time(31)
+    here.reconcile("orders")
+
+    assert list(here.server.syncs) == ["1"]
+    assert here.cluster.syncs["orders"]["status"]["id"] == "1"
+    assert ready(here, "orders") == ("True", "Manual")
+
+
+@pytest.mark.parametrize("fate", [*MADE, *NOT_MADE, *LATE])
+def test_a_deletion_after_a_create_whose_answer_did_not_come_leaves_nothing(fate: Fate) -> None:
+    here = world("orders")
+    here.reconcile("orders", [fate])
+
+    here.cluster.delete("orders")
+    here.tell()
+    for _ in range(3):
+        here.reconcile("orders")
+        here.pass_time(31)
+
+    assert here.cluster.syncs == {}
+    assert here.server.syncs == {}
+
+
+def test_two_syncs_that_look_the_same_take_one_each() -> None:
+    here = world("twin", "brother")
+    for name in ("twin", "brother"):
+        here.reconcile(name, [Fate.DIED_AFTER])
+
+    for name in ("brother", "twin"):
+        here.reconcile(name)
+
+    ids = {held["status"]["id"] for held in here.cluster.syncs.values()}
+    assert ids == set(here.server.syncs) == {"1", "2"}
+
+
+def test_a_sync_that_was_just_deleted_is_not_taken_for_a_lost_one() -> None:
+    here = world("brother", "twin")
+    here.reconcile("brother")
+    here.reconcile("twin", [Fate.LOST])
+    here.list_server()
+    here.cluster.delete("brother")
+    here.tell()
+    here.reconcile("brother")
+    assert list(here.server.syncs) == ["2"]
+
+    here.cluster.delete("twin")
+    here.tell()
+    here.reconcile("twin")
+
+    assert here.server.syncs == {}
+    assert here.cluster.syncs == {}
+
+
+def test_a_spec_that_changed_while_an_answer_was_lost_is_sent_to_what_was_made() -> None:
+    here = world("orders")
+    here.reconcile("orders", [Fate.LOST])
+
+    here.cluster.apply("orders", syncMode="incremental", streamName="better")
+    here.tell()
+    here.reconcile("orders")
+
+    [stored] = here.server.syncs.values()
+    assert (stored.attributes["sync_mode"], stored.attributes["stream_name"]) == ("incremental", "better")
+
+
+def test_a_sync_that_only_resembles_a_lost_one_is_nobodys_to_take() -> None:
+    here = world("orders")
+    here.reconcile("orders", [Fate.DIED_BEFORE])
+    here.server.create(STRANGER)
+    here.cluster.apply("orders", syncMode="incremental")
+    here.tell()
+
+    here.reconcile("orders")
+
+    assert ready(here, "orders") == ("False", "OutcomeUnknown")
+    assert here.server.writes == []
+    here.cluster.apply("orders", externalId="1", configuration={"theirs": "theirs"})
+    here.tell()
+    here.reconcile("orders")
+    assert here.cluster.syncs["orders"]["status"]["origin"] == "Adopted"
+
+
+def test_a_workspace_that_moves_during_a_reconcile_has_nothing_sent_to_the_other_server() -> None:
+    here = world("orders")
+    here.reconcile("orders")
+    for _ in range(3):
+        here.servers[OTHER_URL].create(STRANGER)
+    here.cluster.apply("orders", syncMode="incremental")
+    here.tell()
+    assert here.step("orders", []), "about to read the sync"
+    assert here.step("orders", []), "about to update it"
+
+    here.view = connected(url=OTHER_URL)
+    here.tell_workspace()
+    here.reconcile("orders")
+
+    assert here.servers[OTHER_URL].writes == []
+    here.reconcile("orders")
+    assert ready(here, "orders") == ("False", "WorkspaceChanged")
+    assert here.cluster.cronjobs["orders"]["spec"]["suspend"] is True
+    assert here.cluster.syncs["orders"]["status"]["url"] == URL
+
+
+def test_a_zone_that_does_not_exist_stalls_and_leaves_the_cronjob_alone() -> None:
+    here = world("orders", scheduleType="cron_expression", cronExpression="0 6 * * *")
+    here.reconcile("orders")
+    before = here.cluster.cronjobs["orders"]
+
+    here.cluster.apply("orders", timeZone="Nowhere/Atall")
+    here.tell()
+    here.reconcile("orders")
+
+    assert ready(here, "orders") == ("False", "InvalidSpec")
+    assert here.cluster.cronjobs["orders"] == before
+
+
+@pytest.mark.parametrize("policy", ["Report", "Ignore"])
+def test_the_cronjob_of_a_sync_that_is_gone_stays_suspended_through_outage_and_restart(policy: str) -> None:
+    here = world("orders", scheduleType="cron_expression", cronExpression="0 6 * * *", driftPolicy=policy)
+    here.reconcile("orders")
+    here.server.delete("1")
+    here.list_server()
+    here.cluster.apply("orders", suspendReason="a change, so that it is looked at")
+    here.tell()
+    here.reconcile("orders")
+    assert here.cluster.cronjobs["orders"]["spec"]["suspend"] is True
+
+    here.start_process()
+    here.reconcile("orders", [Fate.DOWN])
+    here.reconcile("orders")
+
+    assert here.cluster.cronjobs["orders"]["spec"]["suspend"] is True
