@@ -92,6 +92,42 @@ def test_a_turn_that_comes_while_the_key_is_worked_on_is_not_lost() -> None:
     assert work.order == [A, A, B, C]
 
 
+def test_who_has_waited_elsewhere_goes_before_others_and_once() -> None:
+    work = Work(workers=1)
+
+    async def story() -> None:
+        for key in (A, B, C):
+            work.queue.add(key)
+        work.queue.add(C, first=True)
+        work.queue.add(C, first=True)
+        assert work.queue.depth == 3
+        async with working(work):
+            await until_idle()
+
+    run(story())
+    assert work.order == [C, A, B]
+    assert work.queue.depth == 0
+
+
+def test_who_is_to_go_first_while_it_is_worked_on_is_next() -> None:
+    work = Work(workers=1)
+    work.hold(A)
+
+    async def story() -> None:
+        async with working(work):
+            work.queue.add(A)
+            await until_idle()
+            for key in (B, C):
+                work.queue.add(key)
+            work.queue.add(A, first=True)
+            work.queue.add(A)
+            work.held.pop(A).set()
+            await until_idle()
+
+    run(story())
+    assert work.order == [A, A, B, C]
+
+
 def test_others_go_on_while_one_is_busy() -> None:
     work = Work(workers=2)
     work.hold(A)
@@ -153,6 +189,7 @@ def test_a_queue_that_stops_waits_no_longer_than_its_grace() -> None:
 DEEDS = st.lists(
     st.one_of(
         st.tuples(st.just("add"), st.sampled_from([A, B, HOME])),
+        st.tuples(st.just("first"), st.sampled_from([A, B, HOME])),
         st.tuples(st.just("later"), st.sampled_from([A, B, HOME])),
         st.tuples(st.just("forget"), st.sampled_from([A, B, HOME])),
         st.tuples(st.just("let go"), st.sampled_from([A, B, HOME])),
@@ -174,7 +211,7 @@ def test_no_request_is_lost_and_no_key_is_done_twice_at_once(
         async with working(work):
             for deed, key in deeds:
                 await DOING[deed](work, key)
-                if deed == "add":
+                if deed in {"add", "first"}:
                     asked[key] = len(work.done)
             for event in work.held.values():
                 event.set()
@@ -188,6 +225,10 @@ def test_no_request_is_lost_and_no_key_is_done_twice_at_once(
 
 async def _add(work: Work, key: Key) -> None:
     work.queue.add(key)
+
+
+async def _first(work: Work, key: Key) -> None:
+    work.queue.add(key, first=True)
 
 
 async def _later(work: Work, key: Key) -> None:
@@ -210,6 +251,7 @@ async def _wait(_: Work, __: Key) -> None:
 
 DOING: dict[str, Callable[[Work, Key], Awaitable[None]]] = {
     "add": _add,
+    "first": _first,
     "later": _later,
     "forget": _forget,
     "let go": _let_go,
