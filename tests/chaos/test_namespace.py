@@ -21,13 +21,19 @@ _MANY: Final = [f"all-{letter}{number}" for letter in "ab" for number in range(1
 
 
 @pytest.fixture
-def tenancy(plane: Plane, kube: Kube, nursery: Nursery, tmp_path: Path) -> Iterator[World]:
-    """A world of its own: the tests delete its namespace."""
+def world(plane: Plane, kube: Kube, nursery: Nursery, tmp_path: Path) -> Iterator[World]:
+    """A world for each test, as they delete namespaces; never two at once: their controllers would share the Syncs."""
     with running_world(plane, kube, nursery, tmp_path) as running:
-        for name in _MANY:
-            running.create(name)
-        running.settle()
         yield running
+
+
+@pytest.fixture
+def tenancy(world: World) -> World:
+    """A world with 20 registered Syncs."""
+    for name in _MANY:
+        world.create(name)
+    world.settle()
+    return world
 
 
 def test_it_takes_the_servers_syncs_along(tenancy: World) -> None:
