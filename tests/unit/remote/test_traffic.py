@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import Hashable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 import pytest
 from tests.support.timers import FakeTimers
@@ -189,6 +189,39 @@ async def test_an_outage_costs_one_probe_at_a_time_and_wakes_everybody_once() ->
         rig.time.advance(1)
     assert not [key for key in rig.woken if key != "owner"]
     assert rig.refused("newcomer") is None
+
+
+async def test_a_thousand_syncs_bear_hours_of_outage_and_are_worked_through_soon_after() -> None:
+    rig = Rig(requests_per_minute=6_000, most_inside=100)  # the tests look once a second, workers do so all the time
+    hours, sent, done = 6, list[float](), set[str]()
+    back = rig.time.now + hours * 3600
+
+    async def work(key: str) -> None:
+        with rig.traffic.arrive(key) as called, suppress(HeldBackError):
+            with nullcontext() if called or key == "owner" else rig.traffic.admit(key):
+                passage = await rig.traffic.turn()
+                sent.append(rig.time.now)
+                rig.traffic.answered(passage, Sign.GOOD if rig.time.now >= back else Sign.BAD)
+            if rig.time.now >= back:
+                done.add(key)
+        if key not in done and key != "owner":
+            rig.traffic.park(key)
+
+    waiting = {f"sync-{number}" for number in range(1000)}
+    for key in sorted(waiting):
+        await work(key)
+    while not waiting <= done and rig.time.now < back + 300:
+        rig.time.advance(1)
+        woken, rig.woken[:] = [str(key) for key in rig.woken], []
+        for key in woken:
+            await work(key)
+    assert waiting <= done
+
+    outage = [time for time in sent if time < back]
+    assert hours * 60 / 2 < len(outage), "the server is asked again all the time"
+    assert max(sum(start <= time < start + 60 for time in outage) for start in outage) <= 10
+    assert max(sum(start <= time < start + 60 for time in sent) for start in [*outage[::30], back]) <= 3_000
+    assert rig.time.now - back < 60 + 60 * 1000 / 2_400 + 5, "a pause, and then as fast as the budget allows"
 
 
 async def test_without_an_owner_the_first_in_line_makes_the_probe() -> None:
