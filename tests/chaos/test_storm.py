@@ -23,6 +23,8 @@ pytestmark = pytest.mark.timeout(1200)
 _SHARE: Final = 0.18
 _FAULTS: Final = 110
 """Faults of one storm at the least."""
+_KILLS: Final = 7
+"""Kills of one storm at the least: with those of `test_kills`, never fewer than 100."""
 _GAVE_UP: Final = 3
 """Exit code of a controller that the cluster's API server did not let start or go on."""
 
@@ -33,8 +35,9 @@ def test_after_the_storm_all_is_as_it_must_be(
 ) -> None:
     storm, chance = Storm(seed, _SHARE), random.Random(seed)  # noqa: S311 - fixed on purpose
     stages: list[str] = []
+    kills = 0
     world.judge(storm)
-    while storm.counted.total() < _FAULTS:
+    while storm.counted.total() < _FAULTS or kills < _KILLS:
         stages.append(f"storm-{seed}-{len(stages)}")
         work(world, stages)
         if seed == 1 and len(stages) == 3:
@@ -44,11 +47,12 @@ def test_after_the_storm_all_is_as_it_must_be(
             world.keep_running()
             if chance.random() < 0.5:
                 world.to_cluster.end_watches(EXPIRED_WATCH if chance.random() < 0.5 else None)
-            if chance.random() < 0.1:
+            if chance.random() < 0.2:
                 world.kill()
-                ledger.kills["storm"] += 1
+                kills += 1
     world.judge(None)
 
+    ledger.kills["storm"] += kills
     ledger.faults += storm.counted
     ledger.seeds.append(f"storm {seed}")
     world.settle(seconds=120)
