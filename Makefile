@@ -39,6 +39,8 @@ unit: setup  ## the fast tests: no control plane
 test: check verify  ## everything: checks, then all tests with branch coverage
 	@cluster/build >/dev/null
 	@helm/tool/build >/dev/null
+	@tools/build promtool >/dev/null
+	@tools/build actionlint >/dev/null
 	rm -f .coverage .coverage.*
 	.venv/bin/coverage run -m pytest
 	.venv/bin/coverage combine --quiet

@@ -1,6 +1,7 @@
 """What several suites share: a sandbox of each kind, and a real control plane, started once for the session."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 
@@ -11,10 +12,16 @@ from tests.support.helm import build_helm
 from tests.support.plane import Kube, Plane, build_plane, running_plane
 from tests.support.running import Sandbox, running_sandbox
 from tests.support.served import Served, served
+from tests.support.tools import build_tool
 
 from sync_operator.remote.types import Dialect
 
-_BUILDS = {"plane_binary": build_plane, "helm_binary": build_helm}
+_BUILDS: dict[str, Callable[[], Path]] = {
+    "plane_binary": build_plane,
+    "helm_binary": build_helm,
+    "promtool": partial(build_tool, "promtool"),
+    "actionlint": partial(build_tool, "actionlint"),
+}
 _BUILT = pytest.StashKey[dict[str, Path]]()
 
 # How long one example takes says nothing on a loaded machine; pytest-timeout bounds the whole test.
@@ -62,6 +69,16 @@ def plane_binary(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture(scope="session")
 def helm_binary(request: pytest.FixtureRequest) -> Path:
     return request.config.stash[_BUILT]["helm_binary"]
+
+
+@pytest.fixture(scope="session")
+def promtool(request: pytest.FixtureRequest) -> Path:
+    return request.config.stash[_BUILT]["promtool"]
+
+
+@pytest.fixture(scope="session")
+def actionlint(request: pytest.FixtureRequest) -> Path:
+    return request.config.stash[_BUILT]["actionlint"]
 
 
 @pytest.fixture(scope="session")
