@@ -1,6 +1,6 @@
 """A real API server takes what the chart renders."""
 
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import yaml
@@ -13,13 +13,46 @@ RESTRICTED = {
     "pod-security.kubernetes.io/enforce-version": "latest",
 }
 
+MONITORING: Final = {"servicemonitors": "ServiceMonitor", "prometheusrules": "PrometheusRule"}
+"""Kinds of the Prometheus operator. Its own CRDs would check our specs too; these stand-ins only know the kinds."""
+
+
+@pytest.fixture(scope="session")
+def monitored(plane: Plane) -> Plane:
+    """The plane, which knows the kinds of the Prometheus operator."""
+    group = "monitoring.coreos.com"
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    crds = [
+        {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"{plural}.{group}"},
+            "spec": {
+                "group": group,
+                "scope": "Namespaced",
+                "names": {"plural": plural, "kind": kind},
+                "versions": [version],
+            },
+        }
+        for plural, kind in MONITORING.items()
+    ]
+    applied = plane.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.dump_all(crds))
+    assert applied.returncode == 0, applied.stderr
+    names = [f"{plural}.{group}" for plural in MONITORING]
+    established = plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", *names)
+    assert established.returncode == 0, established.stderr
+    return plane
+
 
 @pytest.mark.parametrize("values", [{}, EVERYTHING], ids=["defaults", "everything"])
-def test_the_api_server_takes_every_object(helm: Helm, plane: Plane, namespace: str, values: dict[str, Any]) -> None:
+def test_the_api_server_takes_every_object(
+    helm: Helm, monitored: Plane, namespace: str, values: dict[str, Any]
+) -> None:
     watched = {"watchNamespaces": [namespace] if "watchNamespaces" in values else []}
     rendered = helm.template(namespace=namespace, **values | {"crds": {}} | watched)
 
-    taken = plane.kubectl(
+    taken = monitored.kubectl(
         "apply", "--dry-run=server", "--server-side", "--force-conflicts", "-f", "-", stdin=yaml.dump_all(rendered)
     )
 

@@ -87,6 +87,8 @@ def test_names_are_at_most_63_characters_and_readable(helm: Helm) -> None:
     assert name("one", fullnameOverride="syncs") == "syncs"
     assert name(LONG) == f"{LONG}-sync-oper"
     assert name(LONG, nameOverride="operator-of-syncs") == f"{LONG}-operator"
+    everything = helm.template(release=LONG, **EVERYTHING)
+    assert max(len(made["metadata"]["name"]) for made in everything if "Role" not in made["kind"]) == 63
 
 
 def test_every_object_is_labelled_and_every_namespaced_one_says_where_it_is(helm: Helm) -> None:
@@ -94,13 +96,17 @@ def test_every_object_is_labelled_and_every_namespaced_one_says_where_it_is(helm
 
     assert {document["kind"] for document in rendered} == {
         "ClusterRole",
+        "ConfigMap",
         "CustomResourceDefinition",
         "Deployment",
         "NetworkPolicy",
         "PodDisruptionBudget",
+        "PrometheusRule",
         "Role",
         "RoleBinding",
+        "Service",
         "ServiceAccount",
+        "ServiceMonitor",
         "Workspace",
     }
     for document in rendered:

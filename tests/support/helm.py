@@ -19,6 +19,9 @@ EVERYTHING: Final[dict[str, Any]] = {
     "watchNamespaces": [NAMESPACE],
     "podDisruptionBudget": {"enabled": True},
     "networkPolicy": {"enabled": True},
+    "serviceMonitor": {"enabled": True},
+    "prometheusRule": {"enabled": True},
+    "grafanaDashboard": {"enabled": True},
     "workspace": {
         "create": True,
         "spec": {"url": "https://api.example.com", "auth": {"tokenSecretRef": {"name": "token"}}},

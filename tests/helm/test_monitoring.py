@@ -1,0 +1,261 @@
+"""Alerts and dashboard: by the real Prometheus's parser and rule engine, over what the operator really exports."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+from prometheus_client.exposition import generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+from tests.support.helm import CHART, NAMESPACE, Helm, the
+
+from sync_operator.handlers.metrics import Metrics
+
+ALERTS: Final = CHART / "files" / "monitoring" / "alerts.yaml"
+DASHBOARD: Final = CHART / "files" / "monitoring" / "dashboard.json"
+RULES: Final[list[dict[str, Any]]] = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
+TARGET: Final = {"namespace": NAMESPACE, "pod": "op-1"}
+"""What Prometheus adds to a metric that does not say it itself (`honorLabels`)."""
+SYNC: Final = {"namespace": "shop", "name": "orders"}
+HOURLY: Final = ("1970-01-01T04:00:00Z", "1970-01-01T05:00:00Z")
+EVALUATED: Final = "3h"
+"""In promtool's tests time begins with 1970."""
+LATELY: Final = "1970-01-01T02:55:00Z"
+
+
+def exported(
+    *,
+    ready: str = "True",
+    healthy: str = "True",
+    fresh: str = "True",
+    succeeded_at: str = LATELY,
+    next_runs: tuple[str, ...] = HOURLY,
+    result: str = "success",
+    code: int = 200,
+    depth: int = 0,
+) -> list[Metric]:
+    """What a scraper reads of one Sync and its server."""
+    conditions = {"Ready": ready, "RunsHealthy": healthy, "Fresh": fresh}
+    sync = {
+        "metadata": SYNC,
+        "status": {
+            "conditions": [{"type": kind, "status": status} for kind, status in conditions.items()],
+            "lastSuccessAt": succeeded_at,
+            "nextRuns": next_runs,
+            "lastRun": {"rows": {"queried": 10, "total": 10, "succeeded": 9, "failed": 1, "skipped": 0}},
+        },
+    }
+    metrics = Metrics(syncs=lambda: [sync], depth=lambda: depth)
+    metrics.reconciled(result, 0.1)
+    metrics.requested("shop/default", "GET /syncs/:id", code, 0.1)
+    page = generate_latest(metrics.registry).decode()
+    return list(text_string_to_metric_families(page))
+
+
+def series(families: Iterable[Metric]) -> list[dict[str, str]]:
+    """The same as promtool takes it, over some hours: counters grow, gauges stay."""
+    found = []
+    for family in families:
+        for sample in family.samples:
+            labels = ", ".join(f'{name}="{value}"' for name, value in (TARGET | sample.labels).items())
+            grows = family.type in {"counter", "histogram"}
+            values = f"0+{sample.value}x300" if grows else f"{sample.value}x300"
+            found.append({"series": f"{sample.name}{{{labels}}}", "values": values})
+    return found
+
+
+def judged(promtool: Path, folder: Path, rules: list[dict[str, Any]], groups: list[dict[str, Any]]) -> str:
+    """What `promtool test rules` says; nothing when all is as expected."""
+    (folder / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "rules", "rules": rules}]}))
+    test = folder / "test.yaml"
+    test.write_text(yaml.safe_dump({"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": groups}))
+    done = subprocess.run([promtool, "test", "rules", test], capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def expectation(families: Iterable[Metric], expected: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A test of promtool: these alerts fire and no others."""
+    return {
+        "interval": "1m",
+        "input_series": series(families),
+        "alert_rule_test": [
+            {
+                "eval_time": EVALUATED,
+                "alertname": rule["alert"],
+                "exp_alerts": [expected[rule["alert"]]] if rule["alert"] in expected else [],
+            }
+            for rule in RULES
+        ],
+    }
+
+
+WARNING: Final = {"severity": "warning"}
+CRITICAL: Final = {"severity": "critical"}
+FIRING: Final[dict[str, tuple[list[Metric], dict[str, str], str]]] = {
+    "SyncOperatorAbsent": ([], CRITICAL, "No sync-operator is at work."),
+    "SyncOperatorFailing": (
+        exported(result="error"),
+        WARNING | TARGET,
+        "The sync-operator fails in an unexpected way.",
+    ),
+    "SyncOperatorBusy": (
+        exported(depth=3),
+        WARNING | TARGET,
+        "The sync-operator does not get to the end of its queue.",
+    ),
+    "SyncServerFailing": (
+        exported(code=503),
+        WARNING | {"workspace": "shop/default"},
+        "The sync server of Workspace shop/default refuses or fails.",
+    ),
+    "SyncNotReady": (exported(ready="False"), WARNING | SYNC, "Sync shop/orders is not in place."),
+    "SyncRunsUnhealthy": (
+        exported(healthy="False"),
+        WARNING | SYNC,
+        "The last run of Sync shop/orders did not deliver its rows.",
+    ),
+    "SyncNotFresh": (exported(fresh="False"), CRITICAL | SYNC, "The data of Sync shop/orders are older than promised."),
+    "SyncOverdue": (
+        exported(succeeded_at="1970-01-01T00:00:00Z", next_runs=("1970-01-01T03:30:00Z", "1970-01-01T04:00:00Z")),
+        WARNING | SYNC,
+        "Sync shop/orders has missed its times.",
+    ),
+}
+"""What is exported when an alert fires, its labels and its summary."""
+QUIET: Final = {
+    "all is well": exported(),
+    "one missed run is not yet too late": exported(succeeded_at="1970-01-01T01:00:00Z"),
+    "a suspended Sync is never overdue": exported(succeeded_at="1970-01-01T00:00:00Z", next_runs=()),
+    "a server that refuses one request only": [*exported(), *exported(code=404)],
+}
+
+
+def test_each_alert_fires_for_its_reason_and_for_no_other(promtool: Path, tmp_path: Path) -> None:
+    rules = [rule | {"annotations": {"summary": rule["annotations"]["summary"]}} for rule in RULES]
+    groups = [
+        expectation(families, {alert: {"exp_labels": labels, "exp_annotations": {"summary": summary}}})
+        for alert, (families, labels, summary) in FIRING.items()
+    ]
+
+    assert list(FIRING) == [rule["alert"] for rule in RULES]
+    assert not judged(promtool, tmp_path, rules, groups)
+
+
+@pytest.mark.parametrize("families", QUIET.values(), ids=QUIET)
+def test_no_alert_fires_without_a_reason(promtool: Path, tmp_path: Path, families: list[Metric]) -> None:
+    assert not judged(promtool, tmp_path, RULES, [expectation(families, {})])
+
+
+def test_the_rules_are_clean_and_each_says_what_to_do(promtool: Path) -> None:
+    checked = subprocess.run(
+        [promtool, "check", "rules", "--lint=all", "--lint-fatal", ALERTS], capture_output=True, text=True, check=False
+    )
+
+    assert checked.returncode == 0, checked.stderr
+    for rule in RULES:
+        assert set(rule["annotations"]) == {"summary", "description"}
+
+
+def queries() -> list[str]:
+    """Every query of the dashboard, with Grafana's variables filled in."""
+    found = [
+        target["expr"] for panel in json.loads(DASHBOARD.read_text())["panels"] for target in panel.get("targets", ())
+    ]
+    return [query.replace("$namespace", ".*").replace("$__rate_interval", "5m") for query in found]
+
+
+def absences() -> list[dict[str, Any]]:
+    """For each query an alert that fires where it finds nothing."""
+    return [{"alert": f"Query{number}", "expr": f"absent({query})"} for number, query in enumerate(queries())]
+
+
+def test_every_query_of_the_dashboard_finds_what_is_exported(promtool: Path, tmp_path: Path) -> None:
+    families = exported(ready="False", healthy="False", fresh="False")
+    rules = absences()
+    quiet = [{"eval_time": EVALUATED, "alertname": rule["alert"], "exp_alerts": []} for rule in rules]
+
+    assert not judged(
+        promtool, tmp_path, rules, [{"interval": "1m", "input_series": series(families), "alert_rule_test": quiet}]
+    )
+    nothing = judged(promtool, tmp_path, rules, [{"interval": "1m", "input_series": [], "alert_rule_test": quiet}])
+    always = [number for number, query in enumerate(queries()) if query.endswith("or vector(0)")]
+    found_nothing = {int(number) for number in re.findall(r"alertname: Query(\d+)", nothing)}
+    assert found_nothing == set(range(len(rules))) - set(always)
+
+
+def named(text: str) -> set[str]:
+    """The operator's metrics in a text, by the names of their families."""
+    found = re.findall(r"\bsync_operator_\w+", text)
+    return {re.sub(r"_(bucket|sum|count|total)$", "", name) for name in found}
+
+
+def test_dashboard_and_alerts_name_what_is_exported_and_the_dashboard_all_of_it() -> None:
+    everything = {family.name for family in exported() if not family.name.endswith("_created")}
+
+    assert named(DASHBOARD.read_text()) == everything
+    assert named("\n".join(rule["expr"] for rule in RULES)) <= everything
+
+
+def test_panels_lie_side_by_side_and_say_what_they_show() -> None:
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    places = [
+        (x, y)
+        for panel in panels
+        for x in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
+        for y in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
+    ]
+
+    assert len(places) == len(set(places))
+    assert max(x for x, _ in places) == 23
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    assert [panel["title"] for panel in panels if panel["type"] != "row" and not panel["description"]] == []
+
+
+def test_none_of_it_is_made_unless_asked_for(helm: Helm) -> None:
+    kinds = {document["kind"] for document in helm.template()}
+
+    assert not kinds & {"Service", "ServiceMonitor", "PrometheusRule", "ConfigMap"}
+
+
+def test_the_monitor_finds_the_pods_by_a_service_that_only_it_uses(helm: Helm) -> None:
+    rendered = helm.template(
+        commonLabels={"team": "data", "release": "none"},
+        serviceMonitor={"enabled": True, "labels": {"release": "prometheus"}, "interval": "15s"},
+    )
+
+    service, monitor, deployment = (
+        the("Service", rendered),
+        the("ServiceMonitor", rendered),
+        the("Deployment", rendered),
+    )
+    pod = deployment["spec"]["template"]
+    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    [port] = service["spec"]["ports"]
+    [container] = pod["spec"]["containers"]
+    assert port["targetPort"] in {each["name"] for each in container["ports"]}
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert monitor["spec"]["endpoints"] == [{"port": port["name"], "honorLabels": True, "interval": "15s"}]
+    assert monitor["metadata"]["labels"].items() >= {"release": "prometheus", "team": "data"}.items()
+    [plain] = the("ServiceMonitor", helm.template(serviceMonitor={"enabled": True}))["spec"]["endpoints"]
+    assert "interval" not in plain
+
+
+def test_the_rule_holds_the_alerts_as_they_are(helm: Helm) -> None:
+    rule = the("PrometheusRule", helm.template(prometheusRule={"enabled": True, "labels": {"release": "prometheus"}}))
+
+    assert rule["spec"] == yaml.safe_load(ALERTS.read_text())
+    assert rule["metadata"]["labels"]["release"] == "prometheus"
+
+
+def test_the_dashboard_is_found_by_its_labels(helm: Helm) -> None:
+    chosen: dict[str, Any] = {"enabled": True, "annotations": {"grafana_folder": "Data"}, "labels": {"more": "yes"}}
+    config = the("ConfigMap", helm.template(grafanaDashboard=chosen))
+
+    assert json.loads(config["data"]["sync-operator.json"]) == json.loads(DASHBOARD.read_text())
+    assert config["metadata"]["annotations"] == {"grafana_folder": "Data"}
+    assert config["metadata"]["labels"].items() >= {"grafana_dashboard": "1", "more": "yes"}.items()
