@@ -1,0 +1,31 @@
+"""The chart's values and their schema, taken apart."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import yaml
+from tests.support.helm import CHART
+
+__all__ = ["SCHEMA", "VALUES", "branches", "leaves"]
+
+SCHEMA: Final[dict[str, Any]] = json.loads((CHART / "values.schema.json").read_text())
+VALUES: Final[dict[str, Any]] = yaml.safe_load((CHART / "values.yaml").read_text())
+_WHOLE: Final = frozenset({"/affinity", "/resources"})
+"""Objects with listed properties that are passed on as they are."""
+
+
+def branches(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every object schema that lists its properties, with where it is."""
+    if "properties" in schema:
+        yield path, schema
+        for name, below in schema["properties"].items():
+            yield from branches(below or {}, f"{path}/{name}")
+
+
+def leaves(values: Mapping[str, Any] = VALUES, path: str = "") -> Iterator[str]:
+    """Where each value is, of a file in the shape of values.yaml."""
+    inner = {where for where, _ in branches(SCHEMA)} - _WHOLE
+    for name, value in values.items():
+        here = f"{path}/{name}"
+        yield from leaves(value, here) if here in inner else [here]
