@@ -43,11 +43,13 @@ FROM ${BASE}
 ARG BASE
 ARG VERSION=0.1.0
 ARG REVISION=
+ARG SOURCE=
 LABEL org.opencontainers.image.title="sync-operator" \
       org.opencontainers.image.description="Kubernetes operator for reverse-ETL syncs on AI Squared / Multiwoven" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.base.name="${BASE}"
 COPY --from=build /opt/sync-operator /opt/sync-operator
 ENV PATH=/opt/sync-operator/bin:$PATH
