@@ -52,6 +52,8 @@ func (p *plane) apiserverArgs() ([]string, error) {
 		"--kubelet-client-key=" + p.cert("kubelet-client") + ".key",
 		"--allow-privileged=true",                           // nothing is isolated here, so nothing is lost
 		"--disable-admission-plugins=TaintNodesByCondition", // there is no scheduler to heed the taint
+		// Not on by default, but some clusters have it: who holds up the deletion of an owner needs a right to it.
+		"--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
 		"--profiling=false",
 	}
 	if p.opts.auditLog != "" {
