@@ -1,6 +1,7 @@
 """kopf's part: watch events go into the cache and name the keys to be reconciled. No work is done here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain, repeat
 from typing import Any
 
 import kopf
@@ -50,6 +51,13 @@ class _NoProgress(kopf.ProgressStorage):
         return essence
 
 
+class _Patience:
+    """Seconds between the tries of a request that is refused: for ever, and each request begins anew."""
+
+    def __iter__(self) -> Iterator[float]:
+        return chain((1.0, 2.0, 4.0, 8.0, 16.0, 32.0), repeat(60.0))
+
+
 def make_settings(*, clusterwide: bool) -> kopf.OperatorSettings:
     """Settings for a kopf without its own bookkeeping: no annotations, no events, server-side filters.
 
@@ -63,6 +71,9 @@ def make_settings(*, clusterwide: bool) -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.queueing.idle_timeout = 1
     settings.scanning.disabled = not clusterwide
+    # Kopf by itself ends all of the work after a minute in which one watch is refused, be it that the API server has
+    # trouble, or that one of many namespaces was deleted, and its Role with it. Either may come back.
+    settings.networking.error_backoffs = _Patience()
     for plural in ("cronjobs", "jobs"):
         settings.watching.label_selectors["batch", "v1", plural] = OURS
     return settings
