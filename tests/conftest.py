@@ -8,7 +8,7 @@ from secrets import token_hex
 import pytest
 from hypothesis import settings
 from kubernetes import client
-from tests.support.helm import build_helm
+from tests.support.helm import Helm, build_helm
 from tests.support.plane import Kube, Plane, build_plane, running_plane
 from tests.support.running import Sandbox, running_sandbox
 from tests.support.served import Served, served
@@ -69,6 +69,12 @@ def plane_binary(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture(scope="session")
 def helm_binary(request: pytest.FixtureRequest) -> Path:
     return request.config.stash[_BUILT]["helm_binary"]
+
+
+@pytest.fixture(scope="session")
+def helm(helm_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """Helm without a cluster."""
+    return Helm(helm_binary, tmp_path_factory.mktemp("helm"))
 
 
 @pytest.fixture(scope="session")

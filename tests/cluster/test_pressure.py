@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import pytest
 from kubernetes import client
+from tests.support.helm import Helm
+from tests.support.permissions import denied, install_account, requests
 from tests.support.plane import Kube, running_plane
 from tests.support.running import Sandbox, eventually, running_controller
 from tests.support.syncs import Tenant, condition
@@ -26,13 +28,16 @@ PATIENCE: Final = 240.0
 
 
 @pytest.fixture
-def apart(plane_binary: Path, tmp_path: Path, sandbox: Sandbox) -> Iterator[Tenant]:
+def apart(plane_binary: Path, helm: Helm, tmp_path: Path, sandbox: Sandbox) -> Iterator[Tenant]:
     """A tenant of a cluster of its own: a thousand Syncs to be deleted would keep the shared one busy for a while."""
-    with running_plane(plane_binary, tmp_path / "cluster") as plane, running_controller(plane, tmp_path):
-        kube = Kube(plane.kubeconfig)
-        kube.core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name="team")))
-        yield Tenant(kube, "team", sandbox)
-        kube.close()
+    with running_plane(plane_binary, tmp_path / "cluster") as plane:
+        account = install_account(helm, plane, tmp_path)
+        with running_controller(plane, tmp_path, KUBECONFIG=str(account)):
+            kube = Kube(plane.kubeconfig)
+            kube.core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name="team")))
+            yield Tenant(kube, "team", sandbox)
+            kube.close()
+        assert denied(requests(plane)) == []
 
 
 def ready(tenant: Tenant, status: str, reason: str = "") -> int:

@@ -8,12 +8,6 @@ from tests.support.helm import Helm
 from tests.support.plane import Kube, Plane, running_plane
 
 
-@pytest.fixture(scope="session")
-def helm(helm_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Helm:
-    """Helm without a cluster."""
-    return Helm(helm_binary, tmp_path_factory.mktemp("helm"))
-
-
 @pytest.fixture
 def cluster(plane_binary: Path, tmp_path: Path) -> Iterator[Plane]:
     """A cluster into which nothing of ours was installed, and in which no other controller of ours is at work."""

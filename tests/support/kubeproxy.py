@@ -39,9 +39,15 @@ EXPIRED_WATCH: Final = {"type": "ERROR", "object": _status(410, "Expired", "too 
 
 
 @contextmanager
-def running_kubeproxy(plane: Plane, folder: Path) -> Iterator[tuple[Proxy, Path]]:
-    """A proxy in front of the control plane, and a kubeconfig that names it: plain http, the same credentials."""
-    config = yaml.safe_load(plane.kubeconfig.read_text())
+def running_kubeproxy(plane: Plane, folder: Path, *, credentials: Path | None = None) -> Iterator[tuple[Proxy, Path]]:
+    """A proxy in front of the control plane, and a kubeconfig that names it: plain http, the same credentials.
+
+    Args:
+        plane: the control plane.
+        folder: where the kubeconfig is to be.
+        credentials: another kubeconfig of the plane than its administrator's.
+    """
+    config = yaml.safe_load((credentials or plane.kubeconfig).read_text())
     [entry] = config["clusters"]
     cluster = entry["cluster"]
     authority = base64.b64decode(cluster["certificate-authority-data"]).decode()

@@ -36,7 +36,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end -}}
 {{- end -}}
 
-{{/* What the controller does with each kind, and no more: tests/helm/test_rbac.py holds it against the audit log. */}}
+{{/* What the controller does with each kind, and no more: tests/cluster/test_permissions.py holds it against the audit log. */}}
 {{- define "sync-operator.rules" -}}
 - apiGroups: [squared.ai]
   resources: [syncs, workspaces]

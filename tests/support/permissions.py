@@ -1,0 +1,100 @@
+"""The chart's service account: the controller as it, what it asked the API server for, and what it may ask for."""
+
+import itertools
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from tests.support.helm import NAMESPACE, RELEASE, Helm
+from tests.support.plane import Plane
+
+__all__ = [
+    "ACCOUNT",
+    "RARE",
+    "UNUSED",
+    "Permission",
+    "account_kubeconfig",
+    "denied",
+    "granted",
+    "install_account",
+    "requests",
+    "used",
+]
+
+type Permission = tuple[str, str, str]
+"""Group, resource and verb."""
+
+ACCOUNT: Final = f"{RELEASE}-sync-operator"
+UNUSED: Final[dict[Permission, str]] = {
+    ("squared.ai", "syncs/finalizers", "update"): "asked by an admission plugin when a CronJob is made, by no request",
+}
+"""Permissions that no request shows, and why they are granted all the same."""
+RARE: Final[dict[Permission, str]] = {
+    ("batch", "jobs", "delete"): "the garbage collector may be quicker, once their CronJob is gone",
+}
+"""Permissions that some days no request shows, and why."""
+_OWN: Final = frozenset({"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
+
+
+def install_account(helm: Helm, plane: Plane, folder: Path, **values: Any) -> Path:
+    """Put the chart's service account and roles into the cluster, and no more of it; a kubeconfig of the account."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    account = [document for document in helm.template(**values) if document["kind"] in _OWN]
+    applied = plane.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all([namespace, *account]))
+    assert applied.returncode == 0, applied.stderr
+    return account_kubeconfig(plane, folder)
+
+
+def account_kubeconfig(plane: Plane, folder: Path) -> Path:
+    """A kubeconfig with a token of the chart's service account."""
+    token = plane.kubectl("create", "token", ACCOUNT, "-n", NAMESPACE, "--duration=12h")
+    assert token.returncode == 0, token.stderr
+    config = yaml.safe_load(plane.kubeconfig.read_text())
+    for user in config["users"]:
+        user["user"] = {"token": token.stdout.strip()}
+    path = folder / "account.kubeconfig"
+    path.write_text(yaml.dump(config))
+    return path
+
+
+def requests(plane: Plane) -> list[dict[str, Any]]:
+    """What the account asked the API server, by its audit log."""
+    entries = map(json.loads, plane.audit_log.read_text().splitlines())
+    return [entry for entry in entries if entry["user"]["username"] == f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"]
+
+
+def denied(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Requests that were refused for want of a right, by the authorizer or by an admission plugin.
+
+    Nobody has the right to make something in a namespace that is being deleted.
+    """
+    return [
+        f"{entry['verb']} {entry['requestURI']}: {entry['responseStatus'].get('message')}"
+        for entry in entries
+        if entry["responseStatus"]["code"] == 403
+        and "because it is being terminated" not in entry["responseStatus"].get("message", "")
+    ]
+
+
+def used(entries: Iterable[Mapping[str, Any]]) -> set[Permission]:
+    """Permissions that the requests needed; a server-side apply that creates an object needs two."""
+    found = set()
+    for entry in entries:
+        about = entry.get("objectRef")
+        if about is not None:
+            resource = "/".join(about[part] for part in ("resource", "subresource") if part in about)
+            created = {"create"} if entry["verb"] == "patch" and entry["responseStatus"]["code"] == 201 else set()
+            found |= {(about.get("apiGroup", ""), resource, verb) for verb in {entry["verb"], *created}}
+    return found
+
+
+def granted(plane: Plane, kind: str, *options: str) -> set[Permission]:
+    """Permissions in the installed role; none where there is no such role."""
+    role = json.loads(plane.kubectl("get", kind, f"{NAMESPACE}:{ACCOUNT}", "-o", "json", *options).stdout or "{}")
+    return {
+        permission
+        for rule in role.get("rules", ())
+        for permission in itertools.product(rule["apiGroups"], rule["resources"], rule["verbs"])
+    }
