@@ -13,6 +13,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from tests.support.helm import CHART, NAMESPACE, Helm, the
+from tests.support.plane import ROOT
 
 from sync_operator.handlers.metrics import Metrics
 
@@ -194,11 +195,49 @@ def named(text: str) -> set[str]:
     return {re.sub(r"_(bucket|sum|count|total)$", "", name) for name in found}
 
 
+def labelled() -> dict[str, set[str]]:
+    """The exported metrics as the documentation names them, with their labels."""
+    return {
+        f"{family.name}_total" if family.type == "counter" else family.name: {
+            label for sample in family.samples for label in sample.labels if label != "le"
+        }
+        for family in families_exported()
+    }
+
+
+def families_exported() -> list[Metric]:
+    return [family for family in exported() if not family.name.endswith("_created")]
+
+
 def test_dashboard_and_alerts_name_what_is_exported_and_the_dashboard_all_of_it() -> None:
-    everything = {family.name for family in exported() if not family.name.endswith("_created")}
+    everything = {family.name for family in families_exported()}
 
     assert named(DASHBOARD.read_text()) == everything
     assert named("\n".join(rule["expr"] for rule in RULES)) <= everything
+
+
+def test_every_query_of_the_dashboard_asks_for_labels_that_its_metrics_have() -> None:
+    targets = [target for panel in json.loads(DASHBOARD.read_text())["panels"] for target in panel.get("targets", ())]
+    labels = {family.name: {label for sample in family.samples for label in sample.labels} for family in exported()}
+    for target in targets:
+        known = set[str](TARGET).union(*(labels[name] for name in named(target["expr"])))
+        grouped = {label for listed in re.findall(r"by \(([^)]*)\)", target["expr"]) for label in listed.split(", ")}
+        matched = set(re.findall(r"(\w+)=~?\"", target["expr"]))
+        shown = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
+        assert grouped | matched <= known
+        assert shown <= grouped
+
+
+def test_the_documentation_lists_every_metric_and_every_alert() -> None:
+    page = (ROOT / "docs" / "monitoring.md").read_text()
+    metrics, alerts = page.split("## Metrics")[1].split("## Alerts")
+
+    rows = [line.split("|")[1:3] for line in metrics.splitlines() if line.startswith("| `")]
+    told = {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
+    assert told == {f" `{name}` ": labels for name, labels in labelled().items()}
+    assert re.findall(r"^\| `(\w+)` \| (\w+)", alerts, re.MULTILINE) == [
+        (rule["alert"], rule["labels"]["severity"]) for rule in RULES
+    ]
 
 
 def test_panels_lie_side_by_side_and_say_what_they_show() -> None:
