@@ -12,6 +12,10 @@ from tests.support.plane import ROOT
 from sync_operator import __version__
 
 LONG = "a-release-whose-name-is-exactly-as-long-as-helm-allow"
+LOGIN: dict[str, Any] = {
+    "url": "https://api.example.com",
+    "auth": {"loginSecretRef": {"name": "login", "passwordKey": "word"}},
+}
 
 
 def identities(rendered: Iterable[dict[str, Any]]) -> set[tuple[str, str, str]]:
@@ -134,6 +138,15 @@ def test_a_workspace_that_nobody_would_serve_is_refused(helm: Helm) -> None:
         helm.template(workspace=EVERYTHING["workspace"], watchNamespaces=["tenant"])
 
 
+def test_a_login_that_could_not_be_kept_is_refused(helm: Helm) -> None:
+    workspace = EVERYTHING["workspace"] | {"spec": LOGIN}
+    with pytest.raises(HelmError, match=r"loginSecretRef: .* set loginWorkspaces\.enabled to true"):
+        helm.template(workspace=workspace)
+
+    made = the("Workspace", helm.template(workspace=workspace, loginWorkspaces={"enabled": True}))
+    assert made["spec"] == LOGIN
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
@@ -141,6 +154,13 @@ def test_a_workspace_that_nobody_would_serve_is_refused(helm: Helm) -> None:
         ({"watchNamespaces": ["one", "two"]}, ["serves one, two.", "kubectl apply -n one"]),
         ({"replicaCount": 0}, ["serves all namespaces, once replicaCount is 1."]),
         ({"workspace": EVERYTHING["workspace"]}, ["generic token -n ops", "get workspace default -n ops"]),
+        (
+            {"workspace": EVERYTHING["workspace"] | {"spec": LOGIN}, "loginWorkspaces": {"enabled": True}},
+            [
+                "generic login -n ops --from-literal=email=EMAIL --from-file=word=/dev/stdin",
+                "get workspace default -n ops",
+            ],
+        ),
         ({"crds": {"keep": False}}, ["WARNING: crds.keep is false"]),
     ],
 )

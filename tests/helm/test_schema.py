@@ -9,9 +9,9 @@ from tests.support.values import SCHEMA, branches, leaves
 
 from sync_operator.model.crd import workspace_crd
 
-SPEC = {"url": "https://api.example.com", "auth": {"tokenSecretRef": {"name": "token"}}}
+SPEC: dict[str, Any] = {"url": "https://api.example.com", "auth": {"tokenSecretRef": {"name": "token"}}}
 
-WRONG = {
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown value": ({"replicas": 1}, "'replicas' not allowed"),
     "an unknown value below": ({"image": {"name": "a"}}, "at '/image': additional properties 'name'"),
     "a registry with a scheme": ({"image": {"registry": "https://registry.example.com"}}, "at '/image/registry'"),
@@ -51,6 +51,24 @@ WRONG = {
     "arguments as one word": ({"extraArgs": "--a --b"}, "at '/extraArgs'"),
     "an object without a kind": ({"extraObjects": [{"metadata": {}}]}, "at '/extraObjects/0'"),
     "a yes that is no boolean": ({"crds": {"keep": "yes"}}, "at '/crds/keep'"),
+    "CRDs by a number": ({"crds": {"enabled": 1}}, "at '/crds/enabled': got number, want boolean"),
+    "roles by a word": ({"rbac": {"create": "true"}}, "at '/rbac/create'"),
+    "people's roles by a word": ({"rbac": {"aggregateClusterRoles": "no"}}, "at '/rbac/aggregateClusterRoles'"),
+    "logins by a word": ({"loginWorkspaces": {"enabled": "yes"}}, "at '/loginWorkspaces/enabled'"),
+    "an account by a word": ({"serviceAccount": {"create": "no"}}, "at '/serviceAccount/create'"),
+    "an account's annotation as a number": (
+        {"serviceAccount": {"annotations": {"a/b": 1}}},
+        "at '/serviceAccount/annotations/a~1b'",
+    ),
+    "a pod's security as a word": ({"podSecurityContext": "restricted"}, "at '/podSecurityContext'"),
+    "a container's security as a word": ({"securityContext": "restricted"}, "at '/securityContext'"),
+    "a budget by a word": ({"podDisruptionBudget": {"enabled": "yes"}}, "at '/podDisruptionBudget/enabled'"),
+    "a policy by a word": ({"networkPolicy": {"enabled": "yes"}}, "at '/networkPolicy/enabled'"),
+    "a way out as an object": ({"networkPolicy": {"extraEgress": {"ports": []}}}, "at '/networkPolicy/extraEgress'"),
+    "a monitor by a word": ({"serviceMonitor": {"enabled": "yes"}}, "at '/serviceMonitor/enabled'"),
+    "rules by a word": ({"prometheusRule": {"enabled": "yes"}}, "at '/prometheusRule/enabled'"),
+    "a rule's label with a blank": ({"prometheusRule": {"labels": {"a": "b c"}}}, "at '/prometheusRule/labels/a'"),
+    "a dashboard by a word": ({"grafanaDashboard": {"enabled": "yes"}}, "at '/grafanaDashboard/enabled'"),
     "an unknown way to make roles": ({"rbac": {"scoped": True}}, "at '/rbac': additional properties 'scoped'"),
     "an account that cannot be": ({"serviceAccount": {"name": "Operator"}}, "at '/serviceAccount/name'"),
     "an annotation that is a boolean": ({"podAnnotations": {"inject": False}}, "at '/podAnnotations/inject'"),
@@ -84,9 +102,17 @@ WRONG = {
         "at '/workspace/spec': missing property 'url'",
     ),
     "a URL without a scheme": ({"workspace": {"spec": SPEC | {"url": "api.example.com"}}}, "at '/workspace/spec/url'"),
-    "a login, which the operator cannot do yet": (
-        {"workspace": {"spec": SPEC | {"auth": {"loginSecretRef": {"name": "login"}}}}},
-        "at '/workspace/spec/auth': additional properties 'loginSecretRef'",
+    "a workspace with no login at all": (
+        {"workspace": {"spec": SPEC | {"auth": {}}}},
+        "at '/workspace/spec/auth': minProperties: got 0, want 1",
+    ),
+    "a workspace with a token and a login": (
+        {"workspace": {"spec": SPEC | {"auth": SPEC["auth"] | {"loginSecretRef": {"name": "login"}}}}},
+        "at '/workspace/spec/auth': maxProperties: got 2, want 1",
+    ),
+    "a login's key that cannot be": (
+        {"workspace": {"spec": SPEC | {"auth": {"loginSecretRef": {"name": "login", "emailKey": "a b"}}}}},
+        "at '/workspace/spec/auth/loginSecretRef/emailKey'",
     ),
     "a workspace id that is a number": ({"workspace": {"spec": SPEC | {"workspaceId": 1}}}, "/spec/workspaceId'"),
     "a workspace name that cannot be": ({"workspace": {"name": "My workspace"}}, "at '/workspace/name'"),
@@ -99,6 +125,12 @@ def test_what_is_wrong_is_named(helm: Helm, values: dict[str, Any], words: str) 
         helm.template(**values)
 
     assert words in str(refused.value)
+
+
+def test_each_value_can_be_wrong() -> None:
+    tried = {path for values, _ in WRONG.values() for path in leaves(values)}
+
+    assert set(leaves()) - tried == set()
 
 
 def test_every_list_of_properties_is_closed() -> None:
@@ -131,7 +163,10 @@ def test_the_workspaces_spec_is_the_crds() -> None:
     ours = SCHEMA["definitions"]["workspaceSpec"]["properties"]
 
     assert set(ours) == set(crd)
-    assert set(crd["auth"]["properties"]) - set(ours["auth"]["properties"]) == {"loginSecretRef"}
+    for name, ref in crd["auth"]["properties"].items():
+        known = ours["auth"]["properties"][name]
+        known = SCHEMA["definitions"][known["$ref"].rpartition("/")[2]] if "$ref" in known else known
+        assert set(known["properties"]) == set(ref["properties"])
     for name in ("workspaceId", "requestsPerMinute", "timeoutSeconds", "dialect"):
         for rule in ("pattern", "maxLength", "minimum", "maximum", "enum"):
             assert ours[name].get(rule) == crd[name].get(rule), f"{name}: {rule}"
