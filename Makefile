@@ -1,6 +1,6 @@
 # One word per job; every job works on a clean clone with Python 3 and make. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup check verify generate cluster helm unit test chaos demo clean
+.PHONY: help setup check verify generate cluster helm unit test chaos bench demo clean
 
 PYTHON := .venv/bin/python
 STAMP := .venv/.complete
@@ -48,6 +48,9 @@ test: check verify  ## everything: checks, then all tests with branch coverage
 
 chaos: setup  ## kill the controller and spoil answers at every step; CHAOS_ROUNDS=10 for a longer run
 	$(PYTEST) tests/chaos
+
+bench: setup  ## what many Syncs cost, beside the floor; SYNCS="500 2000" for other sizes
+	$(PYTHON) -m benchmarks --syncs $(or $(SYNCS),500 2000 10000) --out benchmarks
 
 demo: setup  ## the main job on a local control plane; KEEP=1 leaves it running until Ctrl-C
 	@$(PYTHON) scripts/demo $(if $(KEEP),--keep)
