@@ -8,6 +8,7 @@ import aiohttp
 import kopf
 
 from sync_operator import __version__
+from sync_operator.cluster.watches import Watches
 from sync_operator.errors import KubernetesError
 
 __all__ = ["ClusterSession", "open_session"]
@@ -19,10 +20,19 @@ _TIMEOUT_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class ClusterSession:
-    """An authenticated session: base URL of the API server, and the session whose requests carry credentials."""
+    """An authenticated session.
+
+    Attributes:
+        server: base URL of the API server.
+        http: the session whose requests carry credentials.
+        namespace: where we live: the pod's, or the kubeconfig's.
+        watches: signs of life of the watches that go through it.
+    """
 
     server: str
     http: aiohttp.ClientSession
+    namespace: str
+    watches: Watches
 
 
 def open_session() -> ClusterSession:
@@ -38,14 +48,15 @@ def open_session() -> ClusterSession:
             0, "NoCredentials", "no cluster to talk to: run in a pod with a service account, or set KUBECONFIG"
         )
     headers = {"User-Agent": f"sync-operator/{__version__}", **info.as_http_headers()}
-    middlewares = (_FreshToken(_TOKEN_FILE),) if _TOKEN_FILE.exists() else ()
+    watches = Watches()
+    middlewares = (watches, _FreshToken(_TOKEN_FILE)) if _TOKEN_FILE.exists() else (watches,)
     connector = aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context())
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=_TIMEOUT_SECONDS)
     http = aiohttp.ClientSession(
         connector=connector, headers=headers, middlewares=middlewares, timeout=timeout, trust_env=info.trust_env
     )
     _log.info("talking to the cluster at %s", info.server)
-    return ClusterSession(server=info.server.rstrip("/"), http=http)
+    return ClusterSession(info.server.rstrip("/"), http, info.default_namespace or "default", watches)
 
 
 class _FreshToken:

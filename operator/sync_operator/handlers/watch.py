@@ -7,6 +7,7 @@ from typing import Any
 import kopf
 
 from sync_operator.cluster.views import owning_sync
+from sync_operator.cluster.watches import LIFE, PATIENCE
 from sync_operator.handlers.cache import Ref, wanted_id, workspace_name
 from sync_operator.handlers.operator import OURS, Operator
 from sync_operator.handlers.queue import Key
@@ -70,6 +71,7 @@ def make_settings(*, clusterwide: bool) -> kopf.OperatorSettings:
     settings.persistence.finalizer = f"{GROUP}/kopf-unused"
     settings.posting.enabled = False
     settings.queueing.idle_timeout = 1
+    settings.watching.server_timeout, settings.watching.client_timeout = LIFE, PATIENCE
     settings.scanning.disabled = not clusterwide
     # Kopf by itself ends all of the work after a minute in which one watch is refused, be it that the API server has
     # trouble, or that one of many namespaces was deleted, and its Role with it. Either may come back.

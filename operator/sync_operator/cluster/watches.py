@@ -1,0 +1,67 @@
+"""Signs of life of the watches: which are to be there, and when the API server last let each of them begin.
+
+A watch that nothing is said on looks the same whether nothing happens or nobody is there any more, and the API
+server's bookmarks come once a minute only. So no watch is left open for long: the API server ends each one after
+`LIFE`, which costs one cheap request, and one that was not begun again for `LIMIT` is dead, for whatever reason.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import aiohttp
+
+__all__ = ["LIFE", "LIMIT", "PATIENCE", "Watches"]
+
+LIFE: Final = 30
+"""Seconds after which the API server is asked to end a watch."""
+PATIENCE: Final = LIFE + 5
+"""Seconds after which we end it ourselves, where nobody is there to do it."""
+LIMIT: Final = 50.0
+"""Seconds without a new beginning after which a watch is dead."""
+
+
+class Watches:
+    """A middleware of the session that kopf and our own client share; it notes the beginnings of watches.
+
+    It is written by the event loop and may be read from any thread.
+
+    Args:
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._begun_at: dict[str, float] = {}
+        self._begun: frozenset[str] = frozenset()
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Pass a request on; of one that asks for a watch, note when it was answered."""
+        if "watch" not in request.url.query:
+            return await handler(request)
+        path = request.url.path
+        self._begun_at.setdefault(path, self._clock())
+        response = await handler(request)
+        if response.status == 200:  # noqa: PLR2004 (HTTP: success)
+            self._begun_at[path] = self._clock()
+            self._begun |= {path}
+        elif response.status == 404:  # noqa: PLR2004 (HTTP: not found)
+            # The kind is gone from the cluster: kopf looks for it anew when it comes back.
+            self._begun_at.pop(path, None)
+            self._begun -= {path}
+        return response
+
+    def cover(self, plurals: frozenset[str]) -> bool:
+        """True when each of these kinds is watched somewhere."""
+        return plurals <= {path.rpartition("/")[2] for path in self._begun}
+
+    def dead(self) -> str:
+        """Says which watch is dead; empty when none is."""
+        now = self._clock()
+        ages = {path: now - at for path, at in list(self._begun_at.items())}
+        path = max(ages, key=ages.__getitem__, default="")
+        if not path or ages[path] <= LIMIT:
+            return ""
+        return f"the watch of {path} was last begun {ages[path]:.0f} s ago, and is to be begun every {LIFE} s"

@@ -1,0 +1,93 @@
+"""Which watches live: noted by the session that all requests to the cluster go through."""
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from sync_operator.cluster.watches import LIFE, LIMIT, PATIENCE, Watches
+
+SYNCS = "/apis/squared.ai/v1/syncs"
+JOBS = "/apis/batch/v1/namespaces/team/jobs"
+
+
+class Site:
+    """An API server that answers as it is told, a clock that only the test moves, and the session in between."""
+
+    url: str
+    http: aiohttp.ClientSession
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.status = 200
+        self.watches = Watches(lambda: self.now)
+
+    async def answer(self, _: web.Request) -> web.Response:
+        return web.Response(status=self.status)
+
+    async def ask(self, path: str, **query: str) -> None:
+        async with self.http.get(f"{self.url}{path}", params=query):
+            pass
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    there = Site()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", there.answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    there.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with aiohttp.ClientSession(middlewares=(there.watches,)) as there.http:
+        yield there
+    await runner.cleanup()
+
+
+def test_a_watch_is_ended_well_before_it_counts_as_dead() -> None:
+    assert LIFE < PATIENCE < LIMIT < 60
+
+
+async def test_a_list_is_no_watch(site: Site) -> None:
+    await site.ask(SYNCS, limit="500")
+    site.now += 1000
+
+    assert site.watches.dead() == ""
+    assert not site.watches.cover(frozenset({"syncs"}))
+
+
+async def test_a_watch_that_does_not_begin_again_is_dead(site: Site) -> None:
+    await site.ask(SYNCS, watch="true")
+    await site.ask(JOBS, watch="true")
+    assert site.watches.cover(frozenset({"syncs", "jobs"}))
+    site.now += 40
+    await site.ask(SYNCS, watch="true")
+    assert site.watches.dead() == ""
+
+    site.now += 11
+    assert site.watches.dead() == f"the watch of {JOBS} was last begun 51 s ago, and is to be begun every 30 s"
+    await site.ask(JOBS, watch="true")
+    assert site.watches.dead() == ""
+
+
+async def test_one_that_is_refused_all_the_time_is_dead_and_covers_nothing(site: Site) -> None:
+    site.status = 403
+    await site.ask(SYNCS, watch="true")
+    assert site.watches.dead() == ""
+    site.now += 30
+    await site.ask(SYNCS, watch="true")
+    site.now += 30
+
+    assert site.watches.dead().startswith(f"the watch of {SYNCS} was last begun 60 s ago")
+    assert not site.watches.cover(frozenset({"syncs"}))
+
+
+async def test_one_whose_kind_is_gone_is_not_missed(site: Site) -> None:
+    await site.ask(SYNCS, watch="true")
+    site.status = 404
+    await site.ask(SYNCS, watch="true")
+    site.now += 1000
+
+    assert site.watches.dead() == ""
+    assert not site.watches.cover(frozenset({"syncs"}))
