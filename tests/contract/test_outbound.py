@@ -16,6 +16,7 @@ from sync_operator.errors import (
 )
 from sync_operator.remote.client import ApiClient, Endpoint
 from sync_operator.remote.connections import HttpPool
+from sync_operator.remote.network import Resolve
 from sync_operator.remote.types import Dialect
 
 type Connect = Callable[..., ApiClient]
@@ -45,15 +46,16 @@ async def connect() -> AsyncIterator[Connect]:
 
     def make(
         raw: Raw,
-        names: Names | None = None,
+        names: Resolve | None = None,
         *,
         scheme: str = "http",
         host: str = "sync.example",
         ca_pem: str | None = None,
         proxies: tuple[tuple[str, str], ...] = (),
         timeout_seconds: float = 5,
+        check: Callable[[], None] | None = None,
     ) -> ApiClient:
-        pool = HttpPool(proxies, resolve=names or Names(["127.0.0.1"]))
+        pool = HttpPool(proxies, resolve=names or Names(["127.0.0.1"]), check=check)
         pools.append(pool)
         url = f"{scheme}://{host}:{raw.port}"
         endpoint = Endpoint(url, "1", Dialect.MULTIWOVEN, timeout_seconds=timeout_seconds, ca_pem=ca_pem)
@@ -74,6 +76,55 @@ async def test_the_address_that_was_checked_is_the_one_connected_to(connect: Con
         with pytest.raises(HostRefusedError, match=r"sync\.example stands for 169\.254\.169\.254"):
             await client.probe_list()
         assert len(raw.received) == 1
+
+
+class LeaseLostError(Exception):
+    """In place of the end of the process."""
+
+
+class Check:
+    """A check that fails from its nth time on."""
+
+    def __init__(self, fails_at: int) -> None:
+        self.fails_at = fails_at
+        self.made = 0
+
+    def __call__(self) -> None:
+        self.made += 1
+        if self.made >= self.fails_at:
+            raise LeaseLostError
+
+
+@pytest.mark.parametrize("fails_at", [1, 2])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_nothing_goes_out_that_the_check_does_not_let_out(connect: Connect, scheme: str, fails_at: int) -> None:
+    """The first check is before the head of a request, the second before its body."""
+    check = Check(fails_at)
+    async with raw_server(tls=served_tls() if scheme == "https" else None) as raw:
+        client = connect(raw, scheme=scheme, ca_pem=AUTHORITY, check=check)
+        with pytest.raises(LeaseLostError):
+            await client.create_sync({"source_id": 1})
+        assert check.made == fails_at
+        assert raw.received == []
+
+        check.fails_at = 100
+        with pytest.raises(OutcomeUnknownError, match="names no id"):
+            await client.create_sync({"source_id": 1})
+        assert len(raw.received) == 1
+
+
+async def test_the_check_is_made_when_the_connection_stands(connect: Connect) -> None:
+    """Finding an address and connecting take their time: what was true before may not be so any more."""
+    check, order = Check(100), []
+
+    async def names(host: str, port: int) -> list[str]:
+        order.append((host, port, check.made))
+        return ["127.0.0.1"]
+
+    async with raw_server() as raw:
+        await connect(raw, names, check=check).probe_list()
+        assert order == [("sync.example", raw.port, 0)]
+        assert check.made > 0
 
 
 @pytest.mark.parametrize("address", REFUSED)

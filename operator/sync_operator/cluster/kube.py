@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from sync_operator.cluster.login import ClusterSession
 from sync_operator.errors import KubernetesError
 from sync_operator.model.names import FIELD_MANAGER, GROUP, SYNC_PLURAL, VERSION, WORKSPACE_PLURAL
 
-__all__ = ["CRONJOBS", "EVENTS", "JOBS", "PODS", "SECRETS", "SYNCS", "WORKSPACES", "Kube", "Resource"]
+__all__ = ["CRONJOBS", "EVENTS", "JOBS", "LEASES", "PODS", "SECRETS", "SYNCS", "WORKSPACES", "Kube", "Resource"]
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=60)
 _PAGE: Final = 500
@@ -46,13 +46,24 @@ JOBS: Final = Resource("/apis/batch/v1", "jobs")
 PODS: Final = Resource("/api/v1", "pods")
 SECRETS: Final = Resource("/api/v1", "secrets")
 EVENTS: Final = Resource("/api/v1", "events")
+LEASES: Final = Resource("/apis/coordination.k8s.io/v1", "leases")
+
+
+def unchecked() -> None:
+    """Anything may be sent at any time."""
 
 
 class Kube:
-    """The verbs the operator uses. All methods raise `KubernetesError` for refusals and lost connections."""
+    """The verbs the operator uses. All methods raise `KubernetesError` for refusals and lost connections.
 
-    def __init__(self, session: ClusterSession) -> None:
+    Args:
+        session: the way to the API server.
+        check: called right before each write goes out; does not return when it must not.
+    """
+
+    def __init__(self, session: ClusterSession, check: Callable[[], None] = unchecked) -> None:
         self._session = session
+        self._check = check
 
     async def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
         """Read one object; None when there is none."""
@@ -157,6 +168,8 @@ class Kube:
     ) -> dict[str, Any]:
         data = None if body is None else json.dumps(body)
         url = self._session.server + path
+        if method != "GET":
+            self._check()
         try:
             async with self._session.http.request(
                 method, url, params=query, data=data, headers={"Content-Type": content}, timeout=_TIMEOUT

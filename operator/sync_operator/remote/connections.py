@@ -5,8 +5,9 @@ The HTTP client is httpcore: it follows no redirects, keeps no cookies, unpacks 
 
 import asyncio
 import ssl
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpcore
@@ -18,14 +19,22 @@ __all__ = ["Connection", "HttpPool"]
 
 _MOST_CONNECTIONS: Final = 16
 _KEEP_IDLE_SECONDS: Final = 30
+_SENDING: Final = frozenset({"http11.send_request_headers.started", "http11.send_request_body.started"})
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A connection pool of one server, and the gate in front of it: waiting there is cheaper than inside the pool."""
+    """A connection pool of one server.
+
+    Attributes:
+        http: the pool.
+        gate: in front of it: waiting there is cheaper than inside the pool.
+        extensions: to be given with every request.
+    """
 
     http: httpcore.AsyncConnectionPool
     gate: asyncio.Semaphore
+    extensions: Mapping[str, Any]
 
 
 class HttpPool:
@@ -34,9 +43,18 @@ class HttpPool:
     Args:
         proxies: proxy variables of the environment, as name and value.
         resolve: finds the addresses of a host.
+        check: called right before any request goes out, and again before its body does, when the connection stands
+            and nothing is left to wait for; does not return when it must not. None lets everything out.
     """
 
-    def __init__(self, proxies: tuple[tuple[str, str], ...] = (), *, resolve: Resolve = resolve) -> None:
+    def __init__(
+        self,
+        proxies: tuple[tuple[str, str], ...] = (),
+        *,
+        resolve: Resolve = resolve,
+        check: Callable[[], None] | None = None,
+    ) -> None:
+        self._extensions = {"trace": _before_sending(check)} if check else {}
         self._proxies = dict(proxies)
         self._resolve = resolve
         self._trusted: dict[str | None, ssl.SSLContext] = {}
@@ -60,7 +78,7 @@ class HttpPool:
                 max_connections=_MOST_CONNECTIONS,
                 keepalive_expiry=_KEEP_IDLE_SECONDS,
             )
-            self._connections[key] = Connection(http, asyncio.Semaphore(_MOST_CONNECTIONS))
+            self._connections[key] = Connection(http, asyncio.Semaphore(_MOST_CONNECTIONS), self._extensions)
         return self._connections[key]
 
     def _trust(self, ca_pem: str | None) -> ssl.SSLContext:
@@ -73,6 +91,16 @@ class HttpPool:
         """Close all connections."""
         for connection in self._connections.values():
             await connection.http.aclose()
+
+
+def _before_sending(check: Callable[[], None]) -> Callable[[str, Any], Awaitable[None]]:
+    """What httpcore calls at each step of an exchange; the bytes are handed to the system in the same breath."""
+
+    async def trace(step: str, _: Any) -> None:
+        if step in _SENDING:
+            check()
+
+    return trace
 
 
 def _trust(ca_pem: str | None) -> ssl.SSLContext:

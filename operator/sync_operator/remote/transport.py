@@ -193,7 +193,7 @@ class Exchange:
             f"{self.base}/api/v1{request.path}{query}",
             headers=headers,
             content=None if request.body is None else json.dumps(request.body).encode(),
-            extensions={"timeout": timeouts},
+            extensions={"timeout": timeouts, **self.connection.extensions},
         ) as response:
             refused = response.status >= 300  # noqa: PLR2004 (HTTP: no success)
             limit = min(_MOST_REFUSAL_BYTES, request.most_bytes) if refused else request.most_bytes
