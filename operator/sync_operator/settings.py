@@ -49,6 +49,7 @@ class ControllerSettings:
         log: how to log.
         metrics_port: TCP port of ``/metrics``.
         health_port: TCP port of ``/healthz`` and ``/readyz``.
+        leader_election: True where several replicas run, of which one is to act.
         workers: how many reconciles run side by side.
         proxies: proxy variables of this process, passed on to run pods.
     """
@@ -61,6 +62,7 @@ class ControllerSettings:
     log: LogSettings = LogSettings()
     metrics_port: int = 8080
     health_port: int = 8081
+    leader_election: bool = False
     workers: int = 16
     proxies: tuple[tuple[str, str], ...] = ()
 
@@ -89,10 +91,6 @@ class ControllerSettings:
             if name.startswith(_PREFIX) and name.removeprefix(_PREFIX) not in known:
                 listed = ", ".join(_PREFIX + word for word in sorted(known))
                 raise InvalidSettingsError(f"{name}: unknown setting; known are {listed}")
-        if _choice(env, _PREFIX + "LEADER_ELECTION", "false", ("true", "false")) == "true":
-            raise InvalidSettingsError(
-                f"{_PREFIX}LEADER_ELECTION: is not supported by this release; run one replica, and set it to false"
-            )
         return cls(
             runner_image=_required(env, _PREFIX + "RUNNER_IMAGE", "the image of the run pods"),
             runner_image_pull_secrets=_words(env, _PREFIX + "RUNNER_IMAGE_PULL_SECRETS"),
@@ -102,6 +100,7 @@ class ControllerSettings:
             log=_log(env, _PREFIX),
             metrics_port=_number(env, _PREFIX + "METRICS_PORT", 8080, low=0, high=65_535),
             health_port=_number(env, _PREFIX + "HEALTH_PORT", 8081, low=0, high=65_535),
+            leader_election=_choice(env, _PREFIX + "LEADER_ELECTION", "false", ("true", "false")) == "true",
             workers=_number(env, _PREFIX + "WORKERS", 16, low=1, high=256),
             proxies=proxy_environment(env),
         )

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
+from kubernetes import client
 from tests.support.helm import Helm
+from tests.support.nursery import Nursery, running_nursery
 from tests.support.permissions import install_account
-from tests.support.plane import Kube, Plane
+from tests.support.plane import Kube, Plane, running_plane
 from tests.support.running import Controller, Sandbox, running_controller, running_sandbox
 from tests.support.syncs import Tenant
 
@@ -36,3 +39,26 @@ def documented(tmp_path: Path) -> Iterator[Sandbox]:
 @pytest.fixture
 def tenant(kube: Kube, namespace: str, sandbox: Sandbox, controller: Controller) -> Tenant:  # noqa: ARG001 - it runs
     return Tenant(kube, namespace, sandbox)
+
+
+@pytest.fixture(scope="package")
+def quiet(plane_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
+    """A cluster without the suite's own controller, which serves every namespace."""
+    with running_plane(plane_binary, tmp_path_factory.mktemp("quiet")) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def nursery() -> Iterator[Nursery]:
+    with running_nursery() as running:
+        yield running
+
+
+@pytest.fixture
+def team(quiet: Plane, sandbox: Sandbox) -> Iterator[Tenant]:
+    """A tenant of that cluster."""
+    kube = Kube(quiet.kubeconfig)
+    namespace = f"team-{token_hex(4)}"
+    kube.core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=namespace)))
+    yield Tenant(kube, namespace, sandbox)
+    kube.close()

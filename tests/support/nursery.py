@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,7 +22,7 @@ from typing import Any, NoReturn
 from tests.support.plane import ROOT, Plane
 from tests.support.running import Controller, eventually
 
-__all__ = ["Nursery", "NurseryController", "running_nursery"]
+__all__ = ["Nursery", "NurseryController", "free_port", "running_nursery"]
 
 
 class Nursery:
@@ -48,13 +49,13 @@ class Nursery:
 
 
 class NurseryController(Controller):
-    """A controller out of a nursery."""
+    """A controller out of a nursery; ``SIGUSR1`` does to it what a defect would: it holds the event loop for ever."""
 
     def __init__(self, nursery: Nursery, plane: Plane, folder: Path, **environment: str) -> None:
-        self.metrics_port = _free_port()
+        self.metrics_port = free_port()
         super().__init__(plane, folder, SYNC_OPERATOR_METRICS_PORT=str(self.metrics_port), **environment)
         self._nursery = nursery
-        self._pid = 0
+        self.pid = 0
 
     @property
     def logs(self) -> list[Path]:
@@ -64,27 +65,27 @@ class NurseryController(Controller):
     def begin(self) -> None:
         self._starts += 1
         self.log.touch()
-        self._pid = self._nursery.start(os.environ | self._environment, self.log)
+        self.pid = self._nursery.start(os.environ | self._environment, self.log)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        os.kill(self._pid, how)
+        os.kill(self.pid, how)
         return self.await_end()
 
     def kill(self) -> None:
         """End it at this very moment; may be called from any thread."""
-        os.kill(self._pid, signal.SIGKILL)
+        os.kill(self.pid, signal.SIGKILL)
 
     @property
     def ended(self) -> int | None:
         """As `Nursery.ended` says."""
-        return self._nursery.ended(self._pid)
+        return self._nursery.ended(self.pid)
 
     def await_end(self) -> int:
         [code] = eventually(lambda: [self.ended] if self.ended is not None else None, "the controller to end")
         return code
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Above those of the control plane, and below those that kernels give to outgoing connections."""
     while True:
         port = 30000 + randbelow(2768)
@@ -137,6 +138,7 @@ def _become_controller(run: Callable[[list[str]], int], order: Mapping[str, Any]
     code = 1
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGUSR1, lambda *_: time.sleep(3600))
         sink = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         for stream in (1, 2):
             os.dup2(sink, stream)

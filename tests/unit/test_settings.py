@@ -28,6 +28,7 @@ def test_everything_can_be_set() -> None:
             "SYNC_OPERATOR_LOG_FORMAT": "text",
             "SYNC_OPERATOR_LOG_LEVEL": "DEBUG",
             "SYNC_OPERATOR_HEALTH_PORT": "0",
+            "SYNC_OPERATOR_LEADER_ELECTION": "true",
             "SYNC_OPERATOR_WORKERS": "4",
             "HTTPS_PROXY": "http://proxy:3128",
             "NO_PROXY": "",
@@ -41,6 +42,7 @@ def test_everything_can_be_set() -> None:
         hosts=HostRules(("api.example.com",), ("localhost",)),
         log=LogSettings("text", "DEBUG"),
         health_port=0,
+        leader_election=True,
         workers=4,
         proxies=(("HTTPS_PROXY", "http://proxy:3128"),),
     )
@@ -50,7 +52,7 @@ def test_everything_can_be_set() -> None:
     ("changes", "words"),
     [
         ({"SYNC_OPERATOR_RUNNER_IMAGE": " "}, "SYNC_OPERATOR_RUNNER_IMAGE: not set"),
-        ({"SYNC_OPERATOR_LEADER_ELECTION": "true"}, "SYNC_OPERATOR_LEADER_ELECTION: is not supported by this release"),
+        ({"SYNC_OPERATOR_LEADER_ELECTION": "yes"}, "SYNC_OPERATOR_LEADER_ELECTION: 'yes' is not one of true, false"),
         ({"SYNC_OPERATOR_WORKER": "3"}, "SYNC_OPERATOR_WORKER: unknown setting; known are .*SYNC_OPERATOR_WORKERS"),
         ({"SYNC_OPERATOR_WORKERS": "0"}, "SYNC_OPERATOR_WORKERS: '0' is not a whole number from 1 to 256"),
         ({"SYNC_OPERATOR_RESYNC_SECONDS": "5m"}, "SYNC_OPERATOR_RESYNC_SECONDS: '5m' is not"),

@@ -24,10 +24,16 @@ class _Lost:
 
 
 class Creates:
-    """Creates by uid of their Sync. What an earlier process sent is not in it, which is why there is a mark."""
+    """Creates by uid of their Sync. What an earlier process sent is not in it, which is why there is a mark.
 
-    def __init__(self, started_at: datetime) -> None:
+    Args:
+        started_at: from when on this process acts.
+        others_end: for how long after that an earlier process might still send something: the one whose Lease we took.
+    """
+
+    def __init__(self, started_at: datetime, others_end: timedelta = timedelta()) -> None:
         self._started_at = started_at
+        self._others_end = others_end
         self._unsent: set[str] = set()
         self._lost: dict[str, _Lost] = {}
         self._made: dict[str, tuple[Place, RemoteSync]] = {}
@@ -82,7 +88,7 @@ class Creates:
 
     def settles_at(self, uid: str, timeout: timedelta) -> datetime | None:
         """From when on a create of this Sync, by this process or one before it, can no longer be under way."""
-        return self._lost[uid].settles_at if uid in self._lost else self._started_at + timeout
+        return self._lost[uid].settles_at if uid in self._lost else self._started_at + self._others_end + timeout
 
     def claimed(self, place: Place, *, but: str) -> frozenset[str]:
         """Ids in that place that this process knows to belong to other Syncs."""

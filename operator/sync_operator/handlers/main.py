@@ -3,21 +3,27 @@
 import argparse
 import asyncio
 import logging
+import os
 import signal
+import socket
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final, NoReturn
 from uuid import uuid4
 
 import kopf
 import uvloop
 
-from sync_operator.cluster.kube import Kube
+from sync_operator.cluster.kube import Kube, unchecked
+from sync_operator.cluster.lease import Lease
 from sync_operator.cluster.login import ClusterSession, open_session
 from sync_operator.decide.picture import Deployment
 from sync_operator.errors import InvalidSettingsError, KubernetesError
+from sync_operator.handlers.creates import Creates
 from sync_operator.handlers.drift import look_for_drift
-from sync_operator.handlers.health import serve_health
+from sync_operator.handlers.health import Health, Probes, Stage
+from sync_operator.handlers.leader import Leader
 from sync_operator.handlers.metrics import Metrics, serve_metrics
 from sync_operator.handlers.operator import Operator
 from sync_operator.handlers.queue import DRIFT_KIND, Key, Outcome, WorkQueue
@@ -35,15 +41,22 @@ __all__ = ["add_arguments", "main"]
 _log = logging.getLogger(__name__)
 _EXIT_UNUSABLE = 2
 _EXIT_CLUSTER = 3
+_EXIT_LEASE: Final = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The controller takes everything from its environment (``SYNC_OPERATOR_*``)."""
+    """The controller takes its settings from its environment (``SYNC_OPERATOR_*``)."""
+    parser.add_argument(
+        "--lease-name",
+        default="sync-operator",
+        metavar="NAME",
+        help="name of the Lease by which replicas choose one to act (default: %(default)s)",
+    )
     parser.epilog = "All settings come from the environment: SYNC_OPERATOR_RUNNER_IMAGE and others, see the README."
 
 
-def main(_: argparse.Namespace) -> int:
-    """Run until SIGTERM or SIGINT.
+def main(args: argparse.Namespace) -> int:
+    """Run until SIGTERM or SIGINT; ends the process with exit code 4 when it loses its Lease.
 
     Returns:
         0 after a clean stop, 2 when the settings cannot be used, 3 when the cluster cannot.
@@ -55,58 +68,109 @@ def main(_: argparse.Namespace) -> int:
         return _EXIT_UNUSABLE
     configure_logging(settings.log)
     try:
-        uvloop.run(_run(settings))
+        uvloop.run(_run(settings, args.lease_name))
     except KubernetesError as error:
         _log.error("stopped: %s", error)
         return _EXIT_CLUSTER
     return 0
 
 
-async def _run(settings: ControllerSettings) -> None:
-    told, stop = asyncio.Event(), asyncio.Event()
-    session = open_session()
-    pool = HttpPool(settings.proxies)
-    metrics = Metrics(syncs=lambda: operator.cache.all(SYNC_KIND), depth=lambda: operator.queue.depth)
-    operator = _operator(settings, session, pool, metrics)
+async def _run(settings: ControllerSettings, lease_name: str) -> None:
+    told = asyncio.Event()
+    session, uid = open_session(), uuid4().hex
+    leader = _candidate(session, lease_name, uid) if settings.leader_election else None
+    pool = HttpPool(settings.proxies, check=leader.check if leader else None)
+    metrics = Metrics(
+        syncs=lambda: operator.cache.all(SYNC_KIND),
+        depth=lambda: operator.queue.depth,
+        leads=lambda: leader is None or leader.leads,
+    )
+    operator = _operator(settings, Kube(session, leader.check if leader else unchecked), uid, pool, metrics)
+    operator.queue = _queue(settings, operator, metrics)
+    health = Health(session.watches, leader)
+    probes = Probes(health, settings.health_port)
     try:
-        # kopf cancels tasks that are born after it, so ours are made before; kopf itself stops by the flag.
-        await operator.refresh()
-        ready = asyncio.Event()
-        operator.queue = _queue(settings, operator, metrics)
-        probes = await serve_health(settings.health_port, ready=ready.is_set)
+        probes.start()
         page = await serve_metrics(settings.metrics_port, metrics)
-        tasks = [
-            asyncio.create_task(operator.queue.run(), name="queue"),
-            asyncio.create_task(_resync(operator, settings.resync.total_seconds()), name="resync"),
-        ]
-        watching = asyncio.create_task(_watch(settings, operator, session, ready, stop), name="watch")
-        operator.enqueue_all()
-        await asyncio.wait([watching, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
-        for name in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(name, told.set)
-        if ready.is_set():
-            _log.info("ready")
-        await asyncio.wait([watching, asyncio.create_task(told.wait())], return_when=asyncio.FIRST_COMPLETED)
-        _log.info("stopping")
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-        stop.set()
-        await watching
-        await probes.cleanup()
+        beating = asyncio.create_task(health.beat(), name="heartbeat")
+        _listen(told)
+        if leader is None or await _elected(leader, operator, health, told):
+            await _act(settings, operator, session, leader, health, told)
+        beating.cancel()
         await page.cleanup()
+        probes.stop()
     finally:
         operator.sessions.close()
         await pool.aclose()
         await session.http.close()
 
 
-def _operator(settings: ControllerSettings, session: ClusterSession, pool: HttpPool, metrics: Metrics) -> Operator:
-    kube = Kube(session)
-    hosts = settings.hosts
+def _candidate(session: ClusterSession, lease_name: str, uid: str) -> Leader:
+    """This process's part in the election; its own writes to the Lease are the only ones that go unchecked."""
+    lease = Lease(Kube(session), session.namespace, lease_name, _now)
+    return Leader(lease, f"{socket.gethostname()}_{uid}", _end)
 
-    def clock() -> datetime:
-        return datetime.now(UTC)
+
+def _end(why: str) -> NoReturn:
+    _log.critical("stopped: %s", why)
+    os._exit(_EXIT_LEASE)
+
+
+async def _elected(leader: Leader, operator: Operator, health: Health, told: asyncio.Event) -> bool:
+    """Stand by until this process leads; False when it was told to stop before."""
+    health.stage = Stage.STANDBY
+    if not await leader.elected(told):
+        return False
+    health.stage = Stage.STARTING
+    operator.creates = Creates(operator.clock(), others_end=timedelta(seconds=leader.times.duration))
+    return True
+
+
+async def _act(
+    settings: ControllerSettings,
+    operator: Operator,
+    session: ClusterSession,
+    leader: Leader | None,
+    health: Health,
+    told: asyncio.Event,
+) -> None:
+    """Fill the caches, watch, and work until told to stop; what is under way then is seen through."""
+    # kopf cancels tasks that are born after it, so ours are made before; kopf itself stops by the flag.
+    ready, stop = asyncio.Event(), asyncio.Event()
+    await operator.refresh()
+    tasks = [
+        asyncio.create_task(operator.queue.run(), name="queue"),
+        asyncio.create_task(_resync(operator, settings.resync.total_seconds()), name="resync"),
+    ]
+    watching = asyncio.create_task(_watch(settings, operator, session, ready, stop), name="watch")
+    operator.enqueue_all()
+    await asyncio.wait([watching, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
+    _listen(told)  # kopf has put handlers of its own in the place of ours
+    if ready.is_set():
+        health.stage = Stage.ACTING
+        _log.info("ready")
+    await asyncio.wait([watching, asyncio.create_task(told.wait())], return_when=asyncio.FIRST_COMPLETED)
+    _log.info("stopping")
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    if leader is not None and operator.queue.idle:  # else the Lease is left to expire: something may still be sent
+        await leader.resign()  # kopf closes the session when it stops
+    stop.set()
+    await watching
+
+
+def _listen(told: asyncio.Event) -> None:
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, told.set)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _operator(settings: ControllerSettings, kube: Kube, uid: str, pool: HttpPool, metrics: Metrics) -> Operator:
+    hosts = settings.hosts
 
     def wake(key: Key) -> None:
         operator.queue.add(key, first=True)
@@ -123,7 +187,7 @@ def _operator(settings: ControllerSettings, session: ClusterSession, pool: HttpP
             kube,
             hosts,
             pool,
-            clock=clock,
+            clock=_now,
             wake=wake,
             most_inside=max(1, settings.workers * 3 // 4),
             requested=metrics.requested,
@@ -133,8 +197,8 @@ def _operator(settings: ControllerSettings, session: ClusterSession, pool: HttpP
             pull_secrets=settings.runner_image_pull_secrets,
             environment=tuple((name, value) for name, value in environment if value),
         ),
-        uid=uuid4().hex,
-        clock=clock,
+        uid=uid,
+        clock=_now,
         resync=settings.resync,
         namespaces=settings.watch_namespaces,
     )

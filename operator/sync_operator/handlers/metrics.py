@@ -22,12 +22,19 @@ _OUTCOMES: Final = ("queried", "total", "succeeded", "failed", "skipped")
 class Metrics:
     """What the operator counts. One instance a process, with a registry of its own."""
 
-    def __init__(self, *, syncs: Callable[[], Iterable[Mapping[str, Any]]], depth: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        *,
+        syncs: Callable[[], Iterable[Mapping[str, Any]]],
+        depth: Callable[[], int],
+        leads: Callable[[], bool] = lambda: True,
+    ) -> None:
         """Count from zero.
 
         Args:
             syncs: the Syncs as the cache holds them.
             depth: how many keys wait for a worker.
+            leads: whether this process acts, or stands by.
         """
         self.registry = CollectorRegistry()
         self._reconciles = Counter(
@@ -52,7 +59,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self.registry.register(_FromCache(syncs, depth))
+        self.registry.register(_FromCache(syncs, depth, leads))
 
     def reconciled(self, result: str, seconds: float) -> None:
         """One reconcile ended; the result is ``success``, ``requeue`` or ``error``."""
@@ -75,13 +82,19 @@ class Metrics:
 class _FromCache(Collector):
     """Gauges of what the statuses say at the time of the scrape."""
 
-    def __init__(self, syncs: Callable[[], Iterable[Mapping[str, Any]]], depth: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        syncs: Callable[[], Iterable[Mapping[str, Any]]],
+        depth: Callable[[], int],
+        leads: Callable[[], bool],
+    ) -> None:
         self._syncs = syncs
         self._depth = depth
+        self._leads = leads
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         yield GaugeMetricFamily("sync_operator_queue_depth", "Keys that wait for a worker.", value=self._depth())
-        yield GaugeMetricFamily("sync_operator_leader", "1 while this process acts.", value=1)
+        yield GaugeMetricFamily("sync_operator_leader", "1 while this process acts.", value=self._leads())
         one = ["namespace", "name"]
         conditions = GaugeMetricFamily(
             "sync_operator_sync_condition", "1 for the present status.", labels=[*one, "type", "status"]

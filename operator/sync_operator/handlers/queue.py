@@ -93,6 +93,11 @@ class WorkQueue:
         """Keys that wait for a worker."""
         return len(self._waiting)
 
+    @property
+    def idle(self) -> bool:
+        """True when no reconcile is under way."""
+        return not self._active
+
     async def run(self) -> None:
         """Work until cancelled; reconciles under way then end first."""
         stopping = asyncio.Event()

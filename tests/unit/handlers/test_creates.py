@@ -30,6 +30,16 @@ def test_nothing_is_known_of_what_an_earlier_process_sent() -> None:
     assert creates.settles_at("a", TIMEOUT) == NOW + TIMEOUT
 
 
+def test_who_took_a_lease_waits_until_its_former_holder_can_have_no_more_under_way() -> None:
+    creates = Creates(NOW, others_end=timedelta(seconds=15))
+
+    assert creates.settles_at("a", TIMEOUT) == NOW + timedelta(seconds=15) + TIMEOUT
+    assert creates.looked_from("a") == NOW
+    # What this process sends itself has nothing to do with others, and a fresh create waits for nothing.
+    creates.lost("a", BODY, LATER, LATER + TIMEOUT)
+    assert creates.settles_at("a", TIMEOUT) == LATER + TIMEOUT
+
+
 def test_a_create_is_fresh_from_its_mark_until_it_is_sent() -> None:
     creates = Creates(NOW)
     creates.announced("a")

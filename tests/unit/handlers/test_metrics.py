@@ -48,6 +48,13 @@ async def test_the_page_tells_of_the_work_and_of_each_sync() -> None:
     assert not [key for key in seen if "fresh" in key], "nothing is known of it yet"
 
 
+@pytest.mark.parametrize("leads", [True, False])
+async def test_the_page_tells_who_acts(leads: bool) -> None:
+    metrics = Metrics(syncs=list, depth=lambda: 0, leads=lambda: leads)
+
+    assert (await scraped(metrics))["sync_operator_leader"] == leads
+
+
 async def test_a_sync_that_is_gone_leaves_no_series() -> None:
     syncs = [SYNC]
     metrics = Metrics(syncs=lambda: syncs, depth=lambda: 0)

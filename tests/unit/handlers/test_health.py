@@ -1,0 +1,108 @@
+"""What the probes say, and that they need no main loop to say it."""
+
+import asyncio
+import time
+from typing import Any, Final, cast
+
+import httpx
+import pytest
+from tests.support.nursery import free_port
+
+from sync_operator.cluster.watches import Watches
+from sync_operator.handlers.health import Health, Probes, Stage
+
+KINDS: Final = frozenset({"syncs", "workspaces", "cronjobs", "jobs", "secrets"})
+
+
+class Signs:
+    """Watches and leader as the tests say, and a clock that only they move."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.covered = KINDS
+        self.dead_watch = ""
+        self.lease_trouble = ""
+        self.health = Health(cast("Watches", self), cast("Any", self), lambda: self.now)
+
+    def cover(self, plurals: frozenset[str]) -> bool:
+        return plurals <= self.covered
+
+    def dead(self) -> str:
+        return self.dead_watch
+
+    def trouble(self) -> str:
+        return self.lease_trouble
+
+
+def test_one_that_starts_is_well_and_not_ready() -> None:
+    signs = Signs()
+
+    assert (signs.health.trouble(), signs.health.unready()) == ("", "starting")
+
+
+def test_one_that_stands_by_is_ready_without_any_watch() -> None:
+    signs = Signs()
+    signs.covered = frozenset()
+    signs.health.stage = Stage.STANDBY
+
+    assert (signs.health.trouble(), signs.health.unready()) == ("", "")
+
+
+@pytest.mark.parametrize("missing", sorted(KINDS))
+def test_one_that_acts_is_ready_when_every_kind_is_watched(missing: str) -> None:
+    signs = Signs()
+    signs.health.stage = Stage.ACTING
+    assert signs.health.unready() == ""
+
+    signs.covered = KINDS - {missing}
+    assert signs.health.unready() == "starting"
+
+
+@pytest.mark.parametrize("stage", [Stage.STANDBY, Stage.ACTING])
+def test_every_missing_sign_of_life_is_told(stage: Stage) -> None:
+    signs = Signs()
+    signs.health.stage = stage
+
+    signs.dead_watch = "the watch is dead"
+    assert signs.health.trouble() == signs.health.unready() == "the watch is dead"
+    signs.lease_trouble = "the Lease is lost"
+    assert signs.health.trouble() == signs.health.unready() == "the Lease is lost"
+    signs.now += 30
+    assert signs.health.trouble() == "the Lease is lost", "not yet"
+    signs.now += 1
+    assert signs.health.trouble() == signs.health.unready() == "the event loop is stuck: no turn for 31 s"
+
+
+async def test_a_turn_of_the_loop_makes_it_well() -> None:
+    signs = Signs()
+    signs.now += 60
+    beating = asyncio.create_task(signs.health.beat())
+    await asyncio.sleep(0)
+
+    assert signs.health.trouble() == ""
+    beating.cancel()
+
+
+def test_the_probes_are_answered_where_no_main_loop_turns() -> None:
+    signs = Signs()
+    port = free_port()
+    probes = Probes(signs.health, port)
+    probes.start()
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
+            assert (http.get("/healthz").status_code, http.get("/healthz").text) == (200, "ok\n")
+            assert (http.get("/readyz").status_code, http.get("/readyz").text) == (503, "starting\n")
+            signs.health.stage = Stage.STANDBY
+            assert http.get("/readyz").text == "standing by\n"
+            signs.now += 40
+            stuck = http.get("/healthz")
+            assert (stuck.status_code, stuck.text) == (503, "the event loop is stuck: no turn for 40 s\n")
+    finally:
+        probes.stop()
+
+
+def test_the_clock_is_the_machines_unless_told_otherwise() -> None:
+    health = Health(Watches(), None)
+
+    assert abs(health._turned_at - time.monotonic()) < 10
+    assert health.trouble() == ""
