@@ -20,6 +20,9 @@ PATIENCE: Final = LIFE + 5
 LIMIT: Final = 50.0
 """Seconds without a new beginning after which a watch is dead."""
 
+_REFUSED: Final = frozenset({403, 404})
+"""The cluster is well, and says that a kind, or a namespace with its Role, is gone: no new start would help."""
+
 
 class Watches:
     """A middleware of the session that kopf and our own client share; it notes the beginnings of watches.
@@ -47,8 +50,7 @@ class Watches:
         if response.status == 200:  # noqa: PLR2004 (HTTP: success)
             self._begun_at[path] = self._clock()
             self._begun |= {path}
-        elif response.status == 404:  # noqa: PLR2004 (HTTP: not found)
-            # The kind is gone from the cluster: kopf looks for it anew when it comes back.
+        elif response.status in _REFUSED:
             self._begun_at.pop(path, None)
             self._begun -= {path}
         return response

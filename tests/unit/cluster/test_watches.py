@@ -71,8 +71,8 @@ async def test_a_watch_that_does_not_begin_again_is_dead(site: Site) -> None:
     assert site.watches.dead() == ""
 
 
-async def test_one_that_is_refused_all_the_time_is_dead_and_covers_nothing(site: Site) -> None:
-    site.status = 403
+async def test_one_that_never_begins_is_dead_and_covers_nothing(site: Site) -> None:
+    site.status = 500
     await site.ask(SYNCS, watch="true")
     assert site.watches.dead() == ""
     site.now += 30
@@ -83,11 +83,12 @@ async def test_one_that_is_refused_all_the_time_is_dead_and_covers_nothing(site:
     assert not site.watches.cover(frozenset({"syncs"}))
 
 
-async def test_one_whose_kind_is_gone_is_not_missed(site: Site) -> None:
-    await site.ask(SYNCS, watch="true")
-    site.status = 404
-    await site.ask(SYNCS, watch="true")
+@pytest.mark.parametrize("status", [403, 404])
+async def test_one_whose_kind_or_namespace_is_gone_is_not_missed(site: Site, status: int) -> None:
+    await site.ask(JOBS, watch="true")
+    site.status = status
+    await site.ask(JOBS, watch="true")
     site.now += 1000
 
     assert site.watches.dead() == ""
-    assert not site.watches.cover(frozenset({"syncs"}))
+    assert not site.watches.cover(frozenset({"jobs"}))
