@@ -20,6 +20,7 @@ EACH: Final[dict[str, tuple[Any, str]]] = {
     "/fullnameOverride": ("own-name", "name: own-name"),
     "/commonLabels": ({"team": "data"}, "team: data"),
     "/replicaCount": (0, "replicas: 0"),
+    "/leaderElection/enabled": (False, "SYNC_OPERATOR_LEADER_ELECTION"),
     "/watchNamespaces": (["ops", "more"], "namespace: more"),
     "/allowedHosts": (["api.example.com"], "SYNC_OPERATOR_ALLOWED_HOSTS"),
     "/allowInsecureHosts": (["sandbox.test"], "SYNC_OPERATOR_ALLOW_INSECURE_HOSTS"),

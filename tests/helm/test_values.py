@@ -1,9 +1,11 @@
 """What each value does to the rendered objects."""
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.support.helm import NAMESPACE, Helm, the
+from tests.support.helm import NAMESPACE, Helm, HelmError, the
 
 from sync_operator.settings import ControllerSettings, HostRules, LogSettings
 
@@ -141,11 +143,41 @@ def test_ports_are_those_that_the_controller_serves(helm: Helm) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_there_are_never_two_controllers(helm: Helm, count: int) -> None:
+def test_there_are_never_two_controllers_that_act(helm: Helm, count: int) -> None:
     spec = the("Deployment", helm.template(replicaCount=count))["spec"]
 
     assert spec["replicas"] == count
     assert spec["strategy"] == {"type": "Recreate"}
+    with pytest.raises(HelmError, match=r"replicaCount: 2 controllers without leaderElection\.enabled would all do"):
+        helm.template(replicaCount=2)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_several_controllers_choose_one_to_act(helm: Helm, count: int) -> None:
+    elected: dict[str, Any] = {"replicaCount": count, "leaderElection": {"enabled": True}}
+    rendered = helm.template(**elected)
+
+    spec = the("Deployment", rendered)["spec"]
+    assert spec["replicas"] == count
+    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    assert settings(helm, **elected) == replace(settings(helm), leader_election=True)
+    assert container(helm, **elected)["args"] == ["controller", "--lease-name=op-sync-operator"]
+
+
+def test_the_lease_is_the_releases_own_and_all_that_the_release_may_touch(helm: Helm) -> None:
+    elected: dict[str, Any] = {"leaderElection": {"enabled": True}}
+    role, binding = (the(kind, helm.template(**elected)) for kind in ("Role", "RoleBinding"))
+
+    assert (role["metadata"]["name"], role["metadata"]["namespace"]) == ("op-sync-operator-lease", NAMESPACE)
+    create, use = role["rules"]
+    assert create == {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]}
+    assert use == create | {"resourceNames": ["op-sync-operator"], "verbs": ["get", "patch"]}
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "op-sync-operator", "namespace": NAMESPACE}]
+    other = the("Role", helm.template(release="two", **elected))
+    assert other["rules"][1]["resourceNames"] == ["two-sync-operator"]
+    assert "leases" not in json.dumps(helm.template())
+    assert "leases" not in json.dumps(helm.template(rbac={"create": False}, **elected))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ RELEASE: Final = "op"
 NAMESPACE: Final = "ops"
 EVERYTHING: Final[dict[str, Any]] = {
     "watchNamespaces": [NAMESPACE],
+    "leaderElection": {"enabled": True},
     "podDisruptionBudget": {"enabled": True},
     "networkPolicy": {"enabled": True},
     "serviceMonitor": {"enabled": True},
