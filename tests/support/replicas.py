@@ -61,9 +61,9 @@ def lease_of(kube: Kube, namespace: str) -> dict[str, Any]:
 
 @contextmanager
 def running_replicas(
-    nursery: Nursery, plane: Plane, folder: Path, namespace: str, count: int, **environment: str
+    nursery: Nursery, plane: Plane, folder: Path, namespace: str, count: int, *, home: str = "", **environment: str
 ) -> Iterator[list[Replica]]:
-    """Start so many controllers that serve one namespace, and keep their Lease there."""
+    """Start so many controllers that serve one namespace, and keep their Lease there, or in another one."""
     with ExitStack() as stack:
         replicas = []
         for number in range(count):
@@ -72,7 +72,7 @@ def running_replicas(
             proxy, kubeconfig = stack.enter_context(running_kubeproxy(plane, own))
             config = yaml.safe_load(kubeconfig.read_text())
             for entry in config["contexts"]:
-                entry["context"]["namespace"] = namespace
+                entry["context"]["namespace"] = home or namespace
             kubeconfig.write_text(yaml.safe_dump(config))
             replica = Replica(
                 nursery,

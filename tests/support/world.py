@@ -68,7 +68,7 @@ class World:
     def sandbox(self) -> Sandbox:
         return self.tenant.sandbox
 
-    def connect(self, authority: str) -> None:
+    def connect(self, authority: str, *, timeout_seconds: int = 2) -> None:
         """Create the Secrets and the Workspace, and wait until it is ready."""
         self.tenant.secret(planted.TOKEN)
         self.tenant.secret(planted.CONFIGURATION, "vectors", "key")
@@ -78,7 +78,7 @@ class World:
             caSecretRef={"name": "authority"},
             requestsPerMinute=100_000,
             # An unknown create may be repeated once the server can no longer be at work on it: that soon here.
-            timeoutSeconds=2,
+            timeoutSeconds=timeout_seconds,
         )
         self.tenant.when(WORKSPACE_KIND, "default", "Ready")
 
