@@ -101,9 +101,14 @@ def running_sandbox(folder: Path, *options: str, token: str = TOKEN) -> Iterator
 
 
 class Controller:
-    """A controller that can be killed and started again."""
+    """A controller that can be killed and started again.
+
+    Attributes:
+        arguments: after the command.
+    """
 
     def __init__(self, plane: Plane, folder: Path, **environment: str) -> None:
+        self.arguments: tuple[str, ...] = ()
         self._folder = folder
         self._starts = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -131,7 +136,8 @@ class Controller:
         self._starts += 1
         environment = os.environ | self._environment
         with self.log.open("wb") as sink:
-            self._process = subprocess.Popen([PROGRAM, "controller"], stdout=sink, stderr=sink, env=environment)
+            command: list[str | Path] = [PROGRAM, "controller", *self.arguments]
+            self._process = subprocess.Popen(command, stdout=sink, stderr=sink, env=environment)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """End it; its exit code."""
