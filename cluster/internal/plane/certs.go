@@ -29,7 +29,7 @@ type authority struct {
 // makeCerts makes what the components need to know each other: an authority, the API server's certificate for clients
 // and towards the node agent, the key that signs service account tokens, and the tokens. It is done once in a folder:
 // tokens and kubeconfigs handed out stay good when the plane is started there again.
-func makeCerts(l layout) error {
+func makeCerts(l layout, external *externalNode) error {
 	if _, err := os.Stat(l.tokens()); err == nil {
 		return nil
 	} else if !errors.Is(err, fs.ErrNotExist) {
@@ -43,13 +43,17 @@ func makeCerts(l layout) error {
 		Subject:     pkix.Name{CommonName: "kube-apiserver"},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		DNSNames:    []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback, net.ParseIP(serviceAPIAddress)},
+	}
+	if external.wanted() {
+		serving.IPAddresses = append(serving.IPAddresses, external.address)
 	}
 	if err := ca.issue(serving, l.cert("apiserver")); err != nil {
 		return err
 	}
 	client := &x509.Certificate{
-		Subject:     pkix.Name{CommonName: "kube-apiserver-kubelet-client"},
+		// A kubelet asks back what its client may do; our node agent takes whom the authority has signed.
+		Subject:     pkix.Name{CommonName: "kube-apiserver-kubelet-client", Organization: []string{"system:masters"}},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
 	if err := ca.issue(client, l.cert("kubelet-client")); err != nil {
@@ -58,7 +62,7 @@ func makeCerts(l layout) error {
 	if _, err := newKey(l.serviceAccountKey()); err != nil {
 		return err
 	}
-	return writeTokens(l) // last: its presence says that the others are there
+	return writeTokens(l, append(external.users(), users...)) // last: its presence says that the others are there
 }
 
 func newAuthority(l layout) (*authority, error) {
@@ -123,8 +127,10 @@ func writePEM(path, kind string, der []byte) error {
 	return os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
 }
 
-// users are the clients with a token of their own, so that an audit log tells them apart, and their groups.
-var users = []struct{ name, group string }{
+// user is a client with a token of its own, so that an audit log tells it apart.
+type user struct{ name, group string }
+
+var users = []user{
 	{administrator, "system:masters"},
 	{controllerManager, ""}, // its rights come with the API server's default roles
 	{nodeAgent, "system:masters"},
@@ -136,7 +142,7 @@ const (
 	nodeAgent         = "localplane-node"
 )
 
-func writeTokens(l layout) error {
+func writeTokens(l layout, users []user) error {
 	var table []byte
 	for _, user := range users {
 		secret := make([]byte, 24)

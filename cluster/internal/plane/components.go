@@ -35,27 +35,24 @@ func (p *plane) etcdArgs() []string {
 func (p *plane) apiserverArgs() ([]string, error) {
 	args := []string{
 		"--etcd-servers=http://" + loopback(p.ports.Etcd),
-		"--bind-address=127.0.0.1",
 		"--secure-port=" + strconv.Itoa(p.ports.APIServer),
-		"--endpoint-reconciler-type=none", // it refuses to publish a loopback address
 		"--cert-dir=" + p.at("certs"),
 		"--tls-cert-file=" + p.cert("apiserver") + ".crt",
 		"--tls-private-key-file=" + p.cert("apiserver") + ".key",
 		"--token-auth-file=" + p.tokens(),
-		"--authorization-mode=RBAC",
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + p.serviceAccountKey(),
 		"--service-account-signing-key-file=" + p.serviceAccountKey(),
-		"--service-cluster-ip-range=10.0.0.0/24",
+		"--service-cluster-ip-range=" + serviceRange,
 		"--kubelet-preferred-address-types=InternalIP",
 		"--kubelet-client-certificate=" + p.cert("kubelet-client") + ".crt",
 		"--kubelet-client-key=" + p.cert("kubelet-client") + ".key",
-		"--allow-privileged=true",                           // nothing is isolated here, so nothing is lost
-		"--disable-admission-plugins=TaintNodesByCondition", // there is no scheduler to heed the taint
+		"--allow-privileged=true", // nothing is isolated here, so nothing is lost
 		// Not on by default, but some clusters have it: who holds up the deletion of an owner needs a right to it.
 		"--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
 		"--profiling=false",
 	}
+	args = append(args, p.opts.external.apiserverArgs()...)
 	if p.opts.auditLog != "" {
 		if err := os.WriteFile(p.auditPolicy(), []byte(auditPolicy), 0o600); err != nil {
 			return nil, err

@@ -58,7 +58,7 @@ func (l layout) linkKubectl(self string) error {
 }
 
 // writeKubeconfig writes a user's kubeconfig in one step: whoever waits for the file never sees half of it.
-func (l layout) writeKubeconfig(path, user string, port int) error {
+func (l layout) writeKubeconfig(path, user, server string) error {
 	authority, err := os.ReadFile(l.cert("ca") + ".crt")
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func (l layout) writeKubeconfig(path, user string, port int) error {
 	}
 	config := clientcmdapi.NewConfig()
 	config.Clusters["localplane"] = &clientcmdapi.Cluster{
-		Server:                   "https://" + loopback(port),
+		Server:                   "https://" + server,
 		CertificateAuthorityData: authority,
 	}
 	config.AuthInfos[user] = &clientcmdapi.AuthInfo{Token: string(token)}

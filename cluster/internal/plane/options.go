@@ -18,6 +18,7 @@ type options struct {
 	auditLog   string
 	images     node.Images
 	maxPods    int
+	external   externalNode
 	quiet      bool
 }
 
@@ -44,6 +45,8 @@ func parseOptions(args []string, output io.Writer) (*options, error) {
 	flags.StringVar(&opts.auditLog, "audit-log", "", "`file` to append each API request to, one JSON object a line (default: none)")
 	flags.Var(opts.images, "image", "`NAME=EXECUTABLE[,ARG...]`: what a container of this image runs; may be repeated")
 	flags.IntVar(&opts.maxPods, "max-pods", 64, "pods that run at a time; others wait in Pending")
+	flags.Var(&opts.external, "external-node", "`NAME=ADDRESS`: no node agent, but a kubelet of this name is going to join; the API server "+
+		"listens on the address, and the kubeconfigs for kubelet, kube-proxy and kube-scheduler are DIR/certs/system-*.kubeconfig")
 	flags.BoolVar(&opts.quiet, "quiet", false, "no progress on standard error")
 	if err := flags.Parse(args); err != nil {
 		return nil, err

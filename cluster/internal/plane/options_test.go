@@ -38,11 +38,33 @@ func TestOptionsThatCannotBe(t *testing.T) {
 		{[]string{"--dir", "x", "more"}, `unexpected argument "more"`},
 		{[]string{"--dir", "x", "--max-pods", "0"}, "at least 1"},
 		{[]string{"--dir", "x", "--image", "y"}, "NAME=EXECUTABLE"},
+		{[]string{"--dir", "x", "--external-node", "node"}, "NAME=ADDRESS"},
+		{[]string{"--dir", "x", "--external-node", "a/node=10.89.0.1"}, "NAME=ADDRESS"},
 		{[]string{"--nonesuch"}, "nonesuch"},
 	} {
 		if _, err := parseOptions(each.args, &strings.Builder{}); err == nil || !strings.Contains(err.Error(), each.want) {
 			t.Errorf("%v: %v, want %q", each.args, err, each.want)
 		}
+	}
+}
+
+func TestAnExternalNodeMovesTheAPIServer(t *testing.T) {
+	ours, err := parseOptions([]string{"--dir", "x"}, os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := parseOptions([]string{"--dir", "x", "--external-node", "node=10.89.0.1"}, os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ours.external.wanted() || ours.external.host() != "127.0.0.1" || len(ours.external.users()) > 0 {
+		t.Errorf("without: %+v", ours.external)
+	}
+	if !theirs.external.wanted() || theirs.external.host() != "10.89.0.1" || theirs.external.String() != "node=10.89.0.1" {
+		t.Errorf("with: %+v", theirs.external)
+	}
+	if users := theirs.external.users(); users[0] != (user{"system:node:node", "system:nodes"}) {
+		t.Errorf("got %+v", users)
 	}
 }
 

@@ -71,9 +71,9 @@ func apiserverReady(client kubernetes.Interface) condition {
 	}}
 }
 
-// planeReady are the traces that the controllers leave when they work: without them the first pods of a test are
+// controllersReady are the traces that the controllers leave when they work: without them the first pods of a test are
 // refused (no service account) or cannot mount their token (no root certificate).
-func planeReady(client kubernetes.Interface) []condition {
+func controllersReady(client kubernetes.Interface) []condition {
 	return []condition{
 		{"the default service account (made by the controller-manager)", func(ctx context.Context) error {
 			_, err := client.CoreV1().ServiceAccounts("default").Get(ctx, "default", metav1.GetOptions{})
@@ -83,20 +83,23 @@ func planeReady(client kubernetes.Interface) []condition {
 			_, err := client.CoreV1().ConfigMaps("default").Get(ctx, "kube-root-ca.crt", metav1.GetOptions{})
 			return err
 		}},
-		{"the node", func(ctx context.Context) error {
-			found, err := client.CoreV1().Nodes().Get(ctx, node.DefaultName, metav1.GetOptions{})
-			if err != nil {
-				return err
-			}
-			for _, state := range found.Status.Conditions {
-				if state.Type == corev1.NodeReady && state.Status == corev1.ConditionTrue {
-					return nil
-				}
-			}
-			return fmt.Errorf("node %s is not ready", found.Name)
-		}},
 		{"the CronJob controller", func(ctx context.Context) error { return cronJobsWatched(ctx, client) }},
 	}
+}
+
+func nodeReady(client kubernetes.Interface) condition {
+	return condition{"the node", func(ctx context.Context) error {
+		found, err := client.CoreV1().Nodes().Get(ctx, node.DefaultName, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		for _, state := range found.Status.Conditions {
+			if state.Type == corev1.NodeReady && state.Status == corev1.ConditionTrue {
+				return nil
+			}
+		}
+		return fmt.Errorf("node %s is not ready", found.Name)
+	}}
 }
 
 // cronJobsWatched tells whether somebody watches CronJobs: the controller does, from when it works. It is among the

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -117,7 +119,7 @@ func (p *plane) start(stopped context.Context) error {
 	if err := os.Remove(p.opts.kubeconfig); err != nil && !os.IsNotExist(err) {
 		return err // a kubeconfig must mean a plane that is ready
 	}
-	if err := makeCerts(p.layout); err != nil {
+	if err := makeCerts(p.layout, &p.opts.external); err != nil {
 		return err
 	}
 	if err := p.linkKubectl(p.self); err != nil {
@@ -127,8 +129,9 @@ func (p *plane) start(stopped context.Context) error {
 	if p.ports, err = choosePorts(p.at("ports.json")); err != nil {
 		return err
 	}
-	for _, user := range users {
-		if err := p.writeKubeconfig(p.componentKubeconfig(user.name), user.name, p.ports.APIServer); err != nil {
+	server := net.JoinHostPort(p.opts.external.host(), strconv.Itoa(p.ports.APIServer))
+	for _, user := range append(p.opts.external.users(), users...) {
+		if err := p.writeKubeconfig(p.componentKubeconfig(user.name), user.name, server); err != nil {
 			return err
 		}
 	}
@@ -140,15 +143,20 @@ func (p *plane) start(stopped context.Context) error {
 	if err != nil {
 		return err
 	}
-	steps := []struct {
+	type step struct {
 		name  string
 		args  []string
 		until []condition
-	}{
+	}
+	steps := []step{
 		{etcdName, p.etcdArgs(), []condition{etcdHealthy(p.ports.Etcd)}},
 		{apiserverName, apiserverArgs, []condition{apiserverReady(client)}},
-		{controllerManagerName, p.controllerManagerArgs(), nil},
-		{nodeName, p.nodeArgs(), planeReady(client)},
+	}
+	if p.opts.external.wanted() {
+		steps = append(steps, step{controllerManagerName, p.controllerManagerArgs(), controllersReady(client)})
+	} else {
+		steps = append(steps, step{controllerManagerName, p.controllerManagerArgs(), nil},
+			step{nodeName, p.nodeArgs(), append(controllersReady(client), nodeReady(client))})
 	}
 	for _, step := range steps {
 		p.say("starting %s", step.name)
@@ -159,7 +167,7 @@ func (p *plane) start(stopped context.Context) error {
 			return err
 		}
 	}
-	return p.writeKubeconfig(p.opts.kubeconfig, administrator, p.ports.APIServer)
+	return p.writeKubeconfig(p.opts.kubeconfig, administrator, server)
 }
 
 func (p *plane) launch(name string, args []string) error {
