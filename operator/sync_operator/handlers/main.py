@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 from uuid import uuid4
 
 import kopf
@@ -242,6 +242,7 @@ async def _watch(
         await kopf.operator(
             registry=registry,
             settings=make_settings(clusterwide=not settings.watch_namespaces),
+            identity=cast("Any", operator.uid),  # by itself kopf asks for the user's name, and a container's has none
             standalone=True,
             clusterwide=not settings.watch_namespaces,
             namespaces=settings.watch_namespaces,
