@@ -52,8 +52,37 @@ def test_crds_may_go_with_the_release_or_come_from_elsewhere(helm: Helm) -> None
     elsewhere = helm.template(crds={"enabled": False})
     going = [document for document in helm.template(crds={"keep": False}) if document not in elsewhere]
 
-    assert [crd["kind"] for crd in going] == ["CustomResourceDefinition"] * 2
-    assert not any("annotations" in crd["metadata"] for crd in going)
+    crds = [document for document in going if document["kind"] == "CustomResourceDefinition"]
+    assert len(crds) == 2
+    assert not any("annotations" in crd["metadata"] for crd in crds)
+    hooks = [document["metadata"]["annotations"]["helm.sh/hook"] for document in going if document not in crds]
+    assert set(hooks) == {"pre-delete"}
+
+
+@pytest.mark.parametrize("crds", [{}, {"keep": True}, {"enabled": False, "keep": False}])
+def test_nothing_guards_an_uninstall_that_takes_no_crds(helm: Helm, crds: dict[str, Any]) -> None:
+    assert "Job" not in {document["kind"] for document in helm.template(crds=crds)}
+
+
+def test_the_guard_of_the_crds_may_list_syncs_and_no_more(helm: Helm) -> None:
+    with_guard, without = (helm.template(crds={"enabled": True, "keep": keep}) for keep in (False, True))
+    known = identities(without)
+    guard = [document for document in with_guard if identities([document]).isdisjoint(known)]
+
+    [rule] = the("ClusterRole", guard)["rules"]
+    assert rule == {"apiGroups": ["squared.ai"], "resources": ["syncs"], "verbs": ["list"]}
+    pod = the("Job", guard)["spec"]["template"]
+    assert pod["spec"]["serviceAccountName"] == the("ServiceAccount", guard)["metadata"]["name"]
+    assert the("ClusterRoleBinding", guard)["subjects"][0]["name"] == pod["spec"]["serviceAccountName"]
+    selector = the("Deployment", with_guard)["spec"]["selector"]["matchLabels"]
+    assert not selector.items() <= pod["metadata"]["labels"].items()
+
+
+def test_the_guard_uses_the_controllers_account_where_no_roles_are_made(helm: Helm) -> None:
+    rendered = helm.template(crds={"keep": False}, rbac={"create": False}, serviceAccount={"name": "given"})
+
+    assert the("Job", rendered)["spec"]["template"]["spec"]["serviceAccountName"] == "given"
+    assert [document for document in rendered if "rules" in document] == []
 
 
 @pytest.mark.parametrize(
@@ -161,7 +190,7 @@ def test_a_login_that_could_not_be_kept_is_refused(helm: Helm) -> None:
                 "get workspace default -n ops",
             ],
         ),
-        ({"crds": {"keep": False}}, ["WARNING: crds.keep is false"]),
+        ({"crds": {"keep": False}}, ["crds.keep is false", "it refuses"]),
     ],
 )
 def test_the_notes_say_what_to_do_next(helm: Helm, values: dict[str, Any], words: list[str]) -> None:
@@ -169,4 +198,4 @@ def test_the_notes_say_what_to_do_next(helm: Helm, values: dict[str, Any], words
 
     for part in words:
         assert part in said["info"]["notes"]
-    assert ("WARNING" in said["info"]["notes"]) == ("crds" in values)
+    assert ("it refuses" in said["info"]["notes"]) == ("crds" in values)
