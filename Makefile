@@ -1,13 +1,13 @@
 # One word per job; every job works on a clean clone with Python 3 and make. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup check verify generate cluster helm unit test chaos bench demo clean
+.PHONY: help setup check verify generate cluster helm unit test chaos e2e bench demo clean
 
 PYTHON := .venv/bin/python
 STAMP := .venv/.complete
 PYTEST := .venv/bin/python -m pytest
 
 help:  ## list the jobs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## make .venv from the lock file
 
@@ -51,6 +51,12 @@ chaos: setup  ## kill the controller and spoil answers at every step; CHAOS_ROUN
 
 bench: setup  ## what many Syncs cost, beside the floor; SYNCS="500 2000" for other sizes
 	$(PYTHON) -m benchmarks --syncs $(or $(SYNCS),500 2000 10000) --out benchmarks
+
+e2e: setup  ## the chart on a real node with real containers (Linux, root, debootstrap)
+	@cluster/build >/dev/null
+	@cluster/node/build >/dev/null
+	@helm/tool/build >/dev/null
+	$(PYTEST) --timeout 600 tests/e2e
 
 demo: setup  ## the main job on a local control plane; KEEP=1 leaves it running until Ctrl-C
 	@$(PYTHON) scripts/demo $(if $(KEEP),--keep)

@@ -94,14 +94,13 @@ class Tenant:
     def delete(self, name: str = "orders") -> None:
         self.kube.resource(SYNC_KIND).delete(name=name, namespace=self.namespace)
 
+    def names(self) -> set[str]:
+        """The Syncs that there are."""
+        return {item.metadata.name for item in self.kube.resource(SYNC_KIND).get(namespace=self.namespace).items}
+
     def gone(self, name: str = "orders") -> None:
         """Wait until a Sync is gone."""
-        listed = self.kube.resource(SYNC_KIND)
-
-        def look() -> bool:
-            return name not in {item.metadata.name for item in listed.get(namespace=self.namespace).items}
-
-        eventually(look, f"Sync {name} to be gone")
+        eventually(lambda: name not in self.names(), f"Sync {name} to be gone")
 
     def cronjob(self, name: str = "orders") -> dict[str, Any]:
         return self._read("CronJob", "batch/v1", name)

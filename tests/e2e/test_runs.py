@@ -1,0 +1,113 @@
+"""Syncs run in real containers: on time, on request, and by hand."""
+
+import json
+import tarfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes import client
+from tests.support import planted
+from tests.support.node import RealNode
+from tests.support.plane import Kube, Plane
+from tests.support.release import Release
+from tests.support.restricted import run_code
+from tests.support.running import eventually
+from tests.support.syncs import Tenant
+
+_PACKAGES = """
+import importlib.metadata, pathlib
+print(len(list(importlib.metadata.distributions())))
+print(pathlib.Path("/var/lib/dpkg/status").read_text().count("Status: install ok installed"))
+"""
+
+
+def mounts_a_token(pod: dict[str, Any]) -> bool:
+    """Whether the kubelet gives the pod a service account token."""
+    sources = [source for volume in pod["spec"]["volumes"] for source in volume.get("projected", {}).get("sources", ())]
+    return any("serviceAccountToken" in source for source in sources)
+
+
+def controller_began(release: Release, node: RealNode) -> float:
+    """Seconds from the start of the controller's process until it was ready."""
+    [pod] = release.pods()
+    began = node.began(pod["metadata"]["uid"], "sync-operator controller")
+    assert began is not None
+    ready = next(line for line in map(json.loads, release.log().splitlines()) if line["message"] == "ready")
+    return datetime.fromisoformat(ready["time"]).timestamp() - began
+
+
+def runner_began(tenant: Tenant, node: RealNode) -> float:
+    """Seconds from the start of the first run pod's process until its first request."""
+
+    def look() -> float | None:
+        return next(
+            filter(None, (node.began(pod["metadata"]["uid"], "sync-operator runner") for pod in tenant.pods())), None
+        )
+
+    began = eventually(look, "a run pod's process", seconds=60)
+    asked = eventually(lambda: tenant.sandbox.requests("GET", "/sync_runs"), "its first request", seconds=60)
+    return float(asked[0]["at"]) - began
+
+
+def test_syncs_run_in_real_containers(
+    release: Release, tenant: Tenant, node: RealNode, kube: Kube, plane_binary: Path, figures: dict[str, str]
+) -> None:
+    figures["controller: start to ready"] = f"{controller_began(release, node):.1f} s"
+    for name in ("asked", "by-hand"):
+        tenant.ready(name)
+    tenant.request_run("one", "asked")
+    figures["run pod: start to first request"] = f"{runner_began(tenant, node):.1f} s"
+    made = Plane(plane_binary, node.folder / "plane").kubectl(
+        "create", "job", "by-hand-now", "--from=cronjob/by-hand", "-n", tenant.namespace
+    )
+    assert made.returncode == 0, made.stderr
+    tenant.ready("on-time", scheduleType="cron_expression", cronExpression="* * * * *")
+
+    for name, trigger in {"asked": "Request", "by-hand": "Other", "on-time": "Schedule"}.items():
+        last = tenant.ran(trigger, name, seconds=150)["status"]["lastRun"]
+        assert last["status"] == "success", last
+        assert last["rows"]["succeeded"] == 1000
+
+    pods = tenant.pods()
+    assert {pod["status"]["phase"] for pod in pods} == {"Succeeded"}
+    assert not any(map(mounts_a_token, pods))
+    assert all(mounts_a_token(pod) for pod in release.pods())
+    assert planted.found(written(release, tenant, kube)) == []
+
+
+def written(release: Release, tenant: Tenant, kube: Kube) -> list[tuple[str, str]]:
+    """What people may read of a tenant's Syncs: objects, events, and the logs of all pods."""
+    logs = [
+        (pod["metadata"]["name"], kube.core.read_namespaced_pod_log(pod["metadata"]["name"], tenant.namespace))
+        for pod in tenant.pods()
+    ]
+    kinds = {"Sync": "squared.ai/v1", "Workspace": "squared.ai/v1", "CronJob": "batch/v1", "Job": "batch/v1"}
+    kinds |= {"Pod": "v1", "Event": "v1", "ConfigMap": "v1"}
+    objects = [
+        (kind, json.dumps(kube.resource(kind, version).get(namespace=tenant.namespace).to_dict()["items"], indent=1))
+        for kind, version in kinds.items()
+    ]
+    return [("controller", release.log()), *logs, *objects]
+
+
+def test_the_image(kube: Kube, tenant: Tenant, archive: Path, figures: dict[str, str]) -> None:
+    python, debian = run_code(kube, tenant.namespace, _PACKAGES).split()
+    with tarfile.open(archive) as opened:
+        layers = [member.size for member in opened if member.isfile() and member.name.endswith(".tar")]
+    base, ours = layers
+
+    figures["size: the base, Debian with Python"] = f"{base / 1e6:.0f} MB"
+    figures["size: what the Dockerfile adds"] = f"{ours / 1e6:.0f} MB"
+    figures["packages: Python"] = python
+    figures["packages: Debian"] = debian
+    assert ours < 100e6
+    assert int(python) < 40
+
+
+def test_a_pod_that_is_not_restricted_is_refused(kube: Kube, tenant: Tenant) -> None:
+    container = client.V1Container(name="any", image="any")
+    pod = client.V1Pod(metadata=client.V1ObjectMeta(name="any"), spec=client.V1PodSpec(containers=[container]))
+    with pytest.raises(client.ApiException, match="violates PodSecurity"):
+        kube.core.create_namespaced_pod(tenant.namespace, pod)

@@ -1,0 +1,66 @@
+"""A release of the chart on a real node."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from tests.support.helm import CHART, Helm
+from tests.support.node import IMAGE
+from tests.support.plane import Kube
+
+__all__ = ["Release"]
+
+_PATIENCE: Final = "4m"
+_VALUES: Final[dict[str, Any]] = {
+    "image": dict(zip(("registry", "repository", "tag"), IMAGE.replace(":", "/").split("/"), strict=True)),
+    "allowInsecureHosts": ["*.svc.cluster.local"],
+    "resyncSeconds": 10,
+}
+
+
+class Release:
+    """The release `sync-operator` in a namespace, as a platform team installs it."""
+
+    NAME: Final = "sync-operator"
+
+    def __init__(self, helm: Helm, kube: Kube, namespace: str) -> None:
+        self._helm = helm
+        self._kube = kube
+        self.namespace = namespace
+
+    def install(self, chart: Path = CHART, **values: Any) -> None:
+        """Install it, and wait until it is ready."""
+        self._do("install", chart, "--wait", "--timeout", _PATIENCE, values=_VALUES | values)
+
+    def upgrade(self, chart: Path = CHART, **values: Any) -> None:
+        """Upgrade it to a chart and values, and wait until it is ready."""
+        self._do("upgrade", chart, "--wait", "--timeout", _PATIENCE, values=_VALUES | values)
+
+    def rollback(self, revision: int) -> None:
+        """Go back to a revision, and wait until it is ready."""
+        self._do("rollback", str(revision), "--wait", "--timeout", _PATIENCE)
+
+    def uninstall(self, *options: str) -> None:
+        """Uninstall it, and wait until everything is gone."""
+        self._do("uninstall", "--wait", "--timeout", _PATIENCE, *options)
+
+    def remove(self) -> None:
+        """Remove whatever is left of it, and its CRDs."""
+        self._do("uninstall", "--wait", "--no-hooks", "--ignore-not-found")
+        crds = self._kube.resource("CustomResourceDefinition", "apiextensions.k8s.io/v1")
+        for crd in crds.get().items:
+            crds.delete(name=crd.metadata.name)
+
+    def pods(self) -> list[dict[str, Any]]:
+        """The controller's pods."""
+        selector = f"app.kubernetes.io/instance={self.NAME}"
+        listed = self._kube.resource("Pod", "v1").get(namespace=self.namespace, label_selector=selector)
+        return list(listed.to_dict()["items"])
+
+    def log(self) -> str:
+        """What the controller wrote."""
+        [pod] = self.pods()
+        written: str = self._kube.core.read_namespaced_pod_log(pod["metadata"]["name"], self.namespace)
+        return written
+
+    def _do(self, what: str, *words: str | Path, values: dict[str, Any] | None = None) -> None:
+        self._helm(what, self.NAME, *words, "--namespace", self.namespace, values=values)
