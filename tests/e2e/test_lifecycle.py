@@ -102,7 +102,7 @@ def test_syncs_outlive_upgrade_rollback_uninstall_and_reinstall(
     assert written(tenant) == []
 
     release.uninstall()
-    assert release.pods() == []
+    eventually(lambda: not release.pods(), "the controller to be gone", seconds=90)
     assert crds(kube) >= {"syncs.squared.ai", "workspaces.squared.ai"}
     assert identity(tenant) == before
 

@@ -91,22 +91,18 @@ def running_node(name: str, *images: Path) -> Iterator[RealNode]:
     """Start a node with these images, and stop it in the end."""
     folder = NODES / name
     folder.parent.mkdir(parents=True, exist_ok=True)
-    process = subprocess.Popen(
-        [TOOLS / "up", folder, *images],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # Ctrl-C is for the tests, which then end it in order
-    )
-    node = RealNode(process, folder)
-    try:
-        assert process.stdout is not None
-        assert any(line.startswith("ready ") for line in process.stdout), "the node did not start; see above"
-        yield node
-    finally:
-        if process.poll() is None:
-            node.stop()
-        process.communicate()
+    command = [TOOLS / "up", folder, *images]
+    pipe = subprocess.PIPE
+    # In a session of its own: Ctrl-C is for the tests, which then end it in order.
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, start_new_session=True) as process:
+        node = RealNode(process, folder)
+        try:
+            assert process.stdout is not None
+            assert any(line.startswith("ready ") for line in process.stdout), "the node did not start; see above"
+            yield node
+        finally:
+            if process.poll() is None:
+                node.stop()
 
 
 def clean(name: str) -> None:
