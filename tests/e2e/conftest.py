@@ -100,7 +100,7 @@ def tenant(kube: Kube, release: Release, server: str, sandbox: Sandbox) -> Itera
     tenant.workspace(url=f"http://sandbox.{server}.svc.cluster.local")
     tenant.when(WORKSPACE_KIND, "default", "Ready", seconds=60)
     yield tenant
-    if release.pods():
+    if release.pods() and release.crds():
         for name in tenant.names():
             tenant.delete(name)
         eventually(lambda: not tenant.names(), "the Syncs to be gone", seconds=60)

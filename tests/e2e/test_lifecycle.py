@@ -57,11 +57,6 @@ def identity(tenant: Tenant) -> tuple[str, str, str]:
     return sync["metadata"]["uid"], sync["status"]["id"], tenant.cronjob()["metadata"]["uid"]
 
 
-def crds(kube: Kube) -> set[str]:
-    found = kube.resource("CustomResourceDefinition", "apiextensions.k8s.io/v1").get().items
-    return {crd.metadata.name for crd in found}
-
-
 def run_now(tenant: Tenant, token: str) -> dict[str, Any]:
     """Request a run and wait for its end."""
     tenant.request_run(token)
@@ -76,7 +71,7 @@ def run_now(tenant: Tenant, token: str) -> dict[str, Any]:
 
 
 def test_syncs_outlive_upgrade_rollback_uninstall_and_reinstall(
-    release: Release, tenant: Tenant, kube: Kube, next_chart: Path
+    release: Release, tenant: Tenant, next_chart: Path
 ) -> None:
     tenant.ready(scheduleType="cron_expression", cronExpression="0 0 1 1 *")
     before = identity(tenant)
@@ -103,7 +98,7 @@ def test_syncs_outlive_upgrade_rollback_uninstall_and_reinstall(
 
     release.uninstall()
     eventually(lambda: not release.pods(), "the controller to be gone", seconds=90)
-    assert crds(kube) >= {"syncs.squared.ai", "workspaces.squared.ai"}
+    assert release.crds() == {"syncs.squared.ai", "workspaces.squared.ai"}
     assert identity(tenant) == before
 
     release.install()
@@ -135,7 +130,7 @@ def test_crds_are_not_deleted_from_under_syncs(release: Release, tenant: Tenant,
     eventually(lambda: not tenant.names(), "the Syncs to be gone", seconds=60)
     assert tenant.sandbox.syncs() == []
     release.uninstall()
-    assert {name for name in crds(kube) if name.endswith("squared.ai")} == set()
+    assert release.crds() == set()
     assert left_of_the_guard(kube, release) == []
 
 

@@ -7,6 +7,8 @@ from tests.support.helm import CHART, Helm
 from tests.support.node import IMAGE
 from tests.support.plane import Kube
 
+from sync_operator.model.names import GROUP
+
 __all__ = ["Release"]
 
 _PATIENCE: Final = "4m"
@@ -46,9 +48,16 @@ class Release:
     def remove(self) -> None:
         """Remove whatever is left of it, and its CRDs."""
         self._do("uninstall", "--wait", "--no-hooks", "--ignore-not-found")
-        crds = self._kube.resource("CustomResourceDefinition", "apiextensions.k8s.io/v1")
-        for crd in crds.get().items:
-            crds.delete(name=crd.metadata.name)
+        for name in self.crds():
+            self._crds.delete(name=name)
+
+    @property
+    def _crds(self) -> Any:
+        return self._kube.resource("CustomResourceDefinition", "apiextensions.k8s.io/v1")
+
+    def crds(self) -> set[str]:
+        """Names of our CRDs, as far as there are any."""
+        return {crd.metadata.name for crd in self._crds.get().items if crd.spec.group == GROUP}
 
     def pods(self) -> list[dict[str, Any]]:
         """The controller's pods."""
