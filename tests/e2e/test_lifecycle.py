@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.support.helm import CHART, HelmError
+from tests.support.node import RealNode
 from tests.support.plane import Kube, Refusal
 from tests.support.release import Release
 from tests.support.running import eventually
@@ -71,7 +72,7 @@ def run_now(tenant: Tenant, token: str) -> dict[str, Any]:
 
 
 def test_syncs_outlive_upgrade_rollback_uninstall_and_reinstall(
-    release: Release, tenant: Tenant, next_chart: Path
+    release: Release, tenant: Tenant, node: RealNode, next_chart: Path
 ) -> None:
     tenant.ready(scheduleType="cron_expression", cronExpression="0 0 1 1 *")
     before = identity(tenant)
@@ -100,6 +101,10 @@ def test_syncs_outlive_upgrade_rollback_uninstall_and_reinstall(
     eventually(lambda: not release.pods(), "the controller to be gone", seconds=90)
     assert release.crds() == {"syncs.squared.ai", "workspaces.squared.ai"}
     assert identity(tenant) == before
+    ran = node.kubectl("create", "job", "without-controller", "--from=cronjob/orders", "-n", tenant.namespace)
+    assert ran.returncode == 0, ran.stderr
+    done = eventually(lambda: tenant.job("without-controller")["status"].get("succeeded"), "the Job's end", seconds=90)
+    assert done == 1
 
     release.install()
     tenant.patch(freshness={"maxAge": "1h"})  # a new generation: Ready is then the new controller's word

@@ -10,7 +10,7 @@ import pytest
 from kubernetes import client
 from tests.support import planted
 from tests.support.node import RealNode
-from tests.support.plane import Kube, Plane
+from tests.support.plane import Kube
 from tests.support.release import Release
 from tests.support.restricted import run_code
 from tests.support.running import eventually
@@ -52,16 +52,14 @@ def runner_began(tenant: Tenant, node: RealNode) -> float:
 
 
 def test_syncs_run_in_real_containers(
-    release: Release, tenant: Tenant, node: RealNode, kube: Kube, plane_binary: Path, figures: dict[str, str]
+    release: Release, tenant: Tenant, node: RealNode, kube: Kube, figures: dict[str, str]
 ) -> None:
     figures["controller: start to ready"] = f"{controller_began(release, node):.1f} s"
     for name in ("asked", "by-hand"):
         tenant.ready(name)
     tenant.request_run("one", "asked")
     figures["run pod: start to first request"] = f"{runner_began(tenant, node):.1f} s"
-    made = Plane(plane_binary, node.folder / "plane").kubectl(
-        "create", "job", "by-hand-now", "--from=cronjob/by-hand", "-n", tenant.namespace
-    )
+    made = node.kubectl("create", "job", "by-hand-now", "--from=cronjob/by-hand", "-n", tenant.namespace)
     assert made.returncode == 0, made.stderr
     tenant.ready("on-time", scheduleType="cron_expression", cronExpression="* * * * *")
 

@@ -1,8 +1,12 @@
 """Real installs by real Helm, without the controller's pod."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 from tests.support.helm import CHART, EVERYTHING, NAMESPACE, RELEASE, Helm
+from tests.support.manifests import sync_manifest
 from tests.support.plane import Kube, Plane
 from tests.support.running import eventually
 
@@ -52,6 +56,26 @@ def test_crds_go_with_the_release_when_they_are_not_kept(installer: Helm, cluste
     installer("uninstall", RELEASE, "-n", NAMESPACE, "--wait", "--no-hooks")  # the guard needs the image: tests/e2e
 
     assert not cluster.kubectl("get", "crd", "-o", "name").stdout
+
+
+def test_the_guard_of_the_crds_tells_which_syncs_are_left(
+    installer: Helm, cluster: Plane, kube_of_cluster: Kube
+) -> None:
+    def guard() -> tuple[int, str]:
+        environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
+        command = [sys.executable, "-m", "sync_operator.handlers.uninstall"]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=environment)
+        return done.returncode, done.stdout
+
+    assert guard() == (0, ""), "without CRDs there is nothing to lose"
+    installer("install", RELEASE, CHART, "-n", NAMESPACE, "--create-namespace", values={"replicaCount": 0})
+    assert guard() == (0, "")
+    kube_of_cluster.create(sync_manifest("orders"), NAMESPACE)
+
+    code, said = guard()
+
+    assert code == 1
+    assert f"{NAMESPACE}/orders." in said
 
 
 def test_the_clusters_own_roles_cover_our_kinds(installer: Helm, cluster: Plane) -> None:

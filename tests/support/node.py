@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.support.plane import ROOT
+from tests.support.plane import ROOT, Plane, build_plane
 
 __all__ = ["IMAGE", "NODES", "RealNode", "build_image", "clean", "running_node", "traces"]
 
@@ -33,6 +33,10 @@ class RealNode:
     @property
     def kubeconfig(self) -> Path:
         return self.folder / "plane" / "kubeconfig"
+
+    def kubectl(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run kubectl, as a person would; this thread must be in the node's network."""
+        return Plane(build_plane(), self.kubeconfig.parent).kubectl(*words)
 
     @property
     def init(self) -> int:
