@@ -8,7 +8,7 @@ __all__ = ["DURATION_PATTERN", "format_duration", "parse_duration"]
 DURATION_PATTERN = r"^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$"
 """What the CRDs accept; an empty string is excluded there by ``minLength``."""
 
-_PARTS = re.compile(r"^(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?$", re.ASCII)
+_PARTS = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
 
 
 def parse_duration(text: str) -> timedelta:
@@ -17,7 +17,7 @@ def parse_duration(text: str) -> timedelta:
     Raises:
         ValueError: when the text is empty, has another form, or is zero.
     """
-    match = _PARTS.match(text)
+    match = _PARTS.fullmatch(text)
     if not text or match is None:
         raise ValueError(f"{text!r} is no duration; write it like 1h30m, 45m or 90s")
     hours, minutes, seconds = (int(part or 0) for part in match.groups())

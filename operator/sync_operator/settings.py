@@ -1,7 +1,7 @@
 """The process environment, read in this one place and handed on as frozen values."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from os import environ
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from sync_operator.durations import parse_duration
 from sync_operator.errors import InvalidSettingsError
 
-__all__ = ["ControllerSettings", "HostRules", "LogSettings", "RunnerSettings", "proxy_environment"]
+__all__ = ["ControllerSettings", "HostRules", "LogSettings", "RunnerSettings", "ToolSettings", "proxy_environment"]
 
 _PREFIX = "SYNC_OPERATOR_"
 _PROXY_NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
@@ -169,6 +169,48 @@ class RunnerSettings:
             hosts=_host_rules(env),
             proxies=proxy_environment(env),
             log=LogSettings(format=_choice(env, "LOG_FORMAT", "text", ("json", "text"))),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSettings:
+    """What `validate`, `plan` and `export` are told by their environment.
+
+    Attributes:
+        colour: False when ``NO_COLOR`` is set to anything.
+        url: ``SYNC_API_URL``, base URL of a server; empty when not set.
+        workspace_id: ``SYNC_API_WORKSPACE_ID``.
+        dialect: ``SYNC_API_DIALECT``: ``Auto``, ``Documented`` or ``Multiwoven``.
+        token: ``SYNC_API_TOKEN``; empty when not set.
+        ca_file: ``SYNC_API_CA_FILE``.
+    """
+
+    colour: bool = True
+    url: str = ""
+    workspace_id: str | None = None
+    dialect: str = "Auto"
+    token: str = field(default="", repr=False)
+    ca_file: Path | None = None
+    hosts: HostRules = HostRules()
+    proxies: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str] = environ) -> "ToolSettings":
+        """Read the variables.
+
+        Raises:
+            InvalidSettingsError: one cannot be used; names it.
+        """
+        ca_file = env.get("SYNC_API_CA_FILE")
+        return cls(
+            colour=not env.get("NO_COLOR"),
+            url=env.get("SYNC_API_URL", "").strip(),
+            workspace_id=env.get("SYNC_API_WORKSPACE_ID") or None,
+            dialect=_choice(env, "SYNC_API_DIALECT", "Auto", ("Auto", "Documented", "Multiwoven")),
+            token=env.get("SYNC_API_TOKEN", "").strip(),
+            ca_file=Path(ca_file) if ca_file else None,
+            hosts=_host_rules(env),
+            proxies=proxy_environment(env),
         )
 
 

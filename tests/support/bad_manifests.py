@@ -197,6 +197,7 @@ GOOD_SYNCS: Final[dict[str, dict[str, Any]]] = {
     "deep": {"configuration": {"a": {"b": [None, True, 1.5, "x" * 5000]}}},
     "wide": {"configuration": {f"column_{number}": f"field_{number}" for number in range(1000)}},
     "everything": {
+        "configuration": {"a": {}, "0": {}},
         "syncMode": "incremental",
         "cursorField": "updated_at",
         "configurationSecrets": [

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -103,6 +104,27 @@ class Kube:
                 body=dict(manifest), namespace=namespace, query_params=list(query)
             )
         return dict(found.to_dict())
+
+    def dry_run(self, text: str, kind: str, namespace: str) -> dict[str, Any]:
+        """What would become of a manifest as it is written, YAML and all; strict, as `kubectl` asks for it.
+
+        Raises:
+            Refusal: when the API server does not take it.
+        """
+        with _refusals():
+            request = self._api.param_serialize(
+                "POST",
+                f"/apis/{API_VERSION}/namespaces/{namespace}/{kind.lower()}s",
+                query_params=[*_STRICT, ("dryRun", "All")],
+                header_params={"Content-Type": "application/yaml", "Accept": "application/json"},
+                body=text,
+                auth_settings=["BearerToken"],
+            )
+            answer: Any = self._api.call_api(*request)
+            answer.read()
+            if answer.status != HTTPStatus.CREATED:
+                raise DynamicApiError(client.ApiException(http_resp=answer))  # type: ignore[no-untyped-call]
+        return dict(json.loads(answer.data))
 
     def get(self, kind: str, name: str, namespace: str) -> dict[str, Any]:
         return dict(self.resource(kind).get(name=name, namespace=namespace).to_dict())

@@ -13,7 +13,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert ended.value.code == 0
     shown = capsys.readouterr().out
-    assert all(command in shown for command in ("controller", "runner", "sandbox"))
+    assert all(command in shown for command in ("controller", "runner", "sandbox", "validate"))
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,7 +30,7 @@ def test_wrong_usage_exits_with_2(words: list[str], capsys: pytest.CaptureFixtur
     assert "usage: sync-operator" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["controller", "runner", "sandbox"])
+@pytest.mark.parametrize("command", ["controller", "runner", "sandbox", "validate"])
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
@@ -50,7 +50,7 @@ def test_a_runner_imports_nothing_of_the_controllers() -> None:
         "import sys; from sync_operator.cli import main\n"
         "try: main(['runner', '--help'])\n"
         "except SystemExit: pass\n"
-        "print(sorted({'kopf', 'aiohttp', 'pydantic', 'croniter', 'kubernetes', 'uvloop'} & set(sys.modules)))"
+        "print(sorted({'kopf', 'aiohttp', 'pydantic', 'croniter', 'kubernetes', 'uvloop', 'yaml'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -1,6 +1,7 @@
-"""From a spec as the cluster (or a file) holds it to a model; the first thing wrong is named with its remedy."""
+"""From a spec as the cluster (or a file) holds it to a model; what is wrong is named with its remedy."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -8,17 +9,37 @@ from pydantic_core import ErrorDetails
 
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.base import Model
-from sync_operator.model.rules import SYNC_RULES, WORKSPACE_RULES, check
+from sync_operator.model.rules import SYNC_RULES, WORKSPACE_RULES, Rule, check
 from sync_operator.model.sync import SyncSpec
 from sync_operator.model.workspace import WorkspaceSpec
 
-__all__ = ["read_sync_spec", "read_workspace_spec"]
+__all__ = ["Flaw", "Place", "field_path", "flaws_of", "inspect_spec", "read_sync_spec", "read_workspace_spec"]
+
+type Place = tuple[str | int, ...]
+"""Where in an object something is: names of fields and indices of items."""
 
 _OPEN: Final = "configuration"
 """The field whose content is the user's own: kept to the letter, never shown in a message."""
 
+_WORDS: Final = {"missing": "is missing; set it", "extra_forbidden": "is not known here; remove it"}
+
 _SHOWN: Final = 64
 """A wrong value is repeated in the message up to this many characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """One thing that is wrong with what somebody wrote.
+
+    Attributes:
+        place: where it is, from what was looked at downwards.
+        message: what is wrong, and what to do; continues the field's path to a sentence.
+        unknown: True for a field that is not known at that place.
+    """
+
+    place: Place
+    message: str
+    unknown: bool = False
 
 
 def read_sync_spec(spec: Mapping[str, Any]) -> SyncSpec:
@@ -43,14 +64,58 @@ def read_workspace_spec(spec: Mapping[str, Any]) -> WorkspaceSpec:
     return read
 
 
+def inspect_spec[M: Model](model: type[M], rules: tuple[Rule[M], ...], spec: Any) -> tuple[M | None, tuple[Flaw, ...]]:
+    """Read a spec as strictly as the API server takes it from `kubectl`, and name everything that is wrong.
+
+    Returns:
+        The spec, or None where it cannot be read, and its flaws; unknown fields are among them.
+    """
+    if not isinstance(spec, Mapping):
+        return None, (Flaw((), "must be an object with fields; write them indented below spec:"),)
+    flaws = flaws_of(model, spec)
+    if not all(flaw.unknown for flaw in flaws):
+        return None, flaws
+    read = model.model_validate(_without_nulls(spec))
+    broken = (Flaw(tuple(rule.field.split(".")[1:]), rule.message) for rule in rules if not rule.holds(read))
+    return read, (*flaws, *broken)
+
+
+def flaws_of(model: type[Model], value: Mapping[str, Any]) -> tuple[Flaw, ...]:
+    """All that keeps an object from being of a model; unknown fields are flaws, and only camelCase names are known."""
+    written, meant = _strict_flaws(model, value), _strict_flaws(model, _without_nulls(value))
+    # An unknown field is refused also when it is null; a known one that is null is as good as not written.
+    return (*(flaw for flaw in written if flaw.unknown), *(flaw for flaw in meant if not flaw.unknown))
+
+
+def _strict_flaws(model: type[Model], value: Mapping[str, Any]) -> tuple[Flaw, ...]:
+    try:
+        model.model_validate(value, extra="forbid", by_alias=True, by_name=False)
+    except ValidationError as error:
+        return _flaws(error, value)
+    return ()
+
+
+def field_path(place: Place, root: str = "") -> str:
+    """A place as `kubectl` would write it."""
+    path = root
+    for part in place:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif part.isidentifier():
+            path += f".{part}" if path else part
+        else:
+            path += f"[{part}]"
+    return path
+
+
 def _read[M: Model](model: type[M], spec: Mapping[str, Any]) -> M:
     if not isinstance(spec, Mapping):
         raise InvalidSpecError("spec", "must be an object with fields; write them indented below spec:")
     try:
         return model.model_validate(_without_nulls(spec))
     except ValidationError as error:
-        found = error.errors(include_url=False)[0]
-    raise InvalidSpecError(_path(found), _message(found))
+        flaw = _flaws(error, spec)[0]
+    raise InvalidSpecError(field_path(flaw.place, "spec"), flaw.message)
 
 
 def _without_nulls(value: Any) -> Any:
@@ -66,27 +131,40 @@ def _without_nulls(value: Any) -> Any:
             return value
 
 
-def _path(found: ErrorDetails) -> str:
-    """The place of the error as `kubectl` would write it; parts that name a branch of a union are left out."""
-    path = "spec"
+def _flaws(error: ValidationError, value: Mapping[str, Any]) -> tuple[Flaw, ...]:
+    """One flaw a place: of what the branches of a union say, that of the one whose type was right, else the first."""
+    found: dict[Place, ErrorDetails] = {}
+    for entry in error.errors(include_url=False):
+        place = _place(entry, value)
+        if place not in found or (found[place]["type"].endswith("_type") and not entry["type"].endswith("_type")):
+            found[place] = entry
+    return tuple(
+        Flaw(place, _message(entry), unknown=entry["type"] == "extra_forbidden") for place, entry in found.items()
+    )
+
+
+def _place(found: ErrorDetails, value: Any) -> Place:
+    """Where the error is; parts that name a branch of a union are not in what was written, and left out."""
+    place: list[str | int] = []
     for part in found["loc"]:
-        if isinstance(part, int):
-            path += f"[{part}]"
-        elif part == _OPEN:
-            return f"{path}.{part}"
-        elif part.isidentifier() and part not in {"int", "float", "str"}:
-            path += f".{part}"
-    return path
+        if part in (value if isinstance(value, Mapping) else range(len(value)) if isinstance(value, list) else ()):
+            value = value[part]
+        elif found["type"] != "missing" or part != found["loc"][-1]:
+            continue
+        place.append(part)
+        if part == _OPEN:
+            break
+    return tuple(place)
 
 
 def _message(found: ErrorDetails) -> str:
-    if found["loc"][0] == _OPEN and found["type"] != "missing":
+    if found["loc"][0] == _OPEN and found["type"] not in {"missing", "too_long"}:
         return "must be an object or a list; write which column goes to which field"
     context = {key: str(value) for key, value in found.get("ctx", {}).items()}
     said = _said(found["input"])
     match found["type"]:
-        case "missing":
-            return "is missing; set it"
+        case kind if kind in _WORDS:
+            return _WORDS[kind]
         case "enum":
             return f"{said} is not known; use one of {context['expected'].replace(' or ', ', ')}"
         case "value_error":
@@ -103,12 +181,16 @@ def _message(found: ErrorDetails) -> str:
             return f"has too many entries; write at most {context['max_length']}"
         case "string_pattern_mismatch":
             return f"{said} has a form that cannot be used; it must match {context['pattern']}"
+        case "string_type" if isinstance(found["input"], int | float):
+            return f"{said} is no text; put it in quotes"
         case _:
             return f"{said} is of the wrong type; {found['msg'].lower().replace('input', 'it')}"
 
 
 def _said(value: Any) -> str:
     """A wrong value as a message may show it: short scalars only."""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, str | int | float) and len(str(value)) <= _SHOWN:
         return repr(value)
     return "this value"

@@ -1,17 +1,20 @@
 """``spec.run`` and ``spec.freshness`` of a Sync: how its runs are carried out and what is expected of them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, StrictFloat, StrictInt
 
 from sync_operator.model.base import DnsName, Duration, Model, Whole
 
-__all__ = ["FreshnessSpec", "ImagePullSecret", "PodSpec", "Resources", "RunSpec", "Toleration"]
+__all__ = ["QUANTITY_FORM", "FreshnessSpec", "ImagePullSecret", "PodSpec", "Resources", "RunSpec", "Toleration"]
+
+QUANTITY_FORM: Final = r"^[+-]?([0-9]+|[0-9]+\.[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$"
 
 type _Label = Annotated[str, Field(max_length=63, pattern=r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$")]
 type _Labels = Annotated[dict[str, _Label], Field(max_length=32)]
 type _Note = Annotated[str, Field(max_length=4096)]
-type _Quantity = Annotated[StrictInt | Annotated[str, Field(min_length=1, max_length=32)], Field(union_mode="smart")]
+type _Amount = Annotated[str, Field(max_length=32, pattern=QUANTITY_FORM)]
+type _Quantity = Annotated[StrictInt | _Amount, Field(union_mode="smart")]
 type _Quantities = Annotated[dict[str, _Quantity], Field(max_length=16)]
 
 

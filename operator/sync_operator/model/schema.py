@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from sync_operator.model.base import Model
 from sync_operator.model.rules import CelReason, CelRule
+from sync_operator.model.run import QUANTITY_FORM
+from sync_operator.model.sync import MOST_ENTRIES
 
 __all__ = ["Schema", "attach_rules", "structural_schema"]
 
@@ -31,7 +33,7 @@ _EXACT: Final = 2**53
 _QUANTITY: Final[Schema] = {
     "anyOf": [{"type": "integer"}, {"type": "string"}],
     "x-kubernetes-int-or-string": True,
-    "pattern": r"^[+-]?([0-9]+|[0-9]+\.[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$",
+    "pattern": QUANTITY_FORM,
     "maxLength": 32,
 }
 
@@ -43,8 +45,8 @@ _OPEN_VALUE: Final[Schema] = {
     "minimum": 1,
     "maximum": 0,
     "not": {"enum": [True, False, None]},
-    "maxItems": 1024,
-    "maxProperties": 1024,
+    "maxItems": MOST_ENTRIES,
+    "maxProperties": MOST_ENTRIES,
 }
 
 

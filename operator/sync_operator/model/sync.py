@@ -1,6 +1,6 @@
 """``spec`` of a Sync: the create-sync schema of the API, flat, and the operator's own fields."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
 
@@ -9,6 +9,7 @@ from sync_operator.model.enums import DeletionPolicy, DriftPolicy, IntervalUnit,
 from sync_operator.model.run import FreshnessSpec, PodSpec, RunSpec
 
 __all__ = [
+    "MOST_ENTRIES",
     "ConfigurationSecret",
     "DeletionPolicy",
     "DriftPolicy",
@@ -23,6 +24,9 @@ __all__ = [
     "SyncSpec",
     "WorkspaceRef",
 ]
+
+MOST_ENTRIES: Final = 1024
+"""Entries that a configuration may have."""
 
 type _Id = Annotated[Whole, Field(ge=1, le=2**63 - 1)]
 type _Pointer = Annotated[str, Field(min_length=2, max_length=1024, pattern=r"^(/([^~/]|~[01])+)+$")]
@@ -83,7 +87,9 @@ class SyncSpec(Model):
     schedule_type: ScheduleType
     """API field schedule_type, which says what starts runs: `interval` (syncInterval with its unit), `cron_expression`
     (cronExpression), `automated` (cronExpression if given, else the interval), `manual` (nothing: by request only)."""
-    configuration: dict[str, Any] | list[Any]
+    configuration: (
+        Annotated[dict[str, Any], Field(max_length=MOST_ENTRIES)] | Annotated[list[Any], Field(max_length=MOST_ENTRIES)]
+    )
     """API field configuration: which column goes to which field, an object or a list, sent as written. Each item of a
     list needs `from`, `to` and `mapping_type`."""
     configuration_secrets: _ConfigurationSecrets = ()

@@ -110,7 +110,7 @@ def test_nulls_and_unknown_fields_are_as_if_not_written() -> None:
         ({"run": {"timeout": "2 hours"}}, "spec.run.timeout", "write it like 1h30m, 45m or 90s"),
         ({"run": {"maxFailedRowsPercent": 101}}, "spec.run.maxFailedRowsPercent", "use at most 100"),
         ({"run": {"startingDeadlineSeconds": 29}}, "spec.run.startingDeadlineSeconds", "at least 30"),
-        ({"run": {"pod": {"tolerations": [{"key": 3}]}}}, "spec.run.pod.tolerations[0].key", "wrong type"),
+        ({"run": {"pod": {"tolerations": [{"key": 3}]}}}, "spec.run.pod.tolerations[0].key", "put it in quotes"),
         ({"run": {"pod": {"tolerations": [{}] * 33}}}, "spec.run.pod.tolerations", "at most 32"),
         ({"run": {"pod": {"resources": {"limits": {"cpu": True}}}}}, "spec.run.pod.resources.limits.cpu", "type"),
         (

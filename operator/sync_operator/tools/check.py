@@ -1,0 +1,166 @@
+"""One manifest, judged as the API server and the controller judge it, by the controller's own models and rules.
+
+The CRDs are made from these models, so nothing here repeats them; a test holds both against the same manifests.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from typing import Any
+from urllib.parse import urlsplit
+
+from sync_operator.decide.body import check_dialect
+from sync_operator.decide.pointers import with_secrets
+from sync_operator.errors import InvalidSpecError
+from sync_operator.model.reading import Flaw, Place, flaws_of, inspect_spec
+from sync_operator.model.rules import SYNC_RULES, WORKSPACE_RULES
+from sync_operator.model.status import SyncStatus, WorkspaceStatus
+from sync_operator.model.sync import SyncSpec
+from sync_operator.model.workspace import WorkspaceSpec
+from sync_operator.remote.hosts import check_url
+from sync_operator.remote.types import Dialect
+from sync_operator.schedule.plan import Schedule, effective_schedule, next_runs
+from sync_operator.settings import HostRules
+from sync_operator.tools.clocks import clock_warnings
+from sync_operator.tools.hints import meant_field
+from sync_operator.tools.manifests import Manifest
+from sync_operator.tools.metadata import ObjectMeta
+from sync_operator.tools.problems import Problem, Severity
+
+__all__ = ["Checked", "check_sync", "check_workspace"]
+
+_ROOT = ("apiVersion", "kind", "metadata", "spec", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked[S]:
+    """A manifest and what became of it.
+
+    Attributes:
+        spec: None where it cannot be read.
+        schedule: of a Sync that names one that can be.
+        runs: its next ones.
+    """
+
+    manifest: Manifest
+    problems: tuple[Problem, ...]
+    spec: S | None = None
+    schedule: Schedule | None = None
+    runs: tuple[datetime, ...] = ()
+
+    @property
+    def valid(self) -> bool:
+        """True without errors; warnings do no harm."""
+        return all(problem.severity is not Severity.ERROR for problem in self.problems)
+
+
+def check_workspace(manifest: Manifest) -> Checked[WorkspaceSpec]:
+    """Judge a Workspace."""
+    spec, flaws = inspect_spec(WorkspaceSpec, WORKSPACE_RULES, manifest.value.get("spec"))
+    problems = [*_outer_problems(manifest, WorkspaceStatus), *_problems(manifest, flaws, "spec")]
+    if spec is not None:
+        problems += _url_problems(manifest, spec.url)
+    return Checked(manifest, tuple(problems), spec)
+
+
+def check_sync(manifest: Manifest, dialect: Dialect | None, now: datetime) -> Checked[SyncSpec]:
+    """Judge a Sync.
+
+    Args:
+        manifest: the Sync.
+        dialect: of its server, where its Workspace is known and names one.
+        now: aware; from when on runs are counted.
+    """
+    spec, flaws = inspect_spec(SyncSpec, SYNC_RULES, manifest.value.get("spec"))
+    problems = [*_outer_problems(manifest, SyncStatus), *_problems(manifest, flaws, "spec")]
+    if spec is None or any(not flaw.unknown for flaw in flaws):
+        return Checked(manifest, tuple(problems), spec)
+    schedule, refused = _schedule(manifest, spec)
+    problems += chain(refused, _configuration_problems(manifest, spec, dialect))
+    if schedule is None:
+        return Checked(manifest, tuple(problems), spec)
+    runs = () if spec.suspend else next_runs(schedule, now, anchor=None)
+    problems += _warnings(manifest, spec, schedule, now)
+    return Checked(manifest, tuple(problems), spec, schedule, runs)
+
+
+def _url_problems(manifest: Manifest, url: str) -> Iterator[Problem]:
+    """What the controller refuses whatever its settings are, and what it refuses unless they allow it."""
+    host = (urlsplit(url).hostname or "").lower()
+    for rules, severity in ((HostRules(insecure=(host,)), Severity.ERROR), (HostRules(), Severity.WARNING)):
+        try:
+            check_url(url, rules)
+        except InvalidSpecError as error:
+            yield _invalid(manifest, error, severity)
+            return
+
+
+def _outer_problems(manifest: Manifest, status: type[SyncStatus | WorkspaceStatus]) -> Iterator[Problem]:
+    """Problems outside the spec. A status is not taken from a manifest, but its fields must be known all the same."""
+    value = manifest.value
+    yield from manifest.misprints()
+    yield from _problems(manifest, (Flaw((name,), "", unknown=True) for name in value if name not in _ROOT))
+    metadata = value.get("metadata")
+    if isinstance(metadata, Mapping):
+        yield from _problems(manifest, flaws_of(ObjectMeta, metadata), "metadata")
+    else:
+        yield manifest.problem(("metadata",), "must be an object with a name; write name: indented below metadata:")
+    written = value.get("status")
+    if isinstance(written, Mapping):
+        yield from _problems(manifest, (flaw for flaw in flaws_of(status, written) if flaw.unknown), "status")
+
+
+def _problems(manifest: Manifest, flaws: Any, root: str = "") -> Iterator[Problem]:
+    for flaw in flaws:
+        place: Place = (root, *flaw.place) if root else flaw.place
+        if flaw.unknown:
+            yield manifest.problem(place, f"is not known; {meant_field(manifest.kind, place)}", key=True)
+        else:
+            yield manifest.problem(place, flaw.message)
+
+
+def _schedule(manifest: Manifest, spec: SyncSpec) -> tuple[Schedule | None, list[Problem]]:
+    try:
+        return effective_schedule(spec, manifest.namespace, manifest.name), []
+    except InvalidSpecError as error:
+        return None, [_invalid(manifest, error)]
+
+
+def _configuration_problems(manifest: Manifest, spec: SyncSpec, dialect: Dialect | None) -> Iterator[Problem]:
+    """What stalls a Sync that the API server takes: by its server's dialect, and by pointers that lead nowhere."""
+    try:
+        with_secrets(spec.configuration, {entry.pointer: "" for entry in spec.configuration_secrets})
+    except InvalidSpecError as error:
+        yield _invalid(manifest, error)
+    try:
+        check_dialect(spec, dialect or Dialect.MULTIWOVEN)
+    except InvalidSpecError as error:
+        yield _invalid(manifest, error, Severity.ERROR if dialect else Severity.WARNING)
+    for index, item in enumerate(spec.configuration if isinstance(spec.configuration, list) else ()):
+        if isinstance(item, Mapping) and not item.get("mapping_type"):
+            yield manifest.problem(
+                ("spec", "configuration", index),
+                "has no mapping_type, so that the server maps nothing by it and rows go out empty; add mapping_type: "
+                "standard (or static, template, vector)",
+                severity=Severity.WARNING,
+            )
+
+
+def _warnings(manifest: Manifest, spec: SyncSpec, schedule: Schedule, now: datetime) -> Iterator[Problem]:
+    place = ("spec", "cronExpression")
+    if schedule.written_by_user:
+        if not next_runs(schedule, now, anchor=None, count=1):
+            yield manifest.problem(place, "never fires; check day and month", severity=Severity.WARNING)
+        for words in clock_warnings(schedule, now):
+            yield manifest.problem(place, words, severity=Severity.WARNING)
+    elif spec.cron_expression is not None:
+        words = f"is not used, because scheduleType {spec.schedule_type.value!r} does not run by it"
+        yield manifest.problem(place, words, severity=Severity.WARNING)
+
+
+def _invalid(manifest: Manifest, error: InvalidSpecError, severity: Severity = Severity.ERROR) -> Problem:
+    """An error of the controller, at its place in the text."""
+    parts = error.field.replace("[", ".[").split(".")
+    place: Place = tuple(int(part.strip("[]")) if part.startswith("[") else part for part in parts)
+    return manifest.problem(place, str(error).removeprefix(f"{error.field}: "), severity=severity)

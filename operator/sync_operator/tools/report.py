@@ -1,0 +1,120 @@
+"""What `validate` found: for people, for programs, and as annotations of a CI run."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from sync_operator.model.base import rfc3339
+from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.model.sync import Scheduler, SyncSpec
+from sync_operator.schedule.zones import load_zone
+from sync_operator.tools.check import Checked
+from sync_operator.tools.checking import Judged
+from sync_operator.tools.problems import Problem, Severity, github_line, shown_problem
+from sync_operator.tools.terminal import Style, wrapped
+
+__all__ = ["as_github", "as_json", "as_text"]
+
+_SHOWN_RUNS: Final = 3
+
+
+def as_text(judged: Judged, style: Style) -> Iterator[str]:
+    """For people: what is wrong first, with the line it stands in; then what will run when; then the count."""
+    for problem in judged.problems:
+        yield from shown_problem(problem, style)
+        yield ""
+    for checked in judged.syncs:
+        if checked.valid:
+            yield from _sync_text(checked, style)
+    for workspace in judged.workspaces:
+        if workspace.valid and workspace.spec is not None:
+            yield f"{style.bold(workspace.manifest.subject)}  {style.green('valid')}"
+            yield f"  server    {workspace.spec.url}"
+    yield _count(judged, style)
+
+
+def as_json(judged: Judged) -> str:
+    """For programs: one object, whose shape only ever grows."""
+    told = {
+        "valid": judged.valid,
+        "problems": [_problem_json(problem) for problem in judged.problems],
+        "objects": [_object_json(checked) for checked in judged.all],
+        "passedOver": judged.passed_over,
+    }
+    return json.dumps(told, indent=2, ensure_ascii=False)
+
+
+def as_github(judged: Judged) -> Iterator[str]:
+    """For GitHub Actions: an annotation for each problem."""
+    return map(github_line, judged.problems)
+
+
+def _sync_text(checked: Checked[SyncSpec], style: Style) -> Iterator[str]:
+    schedule, spec = checked.schedule, checked.spec
+    if schedule is None or spec is None:
+        return
+    yield f"{style.bold(checked.manifest.subject)}  {style.green('valid')}"
+    zone = f" in {schedule.time_zone}" if schedule.written_by_user else ""
+    who = ", by the server's own scheduler" if spec.scheduler is Scheduler.SERVER else ""
+    yield f"  schedule  {schedule.expression or 'none, runs by request only'}{zone if schedule.expression else ''}{who}"
+    if spec.suspend:
+        yield f"  next      none, because it is suspended{f' ({spec.suspend_reason})' if spec.suspend_reason else ''}"
+    elif spec.scheduler is Scheduler.CRON_JOB and schedule.expression is not None:
+        runs = ", ".join(_clock(run, schedule.time_zone) for run in checked.runs[:_SHOWN_RUNS])
+        counted = ", counted from its last run" if schedule.expression.startswith("@every") else ""
+        yield wrapped(f"  next      {runs or 'none: this line never fires'}{counted}", style, indent=" " * 12)
+
+
+def _clock(run: datetime, zone: str) -> str:
+    return run.astimezone(load_zone(zone)).strftime("%a %Y-%m-%d %H:%M %Z")
+
+
+def _count(judged: Judged, style: Style) -> str:
+    if not judged.all and judged.valid:
+        return f"nothing to validate: no {SYNC_KIND} and no {WORKSPACE_KIND} among {_passed(judged)}"
+    parts = []
+    for kind, checked in ((SYNC_KIND, judged.syncs), (WORKSPACE_KIND, judged.workspaces)):
+        bad = sum(not entry.valid for entry in checked)
+        if checked:
+            found = f"{len(checked)} {kind}{'s' * (len(checked) != 1)}"
+            parts.append(f"{found}: {style.red(f'{bad} invalid') if bad else style.green('valid')}")
+    unreadable = sum(problem.severity is Severity.ERROR for problem in judged.loose)
+    if unreadable:
+        parts.append(style.red(f"{unreadable} document{'s' * (unreadable != 1)} that cannot be used"))
+    if judged.passed_over:
+        parts.append(f"{_passed(judged)} passed over")
+    return "; ".join(parts)
+
+
+def _passed(judged: Judged) -> str:
+    return f"{judged.passed_over} other document{'s' * (judged.passed_over != 1)}"
+
+
+def _problem_json(problem: Problem) -> dict[str, Any]:
+    return {
+        "file": problem.source.name,
+        "line": problem.line,
+        "column": problem.column,
+        "severity": problem.severity.value,
+        "object": problem.subject,
+        "field": problem.field,
+        "message": problem.message,
+    }
+
+
+def _object_json(checked: Checked[Any]) -> dict[str, Any]:
+    manifest, schedule = checked.manifest, checked.schedule
+    told: dict[str, Any] = {
+        "kind": manifest.kind,
+        "namespace": manifest.namespace,
+        "name": manifest.name,
+        "file": manifest.source.name,
+        "line": manifest.line,
+        "valid": checked.valid,
+    }
+    if schedule is not None:
+        told["effectiveSchedule"] = schedule.expression
+        told["timeZone"] = schedule.time_zone
+        told["nextRuns"] = [rfc3339(run) for run in checked.runs]
+    return told

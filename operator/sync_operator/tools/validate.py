@@ -1,0 +1,99 @@
+"""`sync-operator validate`: judge manifests offline, as API server and controller would."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from sync_operator.errors import InvalidSettingsError
+from sync_operator.settings import ToolSettings
+from sync_operator.tools.checking import Judged, judge_all
+from sync_operator.tools.manifests import gather
+from sync_operator.tools.report import as_github, as_json, as_text
+from sync_operator.tools.sources import UsageError, read_sources
+from sync_operator.tools.terminal import Style, style_of
+
+__all__ = ["add_arguments", "add_input_arguments", "main", "moment"]
+
+_EPILOG: Final = """\
+exit codes:
+  0  all manifests are valid (warnings do no harm)
+  1  at least one is not
+  2  the command was used wrongly, or a file cannot be read
+
+examples:
+  sync-operator validate syncs/
+  kustomize build overlays/prod | sync-operator validate -
+  sync-operator validate -o github syncs/*.yaml
+"""
+
+
+def add_input_arguments(parser: argparse.ArgumentParser, *, nargs: str = "+") -> None:
+    """What all tools take that read manifests."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "files",
+        metavar="FILE",
+        nargs=nargs,
+        help="YAML or JSON, a folder (searched for .yaml, .yml and .json), or - for standard input",
+    )
+    parser.add_argument(
+        "-n",
+        "--namespace",
+        default="default",
+        help="namespace of manifests that name none; it gives intervals their phase (default: %(default)s)",
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    add_input_arguments(parser)
+    parser.epilog = _EPILOG
+    parser.add_argument("-o", "--output", choices=("text", "json", "github"), default="text")
+    parser.add_argument(
+        "--from",
+        dest="start",
+        metavar="TIME",
+        type=moment,
+        help="count next runs from this time on, such as 2027-03-27T12:00:00Z (default: now)",
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Validate; returns the exit code."""
+    try:
+        style = style_of(sys.stdout, colour=ToolSettings.from_environment().colour)
+        sources = read_sources(args.files, sys.stdin.buffer)
+    except (UsageError, InvalidSettingsError) as error:
+        sys.stderr.write(f"sync-operator validate: {error}\n")
+        return 2
+    judged = judge_all(gather(sources, args.namespace), args.start or datetime.now(UTC))
+    lines = _lines(judged, args.output, style)
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return 0 if judged.valid else 1
+
+
+def moment(text: str) -> datetime:
+    """A time on the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none, or has no time zone.
+    """
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time like 2026-01-02T03:04:05Z")
+    return time
+
+
+def _lines(judged: Judged, output: str, style: Style) -> Sequence[str]:
+    match output:
+        case "json":
+            return [as_json(judged)]
+        case "github":
+            return list(as_github(judged))
+        case _:
+            return list(as_text(judged, style))

@@ -1,0 +1,41 @@
+"""What `validate` says of a text, and the controller of a spec."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from sync_operator.decide.pointers import with_secrets
+from sync_operator.errors import InvalidSpecError
+from sync_operator.model.names import SYNC_KIND
+from sync_operator.model.reading import read_sync_spec, read_workspace_spec
+from sync_operator.remote.hosts import check_url
+from sync_operator.schedule.plan import effective_schedule
+from sync_operator.settings import HostRules
+from sync_operator.tools.checking import Judged, judge_all
+from sync_operator.tools.manifests import gather
+from sync_operator.tools.sources import Source
+
+__all__ = ["NOW", "controller_takes", "judged"]
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def judged(*texts: str) -> Judged:
+    """What `validate` finds in texts."""
+    return judge_all(gather([Source(f"{number}.yaml", text) for number, text in enumerate(texts)], "default"), NOW)
+
+
+def controller_takes(kind: str, name: str, spec: Mapping[str, Any]) -> bool:
+    """Whether the controller would go on with a spec that the API server took."""
+    try:
+        if kind == SYNC_KIND:
+            read = read_sync_spec(spec)
+            effective_schedule(read, "default", name)
+            with_secrets(read.configuration, {entry.pointer: "" for entry in read.configuration_secrets})
+        else:
+            url = read_workspace_spec(spec).url
+            check_url(url, HostRules(insecure=(urlsplit(url).hostname or "",)))
+    except InvalidSpecError:
+        return False
+    return True

@@ -1,0 +1,43 @@
+import io
+
+import pytest
+
+from sync_operator.settings import ToolSettings
+from sync_operator.tools.terminal import Progress, Style, fitted_table, style_of, text_width
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colours_are_for_terminals_only_and_can_be_turned_off() -> None:
+    assert style_of(Terminal(), colour=True).red("x") == "\x1b[1;31mx\x1b[0m"
+    assert style_of(Terminal(), colour=False).red("x") == "x"
+    assert style_of(io.StringIO(), colour=True) == Style()
+    assert ToolSettings.from_environment({}).colour
+    assert not ToolSettings.from_environment({"NO_COLOR": "1"}).colour
+
+
+def test_a_table_fits_the_terminal_by_cutting_its_widest_columns() -> None:
+    rows = [("orders", "x" * 60, "create"), ("客户", "short", "nothing")]
+
+    lines = fitted_table(("SYNC", "FIELD", "CHANGE"), rows, Style(width=40))
+
+    assert [text_width(line) <= 40 for line in lines] == [True] * 3
+    assert "…" in lines[1]
+    assert lines[2].startswith("客户     short")
+
+
+def test_a_table_is_not_cut_without_a_terminal() -> None:
+    assert fitted_table(("A", "B"), [("x" * 300, "y")], Style())[1] == f"{'x' * 300}   y"
+
+
+@pytest.mark.parametrize(("stream", "shown"), [(io.StringIO(), ""), (Terminal(), "\r\x1b[Kpage 1\r\x1b[K")])
+def test_progress_is_told_to_terminals_only(stream: io.StringIO, shown: str) -> None:
+    progress = Progress(stream)
+
+    progress.tell("page 1")
+    progress.done()
+
+    assert stream.getvalue() == shown

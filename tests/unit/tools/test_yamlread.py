@@ -1,0 +1,119 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync_operator.tools.yamlread import Spot, read_documents
+
+PLAIN = st.text(st.characters(codec="ascii", exclude_characters="\x7f"), max_size=5)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | PLAIN,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc_", max_size=3), inner, max_size=3),
+)
+
+
+def values(text: str) -> list[Any]:
+    documents, broken = read_documents(text)
+    assert broken is None
+    return [document.value for document in documents]
+
+
+def messages(text: str) -> list[tuple[int, str]]:
+    documents, broken = read_documents(text)
+    found = [misprint for document in documents for misprint in document.misprints]
+    return [(entry.spot.line, entry.message) for entry in (*found, *([broken] if broken else []))]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: yes\nb: 'yes'\nc: 0o17\nd: 3.0\n", [{"a": True, "b": "yes", "c": 15, "d": 3}]),
+        ("1: a\ntrue: b\n~x: c\n", [{"1": "a", "true": "b", "~x": "c"}]),
+        ("a: &x {b: 1, c: 2}\nd:\n  <<: *x\n  b: 3\n", [{"a": {"b": 1, "c": 2}, "d": {"b": 3, "c": 2}}]),
+        ("a: {<<: [{b: 1}, {b: 2, c: 3}]}\n", [{"a": {"b": 1, "c": 3}}]),
+        ("'<<': {a: 1}\n", [{"<<": {"a": 1}}]),
+        ("a: 1\n---\n# nothing\n---\n- b\n...\n", [{"a": 1}, ["b"]]),
+        ("", []),
+        ("\ufeffa: 1\r\nb: 2\r\n", [{"a": 1, "b": 2}]),
+        ('{"a":\t[1, null]}', [{"a": [1, None]}]),
+    ],
+)
+def test_values_are_those_of_kubernetes(text: str, expected: list[Any]) -> None:
+    assert values(text) == expected
+
+
+@given(JSON)
+def test_json_is_read_as_json(value: Any) -> None:
+    assert values(json.dumps(value)) == ([] if value is None else [value])
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("a: 1\nb: 2\na: 3\n", 2, "'a' is written twice"),
+        ("1: a\n'1': b\n", 1, "'1' is written twice"),
+        ("a:\n  ? [x]\n  : y\n", 1, "cannot be the name of a field"),
+        ("~: a\n", 0, "cannot be the name of a field"),
+        ("a: .inf\n", 0, "no number that JSON knows"),
+        ("a:\n  <<: 3\n", 1, "<< needs an object"),
+        ("a: &x [*x]\n", 0, "aliases that never end"),
+        ("a: 1\n b: 2\n", 1, "cannot be read as YAML"),
+        ("a: [\n", 1, "cannot be read as YAML"),
+        ("a: 1\nb: \x01\n", 1, "does not allow"),
+        ("good: 1\n---\nb: *nothing\n", 2, "undefined alias"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_line(text: str, line: int, words: str) -> None:
+    ((found, message),) = messages(text)
+
+    assert found == line
+    assert words in message
+
+
+def test_a_bomb_of_aliases_is_refused_in_good_time() -> None:
+    text = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
+
+    ((_, message),) = messages(text)
+
+    assert "aliases that never end" in message
+
+
+def test_documents_before_a_mistake_are_still_read() -> None:
+    documents, broken = read_documents("a: 1\n---\nb: [\n")
+
+    assert [document.value for document in documents] == [{"a": 1}]
+    assert broken is not None
+
+
+TEXT = """\
+metadata:
+  name: x
+spec:
+  list:
+    - one
+    - {two: 2}
+  again: &a {b: c}
+  other: {<<: *a}
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "spot"),
+    [
+        (("metadata", "name"), False, Spot(1, 8, 9)),
+        (("metadata", "name"), True, Spot(1, 2, 6)),
+        (("spec", "list", 0), False, Spot(4, 6, 9)),
+        (("spec", "list", 1, "two"), False, Spot(5, 12, 13)),
+        (("spec", "list"), False, Spot(3, 2, 6)),
+        (("spec", "missing"), False, Spot(2, 0, 4)),
+        (("spec", "missing", "deep"), True, Spot(2, 0, 4)),
+        (("spec", "other", "b"), False, Spot(7, 2, 7)),
+        (("nowhere",), False, Spot(0, 0, 1)),
+    ],
+)
+def test_every_place_has_its_spot_in_the_text(place: tuple[str | int, ...], key: bool, spot: Spot) -> None:
+    (document,), _ = read_documents(TEXT)
+
+    assert document.spot(place, key=key) == spot
