@@ -20,6 +20,7 @@ _COMMANDS: Final = {
         "run one sync and follow it to its end (what a CronJob's pod does)",
     ),
     "validate": ("sync_operator.tools.validate", "judge manifests offline, as the API server and the controller would"),
+    "plan": ("sync_operator.tools.plan", "tell what applying manifests would change on the server, and change nothing"),
     "sandbox": ("sync_operator.sandbox.main", "serve the sync API from memory, for demos and tests"),
 }
 """Command → module with ``add_arguments(parser)`` and ``main(args) -> exit code``, and one line of help."""

@@ -4,12 +4,13 @@ The server fills, drops, reorders and coerces (contract section 5); none of that
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Final
 
 from sync_operator.redact import redact
 
-__all__ = ["FIXED", "camel", "differing_fields", "drift_lines", "same_value"]
+__all__ = ["FIXED", "Change", "camel", "differing_fields", "drift_lines", "field_changes", "same_value"]
 
 FIXED: Final = ("source_id", "destination_id", "model_id", "stream_name", "cursor_field")
 """Fields that stay as they were when the sync was registered."""
@@ -50,6 +51,44 @@ def differing_fields(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One value that is, or is to become, another: where, in the manifest's names, and both for people."""
+
+    place: str
+    old: str
+    new: str
+
+
+def field_changes(
+    body: Mapping[str, Any],
+    attributes: Mapping[str, Any],
+    fields: Collection[str],
+    *,
+    secrets: Mapping[str, str] | None = None,
+) -> tuple[Change, ...]:
+    """What is different, value by value, each cut and without secrets.
+
+    Args:
+        body: what it was.
+        attributes: what it is now.
+        fields: API names of the fields to tell about, as `differing_fields` returns them.
+        secrets: values from Secrets by their JSON pointer into ``configuration``; no value at such a place is shown,
+            nor one of these at any other.
+    """
+    secrets = secrets or {}
+    changes: list[Change] = []
+    for field in fields:
+        old, new = body.get(field), attributes.get(field)
+        if field == "configuration":
+            for place, was, now in _leaves(_meaning(old), _meaning(new), ""):
+                where = redact(f"configuration{place}", limit=_PLACE_LIMIT)
+                changes.append(Change(where, _shown(place, was, secrets), _shown(place, now, secrets)))
+        else:
+            changes.append(Change(camel(field), _text(old), _text(new)))
+    return tuple(changes)
+
+
 def drift_lines(
     body: Mapping[str, Any],
     attributes: Mapping[str, Any],
@@ -57,27 +96,11 @@ def drift_lines(
     *,
     secrets: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
-    """What others changed, for people: ``field: old → new`` in the manifest's names, cut, without secrets.
-
-    Args:
-        body: what was written.
-        attributes: what the server holds now.
-        fields: names of the fields to tell about, as `differing_fields` returns them.
-        secrets: values from Secrets by their JSON pointer into ``configuration``; no value at such a place is shown,
-            nor one of these at any other.
-    """
-    secrets = secrets or {}
-    lines: list[str] = []
-    for field in fields:
-        old, new = body.get(field), attributes.get(field)
-        if field == "configuration":
-            for place, was, now in _leaves(_meaning(old), _meaning(new), ""):
-                where = redact(f"configuration{place}", limit=_PLACE_LIMIT)
-                lines.append(f"{where}: {_shown(place, was, secrets)} → {_shown(place, now, secrets)}")
-        else:
-            lines.append(f"{camel(field)}: {_text(old)} → {_text(new)}")
-    more = len(lines) - _MOST_LINES
-    return tuple(lines) if more <= 0 else (*lines[:_MOST_LINES], f"and {more} more")
+    """What others changed, for a status: ``field: old → new``, the first ones; arguments as in `field_changes`."""
+    found = field_changes(body, attributes, fields, secrets=secrets)
+    lines = tuple(f"{change.place}: {change.old} → {change.new}" for change in found[:_MOST_LINES])
+    more = len(found) - _MOST_LINES
+    return lines if more <= 0 else (*lines, f"and {more} more")
 
 
 def same_value(one: Any, other: Any) -> bool:

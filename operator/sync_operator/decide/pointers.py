@@ -6,7 +6,7 @@ from typing import Any
 
 from sync_operator.errors import InvalidSpecError
 
-__all__ = ["with_secrets"]
+__all__ = ["value_at", "with_secrets"]
 
 
 def with_secrets(configuration: Any, values: Mapping[str, str]) -> Any:
@@ -21,7 +21,7 @@ def with_secrets(configuration: Any, values: Mapping[str, str]) -> Any:
     """
     result = deepcopy(configuration)
     for number, (pointer, value) in enumerate(values.items()):
-        *path, last = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+        *path, last = _parts(pointer)
         place = result
         for part in path:
             place = _step(place, part)
@@ -35,6 +35,18 @@ def with_secrets(configuration: Any, values: Mapping[str, str]) -> Any:
                 f"{pointer!r} leads nowhere in spec.configuration; everything but its last part must be there",
             )
     return result
+
+
+def value_at(configuration: Any, pointer: str) -> Any:
+    """The value that a pointer leads to, or None."""
+    place = configuration
+    for part in _parts(pointer):
+        place = _step(place, part)
+    return place
+
+
+def _parts(pointer: str) -> list[str]:
+    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
 
 
 def _step(place: Any, part: str) -> Any:

@@ -1,8 +1,6 @@
 """What makes output pleasant for people: colours on a terminal only, tables that fit, a line that tells progress."""
 
-import os
 import shutil
-import sys
 import textwrap
 import unicodedata
 from collections.abc import Sequence
@@ -109,11 +107,11 @@ def _padded(text: str, width: int) -> str:
 
 
 class Progress:
-    """One line on standard error that tells how far long work has come; nothing at all where that is no terminal."""
+    """One line that tells how far long work has come; nothing at all where the stream is no terminal."""
 
-    def __init__(self, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._shown = stream.isatty() and os.name == "posix"
+        self._shown = stream.isatty()
 
     def tell(self, words: str) -> None:
         """Replace the line."""

@@ -1,0 +1,171 @@
+"""Which server sync belongs to which manifest, and what applying all of them would do. Pure.
+
+A manifest with a ``status`` (its own, or that of the live object) or with ``spec.externalId`` names its sync. Any other
+may be applied already or not: what the server holds is all there is to go by, so a sync that fits is taken to be its
+own, and the plan says that this was taken for granted.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sync_operator.decide.body import sync_body
+from sync_operator.decide.diff import FIXED, differing_fields
+from sync_operator.decide.match import Claim
+from sync_operator.decide.picture import WorkspaceView
+from sync_operator.errors import InvalidSpecError
+from sync_operator.model.status import SyncStatus
+from sync_operator.model.sync import SyncSpec
+from sync_operator.remote.types import Dialect, RemoteSync
+from sync_operator.tools.check import Checked
+from sync_operator.tools.foresee import Deed, Foresight, filled, foresee, picture_of
+from sync_operator.tools.server import Workspace
+from sync_operator.tools.targets import Home, Secrets, Target
+
+__all__ = ["Applied", "Candidate", "plan_workspace"]
+
+_ALIKE_IN = "the same source, destination, model and stream"
+_ASSUMED = (
+    "taken for granted: sync {id} holds {what}, so it is taken to be this Sync's; where this Sync was never applied, "
+    "another one is made beside it. Set spec.externalId, or pass --live, to be sure"
+)
+_ALIKE = f"sync {{ids}} of the server has {_ALIKE_IN}; when it is meant, set spec.externalId to its id"
+_UNREAD = "values from Secrets that are not in the input are taken to be as they are on the server"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What the cluster is known to hold of a Sync: its status, or None where it is not there."""
+
+    status: SyncStatus | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A Sync to be applied.
+
+    Attributes:
+        checked: the manifest.
+        spec: of the manifest.
+        applied: what the cluster holds; None where nobody told.
+    """
+
+    checked: Checked[SyncSpec]
+    spec: SyncSpec
+    applied: Applied | None
+
+    @property
+    def home(self) -> Home:
+        """Namespace and name."""
+        return self.checked.manifest.namespace, self.checked.manifest.name
+
+    @property
+    def status(self) -> SyncStatus:
+        """As far as it is known."""
+        return (self.applied and self.applied.status) or SyncStatus()
+
+    @property
+    def named(self) -> str | None:
+        """The server sync that it names by itself."""
+        return self.status.id or self.spec.external_id
+
+
+def plan_workspace(
+    target: Target,
+    found: Workspace,
+    candidates: Sequence[Candidate],
+    secrets: Secrets,
+    claimed: frozenset[str],
+    now: datetime,
+) -> list[Foresight]:
+    """What applying Syncs of one server workspace would do, in their order.
+
+    Args:
+        target: the server.
+        found: what it holds.
+        candidates: the Syncs.
+        secrets: those of the input.
+        claimed: ids that belong to Syncs of the cluster, also to such as are not to be applied.
+        now: aware.
+    """
+    known = [secrets.configuration(each.home[0], each.spec.configuration_secrets) for each in candidates]
+    taken = claimed | {each.named for each in candidates if each.named}
+    assumed = _assumed(candidates, known, found, taken)
+    view = WorkspaceView(
+        name=target.name,
+        url=target.url,
+        workspace_id=target.workspace_id,
+        dialect=found.dialect,
+        suspended=target.suspended,
+        timeout_seconds=target.timeout_seconds,
+    )
+    plans = []
+    for index, each in enumerate(candidates):
+        status, note = each.status, ""
+        if index in assumed:
+            remote, note = assumed[index]
+            status = SyncStatus(id=remote.id, url=target.url, workspace_id=target.workspace_id)
+        picture = replace(picture_of(each.spec, each.home, status, view, now), rivals=_rivals(each, candidates, now))
+        foresight = foresee(picture, known[index], found.syncs)
+        alike = _alike(each, found, taken) if foresight.deed is Deed.CREATE and each.applied is None else ()
+        more = (_ALIKE.format(ids=" or ".join(remote.id for remote in alike[:3])),) if alike else ()
+        unread = (_UNREAD,) if len(known[index]) < len(each.spec.configuration_secrets) else ()
+        notes = (*((note,) if note else ()), *foresight.notes, *more, *unread)
+        plans.append(replace(foresight, notes=notes))
+    return plans
+
+
+def _assumed(
+    candidates: Sequence[Candidate], known: Sequence[Mapping[str, str]], found: Workspace, taken: frozenset[str]
+) -> dict[int, tuple[RemoteSync, str]]:
+    """Syncs that are taken to be a manifest's own: first those equal in all, then those alike in what is fixed."""
+    open_ones = [index for index, each in enumerate(candidates) if each.named is None and each.applied is None]
+    assumed: dict[int, tuple[RemoteSync, str]] = {}
+    for index in open_ones:
+        whole = _equal(candidates[index].spec, found, known[index], taken)
+        if whole:
+            assumed[index] = whole[0], _ASSUMED.format(id=whole[0].id, what="all that is written here")
+            taken |= {whole[0].id}
+    for index in open_ones:
+        alike = _alike(candidates[index], found, taken) if index not in assumed else ()
+        if len(alike) == 1:
+            assumed[index] = alike[0], _ASSUMED.format(id=alike[0].id, what=_ALIKE_IN)
+            taken |= {alike[0].id}
+    return assumed
+
+
+def _equal(spec: SyncSpec, found: Workspace, known: Mapping[str, str], taken: frozenset[str]) -> tuple[RemoteSync, ...]:
+    return tuple(
+        remote
+        for remote in _free(found, taken)
+        if (body := _body(spec, found.dialect, filled(spec, known, remote))) is not None
+        and not differing_fields(body, remote.attributes)
+    )
+
+
+def _alike(each: Candidate, found: Workspace, taken: frozenset[str]) -> tuple[RemoteSync, ...]:
+    wanted = {name: getattr(each.spec, name) for name in FIXED}
+    return tuple(
+        remote for remote in _free(found, taken) if not differing_fields(wanted, remote.attributes, names=FIXED)
+    )
+
+
+def _free(found: Workspace, taken: frozenset[str]) -> list[RemoteSync]:
+    """Syncs that nobody has, oldest first."""
+    return sorted((remote for remote in found.syncs.values() if remote.id not in taken), key=lambda it: int(it.id))
+
+
+def _body(spec: SyncSpec, dialect: Dialect, secrets: Mapping[str, str]) -> dict[str, object] | None:
+    try:
+        return sync_body(spec, dialect, secrets)
+    except InvalidSpecError:
+        return None
+
+
+def _rivals(each: Candidate, candidates: Sequence[Candidate], now: datetime) -> tuple[Claim, ...]:
+    """Other Syncs of the input that name the same server sync."""
+    return tuple(
+        Claim("/".join(other.home), other.status.id is not None, now, "")
+        for other in candidates
+        if other is not each and each.named is not None and other.named == each.named
+    )

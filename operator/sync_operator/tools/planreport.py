@@ -1,0 +1,118 @@
+"""What `plan` found out: for people and for programs, and the exit code."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sync_operator.tools.foresee import Deed, Foresight
+from sync_operator.tools.planning import Candidate
+from sync_operator.tools.terminal import Style, fitted_table, wrapped
+
+__all__ = ["Planned", "as_json", "as_text", "verdict"]
+
+_CHANGES: Final = 10
+_SAID: Final = {
+    Deed.CREATE: "a sync is created",
+    Deed.UPDATE: "sync {id} is updated",
+    Deed.ADOPT: "sync {id} is taken over",
+    Deed.RECREATE: "its sync was deleted on the server, and is created anew",
+    Deed.NOTHING: "nothing to do, sync {id} is as wanted",
+    Deed.BLOCKED: "cannot be done",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One Sync and what applying it would do; no foresight, but an error, where its server could not be asked."""
+
+    candidate: Candidate
+    foresight: Foresight | None
+    error: str = ""
+
+
+def verdict(planned: Sequence[Planned]) -> int:
+    """The exit code: 1 when something would go wrong, 10 when the server would change, else 0."""
+    if any(each.foresight is None or each.foresight.deed is Deed.BLOCKED for each in planned):
+        return 1
+    return _CHANGES if any(each.foresight and each.foresight.changes_server for each in planned) else 0
+
+
+def as_text(planned: Sequence[Planned], style: Style) -> Iterator[str]:
+    """For people."""
+    for each in planned:
+        manifest = each.candidate.checked.manifest
+        head = style.bold(f"{manifest.subject}:")
+        if each.foresight is None:
+            yield wrapped(f"{head} {style.red('unknown')}; {each.error}", style, indent="  ")
+            continue
+        foresight = each.foresight
+        said = _SAID[foresight.deed].format(id=foresight.sync_id)
+        unchanged = ", and is as wanted already" if foresight.deed is Deed.ADOPT and not foresight.changes else ""
+        yield f"{head} {_paint(foresight.deed, style)(said)}{unchanged}"
+        yield from _changes(foresight, style)
+        for note in foresight.notes:
+            yield wrapped(f"  - {note}", style, indent="    ")
+    yield _count(planned)
+
+
+def as_json(planned: Sequence[Planned]) -> str:
+    """For programs: one object, whose shape only ever grows."""
+    told = {"changes": verdict(planned) == _CHANGES, "syncs": [_json(each) for each in planned]}
+    return json.dumps(told, indent=2, ensure_ascii=False)
+
+
+def _changes(foresight: Foresight, style: Style) -> Iterator[str]:
+    """A table of values; of a sync that is made there are no old ones."""
+    if not foresight.changes:
+        return
+    fresh = foresight.deed in {Deed.CREATE, Deed.RECREATE}
+    head = ("  FIELD", "WRITTEN") if fresh else ("  FIELD", "ON THE SERVER", "WRITTEN")
+    rows = [
+        (f"  {change.place}", change.new) if fresh else (f"  {change.place}", change.old, change.new)
+        for change in foresight.changes
+    ]
+    yield from fitted_table(head, rows, style)
+
+
+def _paint(deed: Deed, style: Style) -> Any:
+    match deed:
+        case Deed.CREATE | Deed.RECREATE:
+            return style.green
+        case Deed.UPDATE | Deed.ADOPT:
+            return style.yellow
+        case Deed.BLOCKED:
+            return style.red
+        case Deed.NOTHING:
+            return str
+
+
+def _count(planned: Sequence[Planned]) -> str:
+    deeds = [each.foresight.deed if each.foresight else None for each in planned]
+    words = {
+        Deed.CREATE: "to create",
+        Deed.UPDATE: "to update",
+        Deed.ADOPT: "to take over",
+        Deed.RECREATE: "to create anew",
+        Deed.NOTHING: "as wanted",
+        Deed.BLOCKED: "that cannot be done",
+        None: "unknown",
+    }
+    counted = [f"{deeds.count(deed)} {said}" for deed, said in words.items() if deed in deeds]
+    return f"plan: {', '.join(counted) or 'no Sync in the input'}; nothing was written"
+
+
+def _json(each: Planned) -> dict[str, Any]:
+    manifest, foresight = each.candidate.checked.manifest, each.foresight
+    told: dict[str, Any] = {
+        "namespace": manifest.namespace,
+        "name": manifest.name,
+        "file": manifest.source.name,
+        "line": manifest.line,
+        "deed": foresight.deed.value if foresight else "unknown",
+        "id": foresight.sync_id if foresight else None,
+    }
+    if foresight is None:
+        return told | {"error": each.error}
+    changes = [{"field": it.place, "old": it.old, "new": it.new} for it in foresight.changes]
+    return told | {"changes": changes, "notes": list(foresight.notes)}

@@ -1,0 +1,87 @@
+"""The sync API as a tool uses it: the workspace's syncs, and nothing written."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from sync_operator.remote.client import ApiClient, Endpoint
+from sync_operator.remote.connections import HttpPool
+from sync_operator.remote.detect import detect_dialect
+from sync_operator.remote.hosts import check_url
+from sync_operator.remote.login import request_token
+from sync_operator.remote.transport import Exchange
+from sync_operator.remote.types import Dialect, RemoteSync
+from sync_operator.settings import ToolSettings
+from sync_operator.tools.targets import Target
+
+__all__ = ["Workspace", "read_workspace"]
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What a server holds.
+
+    Attributes:
+        dialect: what the server speaks.
+        syncs: by id, all of them.
+    """
+
+    dialect: Dialect
+    syncs: dict[str, RemoteSync]
+
+
+async def read_workspace(target: Target, settings: ToolSettings, tell: Callable[[str], None]) -> Workspace:
+    """Ask a server for all its syncs.
+
+    Args:
+        target: which server.
+        settings: host rules and proxies.
+        tell: shows how far it has come.
+
+    Raises:
+        SyncOperatorError: the server must not be spoken to, refused, or gave no answer.
+    """
+    check_url(target.url, settings.hosts)
+    async with _pool(settings) as pool:
+        token = target.token or await _log_in(target, pool)
+        asked = 0
+
+        def told(operation: str, _status: int, seconds: float) -> None:
+            nonlocal asked
+            asked += 1
+            tell(f"{target.url}: {asked} requests answered, the last ({operation}) in {seconds:.1f} s")
+
+        endpoint = Endpoint(
+            url=target.url,
+            workspace_id=target.workspace_id,
+            dialect=target.dialect or Dialect.MULTIWOVEN,
+            timeout_seconds=target.timeout_seconds,
+            ca_pem=target.ca_pem,
+        )
+        tell(f"{target.url}: asking")
+        asking = ApiClient(endpoint, token=lambda: token, pool=pool, told=told)
+        dialect, _ = await detect_dialect(asking, target.dialect)
+        client = ApiClient(replace(endpoint, dialect=dialect), token=lambda: token, pool=pool, told=told)
+        listing = await client.list_syncs()
+    return Workspace(dialect, {sync.id: sync for sync in listing.syncs})
+
+
+@asynccontextmanager
+async def _pool(settings: ToolSettings) -> AsyncIterator[HttpPool]:
+    pool = HttpPool(settings.proxies)
+    try:
+        yield pool
+    finally:
+        await pool.aclose()
+
+
+async def _log_in(target: Target, pool: HttpPool) -> str:
+    email, password = target.login or ("", "")
+    exchange = Exchange(
+        connection=pool.connection(target.url, target.ca_pem),
+        base=target.url.rstrip("/"),
+        token=None,
+        timeout_seconds=target.timeout_seconds,
+    )
+    return (await request_token(exchange, email, password, now=datetime.now(UTC))).value

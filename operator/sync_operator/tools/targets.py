@@ -1,0 +1,168 @@
+"""Which server a Workspace means to a tool, and with what credentials: from manifests, or from the environment."""
+
+import base64
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sync_operator.decide.workspace import decode_secret
+from sync_operator.errors import InvalidSettingsError, InvalidSpecError
+from sync_operator.model.enums import DialectChoice
+from sync_operator.model.sync import ConfigurationSecret
+from sync_operator.model.workspace import Place, WorkspaceSpec, place_of
+from sync_operator.remote.types import Dialect
+from sync_operator.settings import ToolSettings
+from sync_operator.tools.manifests import Manifest
+
+__all__ = ["Home", "Secrets", "Target", "environment_target", "workspace_target"]
+
+type Home = tuple[str, str]
+"""Namespace and name."""
+_TOKEN_VARIABLE: Final = "SYNC_API_TOKEN"  # noqa: S105 (the name of a variable)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A workspace of a server, and how it is spoken to.
+
+    Attributes:
+        name: of the Workspace, for messages.
+        dialect: None where the server is to be asked.
+        token: bearer token; empty with a login.
+        login: e-mail address and password; None with a token.
+    """
+
+    name: str
+    url: str
+    workspace_id: str | None
+    dialect: Dialect | None
+    timeout_seconds: float = 30.0
+    suspended: bool = False
+    ca_pem: str | None = None
+    token: str = field(default="", repr=False)
+    login: tuple[str, str] | None = field(default=None, repr=False)
+
+    @property
+    def place(self) -> Place:
+        """Server and workspace, in one spelling."""
+        return place_of(self.url, self.workspace_id)
+
+
+class Secrets:
+    """The Secrets of an input."""
+
+    def __init__(self, manifests: Iterable[Manifest]) -> None:
+        self._held = {(manifest.namespace, manifest.name): _data(manifest.value) for manifest in manifests}
+
+    def value(self, namespace: str, name: str, key: str, field: str) -> str:
+        """One value.
+
+        Raises:
+            InvalidSpecError: it is not in the input, or no text.
+        """
+        held = self._held.get((namespace, name))
+        if held is None:
+            raise InvalidSpecError(f"{field}.name", f"Secret {name!r} is not in the input; add its manifest")
+        return decode_secret(held, namespace=namespace, name=name, key=key, field=field)
+
+    def configuration(self, namespace: str, wanted: Iterable[ConfigurationSecret]) -> dict[str, str]:
+        """Values by JSON pointer, as far as they are in the input."""
+        found = {}
+        for entry in wanted:
+            ref = entry.secret_key_ref
+            try:
+                found[entry.pointer] = self.value(namespace, ref.name, ref.key, "")
+            except InvalidSpecError:
+                continue
+        return found
+
+
+def workspace_target(
+    home: Home, spec: WorkspaceSpec, secrets: Secrets, settings: ToolSettings, *, alone: bool
+) -> Target:
+    """The server that a Workspace names. A token of the environment goes only to the server that it is meant for.
+
+    Args:
+        home: namespace and name of the Workspace.
+        spec: its spec.
+        secrets: those of the input.
+        settings: the environment.
+        alone: True when all Workspaces of the input name the same server.
+
+    Raises:
+        InvalidSpecError: its credentials are nowhere; names the field and the ways out.
+    """
+    token, login, ca_pem = "", None, None
+    meant = place_of(settings.url, None).url == place_of(spec.url, None).url if settings.url else alone
+    if settings.token and meant:
+        token = settings.token
+    else:
+        token, login = _credentials(home, spec, secrets)
+    if spec.ca_secret_ref is not None:
+        ca = spec.ca_secret_ref
+        ca_pem = secrets.value(home[0], ca.name, ca.key, "spec.caSecretRef")
+    dialect = None if spec.dialect is DialectChoice.AUTO else Dialect(spec.dialect.value)
+    return Target(
+        name=home[1],
+        url=spec.url,
+        workspace_id=spec.workspace_id,
+        dialect=dialect,
+        timeout_seconds=float(spec.timeout_seconds),
+        suspended=spec.suspend,
+        ca_pem=ca_pem,
+        token=token,
+        login=login,
+    )
+
+
+def environment_target(name: str, settings: ToolSettings) -> Target:
+    """The server that the environment names, for a Workspace that is not in the input.
+
+    Raises:
+        InvalidSettingsError: it names none, or holds no token; says which variable to set.
+    """
+    if not settings.url:
+        raise InvalidSettingsError(
+            f"Workspace {name!r} is not in the input; add its manifest, or set SYNC_API_URL, {_TOKEN_VARIABLE} and "
+            "SYNC_API_WORKSPACE_ID"
+        )
+    if not settings.token:
+        raise InvalidSettingsError(f"{_TOKEN_VARIABLE}: not set; it must hold the token for SYNC_API_URL")
+    return Target(
+        name=name,
+        url=settings.url,
+        workspace_id=settings.workspace_id,
+        dialect=None if settings.dialect == DialectChoice.AUTO else Dialect(settings.dialect),
+        ca_pem=_ca(settings),
+        token=settings.token,
+    )
+
+
+def _credentials(home: Home, spec: WorkspaceSpec, secrets: Secrets) -> tuple[str, tuple[str, str] | None]:
+    token_ref, login_ref = spec.auth.token_secret_ref, spec.auth.login_secret_ref
+    try:
+        if token_ref is not None:
+            return secrets.value(home[0], token_ref.name, token_ref.key, "spec.auth.tokenSecretRef"), None
+        assert login_ref is not None  # noqa: S101 (the rules let no Workspace without credentials pass)
+        field = "spec.auth.loginSecretRef"
+        email = secrets.value(home[0], login_ref.name, login_ref.email_key, field)
+        return "", (email, secrets.value(home[0], login_ref.name, login_ref.password_key, field))
+    except InvalidSpecError as error:
+        remedy = f"or set {_TOKEN_VARIABLE} (with SYNC_API_URL, when there are several servers)"
+        raise InvalidSpecError(error.field, f"{str(error).removeprefix(f'{error.field}: ')}, {remedy}") from None
+
+
+def _ca(settings: ToolSettings) -> str | None:
+    try:
+        return settings.ca_file.read_text("utf-8") if settings.ca_file else None
+    except (OSError, UnicodeDecodeError):
+        raise InvalidSettingsError(f"SYNC_API_CA_FILE: {settings.ca_file} cannot be read") from None
+
+
+def _data(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A Secret as the API server would hold it: what is written in clear weighs more."""
+    data, clear = value.get("data"), value.get("stringData")
+    held = {str(key): text for key, text in data.items() if isinstance(text, str)} if isinstance(data, Mapping) else {}
+    if isinstance(clear, Mapping):
+        held |= {str(key): base64.b64encode(str(text).encode()).decode() for key, text in clear.items()}
+    return {"data": held}

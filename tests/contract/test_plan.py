@@ -1,0 +1,340 @@
+"""`plan` against the sandbox: what it says, and that it writes nothing."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.manifests import REMOVED, sync_manifest, workspace_manifest
+from tests.support.served import BODY, Served
+
+from sync_operator.cli import main
+from sync_operator.remote.types import Dialect
+
+MAPPING = [{"from": "id", "to": "key", "mapping_type": "standard"}]
+AS_CREATED: dict[str, Any] = {"configuration": MAPPING, "streamName": "orders"}
+
+
+def token_secret(value: str = "good") -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token"}, "stringData": {"token": value}}
+
+
+def sync(api: Served, name: str = "orders", **changes: Any) -> dict[str, Any]:
+    """A Sync that both dialects can say."""
+    if api.client.dialect is Dialect.DOCUMENTED:
+        changes = {"scheduleType": "automated", "syncInterval": 5, "syncIntervalUnit": "minutes", **changes}
+    return sync_manifest(name, **(AS_CREATED | changes))
+
+
+def body(api: Served, **changes: Any) -> dict[str, Any]:
+    kind = {"schedule_type": "automated", "sync_interval": 5, "sync_interval_unit": "minutes"}
+    return BODY | (kind if api.client.dialect is Dialect.DOCUMENTED else {}) | changes
+
+
+class Planner:
+    """Runs the command on manifests, as a user does, and looks at what the server received."""
+
+    def __init__(self, api: Served, folder: Path, monkeypatch: pytest.MonkeyPatch, capture: Any) -> None:
+        self.api, self.folder, self._capture = api, folder, capture
+        self.environment = monkeypatch
+        self.spec: dict[str, Any] = {"url": api.url, "workspaceId": "1"}
+        monkeypatch.setenv("SYNC_OPERATOR_ALLOW_INSECURE_HOSTS", "127.0.0.1")
+        for name in ("SYNC_API_URL", "SYNC_API_TOKEN", "SYNC_API_WORKSPACE_ID", "NO_COLOR"):
+            monkeypatch.delenv(name, raising=False)
+
+    async def run(
+        self, *manifests: Mapping[str, Any], live: Sequence[Mapping[str, Any]] = (), alone: bool = False
+    ) -> tuple[int, str, str]:
+        """Exit code, output, errors; `alone` without Workspace and Secret."""
+        beside = () if alone else (workspace_manifest("default", **self.spec), token_secret())
+        words = ["plan", self.write("all.yaml", *beside, *manifests)]
+        if live:
+            words += ["--live", self.write("live.yaml", *live)]
+        before = len(self.api.seen())
+        code = await asyncio.to_thread(main, words)
+        sent = self.api.seen()[before:]
+        assert {(method, path) for method, path, _ in sent if method != "GET"} <= {("POST", "/login")}
+        out, err = self._capture.readouterr()
+        return code, out, err
+
+    def write(self, name: str, *manifests: Mapping[str, Any]) -> str:
+        file = self.folder / name
+        file.write_text("\n---\n".join(map(json.dumps, manifests)))
+        return str(file)
+
+
+@pytest.fixture
+def plan(
+    either: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Planner:
+    return Planner(either, tmp_path, monkeypatch, capsys)
+
+
+@pytest.fixture
+def multiwoven(
+    api: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Planner:
+    return Planner(api, tmp_path, monkeypatch, capsys)
+
+
+def lines(out: str) -> list[str]:
+    return [" ".join(line.split()) for line in out.splitlines()]
+
+
+async def test_a_sync_that_nothing_fits_is_created_and_every_field_told(plan: Planner) -> None:
+    code, out, _ = await plan.run(sync(plan.api))
+
+    assert code == 10
+    assert "Sync orders: a sync is created" in out
+    told = lines(out)
+    assert {"sourceId 1", "streamName orders", "configuration/0/from id", "configuration/0/to key"} <= set(told)
+    assert told[-1] == "plan: 1 to create; nothing was written"
+
+
+async def test_what_the_server_holds_already_is_taken_for_this_syncs_and_said_so(plan: Planner) -> None:
+    await plan.api.client.create_sync(body(plan.api))
+
+    code, out, _ = await plan.run(sync(plan.api))
+
+    assert code == 0
+    assert "Sync orders: nothing to do, sync 1 is as wanted" in out
+    assert "taken for granted: sync 1 holds all that is written here" in out
+    assert "Set spec.externalId, or pass --live" in out
+
+
+async def test_a_changed_field_is_an_update_told_field_by_field(plan: Planner) -> None:
+    await plan.api.client.create_sync(body(plan.api))
+    changed = [{"from": "id", "to": "other", "mapping_type": "standard"}]
+
+    code, out, _ = await plan.run(sync(plan.api, configuration=changed))
+
+    assert code == 10
+    assert "Sync orders: sync 1 is updated" in out
+    assert "configuration/0/to key other" in lines(out)
+    assert "taken for granted: sync 1 holds the same source, destination, model and stream" in out
+
+
+async def test_the_live_objects_tell_which_sync_is_whose(plan: Planner) -> None:
+    await plan.api.client.create_sync(body(plan.api))
+    await plan.api.client.create_sync(body(plan.api))
+    status = {"id": "2", "url": plan.api.url, "workspaceId": "1"}
+    live = sync(plan.api) | {"status": status}
+
+    known = await plan.run(sync(plan.api, streamName="orders"), live=(live,))
+    unknown = await plan.run(sync(plan.api, "fresh"), live=(live,))
+    own = await plan.run(live)
+
+    assert known[0] == own[0] == 0
+    assert "nothing to do, sync 2 is as wanted" in known[1]
+    assert "taken for granted" not in known[1] + own[1] + unknown[1]
+    assert unknown[0] == 10
+    assert "Sync fresh: a sync is created" in unknown[1]
+
+
+async def test_two_syncs_do_not_take_the_same_one(plan: Planner) -> None:
+    await plan.api.client.create_sync(body(plan.api))
+
+    code, out, _ = await plan.run(sync(plan.api, "one"), sync(plan.api, "two"))
+
+    assert code == 10
+    assert "Sync one: nothing to do, sync 1 is as wanted" in out
+    assert "Sync two: a sync is created" in out
+
+
+async def test_several_that_are_alike_are_named_and_none_is_taken(plan: Planner) -> None:
+    for name in ("a", "b"):
+        await plan.api.client.create_sync(
+            body(plan.api, configuration=[{"from": name, "to": name, "mapping_type": "standard"}])
+        )
+
+    code, out, _ = await plan.run(sync(plan.api))
+
+    assert code == 10
+    assert "a sync is created" in out
+    assert "sync 1 or 2 of the server has the same source, destination, model and stream" in out
+
+
+async def test_adoption_tells_what_it_changes_and_whether_it_changes_anything(plan: Planner) -> None:
+    await plan.api.client.create_sync(body(plan.api))
+
+    same = await plan.run(sync(plan.api, externalId="1"))
+    other = await plan.run(sync(plan.api, externalId="1", configuration=[*MAPPING, MAPPING[0] | {"to": "more"}]))
+
+    assert (same[0], other[0]) == (0, 10)
+    assert "sync 1 is taken over, and is as wanted already" in same[1]
+    assert "configuration/1" in other[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"externalId": "7"}, "ExternalNotFound: spec.externalId: the server has no sync 7"),
+        (
+            {"externalId": "1", "streamName": "people"},
+            "Conflict: spec.streamName: sync 1 (spec.externalId) has another",
+        ),
+    ],
+)
+async def test_an_adoption_that_would_stall_says_why(plan: Planner, changes: dict[str, Any], words: str) -> None:
+    await plan.api.client.create_sync(body(plan.api))
+
+    code, out, _ = await plan.run(sync(plan.api, **changes))
+
+    assert code == 1
+    assert "cannot be done" in out
+    assert words in out
+
+
+async def test_a_sync_deleted_on_the_server_is_created_anew_or_blocked_as_its_policy_says(plan: Planner) -> None:
+    status = {"id": "9", "url": plan.api.url, "workspaceId": "1"}
+
+    corrected = await plan.run(sync(plan.api) | {"status": status})
+    reported = await plan.run(sync(plan.api, driftPolicy="Report") | {"status": status})
+    elsewhere = await plan.run(sync(plan.api) | {"status": status | {"workspaceId": "2"}})
+
+    assert (corrected[0], reported[0], elsewhere[0]) == (10, 1, 1)
+    assert "its sync was deleted on the server, and is created anew" in corrected[1]
+    assert "DriftFound" in reported[1]
+    assert "WorkspaceChanged" in elsewhere[1]
+
+
+async def test_taking_over_a_server_schedule_is_told(multiwoven: Planner) -> None:
+    made = {"schedule_type": "interval", "sync_interval": 5, "sync_interval_unit": "minutes"}
+    await multiwoven.api.client.create_sync(BODY | made)
+
+    code, out, _ = await multiwoven.run(sync(multiwoven.api, externalId="1"))
+
+    assert code == 10
+    assert "scheduleType interval manual" in lines(out)
+    assert "the server's own schedule is ended" in out
+
+
+async def test_enabling_is_a_change_and_a_passive_policy_is_told(multiwoven: Planner) -> None:
+    await multiwoven.api.client.create_sync(BODY)
+    await multiwoven.api.client.set_enabled("1", False)
+    status = {"id": "1", "url": multiwoven.api.url, "workspaceId": "1"}
+
+    code, out, _ = await multiwoven.run(sync(multiwoven.api, driftPolicy="Ignore") | {"status": status})
+
+    assert code == 10
+    assert "status disabled enabled" in lines(out)
+    assert "driftPolicy Ignore: this is only written when the spec has changed" in out
+
+
+SECRET_ITEM = [{"from": "a", "to": "b", "mapping_type": "vector", "embedding_config": {"mode": "x"}}]
+WITH_SECRET: dict[str, Any] = {
+    "configuration": SECRET_ITEM,
+    "configurationSecrets": [
+        {"pointer": "/0/embedding_config/api_key", "secretKeyRef": {"name": "keys", "key": "embedding"}}
+    ],
+}
+
+
+def keys(value: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}, "stringData": {"embedding": value}}
+
+
+async def test_values_of_secrets_are_compared_but_never_shown(plan: Planner) -> None:
+    held = [SECRET_ITEM[0] | {"embedding_config": {"mode": "x", "api_key": "old-s3cr3t"}}]
+    await plan.api.client.create_sync(body(plan.api, configuration=held))
+    manifest = sync(plan.api, externalId="1", **WITH_SECRET)
+
+    unread = await plan.run(manifest)
+    same = await plan.run(manifest, keys("old-s3cr3t"))
+    other = await plan.run(manifest, keys("new-s3cr3t"))
+    fresh = await plan.run(sync(plan.api, "fresh", sourceId=9, **WITH_SECRET), keys("new-s3cr3t"))
+
+    assert [code for code, _, _ in (unread, same, other, fresh)] == [0, 0, 10, 10]
+    assert "values from Secrets that are not in the input are taken to be as they are" in unread[1]
+    assert "configuration/0/embedding_config/api_key (hidden) (hidden)" in lines(other[1])
+    assert "configuration/0/embedding_config/api_key (hidden)" in lines(fresh[1])
+    assert not any("s3cr3t" in out + err for _, out, err in (unread, same, other, fresh))
+
+
+async def test_the_environment_stands_in_for_a_workspace_that_is_not_in_the_input(plan: Planner) -> None:
+    nowhere = await plan.run(sync(plan.api), alone=True)
+    plan.environment.setenv("SYNC_API_URL", plan.api.url)
+    tokenless = await plan.run(sync(plan.api), alone=True)
+    plan.environment.setenv("SYNC_API_TOKEN", "good")
+    plan.environment.setenv("SYNC_API_WORKSPACE_ID", "1")
+    good = await plan.run(sync(plan.api), alone=True)
+
+    assert [nowhere[0], tokenless[0], good[0]] == [1, 1, 10]
+    assert "add its manifest, or set SYNC_API_URL" in nowhere[1]
+    assert "SYNC_API_TOKEN: not set" in tokenless[1]
+
+
+async def test_a_token_of_the_environment_goes_to_the_server_that_it_is_for_and_to_no_other(plan: Planner) -> None:
+    plan.environment.setenv("SYNC_API_URL", "https://other.example.com")
+    plan.environment.setenv("SYNC_API_TOKEN", "for-the-other")
+
+    code, _, _ = await plan.run(sync(plan.api))
+
+    assert code == 10  # with the Secret's token: the other one would have been answered 401
+    assert {status for _, _, status in plan.api.seen()} <= {200, 404}
+
+
+async def test_credentials_that_are_nowhere_are_asked_for(plan: Planner) -> None:
+    plan.spec["auth"] = {"tokenSecretRef": {"name": "elsewhere"}}
+
+    code, out, _ = await plan.run(sync(plan.api))
+
+    assert code == 1
+    assert "Workspace default: spec.auth.tokenSecretRef.name: Secret 'elsewhere' is not in the input" in out
+    assert "or set SYNC_API_TOKEN" in out
+
+
+async def test_a_login_workspace_logs_in_and_says_what_that_does(multiwoven: Planner) -> None:
+    multiwoven.api.store.passwords["ci@example.com"] = "pass-s3cr3t"
+    multiwoven.spec["auth"] = {"tokenSecretRef": REMOVED, "loginSecretRef": {"name": "login"}}
+    login = {"email": "ci@example.com", "password": "pass-s3cr3t"}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login"}, "stringData": login}
+
+    code, out, err = await multiwoven.run(secret, sync(multiwoven.api))
+
+    assert code == 10
+    assert "logging in as ci@example.com, which ends this user's other sessions" in err
+    assert "s3cr3t" not in out + err
+
+
+async def test_a_refusal_of_the_server_is_no_plan(plan: Planner) -> None:
+    plan.environment.setenv("SYNC_API_TOKEN", "wrong")
+
+    code, out, _ = await plan.run(sync(plan.api))
+
+    assert code == 1
+    assert "Sync orders: unknown; Workspace default: " in out
+    assert "401" in out
+
+
+async def test_invalid_manifests_are_shown_and_nothing_is_asked(plan: Planner) -> None:
+    code, out, err = await plan.run(sync(plan.api, sourceId=0))
+
+    assert (code, out, plan.api.seen()) == (1, "", [])
+    assert "spec.sourceId: 0 is too small" in err
+    assert "nothing was asked" in err
+
+
+async def test_a_suspended_workspace_is_sent_nothing_by_the_operator(plan: Planner) -> None:
+    plan.spec["suspend"] = True
+
+    code, out, _ = await plan.run(sync(plan.api))
+
+    assert code == 1
+    assert "Workspace 'default' is suspended" in out
+
+
+async def test_programs_get_json(plan: Planner, capsys: pytest.CaptureFixture[str]) -> None:
+    file = plan.write("all.yaml", workspace_manifest("default", **plan.spec), token_secret(), sync(plan.api))
+
+    code = await asyncio.to_thread(main, ["plan", file, "-o", "json"])
+
+    told = json.loads(capsys.readouterr().out)
+    assert (code, told["changes"], told["syncs"][0]["deed"]) == (10, True, "create")
+    assert {"field": "streamName", "old": "(none)", "new": "orders"} in told["syncs"][0]["changes"]
+
+
+async def test_no_sync_is_no_change(plan: Planner) -> None:
+    assert await plan.run() == (0, "plan: no Sync in the input; nothing was written\n", "")
