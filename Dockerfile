@@ -55,7 +55,7 @@ COPY --from=build /opt/sync-operator /opt/sync-operator
 ENV PATH=/opt/sync-operator/bin:$PATH
 # Some bases come without the standard library's bytecode, and the container cannot write it: loading each command once
 # compiles what it needs, and stops the build when one does not load.
-RUN for command in controller runner sandbox validate plan; do sync-operator "$command" --help >/dev/null || exit 1; done
+RUN for command in controller runner sandbox validate plan export; do sync-operator "$command" --help >/dev/null || exit 1; done
 ENV PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532
 ENTRYPOINT ["sync-operator"]

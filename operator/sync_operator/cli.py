@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     ),
     "validate": ("sync_operator.tools.validate", "judge manifests offline, as the API server and the controller would"),
     "plan": ("sync_operator.tools.plan", "tell what applying manifests would change on the server, and change nothing"),
+    "export": ("sync_operator.tools.export", "write manifests of the syncs that a server has already"),
     "sandbox": ("sync_operator.sandbox.main", "serve the sync API from memory, for demos and tests"),
 }
 """Command → module with ``add_arguments(parser)`` and ``main(args) -> exit code``, and one line of help."""

@@ -13,7 +13,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert ended.value.code == 0
     shown = capsys.readouterr().out
-    assert all(command in shown for command in ("controller", "runner", "sandbox", "validate", "plan"))
+    assert all(command in shown for command in ("controller", "runner", "sandbox", "validate", "plan", "export"))
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,7 +30,7 @@ def test_wrong_usage_exits_with_2(words: list[str], capsys: pytest.CaptureFixtur
     assert "usage: sync-operator" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["controller", "runner", "sandbox", "validate", "plan"])
+@pytest.mark.parametrize("command", ["controller", "runner", "sandbox", "validate", "plan", "export"])
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -24,7 +24,7 @@ from sync_operator.tools.targets import Home, Secrets, Target, environment_targe
 from sync_operator.tools.terminal import Progress, style_of
 from sync_operator.tools.validate import add_input_arguments
 
-__all__ = ["LOGIN_NOTE", "add_arguments", "find_targets", "main"]
+__all__ = ["LOGIN_NOTE", "add_arguments", "claimed_ids", "find_targets", "main", "show_problems"]
 
 LOGIN_NOTE: Final = (
     "logging in as {email}, which ends this user's other sessions: the operator, if it uses the same login, logs in "
@@ -78,7 +78,7 @@ def main(args: argparse.Namespace) -> int:
     now = datetime.now(UTC)
     judged = judge_all(found, now)
     if not judged.valid:
-        _show_problems(judged, settings)
+        show_problems(judged, settings, "plan")
         return 1
     planned = asyncio.run(_plan(judged, live, Secrets(_secrets(found, live)), settings, now))
     style = style_of(sys.stdout, colour=settings.colour)
@@ -132,7 +132,7 @@ async def _plan(
             if target.login is not None:
                 sys.stderr.write(LOGIN_NOTE.format(email=target.login[0]))
             workspace = await read_workspace(target, settings, progress.tell)
-            claimed = _claimed(live, target, {each.home for each in group})
+            claimed = claimed_ids(live, target, {each.home for each in group})
             foreseen = plan_workspace(target, workspace, group, secrets, claimed, now)
             planned |= {each.home: Planned(each, it) for each, it in zip(group, foreseen, strict=True)}
         except SyncOperatorError as error:
@@ -161,7 +161,7 @@ def _candidates(judged: Judged, live: Gathered) -> list[Candidate]:
     return candidates
 
 
-def _claimed(live: Gathered, target: Target, but: set[Home]) -> frozenset[str]:
+def claimed_ids(live: Gathered, target: Target, but: Container[Home]) -> frozenset[str]:
     """Ids of the target's syncs that belong to other Syncs of the cluster."""
     ids = set()
     for manifest in live.of(SYNC_KIND):
@@ -175,7 +175,8 @@ def _secrets(*inputs: Gathered) -> list[Manifest]:
     return [manifest for found in inputs for manifest in found.of(SECRET_KIND)]
 
 
-def _show_problems(judged: Judged, settings: ToolSettings) -> None:
+def show_problems(judged: Judged, settings: ToolSettings, command: str) -> None:
+    """Show, on standard error, why a command does not go on."""
     style = style_of(sys.stderr, colour=settings.colour)
     errors: Sequence[str] = [
         line
@@ -184,4 +185,4 @@ def _show_problems(judged: Judged, settings: ToolSettings) -> None:
         for line in shown_problem(problem, style)
     ]
     sys.stderr.write("".join(f"{line}\n" for line in errors))
-    sys.stderr.write("sync-operator plan: nothing was asked, because these manifests would be refused\n")
+    sys.stderr.write(f"sync-operator {command}: nothing was asked, because these manifests would be refused\n")

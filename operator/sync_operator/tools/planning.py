@@ -5,21 +5,19 @@ may be applied already or not: what the server holds is all there is to go by, s
 own, and the plan says that this was taken for granted.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sync_operator.decide.body import sync_body
-from sync_operator.decide.diff import FIXED, differing_fields
 from sync_operator.decide.match import Claim
 from sync_operator.decide.picture import WorkspaceView
-from sync_operator.errors import InvalidSpecError
 from sync_operator.model.status import SyncStatus
 from sync_operator.model.sync import SyncSpec
-from sync_operator.remote.types import Dialect, RemoteSync
 from sync_operator.tools.check import Checked
-from sync_operator.tools.foresee import Deed, Foresight, filled, foresee, picture_of
+from sync_operator.tools.foresee import Deed, Foresight, foresee, picture_of
 from sync_operator.tools.server import Workspace
+from sync_operator.tools.shelf import Shelf
 from sync_operator.tools.targets import Home, Secrets, Target
 
 __all__ = ["Applied", "Candidate", "plan_workspace"]
@@ -89,8 +87,11 @@ def plan_workspace(
         now: aware.
     """
     known = [secrets.configuration(each.home[0], each.spec.configuration_secrets) for each in candidates]
-    taken = claimed | {each.named for each in candidates if each.named}
-    assumed = _assumed(candidates, known, found, taken)
+    named = defaultdict[str | None, list[Candidate]](list)
+    for each in candidates:
+        named[each.named].append(each)
+    shelf = Shelf(found, claimed | {sync_id for sync_id in named if sync_id})
+    assumed = _assumed(candidates, known, shelf)
     view = WorkspaceView(
         name=target.name,
         url=target.url,
@@ -103,11 +104,12 @@ def plan_workspace(
     for index, each in enumerate(candidates):
         status, note = each.status, ""
         if index in assumed:
-            remote, note = assumed[index]
-            status = SyncStatus(id=remote.id, url=target.url, workspace_id=target.workspace_id)
-        picture = replace(picture_of(each.spec, each.home, status, view, now), rivals=_rivals(each, candidates, now))
+            sync_id, note = assumed[index]
+            status = SyncStatus(id=sync_id, url=target.url, workspace_id=target.workspace_id)
+        rivals = _rivals(each, named[each.named], now) if each.named else ()
+        picture = replace(picture_of(each.spec, each.home, status, view, now), rivals=rivals)
         foresight = foresee(picture, known[index], found.syncs)
-        alike = _alike(each, found, taken) if foresight.deed is Deed.CREATE and each.applied is None else ()
+        alike = shelf.alike(each.spec) if foresight.deed is Deed.CREATE and each.applied is None else ()
         more = (_ALIKE.format(ids=" or ".join(remote.id for remote in alike[:3])),) if alike else ()
         unread = (_UNREAD,) if len(known[index]) < len(each.spec.configuration_secrets) else ()
         notes = (*((note,) if note else ()), *foresight.notes, *more, *unread)
@@ -116,56 +118,26 @@ def plan_workspace(
 
 
 def _assumed(
-    candidates: Sequence[Candidate], known: Sequence[Mapping[str, str]], found: Workspace, taken: frozenset[str]
-) -> dict[int, tuple[RemoteSync, str]]:
+    candidates: Sequence[Candidate], known: Sequence[Mapping[str, str]], shelf: Shelf
+) -> dict[int, tuple[str, str]]:
     """Syncs that are taken to be a manifest's own: first those equal in all, then those alike in what is fixed."""
     open_ones = [index for index, each in enumerate(candidates) if each.named is None and each.applied is None]
-    assumed: dict[int, tuple[RemoteSync, str]] = {}
+    assumed: dict[int, tuple[str, str]] = {}
     for index in open_ones:
-        whole = _equal(candidates[index].spec, found, known[index], taken)
+        whole = shelf.equal(candidates[index].spec, known[index])
         if whole:
-            assumed[index] = whole[0], _ASSUMED.format(id=whole[0].id, what="all that is written here")
-            taken |= {whole[0].id}
+            assumed[index] = whole[0].id, _ASSUMED.format(id=whole[0].id, what="all that is written here")
+            shelf.take(whole[0])
     for index in open_ones:
-        alike = _alike(candidates[index], found, taken) if index not in assumed else ()
+        alike = shelf.alike(candidates[index].spec) if index not in assumed else ()
         if len(alike) == 1:
-            assumed[index] = alike[0], _ASSUMED.format(id=alike[0].id, what=_ALIKE_IN)
-            taken |= {alike[0].id}
+            assumed[index] = alike[0].id, _ASSUMED.format(id=alike[0].id, what=_ALIKE_IN)
+            shelf.take(alike[0])
     return assumed
 
 
-def _equal(spec: SyncSpec, found: Workspace, known: Mapping[str, str], taken: frozenset[str]) -> tuple[RemoteSync, ...]:
-    return tuple(
-        remote
-        for remote in _free(found, taken)
-        if (body := _body(spec, found.dialect, filled(spec, known, remote))) is not None
-        and not differing_fields(body, remote.attributes)
-    )
-
-
-def _alike(each: Candidate, found: Workspace, taken: frozenset[str]) -> tuple[RemoteSync, ...]:
-    wanted = {name: getattr(each.spec, name) for name in FIXED}
-    return tuple(
-        remote for remote in _free(found, taken) if not differing_fields(wanted, remote.attributes, names=FIXED)
-    )
-
-
-def _free(found: Workspace, taken: frozenset[str]) -> list[RemoteSync]:
-    """Syncs that nobody has, oldest first."""
-    return sorted((remote for remote in found.syncs.values() if remote.id not in taken), key=lambda it: int(it.id))
-
-
-def _body(spec: SyncSpec, dialect: Dialect, secrets: Mapping[str, str]) -> dict[str, object] | None:
-    try:
-        return sync_body(spec, dialect, secrets)
-    except InvalidSpecError:
-        return None
-
-
-def _rivals(each: Candidate, candidates: Sequence[Candidate], now: datetime) -> tuple[Claim, ...]:
+def _rivals(each: Candidate, others: Sequence[Candidate], now: datetime) -> tuple[Claim, ...]:
     """Other Syncs of the input that name the same server sync."""
     return tuple(
-        Claim("/".join(other.home), other.status.id is not None, now, "")
-        for other in candidates
-        if other is not each and each.named is not None and other.named == each.named
+        Claim("/".join(other.home), other.status.id is not None, now, "") for other in others if other is not each
     )
