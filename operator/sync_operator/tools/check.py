@@ -3,11 +3,10 @@
 The CRDs are made from these models, so nothing here repeats them; a test holds both against the same manifests.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
-from typing import Any
 from urllib.parse import urlsplit
 
 from sync_operator.decide.body import check_dialect
@@ -23,7 +22,7 @@ from sync_operator.remote.types import Dialect
 from sync_operator.schedule.plan import Schedule, effective_schedule, next_runs
 from sync_operator.settings import HostRules
 from sync_operator.tools.clocks import clock_warnings
-from sync_operator.tools.hints import meant_field
+from sync_operator.tools.hints import meant_field, remedy
 from sync_operator.tools.manifests import Manifest
 from sync_operator.tools.metadata import ObjectMeta
 from sync_operator.tools.problems import Problem, Severity
@@ -111,13 +110,15 @@ def _outer_problems(manifest: Manifest, status: type[SyncStatus | WorkspaceStatu
         yield from _problems(manifest, (flaw for flaw in flaws_of(status, written) if flaw.unknown), "status")
 
 
-def _problems(manifest: Manifest, flaws: Any, root: str = "") -> Iterator[Problem]:
-    for flaw in flaws:
-        place: Place = (root, *flaw.place) if root else flaw.place
+def _problems(manifest: Manifest, flaws: Iterable[Flaw], root: str = "") -> Iterator[Problem]:
+    """A problem for each flaw, but none for a missing field that is there under a wrong name."""
+    found = [replace(flaw, place=(root, *flaw.place)) if root else flaw for flaw in flaws]
+    meant = {flaw.place: meant_field(manifest.kind, flaw.place) for flaw in found if flaw.unknown}
+    for flaw in found:
         if flaw.unknown:
-            yield manifest.problem(place, f"is not known; {meant_field(manifest.kind, place)}", key=True)
-        else:
-            yield manifest.problem(place, flaw.message)
+            yield manifest.problem(flaw.place, f"is not known; {remedy(flaw.place, meant[flaw.place])}", key=True)
+        elif flaw.place not in meant.values():
+            yield manifest.problem(flaw.place, flaw.message)
 
 
 def _schedule(manifest: Manifest, spec: SyncSpec) -> tuple[Schedule | None, list[Problem]]:

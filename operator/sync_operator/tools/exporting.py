@@ -27,6 +27,7 @@ __all__ = ["Exported", "export_sync"]
 _NAME_LIMIT: Final = 52
 """What fits a CronJob's name, so that it is named like its Sync."""
 _IDS: Final = ("source_id", "destination_id", "model_id")
+_FIRST: Final = ("from", "to", "mapping_type")
 _RUN_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "interval": ("sync_interval", "sync_interval_unit"),
     "cron_expression": ("cron_expression",),
@@ -100,7 +101,7 @@ def _spec(
         spec["scheduler"] = Scheduler.SERVER.value
     if disabled:
         spec["suspend"] = True
-    spec["configuration"] = configuration
+    spec["configuration"] = _readable(configuration)
     if secrets:
         spec["configurationSecrets"] = [
             {"pointer": pointer, "secretKeyRef": {"name": secret_name, "key": key}} for key, pointer in secrets.items()
@@ -132,6 +133,16 @@ def _secret_hint(name: str, keys: Mapping[str, str], namespace: str | None) -> s
         "# Holds secrets, which are not exported. Before you apply it, put them into a Secret; until then it waits:\n"
         f"#   kubectl create secret generic {name}{where} {literals}\n"
     )
+
+
+def _readable(configuration: Any) -> Any:
+    """Items as people write them: where from, where to, how. The server's database orders names by their length."""
+    if not isinstance(configuration, list):
+        return configuration
+    return [
+        {**{name: item[name] for name in _FIRST if name in item}, **item} if isinstance(item, Mapping) else item
+        for item in configuration
+    ]
 
 
 def _whole(value: Any) -> Any:

@@ -11,13 +11,13 @@ from sync_operator.model.reading import Place, field_path
 from sync_operator.model.schema import Schema
 from sync_operator.tools.metadata import ObjectMeta
 
-__all__ = ["meant_field"]
+__all__ = ["meant_field", "remedy"]
 
 _SHORTEST_BEGINNING: Final = 4
 
 
-def meant_field(kind: str, place: Place) -> str:
-    """What to do about an unknown field: the name that was meant, the place where it belongs, or to remove it.
+def meant_field(kind: str, place: Place) -> Place | None:
+    """The field that was meant by an unknown one: a sibling of a like name, or one of the same name elsewhere.
 
     Args:
         kind: Sync or Workspace.
@@ -29,11 +29,17 @@ def meant_field(kind: str, place: Place) -> str:
     near = get_close_matches(written, siblings, n=1, cutoff=0.75)
     begun = [name for name in siblings if len(written) >= _SHORTEST_BEGINNING and name.startswith(written)]
     for match in (*near, *begun):
-        return f"did you mean {siblings[match]!r}?"
-    elsewhere = [path for path in _paths(schema) if path[0] != "status" and _folded(str(path[-1])) == written]
-    if elsewhere:
-        return f"it belongs to {field_path(elsewhere[0])}"
-    return "remove it"
+        return (*place[:-1], siblings[match])
+    elsewhere = (path for path in _paths(schema) if path[0] != "status" and _folded(str(path[-1])) == written)
+    return next(elsewhere, None)
+
+
+def remedy(place: Place, meant: Place | None) -> str:
+    """What to do about an unknown field."""
+    if meant is None:
+        return "remove it"
+    beside = meant[:-1] == place[:-1]
+    return f"did you mean {meant[-1]!r}?" if beside else f"it belongs to {field_path(meant)}"
 
 
 @cache

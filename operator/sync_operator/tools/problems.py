@@ -101,7 +101,8 @@ def _quoted(problem: Problem, style: Style, paint: Callable[[str], str]) -> list
 
 def _public(line: str, problem: Problem) -> str:
     """A line fit to be shown in the log of a CI run: only its beginning where it may hold a secret."""
-    if mask(line) == line and not _SECRET.search(problem.source.text):
+    unread = not problem.subject and _SECRET.search(problem.source.text)
+    if mask(line) == line and not unread:
         return line
     name, colon, _ = line.partition(":")
     return f"{name}{colon} (hidden)"

@@ -70,6 +70,12 @@ def test_a_field_at_the_root_that_belongs_below_is_sent_there() -> None:
     ]
 
 
+def test_a_field_under_a_wrong_name_is_not_called_missing_too() -> None:
+    assert said(dumped("x", sourceId=REMOVED, source_id=1)) == [
+        "spec.source_id: is not known; did you mean 'sourceId'?"
+    ]
+
+
 def test_all_that_is_wrong_is_told_at_once() -> None:
     assert len(said(dumped("A", sourceId=0, modelId="3", streamName=REMOVED, syncMode="full"))) == 5
 
