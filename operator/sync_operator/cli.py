@@ -26,6 +26,10 @@ _COMMANDS: Final = {
 }
 """Command → module with ``add_arguments(parser)`` and ``main(args) -> exit code``, and one line of help."""
 
+_INTERRUPTED: Final = 130
+_BROKEN_PIPE: Final = 141
+"""What a shell makes of SIGINT and SIGPIPE."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
@@ -48,5 +52,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             loaded.add_arguments(command)
             command.set_defaults(run=loaded.main)
     args = parser.parse_args(words)
-    code: int = args.run(args)
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read it has seen enough, as `head` does
+        sys.stdout = None  # nothing is to be flushed at the end
+        return _BROKEN_PIPE
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     return code

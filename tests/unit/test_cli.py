@@ -1,3 +1,4 @@
+import os
 import runpy
 import subprocess
 import sys
@@ -6,6 +7,7 @@ import pytest
 
 from sync_operator import __version__
 from sync_operator.cli import main
+from sync_operator.tools import validate
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,3 +56,22 @@ def test_a_runner_imports_nothing_of_the_controllers() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as pipe:
+        command = [sys.executable, "-m", "sync_operator", "validate", "-"]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=subprocess.PIPE, check=False)
+
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_an_interrupted_command_leaves_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(validate, "main", interrupted)
+
+    assert main(["validate", "-"]) == 130

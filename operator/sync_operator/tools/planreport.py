@@ -44,7 +44,8 @@ def as_text(planned: Sequence[Planned], style: Style) -> Iterator[str]:
         manifest = each.candidate.checked.manifest
         head = style.bold(f"{manifest.subject}:")
         if each.foresight is None:
-            yield wrapped(f"{head} {style.red('unknown')}; {each.error}", style, indent="  ")
+            said = wrapped(f"{manifest.subject}: unknown; {each.error}", style, indent="  ")
+            yield said.replace(f"{manifest.subject}: unknown", f"{head} {style.red('unknown')}", 1)
             continue
         foresight = each.foresight
         said = _SAID[foresight.deed].format(id=foresight.sync_id)

@@ -63,10 +63,12 @@ class Problem:
 def shown_problem(problem: Problem, style: Style) -> list[str]:
     """A problem for people: where, what, and the line with a caret."""
     paint = style.red if problem.severity is Severity.ERROR else style.yellow
-    where = style.bold(f"{problem.source.name}:{problem.line}:{problem.column}:")
+    where, what = f"{problem.source.name}:{problem.line}:{problem.column}:", f"{problem.severity}:"
     about = f"{problem.subject}: " if problem.subject else ""
-    head = f"{where} {paint(f'{problem.severity}:')} {about}{problem.said}"
-    return [wrapped(head, style, indent="  "), *_quoted(problem, style, paint)]
+    # Painted afterwards: to the wrapping, colours would be characters.
+    head = wrapped(f"{where} {what} {about}{problem.said}", style, indent="  ")
+    head = head.replace(where, style.bold(where), 1).replace(f" {what}", f" {paint(what)}", 1)
+    return [head, *_quoted(problem, style, paint)]
 
 
 def github_line(problem: Problem) -> str:
