@@ -86,6 +86,7 @@ def test_export_apply_and_drift_check_change_nothing_on_the_server(
 
     live = plane.kubectl("get", "syncs", "--namespace", namespace, "-o", "yaml").stdout
     (folder / "live.yaml").write_text(live)
+    assert tool(folder, "validate", "live.yaml").returncode == 0
     words = ("workspace.json", "secret.json", "syncs.yaml", "--live", "live.yaml", "--namespace", namespace)
     planned = tool(folder, "plan", *words)
     assert planned.returncode == 0, planned.stdout + planned.stderr

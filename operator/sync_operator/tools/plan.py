@@ -9,10 +9,10 @@ from typing import Final
 
 from sync_operator.errors import InvalidSettingsError, InvalidSpecError, SyncOperatorError
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
-from sync_operator.model.reading import read_workspace_spec
 from sync_operator.model.status import SyncStatus, read_sync_status
 from sync_operator.model.workspace import Place, place_of
 from sync_operator.settings import ToolSettings
+from sync_operator.tools.check import check_workspace
 from sync_operator.tools.checking import Judged, judge_all
 from sync_operator.tools.manifests import SECRET_KIND, Gathered, Manifest, gather
 from sync_operator.tools.planning import Applied, Candidate, plan_workspace
@@ -91,11 +91,8 @@ def find_targets(
     homes: Iterable[Home], judged: Judged, live: Gathered, secrets: Secrets, settings: ToolSettings
 ) -> dict[Home, Target | str]:
     """The server of each Workspace, or why there is none."""
-    specs = {
-        (manifest.namespace, manifest.name): read_workspace_spec(manifest.value.get("spec", {}))
-        for manifest in live.of(WORKSPACE_KIND)
-    }
-    specs |= {(it.manifest.namespace, it.manifest.name): it.spec for it in judged.workspaces if it.spec is not None}
+    every = (*map(check_workspace, live.of(WORKSPACE_KIND)), *judged.workspaces)
+    specs = {(it.manifest.namespace, it.manifest.name): it.spec for it in every if it.spec is not None}
     wanted = list(dict.fromkeys(homes))
     alone = len({place_of(specs[home].url, None) for home in wanted if home in specs}) == 1
     found: dict[Home, Target | str] = {}

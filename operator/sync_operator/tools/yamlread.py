@@ -20,6 +20,7 @@ _NUMBERS: Final = frozenset(f"{_TAGGED}{name}" for name in ("int", "float", "boo
 _MERGE: Final = "<<"
 _MOST_ALIASED: Final = 1_000_000
 """Values that aliases may stand for in one document: more is a bomb."""
+_DEEPEST: Final = 200
 _BREAKS: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
 
@@ -83,6 +84,7 @@ def read_documents(text: str) -> tuple[tuple[Document, ...], Misprint | None]:
     """The documents of a text, empty ones left out, and what ended the reading early, if anything did."""
     found: list[Document] = []
     try:
+        _check_depth(text)
         for node in _nodes(text.removeprefix("\ufeff")):
             reader = _Reader()
             value = reader.value(node)
@@ -97,6 +99,32 @@ def read_documents(text: str) -> tuple[tuple[Document, ...], Misprint | None]:
         said = "; ".join(words for words in (error.context, error.problem) if words)
         return tuple(found), Misprint(at, f"cannot be read as YAML: {said}")
     return tuple(found), None
+
+
+def _check_depth(text: str) -> None:
+    """Refuse what is nested so deeply that composing it would exhaust the stack, which no manifest is.
+
+    Only texts that can be as deep are looked at event by event: each level takes a bracket, a dash or an indentation.
+    """
+    brackets = text.count("[") + text.count("{") + text.count("- -")
+    if brackets < _DEEPEST and all(len(line) - len(line.lstrip(" ")) < _DEEPEST for line in text.split("\n")):
+        return
+    if _deepest(text) > _DEEPEST:
+        raise yaml.MarkedYAMLError(problem=f"nested more than {_DEEPEST} levels deep")
+
+
+def _deepest(text: str) -> int:
+    """How deep a text is nested, as far as it can be read."""
+    depth = deepest = 0
+    try:
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            deepest = max(deepest, depth)
+            if deepest > _DEEPEST:
+                break
+    except yaml.YAMLError:
+        pass  # composing says what is wrong
+    return deepest
 
 
 def lines_of(text: str) -> list[str]:

@@ -80,10 +80,25 @@ def test_a_bomb_of_aliases_is_refused_in_good_time() -> None:
     assert "aliases that never end" in message
 
 
-def test_documents_before_a_mistake_are_still_read() -> None:
-    documents, broken = read_documents("a: 1\n---\nb: [\n")
+@pytest.mark.parametrize(
+    "text", ["a: " + "[" * 100_000, '{"a":' * 100_000, "- " * 100_000, "\n".join(" " * n + "a:" for n in range(500))]
+)
+def test_what_is_nested_too_deeply_is_refused_and_crashes_nothing(text: str) -> None:
+    ((_, message),) = messages(text)
 
-    assert [document.value for document in documents] == [{"a": 1}]
+    assert "nested more than 200 levels deep" in message
+
+
+def test_many_brackets_beside_each_other_are_no_depth() -> None:
+    assert values("a: [" + "{}, " * 1000 + "]") == [{"a": [{}] * 1000}]
+
+
+def test_documents_before_a_mistake_are_still_read() -> None:
+    many: list[object] = [{}] * 500
+
+    documents, broken = read_documents(f"a: {many}\n---\nb: [\n")
+
+    assert [document.value for document in documents] == [{"a": many}]
     assert broken is not None
 
 
