@@ -1,9 +1,12 @@
 """`plan` against the sandbox: what it says, and that it writes nothing."""
 
 import asyncio
+import io
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -338,3 +341,29 @@ async def test_programs_get_json(plan: Planner, capsys: pytest.CaptureFixture[st
 
 async def test_no_sync_is_no_change(plan: Planner) -> None:
     assert await plan.run() == (0, "plan: no Sync in the input; nothing was written\n", "")
+
+
+@pytest.mark.parametrize("words", [["nowhere.yaml"], ["-", "--live", "nowhere.yaml"]])
+async def test_files_that_are_not_there_are_wrong_usage(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO()))
+
+    assert await asyncio.to_thread(main, ["plan", *words]) == 2
+    assert "nowhere.yaml: No such file" in capsys.readouterr().err
+
+
+async def test_certificates_come_from_the_input_or_from_the_environment(plan: Planner) -> None:
+    plan.spec["caSecretRef"] = {"name": "ca"}
+    missing = await plan.run(sync(plan.api))
+    ca = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "ca"}, "stringData": {"ca.crt": "no certificate"}}
+    unusable = await plan.run(ca, sync(plan.api))
+    plan.environment.setenv("SYNC_API_URL", plan.api.url)
+    plan.environment.setenv("SYNC_API_TOKEN", "good")
+    plan.environment.setenv("SYNC_API_CA_FILE", "nowhere.pem")
+    unread = await plan.run(sync(plan.api), alone=True)
+
+    assert [code for code, _, _ in (missing, unusable, unread)] == [1, 1, 1]
+    assert "spec.caSecretRef.name: Secret 'ca' is not in the input" in missing[1]
+    assert "spec.caSecretRef: holds no certificate in PEM form" in unusable[1]
+    assert "SYNC_API_CA_FILE: nowhere.pem cannot be read" in unread[1]

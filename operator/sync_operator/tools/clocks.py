@@ -74,9 +74,9 @@ def _told(schedule: Schedule, zone: tzinfo, change: datetime) -> Iterator[str]:
     missing = sorted(named - set(readings))
     twice = sorted(time for time, count in readings.items() if count > 1)
     if missing:
-        yield f"{words} {_listed(missing)} will not run that day, because the clock leaps over it"
+        yield f"{words} {_listed(missing, 'is', 'are')} left out, because the clock never shows that time"
     if twice:
-        yield f"{words} {_listed(twice)} will run twice that day, because the clock shows it twice"
+        yield f"{words} {_listed(twice, 'comes', 'come')} twice, because the clock shows that time twice"
 
 
 def _named(schedule: Schedule, begin: datetime, end: datetime) -> Iterator[datetime]:
@@ -88,9 +88,11 @@ def _named(schedule: Schedule, begin: datetime, end: datetime) -> Iterator[datet
         time = next_after(line, UTC, time)
 
 
-def _listed(times: list[datetime]) -> str:
+def _listed(times: list[datetime], one: str, many: str) -> str:
     shown = ", ".join(time.strftime("%H:%M") for time in times[:_NAMED])
-    return f"the run of {shown}" if len(times) == 1 else f"{len(times)} runs ({shown}{', …' * (len(times) > _NAMED)})"
+    if len(times) == 1:
+        return f"the run of {shown} {one}"
+    return f"{len(times)} runs ({shown}{', …' * (len(times) > _NAMED)}) {many}"
 
 
 def _offset(zone: tzinfo, moment: datetime) -> timedelta:

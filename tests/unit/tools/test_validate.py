@@ -122,8 +122,8 @@ def test_next_runs_are_shown_in_the_time_zone_and_clock_changes_are_warned_of() 
         "1 Sync: valid",
     ]
     forward, back = said(text, severity=Severity.WARNING)
-    assert "go forward on 2027-03-28: the run of 02:30 will not run that day" in forward
-    assert "go back on 2027-10-31: the run of 02:30 will run twice that day" in back
+    assert "go forward on 2027-03-28: the run of 02:30 is left out" in forward
+    assert "go back on 2027-10-31: the run of 02:30 comes twice" in back
 
 
 @pytest.mark.parametrize(
