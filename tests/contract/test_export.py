@@ -137,7 +137,7 @@ async def test_what_no_manifest_can_say_is_left_out_and_named(multiwoven: Export
     assert list(manifests(out)) == ["orders-1"]
     assert "sync 2 is left out, because no manifest takes it over as it is: spec.cronExpression: has 6 fields" in err
     assert "sync 3 is left out, because no manifest takes it over as it is: spec.configuration: has too many" in err
-    assert err.endswith("1 syncs exported, 2 left out\n")
+    assert err.endswith("1 sync exported, 2 left out\n")
 
 
 async def test_names_fit_and_do_not_collide(export: Exporter) -> None:
@@ -214,6 +214,10 @@ async def test_wrong_credentials_are_an_error_and_a_missing_server_wrong_usage(
     assert await asyncio.to_thread(main, ["export"]) == 2
     assert "set SYNC_API_URL" in capsys.readouterr().err
     monkeypatch.setenv("SYNC_API_TOKEN", "wrong")
+    monkeypatch.setenv("SYNC_API_URL", "http://api.example.com")
+    assert await asyncio.to_thread(main, ["export"]) == 1
+    assert "SYNC_API_URL: must be https" in capsys.readouterr().err
+    monkeypatch.setenv("SYNC_API_URL", export.api.url)
     code, out, err = await export.run()
     assert (code, out) == (1, "")
     assert "401" in err

@@ -160,7 +160,7 @@ def _tell(exported: list[Exported], good: int) -> int:
                 f"sync {each.sync_id} is left out, because no manifest takes it over as it is: {each.refused}\n"
             )
     left_out = f", {len(exported) - good} left out" if good < len(exported) else ""
-    sys.stderr.write(f"{good} syncs exported{left_out}\n")
+    sys.stderr.write(f"{good} sync{'s' * (good != 1)} exported{left_out}\n")
     return 1 if left_out else 0
 
 

@@ -111,7 +111,8 @@ def plan_workspace(
         foresight = foresee(picture, known[index], found.syncs)
         alike = shelf.alike(each.spec) if foresight.deed is Deed.CREATE and each.applied is None else ()
         more = (_ALIKE.format(ids=" or ".join(remote.id for remote in alike[:3])),) if alike else ()
-        unread = (_UNREAD,) if len(known[index]) < len(each.spec.configuration_secrets) else ()
+        compared = foresight.deed not in {Deed.CREATE, Deed.RECREATE, Deed.BLOCKED}
+        unread = (_UNREAD,) if compared and len(known[index]) < len(each.spec.configuration_secrets) else ()
         notes = (*((note,) if note else ()), *foresight.notes, *more, *unread)
         plans.append(replace(foresight, notes=notes))
     return plans

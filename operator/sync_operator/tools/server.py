@@ -42,15 +42,15 @@ async def read_workspace(target: Target, settings: ToolSettings, tell: Callable[
     Raises:
         SyncOperatorError: the server must not be spoken to, refused, or gave no answer.
     """
-    check_url(target.url, settings.hosts)
+    check_url(target.url, settings.hosts, field=target.written_in)
     async with _pool(settings) as pool:
         token = target.token or await _log_in(target, pool)
         asked = 0
 
-        def told(operation: str, _status: int, seconds: float) -> None:
+        def told(_operation: str, _status: int, _seconds: float) -> None:
             nonlocal asked
             asked += 1
-            tell(f"{target.url}: {asked} requests answered, the last ({operation}) in {seconds:.1f} s")
+            tell(f"{asked} answers from {target.url}")
 
         endpoint = Endpoint(
             url=target.url,
@@ -59,7 +59,7 @@ async def read_workspace(target: Target, settings: ToolSettings, tell: Callable[
             timeout_seconds=target.timeout_seconds,
             ca_pem=target.ca_pem,
         )
-        tell(f"{target.url}: asking")
+        tell(f"asking {target.url}")
         asking = ApiClient(endpoint, token=lambda: token, pool=pool, told=told)
         dialect, _ = await detect_dialect(asking, target.dialect)
         client = ApiClient(replace(endpoint, dialect=dialect), token=lambda: token, pool=pool, told=told)

@@ -28,6 +28,7 @@ class Target:
     Attributes:
         name: of the Workspace, for messages.
         dialect: None where the server is to be asked.
+        written_in: the field that holds the URL, for messages.
         token: bearer token; empty with a login.
         login: e-mail address and password; None with a token.
     """
@@ -41,6 +42,7 @@ class Target:
     ca_pem: str | None = None
     token: str = field(default="", repr=False)
     login: tuple[str, str] | None = field(default=None, repr=False)
+    written_in: str = "spec.url"
 
     @property
     def place(self) -> Place:
@@ -135,6 +137,7 @@ def environment_target(name: str, settings: ToolSettings) -> Target:
         dialect=None if settings.dialect == DialectChoice.AUTO else Dialect(settings.dialect),
         ca_pem=_ca(settings),
         token=settings.token,
+        written_in="SYNC_API_URL",
     )
 
 

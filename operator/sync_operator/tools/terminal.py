@@ -116,7 +116,8 @@ class Progress:
     def tell(self, words: str) -> None:
         """Replace the line."""
         if self._shown:
-            self._stream.write(f"\r\x1b[K{words}")
+            # A line that runs over into the next one could not be taken away again.
+            self._stream.write(f"\r\x1b[K{_cut(words, shutil.get_terminal_size().columns - 1)}")
             self._stream.flush()
 
     def done(self) -> None:

@@ -41,3 +41,12 @@ def test_progress_is_told_to_terminals_only(stream: io.StringIO, shown: str) -> 
     progress.done()
 
     assert stream.getvalue() == shown
+
+
+def test_progress_never_runs_over_into_the_next_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    stream = Terminal()
+
+    Progress(stream).tell("x" * 50)
+
+    assert stream.getvalue() == f"\r\x1b[K{'x' * 18}…"
