@@ -56,7 +56,7 @@ class _Patience:
     """Seconds between the tries of a request that is refused: for ever, and each request begins anew."""
 
     def __iter__(self) -> Iterator[float]:
-        return chain((1.0, 2.0, 4.0, 8.0, 16.0, 32.0), repeat(60.0))
+        return chain((1.0, 2.0, 4.0, 8.0, 16.0), repeat(20.0))
 
 
 def make_settings(*, clusterwide: bool) -> kopf.OperatorSettings:

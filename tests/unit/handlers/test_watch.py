@@ -15,7 +15,7 @@ def test_a_watch_that_is_refused_is_tried_for_ever_but_not_often(clusterwide: bo
     assert first == second
     assert len(first) == 1000
     assert first == sorted(first)
-    assert (first[0], first[-1]) == (1, 60)
+    assert (first[0], first[-1]) == (1, 20)
 
 
 def test_nothing_outside_the_named_namespaces_is_asked_for() -> None:
