@@ -1,7 +1,8 @@
 """A real node, the image built from the Dockerfile, and the chart installed by Helm."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support import planted
@@ -29,6 +30,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("the image")
         for name, value in sorted(figures.items()):
             terminalreporter.line(f"| {name} | {value} |")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what there was when a test failed: afterwards nothing of it is left."""
+    report = yield
+    arguments: dict[str, Any] = getattr(item, "funcargs", {})
+    if report.failed and report.when == "call" and {"release", "tenant", "node"} <= arguments.keys():
+        report.sections.append(("controller", "".join(arguments["release"].logs())[-6000:]))
+        seen = arguments["node"].kubectl(
+            "get", "syncs,jobs,pods,events", "-n", arguments["tenant"].namespace, "-o", "wide"
+        )
+        report.sections.append(("tenant", seen.stdout))
+    return report
 
 
 @pytest.fixture(scope="session")

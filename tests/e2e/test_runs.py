@@ -34,7 +34,8 @@ def controller_began(release: Release, node: RealNode) -> float:
     [pod] = release.pods()
     began = node.began(pod["metadata"]["uid"], "sync-operator controller")
     assert began is not None
-    ready = next(line for line in map(json.loads, release.log().splitlines()) if line["message"] == "ready")
+    [log] = release.logs()
+    ready = next(line for line in map(json.loads, log.splitlines()) if line["message"] == "ready")
     return datetime.fromisoformat(ready["time"]).timestamp() - began
 
 
@@ -63,7 +64,7 @@ def test_syncs_run_in_real_containers(
     assert made.returncode == 0, made.stderr
     tenant.ready("on-time", scheduleType="cron_expression", cronExpression="* * * * *")
 
-    for name, trigger in {"asked": "Request", "by-hand": "Other", "on-time": "Schedule"}.items():
+    for name, trigger in {"asked": "Request", "by-hand": "Request", "on-time": "Schedule"}.items():
         last = tenant.ran(trigger, name, seconds=150)["status"]["lastRun"]
         assert last["status"] == "success", last
         assert last["rows"]["succeeded"] == 1000
@@ -87,7 +88,7 @@ def written(release: Release, tenant: Tenant, kube: Kube) -> list[tuple[str, str
         (kind, json.dumps(kube.resource(kind, version).get(namespace=tenant.namespace).to_dict()["items"], indent=1))
         for kind, version in kinds.items()
     ]
-    return [("controller", release.log()), *logs, *objects]
+    return [("controller", "".join(release.logs())), *logs, *objects]
 
 
 def test_the_image(kube: Kube, tenant: Tenant, archive: Path, figures: dict[str, str]) -> None:

@@ -19,6 +19,8 @@ _CACHE: Final = Path(
     os.environ.get("SYNC_OPERATOR_CACHE")
     or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sync-operator"
 )
+_MACHINE: Final = os.open("/proc/self/ns/net", os.O_RDONLY)
+"""The machine's network, wherever a test has gone since."""
 NODES: Final = _CACHE / "nodes"
 """Folders of nodes. Their names are fixed, so that a run cleans up after one that was killed."""
 
@@ -154,5 +156,7 @@ def _stores() -> Sequence[Path]:
 
 
 def _said(root: Path, *command: str) -> set[str]:
-    done = subprocess.run(["/usr/sbin/chroot", root, *command], stdout=subprocess.PIPE, text=True, check=True)
+    """What a command of the node's tools says of the machine's network."""
+    machine = ("/usr/bin/nsenter", f"--net=/proc/self/fd/{_MACHINE}", "/usr/sbin/chroot", root)
+    done = subprocess.run([*machine, *command], capture_output=True, text=True, check=True, pass_fds=[_MACHINE])
     return set(done.stdout.splitlines())

@@ -65,11 +65,10 @@ class Release:
         listed = self._kube.resource("Pod", "v1").get(namespace=self.namespace, label_selector=selector)
         return list(listed.to_dict()["items"])
 
-    def log(self) -> str:
-        """What the controller wrote."""
-        [pod] = self.pods()
-        written: str = self._kube.core.read_namespaced_pod_log(pod["metadata"]["name"], self.namespace)
-        return written
+    def logs(self) -> list[str]:
+        """What each of the controller's pods wrote."""
+        read = self._kube.core.read_namespaced_pod_log
+        return [read(pod["metadata"]["name"], self.namespace) for pod in self.pods()]
 
     def _do(self, what: str, *words: str | Path, values: dict[str, Any] | None = None) -> None:
         self._helm(what, self.NAME, *words, "--namespace", self.namespace, values=values)
