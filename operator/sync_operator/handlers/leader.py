@@ -20,6 +20,8 @@ __all__ = ["TIMES", "Leader", "elapsed"]
 _log = logging.getLogger(__name__)
 TIMES: Final = LeaseTimes()
 _JITTER: Final = 0.2
+_BREATH: Final = 0.01
+"""Seconds between two tries at the least: with next to nothing left, it must not spin until that has passed too."""
 _BLIND: Final = 50.0
 """Seconds without a look at the Lease after which a process that stands by is not fit to take over."""
 _CLOCK: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -140,7 +142,7 @@ class Leader:
         """Renew the Lease for as long as it is ours, and end with it."""
         begun = self._clock()
         while True:
-            await asyncio.sleep(max(0.0, min(begun + self.times.retry - self._clock(), self._left())))
+            await asyncio.sleep(max(_BREATH, min(begun + self.times.retry - self._clock(), self._left())))
             self.check()  # whoever slept too long must not even renew it
             begun = self._clock()
             try:
