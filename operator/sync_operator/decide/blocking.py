@@ -2,7 +2,6 @@
 
 from sync_operator.decide.body import sync_body
 from sync_operator.decide.candidates import doubtful_creates, lost_creates
-from sync_operator.decide.diff import camel
 from sync_operator.decide.match import Claim, elder
 from sync_operator.decide.obstacles import OUTAGES, SLOW_RETRY, obstacle_of
 from sync_operator.decide.picture import Obstacle, Phase, Picture
@@ -10,6 +9,7 @@ from sync_operator.decide.server import drift, fixed_fields, lacks_secrets, wron
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.conditions import ConditionType, Reason
 from sync_operator.model.sync import DriftPolicy, SyncSpec
+from sync_operator.remote.answers import camel
 
 __all__ = [
     "conflict",

@@ -9,8 +9,9 @@ from itertools import zip_longest
 from typing import Any, Final
 
 from sync_operator.redact import redact
+from sync_operator.remote.answers import camel
 
-__all__ = ["FIXED", "Change", "camel", "differing_fields", "drift_lines", "field_changes", "same_value"]
+__all__ = ["FIXED", "Change", "differing_fields", "drift_lines", "field_changes", "same_value"]
 
 FIXED: Final = ("source_id", "destination_id", "model_id", "stream_name", "cursor_field")
 """Fields that stay as they were when the sync was registered."""
@@ -114,12 +115,6 @@ def same_value(one: Any, other: Any) -> bool:
         one, other = _filled(one), _filled(other)
         return len(one) == len(other) and all(map(same_value, one, other))
     return bool(one == other)
-
-
-def camel(field: str) -> str:
-    """A field of the API by its name in the manifest."""
-    first, *rest = field.split("_")
-    return first + "".join(word.capitalize() for word in rest)
 
 
 def _same_field(name: str, wanted: Any, found: Any, schedule_type: str) -> bool:

@@ -22,7 +22,7 @@ from sync_operator.errors import (
 from sync_operator.redact import redact
 from sync_operator.remote.read import read_date
 
-__all__ = ["Answer", "is_usable", "parse_body", "refusal", "retry_after"]
+__all__ = ["Answer", "camel", "is_usable", "parse_body", "refusal", "retry_after"]
 
 _STATES: Final = (
     ("due to no active sync run", ServerState.NO_RUN_ACTIVE),
@@ -133,7 +133,7 @@ def _state(words: str) -> ServerState:
 
 def _words(body: Any, details: dict[str, str], secrets: tuple[str, ...]) -> str:
     """The server's own words in one line; fields by the names they have in the manifest."""
-    fields = ", ".join(f"spec.{_camel(field)} {text}" for field, text in details.items())
+    fields = ", ".join(f"spec.{camel(field)} {text}" for field, text in details.items())
     said = ""
     if isinstance(body, dict):
         errors = body.get("errors")
@@ -169,6 +169,7 @@ def _flatten(errors: Mapping[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
-def _camel(field: str) -> str:
+def camel(field: str) -> str:
+    """A field of the API by its name in the manifest."""
     first, *rest = field.split("_")
     return first + "".join(word.capitalize() for word in rest)

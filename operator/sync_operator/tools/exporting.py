@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sync_operator.decide.diff import camel
 from sync_operator.decide.picture import WorkspaceView
 from sync_operator.model.names import API_VERSION, SYNC_KIND
 from sync_operator.model.status import SyncStatus
 from sync_operator.model.sync import Scheduler, ScheduleType, WorkspaceRef
+from sync_operator.remote.answers import camel
 from sync_operator.remote.types import Dialect, RemoteSync
 from sync_operator.tools.checking import judge_all
 from sync_operator.tools.foresee import foresee, picture_of

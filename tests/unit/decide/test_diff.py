@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.configurations import CONFIGURATIONS, JSON, changed
 
-from sync_operator.decide.diff import FIXED, camel, differing_fields, drift_lines, same_value
+from sync_operator.decide.diff import FIXED, differing_fields, drift_lines, same_value
+from sync_operator.remote.answers import camel
 from sync_operator.remote.read import read_sync
 from sync_operator.sandbox.validate import permitted
 
