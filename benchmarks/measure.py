@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from tests.support.counters import api_requests, server_requests
+
 from benchmarks.contenders import Contender, running
-from benchmarks.meter import Cost, Usage, api_requests, server_requests, usage
+from benchmarks.meter import Cost, Usage, usage
 from benchmarks.stage import Crowd, Stage, crowd
 from benchmarks.work import Phase
 

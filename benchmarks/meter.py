@@ -1,4 +1,4 @@
-"""What a contender costs: time, CPU and memory of its process, requests to the API server and to the sync server."""
+"""What a contender costs: time, CPU and memory of its process, and the requests that it makes."""
 
 import os
 import re
@@ -7,17 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from prometheus_client.parser import text_string_to_metric_families
-from tests.support.plane import Plane
-from tests.support.running import Sandbox
-
-__all__ = ["Cost", "Usage", "api_requests", "server_requests", "usage"]
+__all__ = ["Cost", "Usage", "usage"]
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-_REQUESTS: Final = "apiserver_request_total"
 _MEMORY: Final = re.compile(r"^(VmHWM|VmRSS):\s+(\d+) kB$", re.MULTILINE)
-_IGNORED: Final = frozenset({"leases", "apiservices", "nodes", "flowschemas", "prioritylevelconfigurations"})
-"""What the control plane asks of itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +57,3 @@ def usage(pid: int) -> Usage:
         peak=int(memory["VmHWM"]) / 1024,
         resident=int(memory["VmRSS"]) / 1024,
     )
-
-
-def api_requests(plane: Plane) -> Counter[str]:
-    """Requests that the API server has counted so far, from its own metrics."""
-    page = plane.kubectl("get", "--raw", "/metrics").stdout
-    lines = "\n".join(line for line in page.splitlines() if line.startswith(_REQUESTS))
-    found: Counter[str] = Counter()
-    for family in text_string_to_metric_families(f"# TYPE {_REQUESTS} counter\n{lines}\n"):
-        for sample in family.samples:
-            resource, below = sample.labels["resource"], sample.labels["subresource"]
-            if resource and resource not in _IGNORED:
-                found[f"{sample.labels['verb']} {resource}{'/' if below else ''}{below}"] += int(sample.value)
-    return found
-
-
-def server_requests(sandbox: Sandbox) -> Counter[str]:
-    """Requests that the sandbox has logged since it was last told to forget them."""
-    return Counter(f"{entry['method']} {re.sub(r'[0-9]+', 'N', entry['path'])}" for entry in sandbox.requests())
