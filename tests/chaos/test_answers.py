@@ -7,7 +7,7 @@ from tests.support.faults import Answer, Call, Fault, Moment
 from tests.support.kubeproxy import CONFLICT, EXPIRED
 from tests.support.world import World
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 _LOST: Final = Fault("lost", lose=Moment.AFTER)
 _CONFLICT: Final = Fault("conflict", answer=CONFLICT)

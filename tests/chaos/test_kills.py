@@ -12,7 +12,7 @@ from tests.support.rounds import ROUNDS
 from tests.support.running import eventually
 from tests.support.world import World
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = pytest.mark.timeout(2400)
 
 
 @pytest.mark.parametrize("seed", range(1, ROUNDS + 1))
@@ -49,7 +49,7 @@ def killed(world: World, operation: Operation, kill: Kill, stage: str) -> bool:
     trap = Trap(kill, names_of(stage), world.controller.kill)
     world.judge(trap)
     operation.begin(world, stage)
-    eventually(lambda: trap.sprung.wait(0.5) or not world.wrongs(), f"kill or end: {kill}", seconds=60)
+    eventually(lambda: trap.sprung.wait(0.5) or not world.wrongs(), f"kill or end: {kill}", seconds=120)
     world.judge(None)
     if trap.sprung.is_set():
         world.controller.await_end()

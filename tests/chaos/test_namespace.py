@@ -39,7 +39,7 @@ def tenancy(world: World) -> World:
 def test_it_takes_the_servers_syncs_along(tenancy: World) -> None:
     tenancy.delete_all()
 
-    eventually(tenancy.gone, "the namespace to be gone", seconds=60)
+    eventually(tenancy.gone, "the namespace to be gone", seconds=120)
     assert tenancy.sandbox.syncs() == []
 
 
@@ -77,12 +77,12 @@ def test_after_a_restart_without_credentials_it_names_the_way_out(tenancy: World
     tenancy.kill()
     tenancy.to_server.judge(None)
 
-    eventually(lambda: all_name_the_way_out(tenancy), "all Syncs to say why they wait, and what to do", seconds=60)
+    eventually(lambda: all_name_the_way_out(tenancy), "all Syncs to say why they wait, and what to do", seconds=120)
     tenancy.survivors = {str(sync["id"]) for sync in tenancy.sandbox.syncs()}
     assert len(tenancy.survivors) == len(_MANY), "nothing was deleted by guesswork"
     for name in _MANY:
         tenancy.tenant.patch(name, deletionPolicy="Retain")
-    eventually(tenancy.gone, "the namespace to be gone", seconds=60)
+    eventually(tenancy.gone, "the namespace to be gone", seconds=120)
 
 
 @pytest.mark.parametrize("cascade", ["background", "foreground", "orphan"])

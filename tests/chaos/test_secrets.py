@@ -12,7 +12,7 @@ from tests.support.world import World
 
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 _WORDS: Final = (
     f"Authorization: Bearer {planted.TOKEN} for {planted.TOKEN}: "

@@ -18,7 +18,7 @@ from tests.support.rounds import ROUNDS
 from tests.support.storm import Storm
 from tests.support.world import World
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = pytest.mark.timeout(2400)
 
 _SHARE: Final = 0.18
 _FAULTS: Final = 110
@@ -55,7 +55,7 @@ def test_after_the_storm_all_is_as_it_must_be(
     ledger.kills["storm"] += kills
     ledger.faults += storm.counted
     ledger.seeds.append(f"storm {seed}")
-    world.settle(seconds=120)
+    world.settle(seconds=300)
     ledger.exits.update(world.exits)
     assert set(world.exits) <= {_GAVE_UP}, "a controller ends by itself only where the cluster gives it no answers"
     world.exits.clear()

@@ -21,7 +21,7 @@ from tests.support.steps import CREATE, Holds, holds_at
 from tests.support.syncs import Tenant
 from tests.support.world import World
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 _TIMEOUT: Final = 6
 """Seconds for one request to the server: all Syncs are held by then, and others may settle that much later."""

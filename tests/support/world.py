@@ -28,7 +28,7 @@ from sync_operator.model.names import API_VERSION, CREATE_STARTED, FINALIZER, SY
 
 __all__ = ["World", "running_world"]
 
-_PATIENCE: Final = 60.0
+_PATIENCE: Final = 120.0
 _KINDS: Final = (
     (SYNC_KIND, API_VERSION),
     (WORKSPACE_KIND, API_VERSION),
