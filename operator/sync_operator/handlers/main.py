@@ -15,7 +15,7 @@ from uuid import uuid4
 import kopf
 import uvloop
 
-from sync_operator.cluster.kube import Kube, unchecked
+from sync_operator.cluster.kube import Kube
 from sync_operator.cluster.lease import Lease
 from sync_operator.cluster.login import ClusterSession, open_session
 from sync_operator.decide.picture import Deployment
@@ -79,13 +79,14 @@ async def _run(settings: ControllerSettings, lease_name: str) -> None:
     told = asyncio.Event()
     session, uid = open_session(), uuid4().hex
     leader = _candidate(session, lease_name, uid) if settings.leader_election else None
-    pool = HttpPool(settings.proxies, check=leader.check if leader else None)
+    check = leader.check if leader else None
+    pool = HttpPool(settings.proxies, check=check)
     metrics = Metrics(
         syncs=lambda: operator.cache.all(SYNC_KIND),
         depth=lambda: operator.queue.depth,
         leads=lambda: leader is None or leader.leads,
     )
-    operator = _operator(settings, Kube(session, leader.check if leader else unchecked), uid, pool, metrics)
+    operator = _operator(settings, Kube(session, check), uid, pool, metrics)
     operator.queue = _queue(settings, operator, metrics)
     health = Health(session.watches, leader)
     probes = Probes(health, settings.health_port)
