@@ -60,64 +60,40 @@ def test_workspaces_go_first() -> None:
     assert work.order == [HOME, A, B, C]
 
 
-def test_who_has_waited_elsewhere_goes_first_and_only_once() -> None:
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize(("waiting", "order"), [((A, B, C), [C, A, B]), ((A, B, C, HOME), [HOME, C, A, B])])
+def test_who_has_waited_elsewhere_goes_first_and_only_once(
+    waiting: tuple[Key, ...], order: list[Key], times: int
+) -> None:
     work = Work(workers=1)
 
     async def story() -> None:
-        for key in (A, B, C, HOME):
+        for key in waiting:
             work.queue.add(key)
-        work.queue.add(C, first=True)
+        for _ in range(times):
+            work.queue.add(C, first=True)
+        assert work.queue.depth == len(waiting)
         async with working(work):
             await until_idle()
 
     run(story())
-    assert work.order == [HOME, C, A, B]
-
-
-def test_a_turn_that_comes_while_the_key_is_worked_on_is_not_lost() -> None:
-    work = Work(workers=1)
-    work.hold(A)
-
-    async def story() -> None:
-        for key in (A, B, C):
-            work.queue.add(key)
-        async with working(work):
-            await until_idle()
-            work.queue.add(A, first=True)
-            work.queue.add(A)
-            work.held.pop(A).set()
-            await until_idle()
-
-    run(story())
-    assert work.order == [A, A, B, C]
-
-
-def test_who_has_waited_elsewhere_goes_before_others_and_once() -> None:
-    work = Work(workers=1)
-
-    async def story() -> None:
-        for key in (A, B, C):
-            work.queue.add(key)
-        work.queue.add(C, first=True)
-        work.queue.add(C, first=True)
-        assert work.queue.depth == 3
-        async with working(work):
-            await until_idle()
-
-    run(story())
-    assert work.order == [C, A, B]
+    assert work.order == order
     assert work.queue.depth == 0
 
 
-def test_who_is_to_go_first_while_it_is_worked_on_is_next() -> None:
+@pytest.mark.parametrize(("before", "meanwhile"), [((A, B, C), ()), ((A,), (B, C))])
+def test_a_turn_that_comes_while_the_key_is_worked_on_is_the_next(
+    before: tuple[Key, ...], meanwhile: tuple[Key, ...]
+) -> None:
     work = Work(workers=1)
     work.hold(A)
 
     async def story() -> None:
+        for key in before:
+            work.queue.add(key)
         async with working(work):
-            work.queue.add(A)
             await until_idle()
-            for key in (B, C):
+            for key in meanwhile:
                 work.queue.add(key)
             work.queue.add(A, first=True)
             work.queue.add(A)
