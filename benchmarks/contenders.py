@@ -9,11 +9,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from tests.support.plane import IMAGE
+from tests.support.running import PROGRAM
+
 from benchmarks.work import Phase
 
 __all__ = ["Contender", "running"]
 
-_PROGRAM: Final = Path(sys.executable).with_name("sync-operator")
 _GRACE: Final = 60.0
 
 
@@ -28,7 +30,7 @@ class Contender(StrEnum):
         """How it is started for a phase."""
         match self:
             case Contender.OPERATOR:
-                return [_PROGRAM, "controller"]
+                return [PROGRAM, "controller"]
             case Contender.FLOOR:
                 return [sys.executable, "-m", "benchmarks.floor", phase]
             case Contender.PLAIN:
@@ -41,7 +43,7 @@ def running(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a contender, and stop it in the end."""
     settings = {
-        "SYNC_OPERATOR_RUNNER_IMAGE": "sync-operator:test",
+        "SYNC_OPERATOR_RUNNER_IMAGE": IMAGE,
         "SYNC_OPERATOR_ALLOW_INSECURE_HOSTS": "127.0.0.1",
         "SYNC_OPERATOR_HEALTH_PORT": "0",
         "SYNC_OPERATOR_METRICS_PORT": "0",

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import uvloop
 
-from benchmarks.work import FINALIZER, NAMESPACE, Cluster, Phase, Server, cronjob, server_body, status
+from benchmarks.work import NAMESPACE, Cluster, Phase, Server, cronjob, server_body, status
 from sync_operator.cluster.login import open_session
+from sync_operator.model.names import FINALIZER
 
 _AT_ONCE: Final = 16
 

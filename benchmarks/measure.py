@@ -47,7 +47,6 @@ async def _phase(stage: Stage, contender: Contender, many: Crowd, phase: Phase) 
         if contender is Contender.FLOOR:
             used = await asyncio.to_thread(_wait, process)
             end = time.monotonic()
-            resident = used.peak
         elif phase is Phase.COMPARE:
             await _until_quiet(process.pid)
             cluster, before = api_requests(stage.plane), usage(process.pid).cpu
@@ -55,15 +54,16 @@ async def _phase(stage: Stage, contender: Contender, many: Crowd, phase: Phase) 
             start, end = 0.0, 0.0  # a period is as long as it is
             await asyncio.sleep(_PERIOD)
             found = usage(process.pid)
-            used, resident = Usage(found.cpu - before, found.peak, found.resident), found.resident
-        else:
-            end = await (_until_quiet(process.pid) if done is None else many.until(done, seconds=_PATIENCE))
+            used = Usage(found.cpu - before, found.peak, found.resident)
+        elif done is None:
+            end = await _until_quiet(process.pid)
             used = usage(process.pid)
+        else:
+            end = await many.until(done, seconds=_PATIENCE)
             await _until_quiet(process.pid)
-            resident = usage(process.pid).resident
-            used = usage(process.pid) if phase is not Phase.RESTART else used
+            used = usage(process.pid)
         asked = api_requests(stage.plane) - cluster
-        return Cost(end - start, Usage(used.cpu, used.peak, resident), asked, server_requests(stage.sandbox))
+        return Cost(end - start, used, asked, server_requests(stage.sandbox))
 
 
 async def _prepare(many: Crowd, phase: Phase) -> Callable[[], bool] | None:

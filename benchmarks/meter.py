@@ -28,7 +28,7 @@ class Cost:
 
     Attributes:
         seconds: from the start of the process until the phase was done.
-        usage: of the process at that moment.
+        usage: of the process once it was idle again, or had ended.
         cluster: requests to the API server, by verb and resource.
         server: requests to the sync server, by method and path without ids.
     """

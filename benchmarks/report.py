@@ -1,11 +1,13 @@
 """What was measured, as lines to read: each phase beside the floor of the same run."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
+
+from tests.support.counters import writes
+
+from benchmarks.work import Phase
 
 __all__ = ["lines"]
-
-_WRITES: Final = ("POST", "PUT", "PATCH", "APPLY", "DELETE")
 
 
 def lines(figures: Sequence[Mapping[str, Any]], syncs: int) -> Iterator[str]:
@@ -19,7 +21,7 @@ def lines(figures: Sequence[Mapping[str, Any]], syncs: int) -> Iterator[str]:
     floors = {figure["phase"]: figure for figure in mine if figure["contender"] == "floor"}
     yield f"{syncs} Syncs"
     yield "  phase    who       seconds  x floor  CPU ms/Sync  x floor  peak MiB  settled  writes/Sync  asked/Sync"
-    for figure in sorted(mine, key=lambda figure: _PHASES.index(figure["phase"])):
+    for figure in sorted(mine, key=lambda figure: list(Phase).index(figure["phase"])):
         floor = floors.get(figure["phase"], figure)
         cpu, floor_cpu = figure["usage"]["cpu"], floor["usage"]["cpu"]
         yield (
@@ -30,13 +32,10 @@ def lines(figures: Sequence[Mapping[str, Any]], syncs: int) -> Iterator[str]:
         )
 
 
-_PHASES: Final = ("create", "restart", "update", "compare", "delete")
-
-
 def _ratio(one: float, other: float) -> str:
     return f"{one / other:.2f}" if one and other else "-"
 
 
 def _writes(requests: Mapping[str, int]) -> int:
     """Writes to the API server, events apart."""
-    return sum(count for name, count in requests.items() if name.startswith(_WRITES) and "events" not in name)
+    return sum(count for name, count in writes(requests).items() if "events" not in name)

@@ -14,7 +14,7 @@ from kubernetes import client
 from tests.support.manifests import sync_manifest
 from tests.support.plane import Kube, Plane, build_plane, running_plane
 from tests.support.running import Sandbox, running_sandbox
-from tests.support.syncs import MAPPING, Tenant, condition
+from tests.support.syncs import MAPPING, Tenant, is_ready
 
 from benchmarks.work import NAMESPACE
 from sync_operator.cluster.login import ClusterSession, open_session
@@ -118,12 +118,11 @@ class Crowd:
     def _note(self, kind: str, obj: dict[str, Any]) -> None:
         if kind == "BOOKMARK":
             return
-        name, found = obj["metadata"]["name"], condition(obj)
+        name = obj["metadata"]["name"]
         if kind == "DELETED":
             self._known.pop(name, None)
         else:
-            current = found.get("observedGeneration") == obj["metadata"]["generation"]
-            self._known[name] = current and found["status"] == "True"
+            self._known[name] = is_ready(obj)
 
     async def _each(self, change: Callable[[str], Awaitable[object]]) -> None:
         waiting = iter(self.names)

@@ -12,11 +12,10 @@ import httpcore
 
 from sync_operator.model.names import API_VERSION, SYNC_KIND
 
-__all__ = ["FINALIZER", "NAMESPACE", "Cluster", "Phase", "Server", "cronjob", "server_body", "status"]
+__all__ = ["NAMESPACE", "Cluster", "Phase", "Server", "cronjob", "server_body", "status"]
 
 NAMESPACE: Final = "bench"
 
-FINALIZER: Final = "squared.ai/sync"
 _MERGE: Final = {"Content-Type": "application/merge-patch+json"}
 _JSON: Final = {"Content-Type": "application/json"}
 _NOT_FOUND: Final = 404

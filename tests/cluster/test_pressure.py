@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from kubernetes import client
+from tests.support.apart import running_apart
 from tests.support.helm import Helm
-from tests.support.permissions import denied, install_account, requests
-from tests.support.plane import Kube, running_plane
-from tests.support.running import Sandbox, eventually, running_controller
+from tests.support.running import Sandbox, eventually
 from tests.support.syncs import Tenant, condition
 
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
@@ -30,14 +28,8 @@ PATIENCE: Final = 240.0
 @pytest.fixture
 def apart(plane_binary: Path, helm: Helm, tmp_path: Path, sandbox: Sandbox) -> Iterator[Tenant]:
     """A tenant of a cluster of its own: a thousand Syncs to be deleted would keep the shared one busy for a while."""
-    with running_plane(plane_binary, tmp_path / "cluster") as plane:
-        account = install_account(helm, plane, tmp_path)
-        with running_controller(plane, tmp_path, KUBECONFIG=str(account)):
-            kube = Kube(plane.kubeconfig)
-            kube.core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name="team")))
-            yield Tenant(kube, "team", sandbox)
-            kube.close()
-        assert denied(requests(plane)) == []
+    with running_apart(plane_binary, helm, tmp_path, sandbox) as running:
+        yield running.tenant
 
 
 def ready(tenant: Tenant, status: str, reason: str = "") -> int:

@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 from tests.support.plane import Plane
 from tests.support.running import Sandbox
 
-__all__ = ["api_requests", "api_writes", "server_requests"]
+__all__ = ["api_requests", "server_requests", "writes"]
 
 _REQUESTS: Final = "apiserver_request_total"
 _IGNORED: Final = frozenset({"leases", "apiservices", "nodes", "flowschemas", "prioritylevelconfigurations"})
@@ -29,9 +30,9 @@ def api_requests(plane: Plane) -> Counter[str]:
     return found
 
 
-def api_writes(plane: Plane) -> Counter[str]:
+def writes(requests: Mapping[str, int]) -> Counter[str]:
     """Those of them that write."""
-    return Counter({name: count for name, count in api_requests(plane).items() if name.startswith(_WRITES)})
+    return Counter({name: count for name, count in requests.items() if name.startswith(_WRITES)})
 
 
 def server_requests(sandbox: Sandbox) -> Counter[str]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import httpx
 from tests.support.plane import IMAGE, Plane
 
-__all__ = ["TOKEN", "Controller", "Sandbox", "eventually", "running_controller", "running_sandbox"]
+__all__ = ["PROGRAM", "TOKEN", "Controller", "Sandbox", "eventually", "running_controller", "running_sandbox"]
 
 PROGRAM: Final = Path(sys.executable).with_name("sync-operator")
 TOKEN: Final = "sandbox-token"

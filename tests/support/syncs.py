@@ -11,7 +11,7 @@ from tests.support.running import TOKEN, Sandbox, eventually
 
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 
-__all__ = ["MAPPING", "Tenant", "condition"]
+__all__ = ["MAPPING", "Tenant", "condition", "is_ready"]
 
 MAPPING = [{"from": "id", "to": "external_id", "mapping_type": "standard"}]
 
@@ -20,6 +20,12 @@ def condition(obj: Mapping[str, Any], kind: str = "Ready") -> dict[str, Any]:
     """One condition of an object; empty when it has none of that type."""
     conditions = obj.get("status", {}).get("conditions", ())
     return next((dict(entry) for entry in conditions if entry["type"] == kind), {})
+
+
+def is_ready(obj: Mapping[str, Any]) -> bool:
+    """True when an object is Ready as it stands now."""
+    found = condition(obj)
+    return found.get("status") == "True" and found["observedGeneration"] == obj["metadata"]["generation"]
 
 
 @dataclass(frozen=True)
