@@ -6,8 +6,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Final
 
 import httpx
@@ -18,6 +19,8 @@ __all__ = ["PROGRAM", "TOKEN", "Controller", "Sandbox", "eventually", "running_c
 PROGRAM: Final = Path(sys.executable).with_name("sync-operator")
 TOKEN: Final = "sandbox-token"
 _PATIENCE: Final = 30.0
+_URLS: Final[set[str]] = set()
+"""Of all sandboxes that were started."""
 
 
 def eventually[T](look: Callable[[], T | None], what: str, *, seconds: float = _PATIENCE) -> T:
@@ -87,13 +90,20 @@ class Sandbox:
 
 @contextmanager
 def running_sandbox(folder: Path, *options: str, token: str = TOKEN) -> Iterator[Sandbox]:
-    """Start a sandbox on a free port."""
+    """Start a sandbox on a free port, one that no sandbox of this run of the tests has had before.
+
+    Syncs of tests that are over stay, with the ids of their time: a new server at the same URL would take them for its
+    own, and they its syncs.
+    """
     token_file = folder / "sandbox.token"
     token_file.write_text(token)
     command: list[str | Path] = [PROGRAM, "sandbox", "--port", "0", "--token-file", token_file, *options]
-    with _process(command, folder / "sandbox.log", {}) as (_, log):
-        line = eventually(lambda: _line(log, "sandbox ready on"), "the sandbox's first line")
-        sandbox = Sandbox(line.split()[3], token)
+    with ExitStack() as stack:
+        url = _started(stack, command, folder / "sandbox.log")
+        while url in _URLS:  # the one started in vain keeps running, so that the next one gets another port
+            url = _started(stack, command, folder / f"sandbox-{token_hex(4)}.log")
+        _URLS.add(url)
+        sandbox = Sandbox(url, token)
         try:
             yield sandbox
         finally:
@@ -169,6 +179,12 @@ def _process(
     finally:
         process.terminate()
         process.wait(20)
+
+
+def _started(stack: ExitStack, command: Sequence[str | Path], log: Path) -> str:
+    """Start a sandbox, and return its URL."""
+    stack.enter_context(_process(command, log, {}))
+    return eventually(lambda: _line(log, "sandbox ready on"), "the sandbox's first line").split()[3]
 
 
 def _line(log: Path, words: str) -> str | None:

@@ -29,6 +29,12 @@ OUTAGES: Final = frozenset({Reason.SERVER_UNAVAILABLE, Reason.THROTTLED})
 SLOW_RETRY: Final = 300.0
 """Seconds between tries of what only a person elsewhere can mend (a missing catalog, a role)."""
 
+_AFTER_THE_PAUSE: Final = 10.0
+"""Seconds left to the Workspace to find out that the pause is over, and to wake those who wait in its line.
+
+A try by oneself is for when it cannot: its Secret is gone, and this is a deletion with credentials kept in memory.
+"""
+
 
 def obstacle_of(error: SyncOperatorError) -> Obstacle:
     """Map an error of the tree to an obstacle."""
@@ -77,6 +83,7 @@ def _passing(error: TransientError, words: str) -> Obstacle:
             reason = Reason.THROTTLED if error.throttled else Reason.SERVER_UNAVAILABLE
             return Obstacle(reason, words, waits=True, error=error)
         case ThrottledError():
-            return Obstacle(Reason.THROTTLED, words, retry_after=error.retry_after, error=error)
+            pause = None if error.retry_after is None else error.retry_after + _AFTER_THE_PAUSE
+            return Obstacle(Reason.THROTTLED, words, retry_after=pause, error=error)
         case _:
             return Obstacle(Reason.SERVER_UNAVAILABLE, words, retry_after=error.retry_after, error=error)

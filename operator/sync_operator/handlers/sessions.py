@@ -118,6 +118,11 @@ class Sessions:
         session = self.get(ref)
         return session.traffic.arrive(key) if session and session.traffic else nullcontext(enter_result=False)
 
+    def paused(self, ref: Ref) -> bool:
+        """True while calls do not go through, for a moment or longer."""
+        session = self.get(ref)
+        return bool(session and session.traffic and not session.traffic.open)
+
     def park(self, ref: Ref, key: Key) -> None:
         """Wake a Sync that was held back in the middle when calls go through again."""
         session = self.get(ref)

@@ -15,7 +15,14 @@ from sync_operator.decide.picture import Phase, Picture
 from sync_operator.decide.report import obstacles, sync_status
 from sync_operator.decide.server import is_registered
 from sync_operator.decide.steps import next_action
-from sync_operator.errors import AccessError, ForbiddenError, HeldBackError, KubernetesError, SyncOperatorError
+from sync_operator.errors import (
+    AccessError,
+    ForbiddenError,
+    HeldBackError,
+    KubernetesError,
+    SyncOperatorError,
+    ThrottledError,
+)
 from sync_operator.handlers.act import act
 from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.observe import observe
@@ -94,7 +101,8 @@ def _failed(operator: Operator, picture: Picture, action: Action, error: SyncOpe
     _log.log(level, "Sync %s/%s: %s", namespace, name, error, extra=extra)
     obstacle = obstacle_of(error)
     home = Ref(picture.sync.namespace, picture.workspace.name)
-    if isinstance(error, HeldBackError):
+    asked_to_wait = isinstance(error, ThrottledError) and operator.sessions.paused(home)
+    if isinstance(error, HeldBackError) or asked_to_wait:
         operator.sessions.park(home, Key(SYNC_KIND, namespace, name))
     if isinstance(error, AccessError) and not isinstance(error, ForbiddenError):
         operator.sessions.block(home, obstacle)

@@ -34,7 +34,7 @@ SLOW = 300.0
         (UnauthorizedError("401"), Reason.UNAUTHORIZED, False, True, None, "401"),
         (ForbiddenError("403"), Reason.FORBIDDEN, False, False, SLOW, "403"),
         (WorkspaceError("400"), Reason.WORKSPACE_NOT_READY, False, True, None, "400"),
-        (ThrottledError("429", retry_after=7.0), Reason.THROTTLED, False, False, 7.0, "429"),
+        (ThrottledError("429", retry_after=7.0), Reason.THROTTLED, False, False, 17.0, "429"),
         (ThrottledError("429"), Reason.THROTTLED, False, False, None, "429"),
         (TransientError("503"), Reason.SERVER_UNAVAILABLE, False, False, None, "503"),
         (OutcomeUnknownError("no answer"), Reason.OUTCOME_UNKNOWN, False, False, None, "no answer"),
