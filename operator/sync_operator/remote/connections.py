@@ -1,12 +1,13 @@
-"""Connections to sync servers: one pool a server and certificate authority, through proxies where they apply.
+"""Connections to sync servers, by server and certificate authority, through proxies where they apply.
 
 The HTTP client is httpcore: it follows no redirects, keeps no cookies, unpacks nothing and reads no environment.
 """
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -22,23 +23,46 @@ _KEEP_IDLE_SECONDS: Final = 30
 _SENDING: Final = frozenset({"http11.send_request_headers.started", "http11.send_request_body.started"})
 
 
-@dataclass(frozen=True, slots=True)
 class Connection:
-    """A connection pool of one server.
+    """The connections to one server: so many at most, the one used last first.
 
-    Attributes:
-        http: the pool.
-        gate: in front of it: waiting there is cheaper than inside the pool.
+    Each is an httpcore pool of its own that holds one: for every request a pool looks at all that it holds.
+
+    Args:
+        make: makes such a pool of one.
         extensions: to be given with every request.
     """
 
-    http: httpcore.AsyncConnectionPool
-    gate: asyncio.Semaphore
-    extensions: Mapping[str, Any]
+    def __init__(self, make: Callable[[], httpcore.AsyncConnectionPool], extensions: Mapping[str, Any]) -> None:
+        self._make = make
+        self._places = asyncio.Semaphore(_MOST_CONNECTIONS)
+        self._idle: list[httpcore.AsyncConnectionPool] = []
+        self._made: list[httpcore.AsyncConnectionPool] = []
+        self.extensions = extensions
+
+    @asynccontextmanager
+    async def taken(self) -> AsyncIterator[httpcore.AsyncConnectionPool]:
+        """Wait for a connection, and have it for one request."""
+        async with self._places:
+            http = self._idle.pop() if self._idle else self._new()
+            try:
+                yield http
+            finally:
+                self._idle.append(http)
+
+    async def aclose(self) -> None:
+        """Close them all."""
+        for http in self._made:
+            await http.aclose()
+
+    def _new(self) -> httpcore.AsyncConnectionPool:
+        http = self._make()
+        self._made.append(http)
+        return http
 
 
 class HttpPool:
-    """Connections by server and certificate authority.
+    """The connections to all servers.
 
     Args:
         proxies: proxy variables of the environment, as name and value.
@@ -61,7 +85,7 @@ class HttpPool:
         self._connections: dict[tuple[str, str, str | None], Connection] = {}
 
     def connection(self, url: str, ca_pem: str | None = None) -> Connection:
-        """The connection pool for a server that this authority vouches for; the system's own when None.
+        """The connections to a server that this authority vouches for; the system's own when None.
 
         Raises:
             InvalidSpecError: the bundle holds no certificate that can be read.
@@ -70,15 +94,16 @@ class HttpPool:
         key = (parts.scheme, parts.netloc, ca_pem)
         if key not in self._connections:
             proxy = proxy_for(url, self._proxies)
-            http = httpcore.AsyncConnectionPool(
+            make = partial(
+                httpcore.AsyncConnectionPool,
                 ssl_context=self._trust(ca_pem) if ca_pem is not None or parts.scheme == "https" else None,
                 proxy=proxy,
                 # The proxy itself was chosen by whoever runs the operator: it may have any address.
                 network_backend=None if proxy else CheckedBackend(self._resolve),
-                max_connections=_MOST_CONNECTIONS,
+                max_connections=1,
                 keepalive_expiry=_KEEP_IDLE_SECONDS,
             )
-            self._connections[key] = Connection(http, asyncio.Semaphore(_MOST_CONNECTIONS), self._extensions)
+            self._connections[key] = Connection(make, self._extensions)
         return self._connections[key]
 
     def _trust(self, ca_pem: str | None) -> ssl.SSLContext:
@@ -90,7 +115,7 @@ class HttpPool:
     async def aclose(self) -> None:
         """Close all connections."""
         for connection in self._connections.values():
-            await connection.http.aclose()
+            await connection.aclose()
 
 
 def _before_sending(check: Callable[[], None]) -> Callable[[str, Any], Awaitable[None]]:

@@ -64,7 +64,7 @@ class Exchange:
     """How one server is spoken to.
 
     Attributes:
-        connection: where requests go out.
+        connection: the connections to it.
         base: URL of the server, without ``/api/v1``.
         token: gives the bearer token at the time of sending; None sends no token.
         renew: called with a token that was answered 401; True when `token` gives another one now.
@@ -169,8 +169,8 @@ class Exchange:
         if request.body is not None:
             headers["Content-Type"] = "application/json"
         try:
-            async with self.connection.gate, asyncio.timeout(_WHOLE_ANSWER * self.timeout_seconds):
-                answer = await self._read(request, headers)
+            async with self.connection.taken() as http, asyncio.timeout(_WHOLE_ANSWER * self.timeout_seconds):
+                answer = await self._read(http, request, headers)
         except _UNSENT as error:
             words = f"{request}: the server at {self.base} cannot be reached ({cause(error)})"
             raise TransientError(redact(words)) from None
@@ -184,11 +184,13 @@ class Exchange:
             raise _lost(words, repeatable=repeatable)
         return answer
 
-    async def _read(self, request: "_Request", headers: Mapping[str | bytes, str | bytes]) -> Answer | None:
+    async def _read(
+        self, http: httpcore.AsyncConnectionPool, request: "_Request", headers: Mapping[str | bytes, str | bytes]
+    ) -> Answer | None:
         """The answer, or None when it is too long; a refusal that is too long is read as one without words."""
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self.timeout_seconds)
         query = f"?{urlencode(request.query)}" if request.query else ""
-        async with self.connection.http.stream(
+        async with http.stream(
             request.method,
             f"{self.base}/api/v1{request.path}{query}",
             headers=headers,
