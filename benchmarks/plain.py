@@ -48,7 +48,7 @@ async def _run() -> None:
 
     @kopf.on.login(registry=registry)
     async def login(**_: object) -> kopf.AiohttpSession:
-        return kopf.AiohttpSession(server=session.server, aiohttp_session=session.http)
+        return kopf.AiohttpSession(server=session.server, aiohttp_session=session.kopf)
 
     await kopf.operator(registry=registry, standalone=True, clusterwide=True)
     await server.close()

@@ -1,5 +1,6 @@
 """Kubernetes Events about Syncs and Workspaces. An event that cannot be written is worth a log line, no more."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,22 +11,62 @@ from sync_operator.decide.events import Notice
 from sync_operator.errors import KubernetesError
 from sync_operator.model.names import FIELD_MANAGER
 
-__all__ = ["post_event"]
+__all__ = ["Recorder"]
 
 _log = logging.getLogger(__name__)
 _MESSAGE_LIMIT: Final = 1024
 """Longest message the API server takes."""
+_MOST_WAITING: Final = 20_000
+"""Events kept while the API server is slower than the work: about 20 MB."""
+_LAST_SECONDS: Final = 5.0
+"""For what is still to be written when we stop."""
 
 
-async def post_event(kube: Kube, about: Mapping[str, Any], notice: Notice, *, now: datetime) -> None:
-    """Write one Event about an object.
+class Recorder:
+    """Writes events in the order of their coming, one at a time, beside the work: nothing waits for an event."""
 
-    Args:
-        kube: the cluster.
-        about: the object, with ``apiVersion``, ``kind`` and ``metadata``.
-        notice: what to say.
-        now: when it happened.
-    """
+    def __init__(self, kube: Kube) -> None:
+        self._kube = kube
+        self._waiting: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_MOST_WAITING)
+
+    def record(self, about: Mapping[str, Any], notice: Notice, *, now: datetime) -> None:
+        """Have one event written about an object.
+
+        Args:
+            about: the object, with ``apiVersion``, ``kind`` and ``metadata``.
+            notice: what to say.
+            now: when it happened.
+        """
+        try:
+            self._waiting.put_nowait(_event(about, notice, now))
+        except asyncio.QueueFull:
+            _log.warning("event %s about %s dropped: too many wait", notice.reason.value, about["metadata"]["name"])
+
+    async def run(self) -> None:
+        """Write until cancelled; what waits then is still written, if that does not take long."""
+        writing = asyncio.create_task(self._write(), name="event writer")
+        try:
+            # Unlike a plain await, this leaves the writer alone when it is cancelled.
+            await asyncio.wait([writing])
+        finally:
+            rest = asyncio.create_task(self._waiting.join())
+            await asyncio.wait([rest], timeout=_LAST_SECONDS)
+            rest.cancel()
+            writing.cancel()
+
+    async def _write(self) -> None:
+        while True:
+            body = await self._waiting.get()
+            try:
+                await self._kube.create(EVENTS, body["metadata"]["namespace"], body)
+            except KubernetesError as error:
+                # A terminating namespace refuses events; the status still tells.
+                _log.warning("event %s about %s lost: %s", body["reason"], body["involvedObject"]["name"], error)
+            finally:
+                self._waiting.task_done()
+
+
+def _event(about: Mapping[str, Any], notice: Notice, now: datetime) -> dict[str, Any]:
     metadata = about["metadata"]
     time = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     reference = {
@@ -36,7 +77,7 @@ async def post_event(kube: Kube, about: Mapping[str, Any], notice: Notice, *, no
         "uid": metadata["uid"],
         "resourceVersion": metadata["resourceVersion"],
     }
-    body = {
+    return {
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {"generateName": f"{metadata['name'][:200]}.", "namespace": metadata["namespace"]},
@@ -51,8 +92,3 @@ async def post_event(kube: Kube, about: Mapping[str, Any], notice: Notice, *, no
         "lastTimestamp": time,
         "count": 1,
     }
-    try:
-        await kube.create(EVENTS, metadata["namespace"], body)
-    except KubernetesError as error:
-        # A terminating namespace refuses events; the status still tells.
-        _log.warning("event %s about %s not written: %s", notice.reason.value, metadata["name"], error)

@@ -1,6 +1,7 @@
 """A thin client of the Kubernetes API: plain JSON objects over the shared session, one method per verb used."""
 
 import asyncio
+import builtins
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -67,7 +68,18 @@ class Kube:
 
     async def list(self, resource: Resource, namespace: str | None, *, selector: str = "") -> list[dict[str, Any]]:
         """Read a whole collection, in pages; ``selector`` is a label selector."""
-        items: list[dict[str, Any]] = []
+        return (await self.snapshot(resource, namespace, selector=selector))[0]
+
+    async def version(self, resource: Resource, namespace: str | None) -> str:
+        """The resource version of a collection as it is now."""
+        page = await self._call("GET", resource.path(namespace), query={"limit": "1"})
+        return str(page["metadata"]["resourceVersion"])
+
+    async def snapshot(
+        self, resource: Resource, namespace: str | None, *, selector: str = ""
+    ) -> tuple[builtins.list[dict[str, Any]], str]:
+        """Read a whole collection as `list` does; and the resource version of that list, where a watch can go on."""
+        items: builtins.list[dict[str, Any]] = []
         query = {"limit": str(_PAGE)} | ({"labelSelector": selector} if selector else {})
         tries = _TRIES
         while True:
@@ -84,7 +96,7 @@ class Kube:
             items.extend(page.get("items", ()))
             token = page.get("metadata", {}).get("continue")
             if not token:
-                return items
+                return items, str(page["metadata"]["resourceVersion"])
             query["continue"] = token
 
     async def create(self, resource: Resource, namespace: str, body: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -1,7 +1,8 @@
-"""Credentials for the cluster: one HTTP session that kopf and our own client share."""
+"""Credentials for the cluster: one HTTP session for kopf and one for our own client, over the same connections."""
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -20,17 +21,19 @@ _TIMEOUT_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class ClusterSession:
-    """An authenticated session.
+    """An authenticated way to the API server.
 
     Attributes:
-        server: base URL of the API server.
-        http: the session whose requests carry credentials.
+        server: its base URL.
+        http: the session of our own client, whose requests carry credentials; owns the connections.
+        kopf: the same for kopf, which closes it.
         namespace: where we live: the pod's, or the kubeconfig's.
-        watches: signs of life of the watches that go through it.
+        watches: what goes through kopf's session.
     """
 
     server: str
     http: aiohttp.ClientSession
+    kopf: aiohttp.ClientSession
     namespace: str
     watches: Watches
 
@@ -49,14 +52,23 @@ def open_session() -> ClusterSession:
         )
     headers = {"User-Agent": f"sync-operator/{__version__}", **info.as_http_headers()}
     watches = Watches()
-    middlewares = (watches, _FreshToken(_TOKEN_FILE)) if _TOKEN_FILE.exists() else (watches,)
+    token = (_FreshToken(_TOKEN_FILE),) if _TOKEN_FILE.exists() else ()
     connector = aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context())
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=_TIMEOUT_SECONDS)
-    http = aiohttp.ClientSession(
-        connector=connector, headers=headers, middlewares=middlewares, timeout=timeout, trust_env=info.trust_env
+    session = partial(
+        aiohttp.ClientSession,
+        connector=connector,
+        headers=headers,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=_TIMEOUT_SECONDS),
+        trust_env=info.trust_env,
     )
     _log.info("talking to the cluster at %s", info.server)
-    return ClusterSession(info.server.rstrip("/"), http, info.default_namespace or "default", watches)
+    return ClusterSession(
+        info.server.rstrip("/"),
+        session(middlewares=token),
+        session(middlewares=(watches, *token), connector_owner=False),
+        info.default_namespace or "default",
+        watches,
+    )
 
 
 class _FreshToken:

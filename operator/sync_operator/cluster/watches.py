@@ -1,4 +1,4 @@
-"""Signs of life of the watches: which are to be there, and when the API server last let each of them begin.
+"""Where the watches begin, and their signs of life: which are to be there, and when each was last let begin.
 
 A watch that nothing is said on looks the same whether nothing happens or nobody is there any more, and the API
 server's bookmarks come once a minute only. So no watch is left open for long: the API server ends each one after
@@ -6,7 +6,7 @@ server's bookmarks come once a minute only. So no watch is left open for long: t
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import aiohttp
@@ -24,8 +24,12 @@ _REFUSED: Final = frozenset({403, 404})
 """The cluster is well, and says that a kind, or a namespace with its Role, is gone: no new start would help."""
 
 
+_NOTHING: Final = "metadata.name=no-object-has-this-name"
+"""A field selector for an empty list."""
+
+
 class Watches:
-    """A middleware of the session that kopf and our own client share; it notes the beginnings of watches.
+    """A middleware of the session that kopf has; it notes the beginnings of watches.
 
     It is written by the event loop and may be read from any thread.
 
@@ -37,14 +41,28 @@ class Watches:
         self._clock = clock
         self._begun_at: dict[str, float] = {}
         self._begun: frozenset[str] = frozenset()
+        self._listed: dict[str, str] = {}
+
+    def listed(self, versions: Mapping[str, str]) -> None:
+        """Name collections that we have listed ourselves, by path, each with the resource version of its list.
+
+        Kopf begins with a list of everything, too, and works through it object by object. Its first list of such a
+        collection is turned into an empty one as of that version: nothing is read twice, and its watch begins where
+        our list ends. Where the API server no longer knows that version, kopf lists for itself.
+        """
+        self._listed = dict(versions)
 
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         """Pass a request on; of one that asks for a watch, note when it was answered."""
-        if "watch" not in request.url.query:
-            return await handler(request)
         path = request.url.path
+        if "watch" not in request.url.query:
+            version = self._listed.pop(path, None)
+            if version is not None:
+                exact = {"resourceVersion": version, "resourceVersionMatch": "Exact", "fieldSelector": _NOTHING}
+                request.url = request.url.update_query(exact)
+            return await handler(request)
         self._begun_at.setdefault(path, self._clock())
         response = await handler(request)
         if response.status == 200:  # noqa: PLR2004 (HTTP: success)

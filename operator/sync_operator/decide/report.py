@@ -61,11 +61,11 @@ def _said(picture: Picture) -> tuple[Said, ...]:
     registration, scheduling = registration_obstacle(picture), scheduling_obstacle(picture)
     if picture.sync.deleting:
         registration = deletion_obstacle(picture)
-    ready = _ready(picture, registration or scheduling)
+    words = _schedule_words(picture)
     said = (
-        ready,
+        _ready(picture, registration or scheduling, words),
         _registered(picture, registration),
-        _scheduled(picture, scheduling, registration),
+        _scheduled(picture, scheduling, registration, words),
         *progress_conditions(registration or scheduling),
         runs_healthy(picture),
         fresh(picture),
@@ -73,10 +73,10 @@ def _said(picture: Picture) -> tuple[Said, ...]:
     return tuple(entry for entry in said if entry is not None)
 
 
-def _ready(picture: Picture, obstacle: Obstacle | None) -> Said:
+def _ready(picture: Picture, obstacle: Obstacle | None, schedule: tuple[Reason, str]) -> Said:
     if obstacle is not None:
         return Said(ConditionType.READY, False, obstacle.reason, obstacle.message)
-    reason, words = _schedule_words(picture)
+    reason, words = schedule
     also = ""
     if picture.workspace.dialect is Dialect.DOCUMENTED:
         also = "; the server also schedules this sync, so each time is run once, by whichever comes first"
@@ -104,14 +104,16 @@ def _registered(picture: Picture, obstacle: Obstacle | None) -> Said:
     return Said(ConditionType.REGISTERED, True, reason, words)
 
 
-def _scheduled(picture: Picture, obstacle: Obstacle | None, registration: Obstacle | None) -> Said:
+def _scheduled(
+    picture: Picture, obstacle: Obstacle | None, registration: Obstacle | None, schedule: tuple[Reason, str]
+) -> Said:
     if obstacle is not None:
         return Said(ConditionType.SCHEDULED, False, obstacle.reason, obstacle.message)
     server = picture.sync.spec is not None and picture.sync.spec.scheduler is Scheduler.SERVER
     if picture.cronjob is None and registration is not None and not (server and picture.sync_id):
         message = f"no CronJob before the sync is registered: {registration.message}"
         return Said(ConditionType.SCHEDULED, False, registration.reason, message)
-    reason, words = _schedule_words(picture)
+    reason, words = schedule
     if picture.restored:
         return Said(ConditionType.SCHEDULED, True, Reason.DRIFT_CORRECTED, f"{words}; {picture.restored}")
     before = picture.sync.condition(ConditionType.SCHEDULED)

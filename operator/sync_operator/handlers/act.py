@@ -71,7 +71,15 @@ async def _finalizer(operator: Operator, picture: Picture, action: MarkCreate | 
     if isinstance(action, MarkCreate) and action.fresh:
         operator.creates.announced(sync.uid)
     operator.cache.put(SYNC_KIND, answer)
-    return replace(picture, sync=sync_view(answer), create_fresh=operator.creates.fresh(sync.uid))
+    # The resource version vouches that nothing else changed, so there is no need to read the whole object again.
+    metadata = answer["metadata"]
+    written = replace(
+        sync,
+        resource_version=metadata["resourceVersion"],
+        finalizers=tuple(metadata.get("finalizers", ())),
+        annotations=metadata.get("annotations", {}),
+    )
+    return replace(picture, sync=written, create_fresh=operator.creates.fresh(sync.uid))
 
 
 async def _forget(operator: Operator, picture: Picture) -> Picture:

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn, cast
 from uuid import uuid4
@@ -15,7 +16,7 @@ from uuid import uuid4
 import kopf
 import uvloop
 
-from sync_operator.cluster.kube import Kube
+from sync_operator.cluster.kube import SECRETS, Kube
 from sync_operator.cluster.lease import Lease
 from sync_operator.cluster.login import ClusterSession, open_session
 from sync_operator.decide.picture import Deployment
@@ -138,11 +139,12 @@ async def _act(
     """Fill the caches, watch, and work until told to stop; what is under way then is seen through."""
     # kopf cancels tasks that are born after it, so ours are made before; kopf itself stops by the flag.
     ready, stop = asyncio.Event(), asyncio.Event()
-    await operator.refresh()
+    session.watches.listed(await operator.refresh() | await _secrets(operator))
     tasks = [
         asyncio.create_task(operator.queue.run(), name="queue"),
         asyncio.create_task(_resync(operator, settings.resync.total_seconds()), name="resync"),
     ]
+    telling = asyncio.create_task(operator.events.run(), name="events")
     watching = asyncio.create_task(_watch(settings, operator, session, ready, stop), name="watch")
     operator.enqueue_all()
     await asyncio.wait([watching, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
@@ -155,10 +157,21 @@ async def _act(
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
+    telling.cancel()
+    await asyncio.wait([telling])
     if leader is not None and operator.queue.idle:  # else the Lease is left to expire: something may still be sent
-        await leader.resign()  # kopf closes the session when it stops
+        await leader.resign()
     stop.set()
     await watching
+
+
+async def _secrets(operator: Operator) -> dict[str, str]:
+    """Versions of the collections of Secrets. Only what happens from now on matters: Workspaces read theirs anew."""
+    versions = {}
+    for namespace in operator.namespaces or (None,):
+        with suppress(KubernetesError):  # kopf then lists for itself, and keeps trying
+            versions[SECRETS.path(namespace)] = await operator.kube.version(SECRETS, namespace)
+    return versions
 
 
 def _listen(told: asyncio.Event) -> None:
@@ -237,7 +250,7 @@ async def _watch(
 
     @kopf.on.login(registry=registry)
     async def login(**_: object) -> kopf.AiohttpSession:
-        return kopf.AiohttpSession(server=session.server, aiohttp_session=session.http)
+        return kopf.AiohttpSession(server=session.server, aiohttp_session=session.kopf)
 
     try:
         await kopf.operator(

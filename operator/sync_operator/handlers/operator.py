@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from sync_operator.cluster.events import Recorder
 from sync_operator.cluster.kube import CRONJOBS, JOBS, SYNCS, WORKSPACES, Kube, Resource
 from sync_operator.cluster.patch import merge_patch
 from sync_operator.decide.picture import Deployment
@@ -44,6 +45,7 @@ class Operator:
         clock: the time now, aware, UTC.
         resync: how often the caches are compared with the cluster, and Syncs with their servers.
         namespaces: namespaces served; empty means all.
+        events: tells people what happened.
         creates: the create fence's memory.
         listings: the last list of each server workspace.
         watch_runs: uids of Syncs that their servers schedule, and whose runs are to be looked at.
@@ -60,29 +62,37 @@ class Operator:
     cache: Cache = field(default_factory=Cache)
     recheck: set[str] = field(default_factory=set)
     watch_runs: set[str] = field(default_factory=set)
+    events: Recorder = field(init=False)
     creates: Creates = field(init=False)
     listings: Listings = field(init=False)
     queue: WorkQueue = field(init=False)
 
     def __post_init__(self) -> None:
         """Start the memories from an empty page."""
+        self.events = Recorder(self.kube)
         self.creates = Creates(self.clock())
         self.listings = Listings(self.clock)
 
-    async def refresh(self) -> None:
+    async def refresh(self) -> dict[str, str]:
         """List every watched kind anew: fills the caches at start, and finds what a broken watch did not tell.
 
         A watched namespace that cannot be read is left out, and what was known of it is kept.
 
+        Returns:
+            The resource versions of the lists, by the path of what was listed.
+
         Raises:
             KubernetesError: a list was refused or got no answer.
         """
+        versions = {}
         for kind, (resource, selector) in WATCHED.items():
             known = list(self.cache.all(kind))
             objects: list[dict[str, Any]] = []
             for namespace in self.namespaces or (None,):
                 try:
-                    listed = await self.kube.list(resource, namespace, selector=selector)
+                    listed, versions[resource.path(namespace)] = await self.kube.snapshot(
+                        resource, namespace, selector=selector
+                    )
                 except KubernetesError as error:
                     if namespace is None or error.status not in _NO_SUCH_NAMESPACE:
                         raise
@@ -91,6 +101,7 @@ class Operator:
                 else:
                     objects += [{"apiVersion": resource.api_version, "kind": kind} | obj for obj in listed]
             self.cache.replace(kind, objects, known=known)
+        return versions
 
     def enqueue_all(self) -> None:
         """Ask for a reconcile of every Workspace and Sync."""

@@ -4,7 +4,6 @@ import logging
 from contextlib import AsyncExitStack
 from typing import Any, Final, get_args
 
-from sync_operator.cluster.events import post_event
 from sync_operator.cluster.kube import SYNCS
 from sync_operator.decide.actions import Action, DropFinalizer, ListSyncs, MarkCreate, ServerAction
 from sync_operator.decide.deletion import keeps
@@ -74,7 +73,7 @@ async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
                 picture = _failed(operator, picture, action, error)
             else:
                 if isinstance(action, DropFinalizer):
-                    return await _leave(operator, picture, obj)
+                    return _leave(operator, picture, obj)
         else:
             raise AssertionError("a reconcile that does not end")
         return await _report(operator, picture, obj)
@@ -122,7 +121,7 @@ async def _report(operator: Operator, picture: Picture, obj: dict[str, Any]) -> 
             if status.id is not None:
                 operator.creates.told(picture.sync.uid)
             for notice in sync_notices(picture, picture.sync.status, status):
-                await post_event(operator.kube, written, notice, now=picture.now)
+                operator.events.record(written, notice, now=picture.now)
             for job in await mark_reported(operator.kube, picture.sync.namespace, picture.results):
                 operator.cache.put("Job", job)
     except KubernetesError as error:
@@ -141,14 +140,14 @@ async def _report(operator: Operator, picture: Picture, obj: dict[str, Any]) -> 
     return Outcome(again_after=min(delays, default=None))
 
 
-async def _leave(operator: Operator, picture: Picture, obj: dict[str, Any]) -> Outcome:
+def _leave(operator: Operator, picture: Picture, obj: dict[str, Any]) -> Outcome:
     """The resource is free to go: say what became of the server's sync."""
     sync_id = picture.sync_id
     if sync_id is not None:
         kept = keeps(picture)
         words = f"sync {sync_id} stays on the server" if kept else f"sync {sync_id} was deleted on the server"
         notice = Notice(Reason.RETAINED if kept else Reason.DELETED, words)
-        await post_event(operator.kube, obj, notice, now=picture.now)
+        operator.events.record(obj, notice, now=picture.now)
     operator.creates.forget(picture.sync.uid)
     operator.recheck.discard(picture.sync.uid)
     return DONE

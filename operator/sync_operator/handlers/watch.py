@@ -72,6 +72,7 @@ def make_settings(*, clusterwide: bool) -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.queueing.idle_timeout = 1
     settings.watching.server_timeout, settings.watching.client_timeout = LIFE, PATIENCE
+    settings.watching.chunk_size = 500
     settings.scanning.disabled = not clusterwide
     # Kopf by itself ends all of the work after a minute in which one watch is refused, be it that the API server has
     # trouble, or that one of many namespaces was deleted, and its Role with it. Either may come back.

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sync_operator.cluster.events import post_event
 from sync_operator.cluster.kube import WORKSPACES
 from sync_operator.decide.obstacles import obstacle_of
 from sync_operator.decide.picture import Obstacle
@@ -192,4 +191,4 @@ async def _report(operator: Operator, obj: dict[str, Any], session: Session, use
     await operator.write_status(WORKSPACES, WORKSPACE_KIND, obj, to_dict(after))
     notice = workspace_notice(before, after)
     if notice is not None:
-        await post_event(operator.kube, obj, notice, now=now)
+        operator.events.record(obj, notice, now=now)
