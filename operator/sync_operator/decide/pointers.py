@@ -10,7 +10,7 @@ __all__ = ["value_at", "with_secrets"]
 
 
 def with_secrets(configuration: Any, values: Mapping[str, str]) -> Any:
-    """A copy of the configuration that holds the values.
+    """A copy of the configuration that holds the values; the configuration itself where there are none.
 
     Args:
         configuration: ``spec.configuration``.
@@ -19,7 +19,7 @@ def with_secrets(configuration: Any, values: Mapping[str, str]) -> Any:
     Raises:
         InvalidSpecError: a pointer leads nowhere; everything but its last part must exist.
     """
-    result = deepcopy(configuration)
+    result = deepcopy(configuration) if values else configuration
     for number, (pointer, value) in enumerate(values.items()):
         *path, last = _parts(pointer)
         place = result

@@ -24,6 +24,7 @@ def sync_status(picture: Picture) -> SyncStatus:
     sync, workspace = picture.sync, picture.workspace
     before = sync.status
     sync_id = _id(picture)
+    runs = _next_runs(picture)
     placed = sync_id is not None and (picture.remote is not None or before.url is None)
     return before.model_copy(
         update={
@@ -35,14 +36,14 @@ def sync_status(picture: Picture) -> SyncStatus:
             "server_status": server_status(picture),
             "effective_schedule": sync.schedule.expression if sync.schedule else None,
             "time_zone": sync.schedule.time_zone if sync.schedule and sync.schedule.expression else None,
-            "next_runs": _next_runs(picture),
+            "next_runs": runs,
             "cron_job": cronjob_name(sync.name) if picture.cronjob else None,
             "last_run": last_run(picture),
             "last_success_at": last_success(picture),
             "last_handled_run_request": picture.answered_request or before.last_handled_run_request,
             "drift": _drift(picture),
             "conditions": write_conditions(
-                _said(picture), before.conditions, generation=sync.generation, now=picture.now
+                _said(picture, runs), before.conditions, generation=sync.generation, now=picture.now
             ),
         }
     )
@@ -57,11 +58,11 @@ def obstacles(picture: Picture) -> tuple[Obstacle, ...]:
     return tuple(obstacle for obstacle in found if obstacle is not None)
 
 
-def _said(picture: Picture) -> tuple[Said, ...]:
+def _said(picture: Picture, runs: tuple[datetime, ...]) -> tuple[Said, ...]:
     registration, scheduling = registration_obstacle(picture), scheduling_obstacle(picture)
     if picture.sync.deleting:
         registration = deletion_obstacle(picture)
-    words = _schedule_words(picture)
+    words = _schedule_words(picture, runs)
     said = (
         _ready(picture, registration or scheduling, words),
         _registered(picture, registration),
@@ -129,8 +130,8 @@ def _registered_words(picture: Picture) -> str:
     return f"registered as sync {picture.sync_id}{place}"
 
 
-def _schedule_words(picture: Picture) -> tuple[Reason, str]:
-    """How the sync runs when nothing stands in the way."""
+def _schedule_words(picture: Picture, runs: tuple[datetime, ...]) -> tuple[Reason, str]:
+    """How the sync runs when nothing stands in the way; ``runs`` are the next ones of its CronJob."""
     spec, schedule = picture.sync.spec, picture.sync.schedule
     if spec is None or schedule is None:
         return Reason.SCHEDULED, "the CronJob stays as it was"
@@ -148,7 +149,7 @@ def _schedule_words(picture: Picture) -> tuple[Reason, str]:
         words = f"runs {schedule.expression.removeprefix('@')}"
         if spec.run.starting_deadline_seconds != RunSpec().starting_deadline_seconds:
             words = f"{words}; spec.run.startingDeadlineSeconds is for cron lines only and not used"
-    elif not next_runs(schedule, picture.now, anchor=None, count=1):
+    elif not (runs or next_runs(schedule, picture.now, anchor=None, count=1)):
         words = f"{words}, which never comes: spec.cronExpression names no date that exists"
     return Reason.SCHEDULED, words
 

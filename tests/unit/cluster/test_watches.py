@@ -21,9 +21,11 @@ class Site:
     def __init__(self) -> None:
         self.now = 100.0
         self.status = 200
+        self.queries: list[dict[str, str]] = []
         self.watches = Watches(lambda: self.now)
 
-    async def answer(self, _: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.Response:
+        self.queries.append(dict(request.query))
         return web.Response(status=self.status)
 
     async def ask(self, path: str, **query: str) -> None:
@@ -92,3 +94,24 @@ async def test_one_whose_kind_or_namespace_is_gone_is_not_missed(site: Site, sta
 
     assert site.watches.dead() == ""
     assert not site.watches.cover(frozenset({"jobs"}))
+
+
+async def test_kopf_lists_nothing_of_what_was_listed_already_and_begins_there(site: Site) -> None:
+    site.watches.listed({SYNCS: "41"})
+    for path in (SYNCS, JOBS, SYNCS):
+        await site.ask(path, limit="500", labelSelector="a=b")
+
+    plain = {"limit": "500", "labelSelector": "a=b"}
+    nothing = {"fieldSelector": "metadata.name=no-object-has-this-name"}
+    assert site.queries == [
+        {**plain, **nothing, "resourceVersion": "41", "resourceVersionMatch": "Exact"},
+        plain,
+        plain,
+    ]
+
+
+async def test_a_watch_is_left_as_it_is(site: Site) -> None:
+    site.watches.listed({SYNCS: "41"})
+    await site.ask(SYNCS, watch="true", resourceVersion="40")
+
+    assert site.queries == [{"watch": "true", "resourceVersion": "40"}]

@@ -1,0 +1,70 @@
+"""Events are written beside the work: in order, also those that wait when the controller is told to stop."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from tests.support.plane import Plane
+from tests.support.syncs import Tenant
+
+from sync_operator.cluster.events import Recorder
+from sync_operator.cluster.kube import Kube
+from sync_operator.cluster.login import open_session
+from sync_operator.decide.events import Notice
+from sync_operator.model.conditions import Reason
+
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def recorder(quiet: Plane, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Recorder]:
+    monkeypatch.setenv("KUBECONFIG", str(quiet.kubeconfig))
+    session = open_session()
+    yield Recorder(Kube(session))
+    await session.http.close()
+
+
+@pytest.fixture
+def sync(team: Tenant) -> dict[str, Any]:
+    """A Sync that no controller looks after."""
+    return team.sync("told")
+
+
+async def test_what_waits_at_the_end_is_still_written_in_order(
+    recorder: Recorder, team: Tenant, sync: dict[str, Any]
+) -> None:
+    telling = asyncio.create_task(recorder.run())
+    await asyncio.sleep(0)
+    reasons = list(Reason)[:20]
+    for reason in reasons:
+        recorder.record(sync, Notice(reason, "x"), now=NOW)
+    telling.cancel()
+    await asyncio.wait([telling])
+
+    assert team.events("told") == [reason.value for reason in reasons]
+
+
+async def test_an_event_that_is_refused_keeps_no_other_from_being_written(
+    recorder: Recorder, team: Tenant, sync: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    nowhere = {**sync, "metadata": {**sync["metadata"], "namespace": "there-is-none"}}
+    recorder.record(nowhere, Notice(Reason.REGISTERED, "lost"), now=NOW)
+    recorder.record(sync, Notice(Reason.SCHEDULED, "told"), now=NOW)
+    telling = asyncio.create_task(recorder.run())
+    await asyncio.sleep(0)
+    telling.cancel()
+    await asyncio.wait([telling])
+
+    assert team.events("told") == ["Scheduled"]
+    assert "event Registered about told lost" in caplog.text
+
+
+async def test_too_many_are_dropped_and_said_so(
+    recorder: Recorder, sync: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(20_001):
+        recorder.record(sync, Notice(Reason.REGISTERED, "x"), now=NOW)
+
+    assert caplog.messages == ["event Registered about told dropped: too many wait"]
