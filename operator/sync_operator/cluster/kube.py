@@ -76,9 +76,17 @@ class Kube:
         return str(page["metadata"]["resourceVersion"])
 
     async def snapshot(
-        self, resource: Resource, namespace: str | None, *, selector: str = ""
+        self,
+        resource: Resource,
+        namespace: str | None,
+        *,
+        selector: str = "",
+        keep: Callable[[dict[str, Any]], dict[str, Any]] = lambda item: item,
     ) -> tuple[builtins.list[dict[str, Any]], str]:
-        """Read a whole collection as `list` does; and the resource version of that list, where a watch can go on."""
+        """Read a whole collection as `list` does; and the resource version of that list, where a watch can go on.
+
+        ``keep`` says what is to be kept of each item, page by page: all of them as they come are a lot.
+        """
         items: builtins.list[dict[str, Any]] = []
         query = {"limit": str(_PAGE)} | ({"labelSelector": selector} if selector else {})
         tries = _TRIES
@@ -93,7 +101,7 @@ class Kube:
                 items.clear()
                 del query["continue"]
                 continue
-            items.extend(page.get("items", ()))
+            items.extend(map(keep, page.get("items", ())))
             token = page.get("metadata", {}).get("continue")
             if not token:
                 return items, str(page["metadata"]["resourceVersion"])

@@ -107,9 +107,9 @@ async def _list(operator: Operator, client: ApiClient, picture: Picture) -> Pict
         since = max(since, picture.settles_at)
     listed = await operator.listings.fetch(place, client, since=since)
     here = Ref(picture.sync.namespace, picture.sync.name)
-    claimed = operator.cache.claimed(place, listed.by_id, but=here) | operator.creates.claimed(place, but=uid)
+    claimed = operator.cache.claimed(place, listed.ids, but=here) | operator.creates.claimed(place, but=uid)
     # What has been written to since is another Sync's, also when that one is gone and its sync deleted.
-    written = frozenset(sync_id for sync_id in listed.by_id if operator.listings.seen(place, sync_id)[0] is None)
+    written = frozenset(sync_id for sync_id in listed.ids if operator.listings.seen(place, sync_id)[0] is None)
     return replace(picture, listing=listed.listing, listed_at=listed.at, claimed=claimed | written)
 
 

@@ -8,6 +8,7 @@ from sync_operator.cluster.token_secret import token_secret_name
 from sync_operator.cluster.views import owning_sync
 from sync_operator.decide.match import Claim
 from sync_operator.handlers.queue import Key
+from sync_operator.handlers.slim import slim, whole
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 from sync_operator.model.workspace import Place, place_of
 
@@ -31,10 +32,11 @@ class Cache:
 
     def get(self, kind: str, ref: Ref) -> dict[str, Any] | None:
         """The object as last seen, or None."""
-        return self._objects.get(kind, {}).get(ref)
+        held = self._objects.get(kind, {}).get(ref)
+        return whole(held) if held is not None else None
 
     def all(self, kind: str) -> Iterable[dict[str, Any]]:
-        """All objects of a kind."""
+        """All objects of a kind, as they are kept: see `slim`."""
         return self._objects.get(kind, {}).values()
 
     def put(self, kind: str, obj: dict[str, Any]) -> bool:
@@ -43,8 +45,7 @@ class Cache:
         held = self._objects.setdefault(kind, {}).get(ref)
         if held is not None and _same_life(held, obj) and version_of(held) >= version_of(obj):
             return False
-        obj["metadata"].pop("managedFields", None)
-        self._objects[kind][ref] = obj
+        obj = self._objects[kind][ref] = slim(kind, obj)
         if kind == SYNC_KIND:
             self._unclaim(ref, held)
             if sync_id := wanted_id(obj):
@@ -54,6 +55,12 @@ class Cache:
             if owner := owning_sync(obj):
                 self._jobs.setdefault(Ref(ref.namespace, owner), set()).add(ref)
         return True
+
+    def kept(self, kind: str, obj: dict[str, Any]) -> dict[str, Any]:
+        """What is kept of an object: where it is known as it is, what is held already."""
+        held = self._objects.get(kind, {}).get(ref_of(obj))
+        known = held is not None and _same_life(held, obj) and version_of(held) == version_of(obj)
+        return held if known and held is not None else slim(kind, obj)
 
     def drop(self, kind: str, obj: Mapping[str, Any]) -> None:
         """Forget an object that is gone, unless one of the same name took its place."""

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import datetime
 
+from sync_operator.handlers.slim import Text
 from sync_operator.model.workspace import Place
 from sync_operator.remote.client import ApiClient
 from sync_operator.remote.types import Listing, RemoteSync
@@ -13,13 +14,35 @@ from sync_operator.remote.types import Listing, RemoteSync
 __all__ = ["Listed", "Listings"]
 
 
-@dataclass(frozen=True, slots=True)
 class Listed:
-    """A list, and when it was asked for by our clock: what was written later is not in it."""
+    """A list, and when it was asked for by our clock: what was written later is not in it.
 
-    listing: Listing
-    at: datetime
-    by_id: dict[str, RemoteSync]
+    The attributes of its syncs, most of them never looked at, are kept as text.
+    """
+
+    def __init__(self, listing: Listing, at: datetime) -> None:
+        self.at = at
+        self._clock = listing.clock
+        self._syncs = {sync.id: (replace(sync, attributes={}), Text.of(sync.attributes)) for sync in listing.syncs}
+
+    @property
+    def ids(self) -> Collection[str]:
+        """Ids of all that is in it."""
+        return self._syncs.keys()
+
+    @property
+    def listing(self) -> Listing:
+        """All of it, read anew."""
+        return Listing(tuple(_read(*entry) for entry in self._syncs.values()), self._clock)
+
+    def get(self, sync_id: str) -> RemoteSync | None:
+        """One of its syncs, or None."""
+        entry = self._syncs.get(sync_id)
+        return _read(*entry) if entry else None
+
+
+def _read(sync: RemoteSync, attributes: Text) -> RemoteSync:
+    return replace(sync, attributes=attributes.read())
 
 
 class Listings:
@@ -42,7 +65,7 @@ class Listings:
             if held is None or held.at < since:
                 at = self._clock()
                 listing = await client.list_syncs()
-                held = self._held[place] = Listed(listing, at, {sync.id: sync for sync in listing.syncs})
+                held = self._held[place] = Listed(listing, at)
                 self._written = {key: time for key, time in self._written.items() if key[0] != place or time >= at}
             return held
 
@@ -56,7 +79,7 @@ class Listings:
         written = self._written.get((place, sync_id))
         if held is None or (written is not None and written >= held.at):
             return None, False
-        found = held.by_id.get(sync_id)
+        found = held.get(sync_id)
         return found, found is None
 
     def forget(self, place: Place) -> None:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sync_operator.cluster.events import Recorder
@@ -91,7 +92,7 @@ class Operator:
             for namespace in self.namespaces or (None,):
                 try:
                     listed, versions[resource.path(namespace)] = await self.kube.snapshot(
-                        resource, namespace, selector=selector
+                        resource, namespace, selector=selector, keep=partial(self._kept, kind, resource)
                     )
                 except KubernetesError as error:
                     if namespace is None or error.status not in _NO_SUCH_NAMESPACE:
@@ -99,9 +100,12 @@ class Operator:
                     _log.warning("namespace %s is left out: %s", namespace, error)
                     objects += [obj for obj in self.cache.all(kind) if obj["metadata"]["namespace"] == namespace]
                 else:
-                    objects += [{"apiVersion": resource.api_version, "kind": kind} | obj for obj in listed]
+                    objects += listed
             self.cache.replace(kind, objects, known=known)
         return versions
+
+    def _kept(self, kind: str, resource: Resource, obj: dict[str, Any]) -> dict[str, Any]:
+        return self.cache.kept(kind, {"apiVersion": resource.api_version, "kind": kind} | obj)
 
     def enqueue_all(self) -> None:
         """Ask for a reconcile of every Workspace and Sync."""

@@ -283,3 +283,12 @@ def test_a_spec_that_cannot_be_read_is_no_crash() -> None:
     assert cache.claimants("5") == {Ref("team", "b")}
     assert cache.rivals(place_of(URL, "1"), "5", but=Ref("team", "a")) == ()
     assert cache.workspaces_using(Ref("team", "token")) == []
+
+
+def test_what_is_known_as_it_is_is_not_kept_twice() -> None:
+    cache, old, new = Cache(), sync(obj("team", "a", version=4)), sync(obj("team", "a", version=5))
+    cache.put("Sync", deepcopy(old))
+
+    assert cache.kept("Sync", deepcopy(old)) is cache.get("Sync", Ref("team", "a"))
+    assert cache.kept("Sync", deepcopy(new)) == new
+    assert cache.get("Sync", Ref("team", "a")) == old, "asking changes nothing"

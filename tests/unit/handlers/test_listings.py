@@ -53,7 +53,7 @@ def test_many_who_ask_at_once_share_one_list() -> None:
     first, *others = run(story())
     assert server.asked == [NOW]
     assert all(other is first for other in others)
-    assert (first.at, set(first.by_id)) == (NOW, {"1", "2"})
+    assert (first.at, set(first.ids)) == (NOW, {"1", "2"})
 
 
 def test_places_do_not_wait_for_each_other() -> None:

@@ -1,0 +1,69 @@
+"""What of an object is kept in memory: as Python objects, ten thousand Syncs with their CronJobs take 400 MB."""
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import Any, Final
+
+__all__ = ["Text", "slim", "whole"]
+
+_TEXT: Final = "text"
+_LONGEST_SHARED: Final = 32
+_IDENTITY: Final = ("namespace", "name", "uid", "resourceVersion")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A JSON value as text, a seventh as large, for what is looked at now and then."""
+
+    text: bytes
+
+    @classmethod
+    def of(cls, value: Any) -> "Text":
+        """Write it."""
+        return cls(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
+
+    def read(self) -> Any:
+        """Read it anew: nobody else has the result."""
+        return json.loads(self.text)
+
+
+def slim(kind: str, obj: dict[str, Any]) -> dict[str, Any]:
+    """The part of an object that is kept, always with its identity in ``metadata``; of a slim one, itself.
+
+    Of a CronJob all is kept, as text; of a Job what a person would look for to learn how it went. Nobody reads
+    ``managedFields``.
+    """
+    if _TEXT in obj:
+        return obj
+    metadata = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
+    match kind:
+        case "CronJob":
+            identity = {name: metadata[name] for name in _IDENTITY}
+            return {"metadata": identity, _TEXT: Text.of(obj | {"metadata": metadata})}
+        case "Job":
+            obj = {name: value for name, value in obj.items() if name != "spec"}
+    kept: dict[str, Any] = _shared(obj | {"metadata": metadata})
+    return kept
+
+
+def whole(kept: dict[str, Any]) -> dict[str, Any]:
+    """The object again, as far as it was kept."""
+    text: Text | None = kept.get(_TEXT)
+    if text is None:
+        return kept
+    obj: dict[str, Any] = text.read()
+    return obj
+
+
+def _shared(value: Any) -> Any:
+    """The same with one copy of each key and each short text, however many objects have it."""
+    match value:
+        case str():
+            return sys.intern(value) if len(value) <= _LONGEST_SHARED else value
+        case dict():
+            return {sys.intern(key): _shared(item) for key, item in value.items()}
+        case list():
+            return [_shared(item) for item in value]
+        case _:
+            return value

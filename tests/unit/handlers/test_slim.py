@@ -1,0 +1,80 @@
+"""What is kept of objects: all that is asked for later, in one copy."""
+
+import json
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.pictures import BORN
+
+from sync_operator.cluster.views import job_view, owning_sync
+from sync_operator.handlers.slim import Text, slim, whole
+from sync_operator.model.base import rfc3339
+from sync_operator.model.names import SYNC_NAME
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+METADATA = {
+    "namespace": "team",
+    "name": "a",
+    "uid": "uid-a",
+    "resourceVersion": "7",
+    "creationTimestamp": rfc3339(BORN),
+    "annotations": {SYNC_NAME: "orders"},
+}
+
+
+def made(kind: str, **fields: Any) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": kind, "metadata": METADATA | {"managedFields": [{"manager": "x"}]}, **fields}
+
+
+@given(JSON)
+def test_text_is_read_as_it_was(value: Any) -> None:
+    assert Text.of(value).read() == json.loads(json.dumps(value))
+
+
+@pytest.mark.parametrize("kind", ["Sync", "Workspace", "CronJob"])
+@given(st.dictionaries(st.text(), JSON))
+def test_all_but_managed_fields_is_kept(kind: str, spec: dict[str, Any]) -> None:
+    obj = made(kind, spec=spec)
+    before = deepcopy(obj)
+
+    assert whole(slim(kind, obj)) == before | {"metadata": METADATA}
+    assert obj == before, "what is given is left alone"
+
+
+def test_of_a_job_is_kept_what_tells_how_it_went() -> None:
+    status = {"startTime": rfc3339(BORN), "conditions": [{"type": "Complete", "status": "True"}]}
+    job = made("Job", spec={"template": {"spec": {}}}, status=status)
+
+    kept = slim("Job", job)
+    assert job_view(kept) == job_view(job)
+    assert owning_sync(kept) == "orders"
+    assert "spec" not in kept
+
+
+@pytest.mark.parametrize("kind", ["Sync", "CronJob", "Job"])
+def test_what_is_slim_stays_as_it_is(kind: str) -> None:
+    kept = slim(kind, made(kind, spec={}))
+
+    assert kept["metadata"]["uid"] == "uid-a"
+    assert slim(kind, kept) == kept
+
+
+def test_a_cronjob_is_read_anew_each_time() -> None:
+    kept = slim("CronJob", made("CronJob", spec={"suspend": False}))
+    whole(kept)["spec"]["suspend"] = True
+
+    assert whole(kept)["spec"] == {"suspend": False}
+
+
+def test_objects_share_what_they_have_in_common() -> None:
+    one, other = (slim("Sync", json.loads(json.dumps(made("Sync", spec={"streamName": "orders"})))) for _ in range(2))
+
+    assert one["spec"]["streamName"] is other["spec"]["streamName"]
+    assert next(iter(one["spec"])) is next(iter(other["spec"]))
