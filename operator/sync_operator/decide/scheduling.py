@@ -113,6 +113,8 @@ def _foreign_change(desired: Mapping[str, Any], live: Mapping[str, Any]) -> str:
 
 def _holds(wanted: Any, found: Any, *, quantity: bool = False) -> bool:
     """True when everything we want is so; what the API server or others added beside it does not matter."""
+    if wanted == found:
+        return True
     match wanted:
         case dict():
             return isinstance(found, Mapping) and all(
@@ -127,7 +129,7 @@ def _holds(wanted: Any, found: Any, *, quantity: bool = False) -> bool:
         case str() if quantity and isinstance(found, str):
             return _quantity(wanted) == _quantity(found)
         case _:
-            return bool(wanted == found)
+            return False
 
 
 def _quantity(text: str) -> Decimal | str:

@@ -35,6 +35,10 @@ class Cache:
         held = self._objects.get(kind, {}).get(ref)
         return whole(held) if held is not None else None
 
+    def has(self, kind: str, ref: Ref) -> bool:
+        """True when there is an object of that name, as far as is known."""
+        return ref in self._objects.get(kind, {})
+
     def all(self, kind: str) -> Iterable[dict[str, Any]]:
         """All objects of a kind, as they are kept: see `slim`."""
         return self._objects.get(kind, {}).values()

@@ -1,7 +1,7 @@
 """What every reconcile shares: the cluster, the caches, the sessions, the clock."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -10,6 +10,7 @@ from typing import Any
 from sync_operator.cluster.events import Recorder
 from sync_operator.cluster.kube import CRONJOBS, JOBS, SYNCS, WORKSPACES, Kube, Resource
 from sync_operator.cluster.patch import merge_patch
+from sync_operator.decide.cronjob import cronjob_name
 from sync_operator.decide.picture import Deployment
 from sync_operator.errors import KubernetesError
 from sync_operator.handlers.cache import Cache, Ref
@@ -17,6 +18,7 @@ from sync_operator.handlers.creates import Creates
 from sync_operator.handlers.listings import Listings
 from sync_operator.handlers.queue import Key, WorkQueue
 from sync_operator.handlers.sessions import Sessions
+from sync_operator.handlers.settled import is_settled
 from sync_operator.model.names import MANAGED_BY, MANAGED_BY_LABEL, SYNC_KIND, WORKSPACE_KIND
 
 __all__ = ["OURS", "WATCHED", "Operator"]
@@ -108,15 +110,40 @@ class Operator:
         return self.cache.kept(kind, {"apiVersion": resource.api_version, "kind": kind} | obj)
 
     def enqueue_all(self) -> None:
-        """Ask for a reconcile of every Workspace and Sync."""
-        for kind in (WORKSPACE_KIND, SYNC_KIND):
-            for obj in self.cache.all(kind):
-                self.queue.add(Key(kind, obj["metadata"]["namespace"], obj["metadata"]["name"]))
+        """Ask for a reconcile of every Workspace and Sync: of settled Syncs within the time of a resync."""
+        for obj in self.cache.all(WORKSPACE_KIND):
+            self.queue.add(Key(WORKSPACE_KIND, obj["metadata"]["namespace"], obj["metadata"]["name"]))
+        self._add_in_order(
+            Key(SYNC_KIND, obj["metadata"]["namespace"], obj["metadata"]["name"]) for obj in self.cache.all(SYNC_KIND)
+        )
 
-    def wake_syncs(self, workspace: Ref) -> None:
-        """Ask for a reconcile of every Sync of a Workspace."""
-        for key in self.cache.syncs_of(workspace):
+    def wake_syncs(self, workspace: Ref, *, changed: bool) -> None:
+        """Ask for a reconcile of every Sync of a Workspace: of settled ones at once only when the Workspace changed."""
+        syncs = self.cache.syncs_of(workspace)
+        if not changed:
+            self._add_in_order(syncs)
+            return
+        for key in syncs:
             self.queue.add(key)
+
+    def _add_in_order(self, syncs: Iterable[Key]) -> None:
+        settled = []
+        for key in syncs:
+            if self._is_settled(key):
+                settled.append(key)
+            else:
+                self.queue.add(key)
+        self.queue.add_slowly(settled, within=self.resync.total_seconds())
+
+    def _is_settled(self, key: Key) -> bool:
+        here, cronjob = Ref(key.namespace, key.name), Ref(key.namespace, cronjob_name(key.name))
+        obj = self.cache.get(SYNC_KIND, here)
+        return obj is not None and is_settled(
+            obj,
+            has_cronjob=self.cache.has("CronJob", cronjob),
+            jobs=self.cache.jobs_of(here),
+            now=self.clock(),
+        )
 
     async def write_status(
         self, resource: Resource, kind: str, obj: Mapping[str, Any], status: Mapping[str, Any]

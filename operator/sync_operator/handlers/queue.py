@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import random
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -14,6 +14,8 @@ _log = logging.getLogger(__name__)
 _FIRST_RETRY: Final = 1.0
 _LAST_RETRY: Final = 300.0
 _LAST_WORK_SECONDS: Final = 20.0
+_SLOWLY: Final = 0.02
+"""Seconds between two keys of those that are in no hurry; less only where they would take too long."""
 DRIFT_KIND: Final = "Drift"
 """Kind of the keys that stand for comparing one Workspace's syncs with the server."""
 _URGENT_KINDS: Final = frozenset({"Workspace"})
@@ -47,7 +49,8 @@ class WorkQueue:
     """Runs one coroutine function over keys with a fixed number of workers.
 
     Workspaces go before Syncs, which cannot do without them, and before those goes what is added as first. A key added
-    while it is being worked on is worked on once more afterwards.
+    while it is being worked on is worked on once more afterwards. Keys that are in no hurry come in one by one, so that
+    ten thousand of them stand in nobody's way.
     """
 
     def __init__(self, work: Callable[[Key], Awaitable[Outcome]], *, workers: int) -> None:
@@ -60,12 +63,16 @@ class WorkQueue:
         self._dirty: dict[Key, bool] = {}
         self._failures: dict[Key, int] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
+        self._unhurried: OrderedDict[Key, None] = OrderedDict()
+        self._pause = _SLOWLY
+        self._next: asyncio.TimerHandle | None = None
         self._wake = asyncio.Semaphore(0)
         self.finished = 0
 
     def add(self, key: Key, *, first: bool = False) -> None:
         """Ask for one reconcile of the key as soon as a worker is free; ``first`` for one who has waited elsewhere."""
         self._cancel_timer(key)
+        self._unhurried.pop(key, None)
         if key in self._active:
             self._dirty[key] = first or self._dirty.get(key, False)
         elif key not in self._waiting or first:
@@ -83,8 +90,28 @@ class WorkQueue:
             self._cancel_timer(key)
             self._timers[key] = asyncio.get_running_loop().call_later(seconds, self.add, key)
 
+    def add_slowly(self, keys: Iterable[Key], *, within: float) -> None:
+        """Ask for a reconcile of each, one after the other, unless it is asked for earlier in the meantime.
+
+        Args:
+            keys: in the order of their turns, behind those that wait from before.
+            within: seconds in which all are to have had their turns.
+        """
+        self._unhurried.update(dict.fromkeys(keys))
+        self._pause = min(_SLOWLY, within / max(1, len(self._unhurried)))
+        if self._next is None:
+            self._add_next()
+
+    def _add_next(self) -> None:
+        if self._unhurried:
+            self.add(self._unhurried.popitem(last=False)[0])
+            self._next = asyncio.get_running_loop().call_later(self._pause, self._add_next)
+        else:
+            self._next = None
+
     def forget(self, key: Key) -> None:
         """The object is gone: no retry and no memory of failures."""
+        self._unhurried.pop(key, None)
         self._cancel_timer(key)
         self._failures.pop(key, None)
 
@@ -108,6 +135,7 @@ class WorkQueue:
             await asyncio.wait(tasks)
         finally:
             stopping.set()
+            self._unhurried.clear()
             for _ in tasks:
                 self._wake.release()
             await asyncio.wait(tasks, timeout=_LAST_WORK_SECONDS)

@@ -58,12 +58,8 @@ def whole(kept: dict[str, Any]) -> dict[str, Any]:
 
 def _shared(value: Any) -> Any:
     """The same with one copy of each key and each short text, however many objects have it."""
-    match value:
-        case str():
-            return sys.intern(value) if len(value) <= _LONGEST_SHARED else value
-        case dict():
-            return {sys.intern(key): _shared(item) for key, item in value.items()}
-        case list():
-            return [_shared(item) for item in value]
-        case _:
-            return value
+    if isinstance(value, str):
+        return sys.intern(value) if len(value) <= _LONGEST_SHARED else value
+    if isinstance(value, dict):
+        return {sys.intern(key): _shared(item) for key, item in value.items()}
+    return [_shared(item) for item in value] if isinstance(value, list) else value

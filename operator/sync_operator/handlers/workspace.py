@@ -73,7 +73,7 @@ async def reconcile_workspace(operator: Operator, key: Key) -> Outcome:
     operator.sessions.keep(ref, session)
     await _report(operator, obj, session, look.user)
     if before is None or not before.told or (before.view, before.client) != (session.view, session.client):
-        operator.wake_syncs(ref)
+        operator.wake_syncs(ref, changed=before is not None or session.view.obstacle is not None)
     if session.view.obstacle is None:
         schedule_look(operator, ref)
     return outcome
@@ -172,7 +172,7 @@ def _gone(operator: Operator, ref: Ref) -> None:
         return
     message = f"Workspace {ref.name!r} was deleted; create it again"
     operator.sessions.block(ref, Obstacle(Reason.WORKSPACE_NOT_FOUND, message, waits=True), found=False)
-    operator.wake_syncs(ref)
+    operator.wake_syncs(ref, changed=True)
 
 
 async def _report(operator: Operator, obj: dict[str, Any], session: Session, user: User | None) -> None:

@@ -1,7 +1,7 @@
 """What all models share: frozen, camelCase outside and snake_case inside, and the types they are made of."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StrictBool, StrictInt
 from pydantic.alias_generators import to_camel
@@ -23,6 +23,10 @@ class Model(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True, use_attribute_docstrings=True
     )
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Itself, for it never changes: pydantic copies the defaults of fields for every object that it reads."""
+        return self
 
 
 def rfc3339(moment: datetime) -> str:

@@ -233,3 +233,44 @@ DOING: dict[str, Callable[[Work, Key], Awaitable[None]]] = {
     "let go": _let_go,
     "wait": _wait,
 }
+
+
+def test_who_is_in_no_hurry_comes_one_by_one() -> None:
+    work = Work(workers=3)
+
+    async def story() -> None:
+        async with working(work):
+            work.queue.add_slowly([A, B, C], within=300)
+            await asyncio.sleep(60)
+
+    run(story())
+    assert work.order == [A, B, C]
+    times = [time - work.done[0][1] for _, time in work.done]
+    assert times == pytest.approx([0, 0.02, 0.04])
+
+
+def test_many_in_no_hurry_have_their_turns_within_the_time_given() -> None:
+    work, keys = Work(), [Key("Sync", "team", f"sync-{number}") for number in range(1000)]
+
+    async def story() -> None:
+        async with working(work):
+            work.queue.add_slowly([*keys, *keys], within=5)
+            await asyncio.sleep(60)
+
+    run(story())
+    assert work.order == keys
+    assert work.done[-1][1] - work.done[0][1] <= 5
+
+
+def test_who_was_asked_for_earlier_or_is_gone_has_no_second_turn() -> None:
+    work = Work(workers=1)
+
+    async def story() -> None:
+        async with working(work):
+            work.queue.add_slowly([A, B, C], within=300)
+            work.queue.add(C)
+            work.queue.forget(B)
+            await asyncio.sleep(60)
+
+    run(story())
+    assert work.order == [A, C]
