@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 _FIRST_RETRY: Final = 1.0
 _LAST_RETRY: Final = 300.0
 _LAST_WORK_SECONDS: Final = 20.0
-_SLOWLY: Final = 0.02
+_SLOWLY: Final = 0.05
 """Seconds between two keys of those that are in no hurry; less only where they would take too long."""
 DRIFT_KIND: Final = "Drift"
 """Kind of the keys that stand for comparing one Workspace's syncs with the server."""

@@ -246,7 +246,7 @@ def test_who_is_in_no_hurry_comes_one_by_one() -> None:
     run(story())
     assert work.order == [A, B, C]
     times = [time - work.done[0][1] for _, time in work.done]
-    assert times == pytest.approx([0, 0.02, 0.04])
+    assert times == pytest.approx([0, 0.05, 0.1])
 
 
 def test_many_in_no_hurry_have_their_turns_within_the_time_given() -> None:
