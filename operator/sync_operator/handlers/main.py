@@ -1,4 +1,4 @@
-"""`sync-operator controller`: wires the parts together, runs them, and stops them in order."""
+"""`sync-operator controller`: starts the parts, runs them, and stops them in order."""
 
 import argparse
 import asyncio
@@ -7,9 +7,8 @@ import os
 import signal
 import socket
 import sys
-import time
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, NoReturn, cast
 from uuid import uuid4
 
@@ -19,21 +18,16 @@ import uvloop
 from sync_operator.cluster.kube import SECRETS, Kube
 from sync_operator.cluster.lease import Lease
 from sync_operator.cluster.login import ClusterSession, open_session
-from sync_operator.decide.picture import Deployment
 from sync_operator.errors import InvalidSettingsError, KubernetesError
 from sync_operator.handlers.creates import Creates
-from sync_operator.handlers.drift import look_for_drift
 from sync_operator.handlers.health import Health, Probes, Stage
 from sync_operator.handlers.leader import Leader
 from sync_operator.handlers.metrics import Metrics, serve_metrics
 from sync_operator.handlers.operator import Operator
-from sync_operator.handlers.queue import DRIFT_KIND, Key, Outcome, WorkQueue
-from sync_operator.handlers.sessions import Sessions
-from sync_operator.handlers.sync import reconcile_sync
 from sync_operator.handlers.watch import make_registry, make_settings
-from sync_operator.handlers.workspace import reconcile_workspace
+from sync_operator.handlers.wiring import make_operator, utc_now
 from sync_operator.log import configure_logging
-from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.model.names import SYNC_KIND
 from sync_operator.remote.connections import HttpPool
 from sync_operator.settings import ControllerSettings
 
@@ -87,8 +81,7 @@ async def _run(settings: ControllerSettings, lease_name: str) -> None:
         depth=lambda: operator.queue.depth,
         leads=lambda: leader is None or leader.leads,
     )
-    operator = _operator(settings, Kube(session, check), uid, pool, metrics)
-    operator.queue = _queue(settings, operator, metrics)
+    operator = make_operator(settings, Kube(session, check), uid, pool, metrics)
     health = Health(session.watches, leader)
     probes = Probes(health, settings.health_port)
     try:
@@ -109,7 +102,7 @@ async def _run(settings: ControllerSettings, lease_name: str) -> None:
 
 def _candidate(session: ClusterSession, lease_name: str, uid: str) -> Leader:
     """This process's part in the election; its own writes to the Lease are the only ones that go unchecked."""
-    lease = Lease(Kube(session), session.namespace, lease_name, _now)
+    lease = Lease(Kube(session), session.namespace, lease_name, utc_now)
     return Leader(lease, f"{socket.gethostname()}_{uid}", _end)
 
 
@@ -177,66 +170,6 @@ async def _secrets(operator: Operator) -> dict[str, str]:
 def _listen(told: asyncio.Event) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, told.set)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _operator(settings: ControllerSettings, kube: Kube, uid: str, pool: HttpPool, metrics: Metrics) -> Operator:
-    hosts = settings.hosts
-
-    def wake(key: Key) -> None:
-        operator.queue.add(key, first=True)
-
-    environment = (
-        ("LOG_FORMAT", settings.log.format),
-        ("SYNC_OPERATOR_ALLOWED_HOSTS", ",".join(hosts.allowed)),
-        ("SYNC_OPERATOR_ALLOW_INSECURE_HOSTS", ",".join(hosts.insecure)),
-        *settings.proxies,
-    )
-    operator = Operator(
-        kube=kube,
-        sessions=Sessions(
-            kube,
-            hosts,
-            pool,
-            clock=_now,
-            wake=wake,
-            most_inside=max(1, settings.workers * 3 // 4),
-            requested=metrics.requested,
-        ),
-        deployment=Deployment(
-            image=settings.runner_image,
-            pull_secrets=settings.runner_image_pull_secrets,
-            environment=tuple((name, value) for name, value in environment if value),
-        ),
-        uid=uid,
-        clock=_now,
-        resync=settings.resync,
-        namespaces=settings.watch_namespaces,
-    )
-    return operator
-
-
-def _queue(settings: ControllerSettings, operator: Operator, metrics: Metrics) -> WorkQueue:
-    async def reconcile(key: Key) -> Outcome:
-        if key.kind == WORKSPACE_KIND:
-            return await reconcile_workspace(operator, key)
-        if key.kind == DRIFT_KIND:
-            return await look_for_drift(operator, key)
-        return await reconcile_sync(operator, key)
-
-    async def work(key: Key) -> Outcome:
-        start, result = time.monotonic(), "error"
-        try:
-            outcome = await reconcile(key)
-            result = "requeue" if outcome.failed else "success"
-            return outcome
-        finally:
-            metrics.reconciled(result, time.monotonic() - start)
-
-    return WorkQueue(work, workers=settings.workers)
 
 
 async def _watch(

@@ -1,0 +1,90 @@
+"""How the parts of the controller hang together."""
+
+import time
+from datetime import UTC, datetime
+
+from sync_operator.cluster.kube import Kube
+from sync_operator.decide.picture import Deployment
+from sync_operator.handlers.drift import look_for_drift
+from sync_operator.handlers.metrics import Metrics
+from sync_operator.handlers.operator import Operator
+from sync_operator.handlers.queue import DRIFT_KIND, Key, Outcome, WorkQueue
+from sync_operator.handlers.sessions import Sessions
+from sync_operator.handlers.sync import reconcile_sync
+from sync_operator.handlers.workspace import reconcile_workspace
+from sync_operator.model.names import WORKSPACE_KIND
+from sync_operator.remote.connections import HttpPool
+from sync_operator.settings import ControllerSettings
+
+__all__ = ["make_operator", "utc_now"]
+
+
+def utc_now() -> datetime:
+    """The time, aware."""
+    return datetime.now(UTC)
+
+
+def make_operator(settings: ControllerSettings, kube: Kube, uid: str, pool: HttpPool, metrics: Metrics) -> Operator:
+    """All parts, with nothing running yet.
+
+    Args:
+        settings: from the environment.
+        kube: the cluster.
+        uid: of this process.
+        pool: connections to sync servers.
+        metrics: is told of reconciles and requests.
+    """
+    hosts = settings.hosts
+
+    def wake(key: Key) -> None:
+        operator.queue.add(key, first=True)
+
+    environment = (
+        ("LOG_FORMAT", settings.log.format),
+        ("SYNC_OPERATOR_ALLOWED_HOSTS", ",".join(hosts.allowed)),
+        ("SYNC_OPERATOR_ALLOW_INSECURE_HOSTS", ",".join(hosts.insecure)),
+        *settings.proxies,
+    )
+    operator = Operator(
+        kube=kube,
+        sessions=Sessions(
+            kube,
+            hosts,
+            pool,
+            clock=utc_now,
+            wake=wake,
+            most_inside=max(1, settings.workers * 3 // 4),
+            requested=metrics.requested,
+        ),
+        deployment=Deployment(
+            image=settings.runner_image,
+            pull_secrets=settings.runner_image_pull_secrets,
+            environment=tuple((name, value) for name, value in environment if value),
+        ),
+        uid=uid,
+        clock=utc_now,
+        resync=settings.resync,
+        namespaces=settings.watch_namespaces,
+    )
+    operator.queue = _queue(settings, operator, metrics)
+    return operator
+
+
+def _queue(settings: ControllerSettings, operator: Operator, metrics: Metrics) -> WorkQueue:
+    async def reconcile(key: Key) -> Outcome:
+        if key.kind == WORKSPACE_KIND:
+            return await reconcile_workspace(operator, key)
+        if key.kind == DRIFT_KIND:
+            return await look_for_drift(operator, key)
+        return await reconcile_sync(operator, key)
+
+    async def work(key: Key) -> Outcome:
+        start, result = time.monotonic(), "error"
+        try:
+            outcome = await reconcile(key)
+            result = "requeue" if outcome.failed else "success"
+            return outcome
+        finally:
+            metrics.reconciled(result, time.monotonic() - start)
+
+    return WorkQueue(work, workers=settings.workers)
