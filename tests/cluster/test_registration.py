@@ -1,11 +1,13 @@
 import json
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.bad_manifests import BAD_SYNCS, Bad, Judge
 from tests.support.manifests import sync_manifest
 from tests.support.plane import Kube, Plane
-from tests.support.running import Controller, Sandbox, eventually
+from tests.support.running import Controller, Sandbox, eventually, running_controller
 from tests.support.syncs import MAPPING, Tenant, condition
 
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
@@ -206,6 +208,30 @@ def test_a_spec_edited_while_the_outcome_is_unknown_makes_no_twin(tenant: Tenant
     [stored] = tenant.sandbox.syncs()
     assert sync["status"]["id"] == str(stored["id"])
     assert (stored["attributes"]["stream_name"], stored["attributes"]["sync_mode"]) == ("mended", "incremental")
+
+
+def test_a_sync_restored_from_a_backup_is_not_looked_for_in_a_list_from_before_it_was_made(
+    quiet: Plane, team: Tenant, tmp_path: Path
+) -> None:
+    with running_controller(quiet, tmp_path, SYNC_OPERATOR_RESYNC_SECONDS="3600"):
+        team.connect(timeoutSeconds=2)
+        time.sleep(3)  # from then on no create of an earlier process can be under way, and a list is good for all
+        # A lost answer has the controller list the workspace, and keep the list.
+        team.sandbox.fault(method="POST", path="/syncs$", lose="after")
+        team.ready("first")
+        before = team.ready(streamName="others", deletionPolicy="Retain")
+        metadata = {key: before["metadata"][key] for key in ("name", "namespace", "annotations", "finalizers")}
+        team.delete()
+        team.gone()
+
+        restored = {**before, "metadata": metadata}
+        del restored["status"]
+        applied = quiet.kubectl("apply", "-f", "-", stdin=json.dumps(restored))
+        assert applied.returncode == 0, applied.stderr
+        after = team.when(SYNC_KIND, "orders", "Ready")
+
+    assert after["status"]["id"] == before["status"]["id"]
+    assert len(team.sandbox.syncs()) == 2
 
 
 def test_a_server_in_trouble_is_asked_again(tenant: Tenant) -> None:

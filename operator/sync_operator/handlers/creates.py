@@ -37,7 +37,12 @@ class Creates:
         self._unsent: set[str] = set()
         self._lost: dict[str, _Lost] = {}
         self._made: dict[str, tuple[Place, RemoteSync]] = {}
+        self._noticed: dict[str, datetime] = {}
         self._gates: defaultdict[Place, _Gate] = defaultdict(_Gate)
+
+    def noticed(self, uid: str, at: datetime) -> None:
+        """There is a Sync with a mark and without an id, and this process knew of none before."""
+        self._noticed.setdefault(uid, at)
 
     def announced(self, uid: str) -> None:
         """Its mark was written, and nothing can have been sent before."""
@@ -66,12 +71,14 @@ class Creates:
     def told(self, uid: str) -> None:
         """The status holds it now."""
         self._made.pop(uid, None)
+        self._noticed.pop(uid, None)
 
     def forget(self, uid: str) -> None:
         """The Sync is gone, or its sync on the server is."""
         self._unsent.discard(uid)
         self._lost.pop(uid, None)
         self._made.pop(uid, None)
+        self._noticed.pop(uid, None)
 
     def sent(self, uid: str) -> Mapping[str, Any] | None:
         """The body of a create that this process has sent without knowing its outcome; None when there is none."""
@@ -83,8 +90,12 @@ class Creates:
         return remote if where == place else None
 
     def looked_from(self, uid: str) -> datetime:
-        """A list asked for earlier than that cannot show what this Sync's create made."""
-        return self._lost[uid].at if uid in self._lost else self._started_at
+        """A list asked for earlier than that may not show what this Sync's create made.
+
+        What another process sent it has sent before we heard of the Sync; the same is true of a Sync that was restored
+        from a backup, whose create may have been our own.
+        """
+        return self._lost[uid].at if uid in self._lost else self._noticed.get(uid, self._started_at)
 
     def settles_at(self, uid: str, timeout: timedelta) -> datetime | None:
         """From when on a create of this Sync, by this process or one before it, can no longer be under way."""

@@ -19,7 +19,7 @@ from sync_operator.handlers.listings import Listings
 from sync_operator.handlers.queue import Key, WorkQueue
 from sync_operator.handlers.sessions import Sessions
 from sync_operator.handlers.settled import is_settled
-from sync_operator.model.names import MANAGED_BY, MANAGED_BY_LABEL, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.model.names import CREATE_STARTED, MANAGED_BY, MANAGED_BY_LABEL, SYNC_KIND, WORKSPACE_KIND
 
 __all__ = ["OURS", "WATCHED", "Operator"]
 
@@ -104,7 +104,15 @@ class Operator:
                 else:
                     objects += listed
             self.cache.replace(kind, objects, known=known)
+        for sync in self.cache.all(SYNC_KIND):
+            self.notice(sync)
         return versions
+
+    def notice(self, sync: Mapping[str, Any]) -> None:
+        """Remember since when a Sync is known whose create was announced, and may have been sent by somebody else."""
+        metadata = sync["metadata"]
+        if CREATE_STARTED in metadata.get("annotations", {}) and not sync.get("status", {}).get("id"):
+            self.creates.noticed(metadata["uid"], self.clock())
 
     def _kept(self, kind: str, resource: Resource, obj: dict[str, Any]) -> dict[str, Any]:
         return self.cache.kept(kind, {"apiVersion": resource.api_version, "kind": kind} | obj)

@@ -114,6 +114,7 @@ class _Handlers:
         if gone:
             queue.forget(key)
         elif new:
+            self._operator.notice(obj)
             queue.add(key)
         if gone or (new and event["type"] == "ADDED"):
             queue.add_after(Key(WORKSPACE_KIND, key.namespace, workspace_name(obj)), _SYNC_COUNT_DELAY)

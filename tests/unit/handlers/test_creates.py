@@ -30,6 +30,19 @@ def test_nothing_is_known_of_what_an_earlier_process_sent() -> None:
     assert creates.settles_at("a", TIMEOUT) == NOW + TIMEOUT
 
 
+def test_a_sync_that_appears_later_is_looked_for_in_a_list_from_after_that() -> None:
+    creates = Creates(NOW)
+    creates.noticed("a", LATER)
+    creates.noticed("a", LATER + TIMEOUT)
+
+    assert creates.looked_from("a") == LATER
+    assert creates.looked_from("b") == NOW
+    creates.lost("a", BODY, LATER + TIMEOUT, None)
+    assert creates.looked_from("a") == LATER + TIMEOUT, "what we sent ourselves was sent then"
+    creates.forget("a")
+    assert creates.looked_from("a") == NOW
+
+
 def test_who_took_a_lease_waits_until_its_former_holder_can_have_no_more_under_way() -> None:
     creates = Creates(NOW, others_end=timedelta(seconds=15))
 
