@@ -41,6 +41,7 @@ test: check verify  ## everything: checks, then all tests with branch coverage
 	@helm/tool/build >/dev/null
 	@tools/build promtool >/dev/null
 	@tools/build actionlint >/dev/null
+	@tools/build gitops >/dev/null
 	rm -f .coverage .coverage.*
 	.venv/bin/coverage run -m pytest
 	.venv/bin/coverage combine --quiet

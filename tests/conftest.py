@@ -8,6 +8,7 @@ from secrets import token_hex
 import pytest
 from hypothesis import settings
 from kubernetes import client
+from tests.support.gitops import GitOps
 from tests.support.helm import Helm, build_helm
 from tests.support.plane import Kube, Plane, build_plane, running_plane
 from tests.support.running import Sandbox, running_sandbox
@@ -21,6 +22,7 @@ _BUILDS: dict[str, Callable[[], Path]] = {
     "helm_binary": build_helm,
     "promtool": partial(build_tool, "promtool"),
     "actionlint": partial(build_tool, "actionlint"),
+    "gitops": partial(build_tool, "gitops"),
 }
 _BUILT = pytest.StashKey[dict[str, Path]]()
 
@@ -85,6 +87,11 @@ def promtool(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture(scope="session")
 def actionlint(request: pytest.FixtureRequest) -> Path:
     return request.config.stash[_BUILT]["actionlint"]
+
+
+@pytest.fixture(scope="session")
+def gitops(request: pytest.FixtureRequest) -> GitOps:
+    return GitOps(request.config.stash[_BUILT]["gitops"])
 
 
 @pytest.fixture(scope="session")
