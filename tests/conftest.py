@@ -31,6 +31,10 @@ settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-docs", action="store_true", help="write what commands print into the pages of docs/")
+
+
 @pytest.fixture
 async def api() -> AsyncIterator[Served]:
     """A sandbox of the Multiwoven dialect."""

@@ -1,19 +1,12 @@
 """Every command on the page about the tools prints what the page shows."""
 
-import os
-import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.plane import ROOT
-from tests.support.running import PROGRAM, Sandbox, running_sandbox
+from tests.support.docshell import DocShell
+from tests.support.running import Sandbox, running_sandbox
 
-PAGE = ROOT / "docs" / "tools.md"
-PORT = "8088"
-BASH = shutil.which("bash") or "/bin/bash"
 ON_THE_SERVER = {
     "source_id": 1,
     "destination_id": 2,
@@ -47,47 +40,20 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
         yield running
 
 
-def sessions(page: str) -> Iterator[tuple[str, str, str]]:
-    """Section, commands and output of each console block; several commands share one shell."""
-    section = ""
-    for part in re.split(r"^(## [^\n]*|```console\n.*?^```)$", page, flags=re.MULTILINE | re.DOTALL):
-        if part.startswith("## "):
-            section = part.removeprefix("## ")
-        elif part.startswith("```console"):
-            lines = part.splitlines()[1:-1]
-            yield (
-                section,
-                "\n".join(line.removeprefix("$ ") for line in lines if line.startswith("$ ")),
-                "\n".join(line for line in lines if not line.startswith("$ ")),
-            )
+def test_every_command_prints_what_the_page_shows(
+    sandbox: Sandbox, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    def fill_the_server() -> None:
+        for changes in ({}, SECOND):
+            assert sandbox.call("POST", "/syncs", sync=ON_THE_SERVER | changes).status_code == 201
 
+    shell = DocShell(tmp_path / "checkout", sandbox)
 
-def test_every_command_prints_what_the_page_shows(sandbox: Sandbox, tmp_path: Path) -> None:
-    port = sandbox.url.rpartition(":")[2]
-    folder = tmp_path / "docs"
-    shutil.copytree(ROOT / "docs" / "tools", folder)
-    for file in folder.iterdir():
-        file.write_text(file.read_text().replace(PORT, port))
-    found = list(sessions(PAGE.read_text()))
-    exports = [section for section, _, _ in found].index("export")
-    shown, printed = [], []
-    environment = {**os.environ, "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
+    difference = shell.walk(
+        "tools.md",
+        at="docs/tools",
+        prepare={"sync-operator export": fill_the_server},
+        write=request.config.getoption("write_docs"),
+    )
 
-    for number, (_, commands, output) in enumerate(found):
-        if number == exports:
-            for changes in ({}, SECOND):
-                assert sandbox.call("POST", "/syncs", sync=ON_THE_SERVER | changes).status_code == 201
-        allowed = "export SYNC_OPERATOR_ALLOW_INSECURE_HOSTS=127.0.0.1\n" if number >= exports else ""
-        done = subprocess.run(
-            [BASH, "-c", f"exec 2>&1\n{allowed}{commands}"],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        shown.append(output)
-        printed.append(done.stdout.replace(port, PORT).rstrip("\n"))
-
-    assert len(found) == 5
-    assert printed == shown
+    assert not difference, difference

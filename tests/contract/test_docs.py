@@ -1,0 +1,110 @@
+"""The documentation as a whole: nothing on it leads nowhere, and no command on it is one that nobody has run."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import pytest
+import yaml
+from tests.support.docs import DOCS, NOT_RUN, ON_A_CLUSTER, ON_A_LAPTOP, anchors, fences, pages, prose
+from tests.support.plane import ROOT
+
+from sync_operator.model.conditions import Reason
+
+PAGES: Final = pages()
+LANGUAGES: Final = {"console", "sh", "yaml", "mermaid"}
+PROGRAMS: Final = ("kubectl", "helm", "make", "sync-operator", "argocd", "flux", "kind", "docker", "curl", "git")
+LINK: Final = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+CODE: Final = re.compile(r"`([^`]+)`")
+OURS: Final = [name for name in PAGES if name.startswith("docs/")]
+"""Pages of the documentation itself; the README shows what `make demo` prints."""
+
+
+def sections(page: str, chapter: str) -> list[str]:
+    """The third-level headings of a chapter."""
+    [text] = re.findall(rf"^## {chapter}$(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    return re.findall(r"^### (.*)$", text, re.MULTILINE)
+
+
+def test_the_runbook_has_each_alert_and_each_reason_and_nothing_else() -> None:
+    alerts = ROOT / "helm" / "sync-operator" / "files" / "monitoring" / "alerts.yaml"
+    rules = [rule["alert"] for group in yaml.safe_load(alerts.read_text())["groups"] for rule in group["rules"]]
+    page = PAGES["docs/runbook.md"]
+
+    assert sections(page, "Alerts") == rules
+    assert sections(page, "Reasons") == [reason.value for reason in Reason]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_leads_somewhere(name: str) -> None:
+    for link in LINK.findall(CODE.sub("", prose(PAGES[name]))):
+        if link.startswith("https://"):
+            continue
+        path, _, section = link.partition("#")
+        target = (ROOT / name).parent / path if path else ROOT / name
+        assert target.exists(), link
+        if section:
+            assert section in anchors(target.read_text()), link
+
+
+def test_the_index_names_every_page() -> None:
+    named = {(DOCS / link).resolve() for link in LINK.findall(PAGES["docs/README.md"]) if "://" not in link}
+
+    assert {ROOT / name for name in PAGES} - {DOCS / "README.md", ROOT / "README.md"} <= named
+    assert "docs/README.md" in LINK.findall(PAGES["README.md"])
+
+
+def run_on_pages() -> Iterator[str]:
+    """Every command that a test runs, as it is written."""
+    for name in (*ON_A_LAPTOP, *ON_A_CLUSTER):
+        for fence in fences(PAGES[f"docs/{name}"]):
+            if fence.language == "console":
+                yield from (" ".join(typed.split()) for typed, _ in fence.steps)
+
+
+def shown_only() -> Iterator[str]:
+    """Every command in a block that is not run."""
+    for name in OURS:
+        for fence in fences(PAGES[name]):
+            if fence.language == "sh":
+                yield from (" ".join(line.split()) for line in fence.text.replace("\\\n", " ").splitlines())
+
+
+def told(name: str) -> Iterator[str]:
+    """Every command within a sentence of a page."""
+    for code in CODE.findall(prose(PAGES[name]).replace("\n", " ")):
+        if code.split()[0] in PROGRAMS and len(code.split()) > 2:
+            yield " ".join(code.split())
+
+
+def fits(told: str, commands: Iterable[str]) -> bool:
+    """Is it the beginning of one of the commands, with any word for a placeholder such as NAME?"""
+    form = re.sub(r"[A-Z][A-Z_]{2,}", r"\\S+", re.escape(told))
+    return any(re.match(form, command) for command in commands)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_what_is_shown_in_a_block_is_run_or_no_command(name: str) -> None:
+    found = list(fences(PAGES[name]))
+
+    assert {fence.language for fence in found} <= LANGUAGES
+    if any(fence.language == "console" for fence in found):
+        assert name.removeprefix("docs/") in (*ON_A_LAPTOP, *ON_A_CLUSTER)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_command_within_a_sentence_is_one_that_is_run_somewhere(name: str) -> None:
+    known = [*run_on_pages(), *NOT_RUN]
+
+    assert [command for command in told(name) if not fits(command, known)] == []
+
+
+def test_what_is_not_run_is_listed_with_the_reason_and_nothing_else_is() -> None:
+    shown = list(shown_only())
+    within = [command for name in OURS for command in told(name) if not fits(command, run_on_pages())]
+
+    assert [command for command in shown if command not in NOT_RUN] == []
+    assert [
+        command for command in NOT_RUN if command not in shown and not any(fits(code, [command]) for code in within)
+    ] == []
+    assert all(NOT_RUN.values())

@@ -1,0 +1,107 @@
+"""The documentation as tests read it: pages, the commands on them, and what of their output is never the same twice."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from tests.support.plane import ROOT
+
+__all__ = ["DOCS", "NOT_RUN", "ON_A_CLUSTER", "ON_A_LAPTOP", "Fence", "anchors", "fences", "pages", "prose", "steady"]
+
+DOCS: Final = ROOT / "docs"
+
+ON_A_LAPTOP: Final = ("tools.md",)
+"""Pages whose commands tests/contract/test_docs_of_tools.py runs."""
+ON_A_CLUSTER: Final = ("concepts.md", "getting-started.md", "gitops.md", "operations.md", "runbook.md")
+"""Pages whose commands tests/cluster/test_docs.py runs."""
+_NO_ENGINE: Final = "needs a container engine; `make e2e` builds the image, and installs the chart on a real node"
+_PLANNED: Final = "covers all namespaces; tests/cluster/test_plan.py plans beside what the cluster holds"
+NOT_RUN: Final = {
+    "make demo KEEP=1": "waits for Ctrl-C; `.ci/run` runs `make demo`",
+    "kind create cluster": _NO_ENGINE,
+    "docker build -t sync-operator:0.1.0 .": _NO_ENGINE,
+    "kind load docker-image sync-operator:0.1.0": _NO_ENGINE,
+    "kind delete cluster": _NO_ENGINE,
+    "helm install sync-operator helm/sync-operator --namespace sync-operator --create-namespace": _NO_ENGINE,
+    "helm upgrade … --set replicaCount=2 --set leaderElection.enabled=true": "tests/helm/test_lease.py renders it",
+    "helm template … -s templates/rbac.yaml": "tests/helm/test_rbac.py renders it",
+    "kubectl get lease -n NAMESPACE": "needs two replicas; tests/cluster/test_leader.py reads the Lease",
+    'kubectl patch sync NAME -n NAMESPACE --type merge -p \'{"metadata":{"finalizers":null}}\'': (
+        "only for what no operator serves any more; tests/helm/test_rbac.py does it"
+    ),
+    "sync-operator controller --lease-name NAME": "does not end; the chart's Deployment starts it so",
+    "kubectl get syncs,workspaces -A -o yaml > live.yaml": _PLANNED,
+    "sync-operator plan syncs/ --live live.yaml": _PLANNED,
+    "argocd app actions run APPLICATION run-now --kind Sync --resource-name customers": (
+        "needs Argo CD; tests/cluster/test_gitops.py runs the action's script on a real Sync"
+    ),
+}
+"""Commands that are shown and that no test of the documentation runs: why not, and what does run them."""
+
+_FENCE: Final = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_STEP: Final = re.compile(r"^\$ (?P<typed>(?:.*\\\n)*.*)\n(?P<printed>(?:(?!\$ ).*\n)*)", re.MULTILINE)
+_HEADING: Final = re.compile(r"^#+ (.*)$", re.MULTILINE)
+_NEVER_THE_SAME: Final = (
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "TIME"),
+    (r"(?<=TIME/)[0-9a-f]{32}", "PROCESS"),
+    (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UID"),
+    (r"(?<=Resource Version:)( +)\d+", r"\1VERSION"),
+    (r"(?<=resourceVersion: )\"\d+\"", "VERSION"),
+    (r"\b(\d+d)?(\d+h)?(\d+m)?\d+[smhd]\b", "AGE"),
+    (r"(?<=Duration Seconds:)( +)\d+", r"\1DURATION"),
+    (r"\b\d\d:\d\d:\d\d\b", "CLOCK"),
+    (r"(?<=[a-z]-)([0-9a-f]{10}|\d{8})\b", "SUFFIX"),  # of a Job that was requested, or that was due
+    (r"(?<=\S)  +", "  "),  # the width of a column depends on what stands in it
+)
+"""Times and ages, what the API server counts or draws at random, and the blanks between columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A fenced block of a page.
+
+    Attributes:
+        language: what stands behind the three backticks; ``console`` is run, ``sh`` is not.
+        text: what is between the fences.
+        span: where that text begins and ends on the page.
+    """
+
+    language: str
+    text: str
+    span: tuple[int, int]
+
+    @property
+    def steps(self) -> tuple[tuple[str, str], ...]:
+        """Each command as a person types it, without the prompt, and what it prints."""
+        return tuple((found["typed"], found["printed"].rstrip("\n")) for found in _STEP.finditer(self.text))
+
+
+def pages() -> dict[str, str]:
+    """Every page of the documentation, by its path from the root."""
+    found = (ROOT / "README.md", *sorted(DOCS.rglob("*.md")))
+    return {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in found}
+
+
+def fences(page: str) -> Iterator[Fence]:
+    """The fenced blocks of a page."""
+    for found in _FENCE.finditer(page):
+        yield Fence(found["language"], found["text"], found.span("text"))
+
+
+def prose(page: str) -> str:
+    """A page without its fenced blocks."""
+    return _FENCE.sub("", page)
+
+
+def anchors(page: str) -> set[str]:
+    """What links may name on a page: its headings, as forges write them."""
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in _HEADING.findall(prose(page)))
+    return {heading.strip().replace(" ", "-") for heading in plain}
+
+
+def steady(text: str) -> str:
+    """Output without what is never the same twice, so that two printings can be compared."""
+    for pattern, name in _NEVER_THE_SAME:
+        text = re.sub(pattern, name, text)
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
