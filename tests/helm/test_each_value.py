@@ -57,6 +57,7 @@ EACH: Final[dict[str, tuple[Any, str]]] = {
     "/serviceMonitor/interval": ("15s", "interval: 15s"),
     "/prometheusRule/enabled": (False, "kind: PrometheusRule"),
     "/prometheusRule/labels": ({"release": "prometheus"}, "release: prometheus"),
+    "/prometheusRule/runbookUrl": ("https://docs.example.com/runbook.md", "runbook.md#syncnotready"),
     "/grafanaDashboard/enabled": (False, "kind: ConfigMap"),
     "/grafanaDashboard/labels": ({"found": "so"}, "found: so"),
     "/grafanaDashboard/annotations": ({"grafana_folder": "Data"}, "grafana_folder: Data"),

@@ -12,6 +12,7 @@ import yaml
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
+from tests.support.docs import anchors
 from tests.support.helm import CHART, NAMESPACE, Helm, the
 from tests.support.plane import ROOT
 
@@ -289,6 +290,20 @@ def test_the_rule_holds_the_alerts_as_they_are(helm: Helm) -> None:
 
     assert rule["spec"] == yaml.safe_load(ALERTS.read_text())
     assert rule["metadata"]["labels"]["release"] == "prometheus"
+
+
+def test_each_alert_names_its_section_of_the_runbook(helm: Helm) -> None:
+    url = "https://docs.example.com/runbook.md"
+    rule = the("PrometheusRule", helm.template(prometheusRule={"enabled": True, "runbookUrl": url}))
+
+    [group] = rule["spec"]["groups"]
+    sections = anchors((ROOT / "docs" / "runbook.md").read_text())
+    for alert, plain in zip(group["rules"], RULES, strict=True):
+        page, _, section = alert["annotations"].pop("runbook_url").partition("#")
+        assert page == url
+        assert section == alert["alert"].lower()
+        assert section in sections
+        assert alert == plain
 
 
 def test_the_dashboard_is_found_by_its_labels(helm: Helm) -> None:

@@ -86,6 +86,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"serviceMonitor": {"labels": {"app.kubernetes.io/name": "x"}}},
         "at '/serviceMonitor/labels/app.kubernetes.io~1name'",
     ),
+    "a runbook that is no page": ({"prometheusRule": {"runbookUrl": "docs"}}, "at '/prometheusRule/runbookUrl'"),
     "rules of one's own": ({"prometheusRule": {"rules": []}}, "at '/prometheusRule': additional properties 'rules'"),
     "a dashboard's label as a number": (
         {"grafanaDashboard": {"labels": {"grafana_dashboard": 1}}},
