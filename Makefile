@@ -21,7 +21,7 @@ check: setup  ## ruff, mypy --strict, layers
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
 
-generate: setup  ## write what is generated from the models: the CRDs, the chart's copy of them, the reference pages
+generate: setup  ## write what is generated from the models: the CRDs, the chart's copy of them, reference pages; and the pictures
 	$(PYTHON) scripts/generate
 
 verify: setup  ## fail when a generated file is stale

@@ -14,7 +14,7 @@ from sync_operator.model.conditions import Reason
 PAGES: Final = pages()
 LANGUAGES: Final = {"console", "sh", "yaml", "mermaid"}
 PROGRAMS: Final = ("kubectl", "helm", "make", "sync-operator", "argocd", "flux", "kind", "docker", "curl", "git")
-LINK: Final = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+LINK: Final = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE: Final = re.compile(r"`([^`]+)`")
 OURS: Final = [name for name in PAGES if name.startswith("docs/")]
 """Pages of the documentation itself; the README shows what `make demo` prints."""

@@ -23,7 +23,8 @@ NOT_RUN: Final = {
     "docker build -t sync-operator:0.1.0 .": _NO_ENGINE,
     "kind load docker-image sync-operator:0.1.0": _NO_ENGINE,
     "kind delete cluster": _NO_ENGINE,
-    "helm install sync-operator helm/sync-operator --namespace sync-operator --create-namespace": _NO_ENGINE,
+    "helm install sync-operator helm/sync-operator --namespace sync-operator --create-namespace"
+    " --set 'allowInsecureHosts={sandbox.default.svc}'": _NO_ENGINE,
     "helm upgrade … --set replicaCount=2 --set leaderElection.enabled=true": "tests/helm/test_lease.py renders it",
     "helm template … -s templates/rbac.yaml": "tests/helm/test_rbac.py renders it",
     "kubectl get lease -n NAMESPACE": "needs two replicas; tests/cluster/test_leader.py reads the Lease",
