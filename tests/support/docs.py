@@ -16,21 +16,35 @@ ON_A_LAPTOP: Final = ("tools.md",)
 ON_A_CLUSTER: Final = ("concepts.md", "getting-started.md", "gitops.md", "operations.md", "runbook.md")
 """Pages whose commands tests/cluster/test_docs.py runs."""
 _NO_ENGINE: Final = "needs a container engine; `make e2e` builds the image, and installs the chart on a real node"
+_LIFECYCLE: Final = "needs pods with networks; `make e2e` does it (tests/e2e/test_lifecycle.py)"
+_CI: Final = "takes too long for a test; `.ci/run` runs it"
+_LET_GO: Final = "only for what no operator serves any more; tests/helm/test_rbac.py does it"
 _PLANNED: Final = "covers all namespaces; tests/cluster/test_plan.py plans beside what the cluster holds"
+_INSTALL: Final = "helm install sync-operator helm/sync-operator --namespace sync-operator --create-namespace"
 NOT_RUN: Final = {
+    "make demo": _CI,
+    "make test": _CI,
     "make demo KEEP=1": "waits for Ctrl-C; `.ci/run` runs `make demo`",
     "kind create cluster": _NO_ENGINE,
-    "docker build -t sync-operator:0.1.0 .": _NO_ENGINE,
-    "kind load docker-image sync-operator:0.1.0": _NO_ENGINE,
     "kind delete cluster": _NO_ENGINE,
-    "helm install sync-operator helm/sync-operator --namespace sync-operator --create-namespace"
-    " --set 'allowInsecureHosts={sandbox.default.svc}'": _NO_ENGINE,
+    "kind load docker-image sync-operator:0.1.0": _NO_ENGINE,
+    "docker build -t sync-operator:0.1.0 .": _NO_ENGINE,
+    "docker build -t REGISTRY/sync-operator:0.1.0 .": _NO_ENGINE,
+    f"{_INSTALL} --set 'allowInsecureHosts={{sandbox.default.svc}}'": _NO_ENGINE,
+    f"{_INSTALL} --set image.registry=REGISTRY --set image.repository=sync-operator --set image.tag=0.1.0": _NO_ENGINE,
+    "kubectl apply -f workspace.yaml -f examples/sync.yaml": "is for a server of one's own",
+    "helm install sync-operator …": _LIFECYCLE,
+    "helm upgrade sync-operator helm/sync-operator -n sync-operator --reuse-values": _LIFECYCLE,
+    "helm upgrade … --reuse-values --set crds.keep=false": _LIFECYCLE,
+    "helm rollback sync-operator 1 -n sync-operator": _LIFECYCLE,
+    "helm uninstall sync-operator -n sync-operator": _LIFECYCLE,
+    "helm uninstall --no-hooks": "tests/helm/test_install.py does it, with Helm and a real API server",
+    "kubectl delete syncs -A --all": "would take the Syncs of other tests; tests/e2e/test_lifecycle.py names its own",
     "helm upgrade … --set replicaCount=2 --set leaderElection.enabled=true": "tests/helm/test_lease.py renders it",
     "helm template … -s templates/rbac.yaml": "tests/helm/test_rbac.py renders it",
     "kubectl get lease -n NAMESPACE": "needs two replicas; tests/cluster/test_leader.py reads the Lease",
-    'kubectl patch sync NAME -n NAMESPACE --type merge -p \'{"metadata":{"finalizers":null}}\'': (
-        "only for what no operator serves any more; tests/helm/test_rbac.py does it"
-    ),
+    'kubectl patch sync NAME -n NAMESPACE --type merge -p \'{"metadata":{"finalizers":null}}\'': _LET_GO,
+    'kubectl patch sync orders --type merge -p \'{"metadata":{"finalizers":null}}\'': _LET_GO,
     "sync-operator controller --lease-name NAME": "does not end; the chart's Deployment starts it so",
     "kubectl get syncs,workspaces -A -o yaml > live.yaml": _PLANNED,
     "sync-operator plan syncs/ --live live.yaml": _PLANNED,
