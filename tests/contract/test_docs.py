@@ -16,6 +16,8 @@ LANGUAGES: Final = {"console", "sh", "yaml", "mermaid"}
 PRINTED_BY_THE_DEMO: Final = "text"
 """Language of the README's excerpts from what `make demo` prints."""
 PROGRAMS: Final = ("kubectl", "helm", "make", "sync-operator", "argocd", "flux", "kind", "docker", "curl", "git")
+CODE_OF_THE_OPERATOR: Final = ROOT / "operator" / "sync_operator"
+PATH: Final = re.compile(r"[\w-]+/[\w./-]*|\w+\.(py|toml)")
 LINK: Final = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE: Final = re.compile(r"`([^`]+)`")
 
@@ -52,6 +54,13 @@ def test_the_index_names_every_page() -> None:
 
     assert {ROOT / name for name in PAGES} - {DOCS / "README.md", ROOT / "README.md"} <= named
     assert "docs/README.md" in LINK.findall(PAGES["README.md"])
+
+
+def test_the_architecture_names_files_and_folders_that_are_there() -> None:
+    named = [code for code in CODE.findall(prose(PAGES["docs/architecture.md"])) if PATH.fullmatch(code)]
+
+    assert named
+    assert [path for path in named if not any((root / path).exists() for root in (ROOT, CODE_OF_THE_OPERATOR))] == []
 
 
 def run_on_pages() -> Iterator[str]:
