@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.support.plane import Plane
+from tests.support.running import eventually
 from tests.support.syncs import Tenant
 
 from sync_operator.cluster.events import Recorder
@@ -19,10 +20,16 @@ NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-async def recorder(quiet: Plane, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Recorder]:
+def busy() -> dict[str, bool]:
+    """Whether there is work that goes before."""
+    return {"now": False}
+
+
+@pytest.fixture
+async def recorder(quiet: Plane, busy: dict[str, bool], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Recorder]:
     monkeypatch.setenv("KUBECONFIG", str(quiet.kubeconfig))
     session = open_session()
-    yield Recorder(Kube(session))
+    yield Recorder(Kube(session), busy=lambda: busy["now"])
     await session.http.close()
 
 
@@ -44,6 +51,24 @@ async def test_what_waits_at_the_end_is_still_written_in_order(
     await asyncio.wait([telling])
 
     assert team.events("told") == [reason.value for reason in reasons]
+
+
+async def test_events_give_way_to_work_but_not_at_the_end(
+    recorder: Recorder, team: Tenant, sync: dict[str, Any], busy: dict[str, bool]
+) -> None:
+    busy["now"] = True
+    recorder.record(sync, Notice(Reason.REGISTERED, "x"), now=NOW)
+    telling = asyncio.create_task(recorder.run())
+    await asyncio.sleep(0.5)
+    assert team.events("told") == []
+
+    busy["now"] = False
+    await asyncio.to_thread(eventually, lambda: team.events("told"), "the first event")
+    busy["now"] = True
+    recorder.record(sync, Notice(Reason.SCHEDULED, "x"), now=NOW)
+    telling.cancel()
+    await asyncio.wait([telling])
+    assert team.events("told") == ["Registered", "Scheduled"]
 
 
 async def test_an_event_that_is_refused_keeps_no_other_from_being_written(

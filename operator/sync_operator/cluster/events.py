@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from sync_operator.cluster.kube import EVENTS, Kube
 from sync_operator.decide.events import Notice
 from sync_operator.errors import KubernetesError
+from sync_operator.model.base import rfc3339
 from sync_operator.model.names import FIELD_MANAGER
 
 __all__ = ["Recorder"]
@@ -18,16 +20,28 @@ _MESSAGE_LIMIT: Final = 1024
 """Longest message the API server takes."""
 _MOST_WAITING: Final = 20_000
 """Events kept while the API server is slower than the work: about 20 MB."""
+_LONGEST_WAIT: Final = 20.0
+"""Seconds for which an event gives way to the work that it tells of."""
+_LOOK: Final = 0.1
 _LAST_SECONDS: Final = 5.0
 """For what is still to be written when we stop."""
 
 
 class Recorder:
-    """Writes events in the order of their coming, one at a time, beside the work: nothing waits for an event."""
+    """Writes events in the order of their coming, one at a time, when there is nothing better to do.
 
-    def __init__(self, kube: Kube) -> None:
+    Nothing waits for an event, and an event costs the API server as much as any other write.
+
+    Args:
+        kube: the cluster.
+        busy: whether work waits.
+    """
+
+    def __init__(self, kube: Kube, busy: Callable[[], bool]) -> None:
         self._kube = kube
-        self._waiting: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_MOST_WAITING)
+        self._busy = busy
+        self._waiting: asyncio.Queue[tuple[float, dict[str, Any]]] = asyncio.Queue(_MOST_WAITING)
+        self._stopping = False
 
     def record(self, about: Mapping[str, Any], notice: Notice, *, now: datetime) -> None:
         """Have one event written about an object.
@@ -38,7 +52,7 @@ class Recorder:
             now: when it happened.
         """
         try:
-            self._waiting.put_nowait(_event(about, notice, now))
+            self._waiting.put_nowait((time.monotonic(), _event(about, notice, now)))
         except asyncio.QueueFull:
             _log.warning("event %s about %s dropped: too many wait", notice.reason.value, about["metadata"]["name"])
 
@@ -49,6 +63,7 @@ class Recorder:
             # Unlike a plain await, this leaves the writer alone when it is cancelled.
             await asyncio.wait([writing])
         finally:
+            self._stopping = True
             rest = asyncio.create_task(self._waiting.join())
             await asyncio.wait([rest], timeout=_LAST_SECONDS)
             rest.cancel()
@@ -56,7 +71,9 @@ class Recorder:
 
     async def _write(self) -> None:
         while True:
-            body = await self._waiting.get()
+            since, body = await self._waiting.get()
+            while self._gives_way(since):  # noqa: ASYNC110 (the work tells nobody of its end)
+                await asyncio.sleep(_LOOK)
             try:
                 await self._kube.create(EVENTS, body["metadata"]["namespace"], body)
             except KubernetesError as error:
@@ -65,10 +82,13 @@ class Recorder:
             finally:
                 self._waiting.task_done()
 
+    def _gives_way(self, since: float) -> bool:
+        return self._busy() and not self._stopping and time.monotonic() - since < _LONGEST_WAIT
+
 
 def _event(about: Mapping[str, Any], notice: Notice, now: datetime) -> dict[str, Any]:
     metadata = about["metadata"]
-    time = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    moment = rfc3339(now)
     reference = {
         "apiVersion": about["apiVersion"],
         "kind": about["kind"],
@@ -88,7 +108,7 @@ def _event(about: Mapping[str, Any], notice: Notice, now: datetime) -> dict[str,
         "source": {"component": FIELD_MANAGER},
         "reportingComponent": FIELD_MANAGER,
         "reportingInstance": FIELD_MANAGER,
-        "firstTimestamp": time,
-        "lastTimestamp": time,
+        "firstTimestamp": moment,
+        "lastTimestamp": moment,
         "count": 1,
     }

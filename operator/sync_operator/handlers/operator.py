@@ -72,7 +72,7 @@ class Operator:
 
     def __post_init__(self) -> None:
         """Start the memories from an empty page."""
-        self.events = Recorder(self.kube)
+        self.events = Recorder(self.kube, busy=lambda: self.queue.depth > 0)
         self.creates = Creates(self.clock())
         self.listings = Listings(self.clock)
 
