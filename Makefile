@@ -1,6 +1,6 @@
 # One word per job; every job works on a clean clone with Python 3 and make. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup check verify generate cluster helm unit test chaos e2e bench demo clean
+.PHONY: help setup check verify generate cluster helm unit test chaos e2e bench churn demo clean
 
 PYTHON := .venv/bin/python
 STAMP := .venv/.complete
@@ -50,8 +50,8 @@ test: check verify  ## everything: checks, then all tests with branch coverage
 chaos: setup  ## kill the controller and spoil answers at every step; CHAOS_ROUNDS=10 for a longer run
 	$(PYTEST) tests/chaos
 
-bench: setup  ## what many Syncs cost, beside the floor; SYNCS="500 2000" for other sizes
-	$(PYTHON) -m benchmarks --syncs $(or $(SYNCS),500 2000 10000) --out benchmarks
+bench: setup  ## what many Syncs cost, beside the floor; SYNCS="500 2000" for other sizes, OUT=folder for elsewhere
+	$(PYTHON) -m benchmarks --syncs $(or $(SYNCS),500 2000 10000) --out $(or $(OUT),benchmarks)
 
 e2e: setup  ## the chart on a real node with real containers (Linux, root, debootstrap)
 	@cluster/build >/dev/null

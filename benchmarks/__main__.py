@@ -2,40 +2,46 @@
 
 import argparse
 import asyncio
-import json
-import os
-import platform
 import sys
 import tempfile
-from datetime import UTC, datetime
-from importlib.metadata import version
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders import Contender
+from benchmarks.crowd import UnfinishedError
+from benchmarks.figures import Figure, machine
 from benchmarks.measure import measure
-from benchmarks.report import lines
+from benchmarks.publish import keep
+from benchmarks.report import bench_report
 from benchmarks.stage import staged
 
 
 def main() -> int:
-    """Run all phases for all sizes, and write what was measured."""
+    """Run all phases for all sizes; 1 when a contender did not do its work, never for a figure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--syncs", type=int, nargs="+", default=[500, 2000, 10000], help="how many, one run each")
     parser.add_argument("--only", type=Contender, nargs="+", default=list(Contender), help="who is measured")
-    parser.add_argument("--out", type=Path, help="a folder for figures.json; none is written when left out")
+    parser.add_argument("--out", type=Path, help="a folder for figures.json and figures.svg; none when left out")
     arguments = parser.parse_args()
-    figures: list[dict[str, Any]] = []
+    figures: list[Figure] = []
+    failed = False
     for syncs in arguments.syncs:
         for contender in arguments.only:
+            sys.stderr.write(f"bench: {contender}, {syncs} Syncs\n")
             with tempfile.TemporaryDirectory(prefix="sync-operator-bench-") as folder, staged(Path(folder)) as stage:
-                for phase, cost in asyncio.run(measure(stage, contender, syncs)).items():
-                    figures.append({"contender": contender, "syncs": syncs, "phase": phase, **cost.figures()})
-        sys.stdout.write("".join(f"{line}\n" for line in lines(figures, syncs)))
+                facts = machine(stage.version)
+                try:
+                    figures += asyncio.run(measure(stage, contender, syncs))
+                except* UnfinishedError as errors:
+                    sys.stderr.write(f"bench: {contender}, {syncs} Syncs: {errors.exceptions[0]}\n")
+                    failed = True
+    if failed:
+        return 1
+    kept: dict[str, Any] = {"machine": facts, "figures": [asdict(figure) for figure in figures]}
+    sys.stdout.write("".join(f"{line}\n" for line in bench_report(kept)))
     if arguments.out:
-        machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "kopf": version("kopf")}
-        written = {"at": datetime.now(UTC).isoformat(timespec="seconds"), **machine, "figures": figures}
-        (arguments.out / "figures.json").write_text(json.dumps(written, indent=1) + "\n")
+        keep(arguments.out, "figures", kept)
     return 0
 
 

@@ -1,82 +1,100 @@
 """One contender taken through all phases, and what each phase cost."""
 
 import asyncio
+import json
 import os
-import subprocess
 import time
 from collections.abc import Callable
 from typing import Final
 
 from tests.support.counters import api_requests, server_requests
+from tests.support.running import Sandbox
 
-from benchmarks.contenders import Contender, running
-from benchmarks.meter import Cost, Usage, usage
-from benchmarks.stage import Crowd, Stage, crowd
-from benchmarks.work import Phase
+from benchmarks.contenders import Contender, Running, running
+from benchmarks.crowd import Crowd, Ref, UnfinishedError, crowd
+from benchmarks.figures import Figure
+from benchmarks.meter import Usage, usage
+from benchmarks.stage import Stage
+from benchmarks.work import CRONJOBS, NAMESPACE, Phase
 
-__all__ = ["measure"]
+__all__ = ["measure", "until_quiet"]
 
 _PATIENCE: Final = 1800.0
 _QUIET: Final = 1.0
 """Seconds with hardly any work after which a process counts as idle."""
 _QUIET_SHARE: Final = 0.05
-_LOOK: Final = 0.1
+_LOOK: Final = 0.05
 _PERIOD: Final = 30
 """Seconds between two comparisons with the server, where these are measured."""
 _NEVER: Final = 3600
+_CHANGED: Final = "identity"
 
 
-async def measure(stage: Stage, contender: Contender, syncs: int) -> dict[Phase, Cost]:
-    """What each phase cost; the plain operator has no part in those in which nothing changes."""
-    async with crowd(stage, syncs) as many:
-        costs = {}
-        for phase in Phase:
-            if contender is not Contender.PLAIN or phase not in {Phase.RESTART, Phase.COMPARE}:
-                costs[phase] = await _phase(stage, contender, many, phase)
-        return costs
+async def measure(stage: Stage, contender: Contender, syncs: int) -> list[Figure]:
+    """What each phase cost; the plain operator compares nothing.
+
+    Raises:
+        UnfinishedError: the contender did not do its work.
+    """
+    refs = [Ref(NAMESPACE, f"sync-{number:05}") for number in range(syncs)]
+    with stage.sandbox([NAMESPACE]) as sandbox:
+        async with crowd(stage.plane.kubeconfig, refs) as many:
+            figures = []
+            for phase in Phase:
+                if contender is not Contender.PLAIN or phase is not Phase.COMPARE:
+                    figures.append(await _phase(stage, sandbox, contender, many, phase))
+                    _check(stage, sandbox, phase, syncs)
+            return figures
 
 
-async def _phase(stage: Stage, contender: Contender, many: Crowd, phase: Phase) -> Cost:
-    done = await _prepare(many, phase)
-    period = _PERIOD if phase is Phase.COMPARE else _NEVER
-    environment = stage.environment | {"SYNC_OPERATOR_RESYNC_SECONDS": str(period)}
+async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, many: Crowd, phase: Phase) -> Figure:
+    done = await _prepare(stage, many, phase)
+    settings = {"SYNC_OPERATOR_RESYNC_SECONDS": str(_PERIOD if phase is Phase.COMPARE else _NEVER)}
     cluster = api_requests(stage.plane)
-    stage.sandbox.forget_requests()
-    start = time.monotonic()
-    with running(contender, phase, stage.folder / f"{contender}.log", environment) as process:
+    sandbox.forget_requests()
+    with running(contender, stage, phase, settings) as process:
+        start = time.monotonic()
         if contender is Contender.FLOOR:
-            used = await asyncio.to_thread(_wait, process)
+            used = await asyncio.to_thread(_ended, process)
             end = time.monotonic()
         elif phase is Phase.COMPARE:
-            await _until_quiet(process.pid)
+            await until_quiet(process)
             cluster, before = api_requests(stage.plane), usage(process.pid).cpu
-            stage.sandbox.forget_requests()
+            sandbox.forget_requests()
             start, end = 0.0, 0.0  # a period is as long as it is
             await asyncio.sleep(_PERIOD)
             found = usage(process.pid)
             used = Usage(found.cpu - before, found.peak, found.resident)
-        elif done is None:
-            end = await _until_quiet(process.pid)
-            used = usage(process.pid)
         else:
-            end = await many.until(done, seconds=_PATIENCE)
-            await _until_quiet(process.pid)
+            end = await _until(process, many, done) if done else await until_quiet(process)
+            await until_quiet(process)
             used = usage(process.pid)
         asked = api_requests(stage.plane) - cluster
-        return Cost(end - start, used, asked, server_requests(stage.sandbox))
+        return Figure(
+            contender=contender,
+            syncs=len(many.refs),
+            phase=phase,
+            seconds=round(end - start, 2),
+            cpu=round(used.cpu, 2),
+            peak=round(used.peak, 1),
+            settled=round(used.resident, 1),
+            cluster=dict(sorted(asked.items())),
+            server=dict(sorted(server_requests(sandbox).items())),
+        )
 
 
-async def _prepare(many: Crowd, phase: Phase) -> Callable[[], bool] | None:
+async def _prepare(stage: Stage, many: Crowd, phase: Phase) -> Callable[[], bool] | None:
     """Change the cluster while no contender runs; what must be so when the phase is done, where that can be seen."""
-    everything = len(many.names)
+    everything = len(many.refs)
     match phase:
         case Phase.CREATE:
             await many.create()
-            await many.until(lambda: many.left == everything, seconds=_PATIENCE)
+            await many.until(lambda: many.left == everything, "the Syncs to be seen", seconds=_PATIENCE)
+            await stage.settle()
             return lambda: many.ready == everything
         case Phase.UPDATE:
-            await many.update()
-            await many.until(lambda: many.ready == 0, seconds=_PATIENCE)
+            await many.change_all(_CHANGED)
+            await many.until(lambda: many.ready == 0, "the changes to be seen", seconds=_PATIENCE)
             return lambda: many.ready == everything
         case Phase.DELETE:
             await many.delete()
@@ -85,27 +103,57 @@ async def _prepare(many: Crowd, phase: Phase) -> Callable[[], bool] | None:
             return None
 
 
-def _wait(process: subprocess.Popen[bytes]) -> Usage:
-    """Wait until a process has ended well; what it used in all."""
+def _check(stage: Stage, sandbox: Sandbox, phase: Phase, syncs: int) -> None:
+    """Look at cluster and server: each Sync has one CronJob and one sync as it asks for, or none once it is deleted."""
+    wanted = 0 if phase is Phase.DELETE else syncs
+    listed = json.loads(stage.plane.kubectl("get", "--raw", f"{CRONJOBS}?limit=1").stdout)
+    found = len(listed["items"]) + listed["metadata"].get("remainingItemCount", 0)
+    there = [sync["attributes"]["configuration"][0]["to"] for sync in sandbox.syncs()]
+    current = sum((to == _CHANGED) == (phase in {Phase.UPDATE, Phase.COMPARE}) for to in there)
+    if (found, len(there), current) != (wanted, wanted, wanted):
+        words = f"{found} CronJobs and {len(there)} syncs on the server, {current} of them as they are to be"
+        raise UnfinishedError(f"{phase} left {words}, instead of {wanted} each")
+
+
+def _ended(process: Running) -> Usage:
+    """Wait until a process has ended well; what it used in all.
+
+    Raises:
+        UnfinishedError: it did not end well.
+    """
+    peak = 0.0  # looked at from outside: of a child, the system counts the parent's memory before the start too
+    while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        peak = max(peak, usage(process.pid).peak)
+        time.sleep(_LOOK)
     _, code, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(code)
-    if process.returncode:
-        raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
-    peak = used.ru_maxrss / 1024
+    process.process.returncode = os.waitstatus_to_exitcode(code)
+    if process.process.returncode:
+        raise process.failure()
     return Usage(cpu=used.ru_utime + used.ru_stime, peak=peak, resident=peak)
 
 
-async def _until_quiet(pid: int) -> float:
+async def _until(process: Running, many: Crowd, done: Callable[[], bool]) -> float:
+    def look() -> bool:
+        process.check()
+        return done()
+
+    return await many.until(look, "the contender's work", seconds=_PATIENCE)
+
+
+async def until_quiet(process: Running) -> float:
     """Wait until a process has hardly worked for a second; the moment at which that second began.
 
     Raises:
-        TimeoutError: it goes on working.
+        UnfinishedError: it goes on working, or has ended.
     """
-    async with asyncio.timeout(_PATIENCE):
-        since, cpu = time.monotonic(), usage(pid).cpu
-        while time.monotonic() - since < _QUIET:
-            await asyncio.sleep(_LOOK)
-            now = usage(pid).cpu
-            if now - cpu > _QUIET * _QUIET_SHARE:
-                since, cpu = time.monotonic(), now
-        return since
+    begun = since = time.monotonic()
+    cpu = usage(process.pid).cpu
+    while time.monotonic() - since < _QUIET:
+        await asyncio.sleep(_LOOK)
+        process.check()
+        now = usage(process.pid).cpu
+        if now - cpu > _QUIET * _QUIET_SHARE:
+            since, cpu = time.monotonic(), now
+        if since - begun > _PATIENCE:
+            raise UnfinishedError(f"is not idle after {_PATIENCE:.0f} s")
+    return since

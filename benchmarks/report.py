@@ -1,41 +1,145 @@
-"""What was measured, as lines to read: each phase beside the floor of the same run."""
+"""What was measured, as tables to read: on the terminal, and between two marks in README.md. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
-from tests.support.counters import writes
-
+from benchmarks.contenders import Contender
+from benchmarks.figures import Bar, Figure, bench_bars, churn_bars, growth, per_hour, read_figures
 from benchmarks.work import Phase
 
-__all__ = ["lines"]
+__all__ = ["BEGIN", "END", "bench_report", "churn_report", "with_report"]
+
+BEGIN: Final = "<!-- figures: `python -m benchmarks.publish` writes what follows -->"
+END: Final = "<!-- /figures -->"
+_COSTS: Final = (
+    *("Syncs", "phase", "who", "seconds", "x floor", "CPU ms a Sync", "x floor", "peak MiB", "settled"),
+    *("writes a Sync", "asked a Sync"),
+)
 
 
-def lines(figures: Sequence[Mapping[str, Any]], syncs: int) -> Iterator[str]:
-    """A table of one size.
+def bench_report(kept: Mapping[str, Any]) -> Iterator[str]:
+    """All of a `figures.json`: promises, what each phase costs, and which requests it takes."""
+    figures = read_figures(kept)
+    order = [(phase, who) for phase in Phase for who in Contender]
+    figures.sort(key=lambda figure: (figure.syncs, order.index((Phase(figure.phase), Contender(figure.contender)))))
+    yield _machine(kept["machine"])
+    yield from _promises(bench_bars(figures))
+    yield from _table(_COSTS, _costs(figures))
+    most = max(figure.syncs for figure in figures)
+    yield f"Requests a Sync with {most:,} Syncs, as API server and sync server count them:\n"
+    yield from _table(("phase", "request", *Contender), _requests([entry for entry in figures if entry.syncs == most]))
 
-    Args:
-        figures: of all sizes; see `meter.Cost` for what they hold.
-        syncs: the size.
-    """
-    mine = [figure for figure in figures if figure["syncs"] == syncs]
-    floors = {figure["phase"]: figure for figure in mine if figure["contender"] == "floor"}
-    yield f"{syncs} Syncs"
-    yield "  phase    who       seconds  x floor  CPU ms/Sync  x floor  peak MiB  settled  writes/Sync  asked/Sync"
-    for figure in sorted(mine, key=lambda figure: list(Phase).index(figure["phase"])):
-        floor = floors.get(figure["phase"], figure)
-        cpu, floor_cpu = figure["usage"]["cpu"], floor["usage"]["cpu"]
-        yield (
-            f"  {figure['phase']:8} {figure['contender']:8} {figure['seconds']:8.1f} "
-            f"{_ratio(figure['seconds'], floor['seconds']):>8} {1000 * cpu / syncs:12.2f} {_ratio(cpu, floor_cpu):>8} "
-            f"{figure['usage']['peak']:9.0f} {figure['usage']['resident']:8.0f} "
-            f"{_writes(figure['cluster']) / syncs:12.2f} {sum(figure['server'].values()) / syncs:11.2f}"
+
+def churn_report(kept: Mapping[str, Any]) -> Iterator[str]:
+    """All of a `churn.json`."""
+    load, memory, samples = kept["load"], kept["memory"], kept["samples"]["churn"]
+    yield _machine(kept["machine"])
+    yield (
+        f"{load['syncs']:,} Syncs in {load['workspaces']} Workspaces, one of which takes {load['delay']:g} s for each "
+        f"answer; {load['changes']} changes and {load['runs']} ends of runs a minute, for {load['minutes']} minutes:\n"
+    )
+    yield from _promises(churn_bars(kept))
+    yield from _table(
+        ("seconds", "", "how many", "50 %", "99 %", "most"),
+        [
+            (what, when, f"{entry['count']:,}", *(f"{entry[name]:.2f}" for name in ("p50", "p99", "most")))
+            for what, when, entry in (
+                ("from change to Ready", "idle", kept["idle"]["healthy"]),
+                ("from change to Ready", "churn", kept["churn"]["healthy"]),
+                ("the same, in the slow Workspace", "churn", kept["churn"]["slow"]),
+                ("from the end of a Job to `lastRun`", "churn", kept["churn"]["runs"]),
+            )
+        ],
+    )
+    yield (
+        f"Memory: {memory['settled']:.0f} MiB before the churn, {samples[-1][1]:.0f} MiB at its end, "
+        f"{memory['peak']:.0f} MiB at the peak; last third less first third {growth(samples):+.1f} MiB, "
+        f"slope {per_hour(samples):+.1f} MiB an hour."
+    )
+    yield ""
+
+
+def with_report(page: str, lines: Iterable[str]) -> str:
+    """A page with these lines between its marks."""
+    head, _, rest = page.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    return "\n".join([head + BEGIN, "", *lines, END + tail])
+
+
+def _machine(facts: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {facts[name]}" for name in ("kopf", "aiohttp", "httpcore", "uvloop"))
+    return (
+        f"{facts['at']}, {facts['cores']} cores, {facts['memory']}, {facts['kernel']}, "
+        f"Kubernetes {facts['kubernetes']}, Python {facts['python']}, {versions}\n"
+    )
+
+
+def _promises(bars: Iterable[Bar]) -> Iterator[str]:
+    """A table of bars; when it has no rows, nothing."""
+    rows = [
+        (
+            bar.promise,
+            f"{'>=' if bar.least else '<='} {_number(bar.limit)} {bar.unit}",
+            f"{_number(bar.found)} {bar.unit}",
+            "reached" if bar.reached else "**not reached**",
         )
+        for bar in bars
+    ]
+    if rows:
+        yield from _table(("promise", "bar", "found", ""), rows)
+
+
+def _costs(figures: Sequence[Figure]) -> Iterator[tuple[str, ...]]:
+    floors = {(figure.syncs, figure.phase): figure for figure in figures if figure.contender == Contender.FLOOR}
+    for figure in figures:
+        floor = floors.get((figure.syncs, figure.phase))
+        yield (
+            f"{figure.syncs:,}",
+            figure.phase,
+            figure.contender,
+            f"{figure.seconds:.1f}" if figure.seconds else "-",
+            _ratio(figure.seconds, floor.seconds if floor else 0),
+            f"{figure.cpu_each:.2f}",
+            _ratio(figure.cpu, floor.cpu if floor else 0),
+            f"{figure.peak:.0f}",
+            f"{figure.settled:.0f}",
+            f"{figure.writes_each:.2f}",
+            f"{figure.asked_each:.2f}",
+        )
+
+
+def _requests(figures: Sequence[Figure]) -> Iterator[tuple[str, ...]]:
+    """Of one size: a row for each request of which there is at least one in a hundred Syncs."""
+    by = {(figure.phase, figure.contender): figure for figure in figures}
+    for phase in Phase:
+        mine = {who: by[phase, who] for who in Contender if (phase, who) in by}
+        for name in sorted({name for figure in mine.values() for name in (*figure.cluster, *figure.server)}):
+            counts = {who: figure.cluster.get(name, figure.server.get(name, 0)) for who, figure in mine.items()}
+            each = {who: count / mine[who].syncs for who, count in counts.items()}
+            if max(each.values()) >= 0.01:  # noqa: PLR2004 (as the docstring says)
+                yield (phase, name, *(f"{each[who]:.2f}" if who in each else "-" for who in Contender))
 
 
 def _ratio(one: float, other: float) -> str:
     return f"{one / other:.2f}" if one and other else "-"
 
 
-def _writes(requests: Mapping[str, int]) -> int:
-    """Writes to the API server, events apart."""
-    return sum(count for name, count in writes(requests).items() if "events" not in name)
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.2f}"  # noqa: PLR2004 (three digits either way)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Markdown, with columns in line; numbers to the right."""
+    cells = [list(row) for row in rows]
+    widths = [max(len(row[column]) for row in [list(head), *cells]) for column in range(len(head))]
+    right = [all(row[column][:1] in "0123456789-" for row in cells) for column in range(len(head))]
+
+    def line(row: Sequence[str]) -> str:
+        fitted = zip(row, widths, right, strict=True)
+        return f"| {' | '.join(cell.rjust(width) if number else cell.ljust(width) for cell, width, number in fitted)} |"
+
+    yield line(head)
+    rules = ("-" * (width + 1) + (":" if number else "-") for width, number in zip(widths, right, strict=True))
+    yield f"|{'|'.join(rules)}|"
+    yield from map(line, cells)
+    yield ""

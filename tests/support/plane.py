@@ -179,20 +179,17 @@ def build_plane() -> Path:
 
 
 @contextmanager
-def running_plane(binary: Path, folder: Path, *, bare: bool = False) -> Iterator[Plane]:
-    """Start a control plane, with our CRDs unless it is to be ``bare``, and stop it in the end."""
+def running_plane(binary: Path, folder: Path, *, bare: bool = False, audited: bool = True) -> Iterator[Plane]:
+    """Start a control plane, with our CRDs unless it is to be ``bare``, and stop it in the end.
+
+    Args:
+        audited: False for one that keeps no audit log, which slows each request.
+    """
     plane = Plane(binary, folder)
     program = Path(sys.executable).with_name("sync-operator")
-    command: list[str | Path] = [
-        binary,
-        "up",
-        "--dir",
-        folder,
-        "--audit-log",
-        plane.audit_log,
-        "--image",
-        f"{IMAGE}={program}",
-    ]
+    command: list[str | Path] = [binary, "up", "--dir", folder, "--image", f"{IMAGE}={program}"]
+    if audited:
+        command += ["--audit-log", plane.audit_log]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -1,0 +1,157 @@
+"""Many Syncs: the hands that change all of them side by side, and one watch that sees what becomes of them."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from tests.support.manifests import sync_manifest
+from tests.support.syncs import MAPPING, is_ready
+
+from benchmarks.clients import AT_ONCE, Cluster, open_cluster
+from sync_operator.model.names import API_VERSION
+
+__all__ = ["Crowd", "Ref", "UnfinishedError", "crowd"]
+
+_ALL: Final = f"/apis/{API_VERSION}/syncs"
+_SPEC: Final[Mapping[str, Any]] = {
+    "scheduleType": "interval",
+    "syncInterval": 5,
+    "syncIntervalUnit": "weeks",  # none fires while it is measured
+    "configuration": MAPPING,
+    "run": {"successfulHistory": 1},
+}
+_LOOK: Final = 0.05
+
+
+class UnfinishedError(Exception):
+    """A contender did not do its work."""
+
+
+class Ref(NamedTuple):
+    """A Sync."""
+
+    namespace: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """At the API server."""
+        return f"/apis/{API_VERSION}/namespaces/{self.namespace}/syncs/{self.name}"
+
+
+class Crowd:
+    """Many Syncs, and what the watch has told of them.
+
+    Attributes:
+        cluster: the way to them.
+        refs: all of them, there or not.
+        listeners: called with each object that the watch brings.
+    """
+
+    def __init__(self, cluster: Cluster, refs: list[Ref]) -> None:
+        self.cluster = cluster
+        self.refs = refs
+        self.listeners: list[Callable[[dict[str, Any]], None]] = []
+        self._known: dict[Ref, bool] = {}
+
+    @property
+    def ready(self) -> int:
+        """How many are Ready as they stand now."""
+        return sum(self._known.values())
+
+    @property
+    def left(self) -> int:
+        """How many there are."""
+        return len(self._known)
+
+    async def create(self) -> None:
+        """Create all."""
+        await self._each(lambda ref: ("POST", ref.path.removesuffix(f"/{ref.name}"), sync_manifest(ref.name, **_SPEC)))
+
+    async def change(self, ref: Ref, key: str) -> int:
+        """Change what is sent to the server, but not the schedule; the Sync's generation from then on."""
+        patch = {"spec": {"configuration": [{**MAPPING[0], "to": key}]}}
+        return int(json.loads(await self.cluster.call("PATCH", ref.path, patch))["metadata"]["generation"])
+
+    async def change_all(self, key: str) -> None:
+        """The same for all."""
+        patch = {"spec": {"configuration": [{**MAPPING[0], "to": key}]}}
+        await self._each(lambda ref: ("PATCH", ref.path, patch))
+
+    async def delete(self) -> None:
+        """Delete all; their finalizers keep them."""
+        await self._each(lambda ref: ("DELETE", ref.path, None))
+
+    async def until(self, done: Callable[[], bool], what: str, *, seconds: float) -> float:
+        """Wait until something is so; the moment (`time.monotonic`) at which it was seen.
+
+        Raises:
+            UnfinishedError: it was not in that time.
+        """
+        deadline = time.monotonic() + seconds
+        while not done():
+            if time.monotonic() > deadline:
+                words = f"{self.left} Syncs, {self.ready} of them Ready, after {seconds:.0f} s"
+                raise UnfinishedError(f"waited for {what}: {words}")
+            await asyncio.sleep(_LOOK)
+        return time.monotonic()
+
+    async def follow(self) -> None:
+        """Listen for as long as it is not cancelled."""
+        listed = await self.cluster.get(_ALL)
+        for obj in listed["items"]:
+            self._note("ADDED", obj)
+        version = listed["metadata"]["resourceVersion"]
+        url = f"{self.cluster.server}{_ALL}?watch=true&allowWatchBookmarks=true&resourceVersion="
+        while True:
+            async with self.cluster.http.get(url + version) as stream:
+                async for line in _lines(stream.content.iter_any()):
+                    event = json.loads(line)
+                    version = event["object"]["metadata"]["resourceVersion"]
+                    self._note(event["type"], event["object"])
+
+    def _note(self, kind: str, obj: dict[str, Any]) -> None:
+        if kind == "BOOKMARK":
+            return
+        ref = Ref(obj["metadata"]["namespace"], obj["metadata"]["name"])
+        if kind == "DELETED":
+            self._known.pop(ref, None)
+            return
+        self._known[ref] = is_ready(obj)
+        for listener in self.listeners:
+            listener(obj)
+
+    async def _each(self, request: Callable[[Ref], tuple[str, str, object]]) -> None:
+        async def worker(refs: Iterator[Ref]) -> None:
+            for ref in refs:
+                await self.cluster.call(*request(ref))
+
+        waiting = iter(self.refs)
+        await asyncio.gather(*(worker(waiting) for _ in range(AT_ONCE)))
+
+
+@asynccontextmanager
+async def crowd(kubeconfig: Path, refs: list[Ref]) -> AsyncIterator[Crowd]:
+    """These Syncs, not yet created, and the watch that follows them."""
+    cluster = open_cluster(kubeconfig)
+    found = Crowd(cluster, refs)
+    try:
+        async with asyncio.TaskGroup() as group:
+            following = group.create_task(found.follow())
+            yield found
+            following.cancel()
+    finally:
+        await cluster.http.close()
+
+
+async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Lines of any length: the stream's own reader takes only short ones."""
+    rest = b""
+    async for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield line
