@@ -53,6 +53,10 @@ chaos: setup  ## kill the controller and spoil answers at every step; CHAOS_ROUN
 bench: setup  ## what many Syncs cost, beside the floor; SYNCS="500 2000" for other sizes, OUT=folder for elsewhere
 	$(PYTHON) -m benchmarks --syncs $(or $(SYNCS),500 2000 10000) --out $(or $(OUT),benchmarks)
 
+churn: setup  ## changes and runs for half an hour; SYNCS=100 IDLE=1 MINUTES=1 for a small one, OUT=folder for elsewhere
+	$(PYTHON) -m benchmarks.churn --syncs $(or $(SYNCS),10000) --idle $(or $(IDLE),5) --minutes $(or $(MINUTES),30) \
+		--out $(or $(OUT),benchmarks)
+
 e2e: setup  ## the chart on a real node with real containers (Linux, root, debootstrap)
 	@cluster/build >/dev/null
 	@cluster/node/build >/dev/null

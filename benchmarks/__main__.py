@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders import Contender
-from benchmarks.crowd import UnfinishedError
+from benchmarks.crowd import UnfinishedError, why
 from benchmarks.figures import Figure, machine
 from benchmarks.measure import measure
 from benchmarks.publish import keep
@@ -34,7 +34,7 @@ def main() -> int:
                 try:
                     figures += asyncio.run(measure(stage, contender, syncs))
                 except* UnfinishedError as errors:
-                    sys.stderr.write(f"bench: {contender}, {syncs} Syncs: {errors.exceptions[0]}\n")
+                    sys.stderr.write(f"bench: {contender}, {syncs} Syncs: {why(errors)}\n")
                     failed = True
     if failed:
         return 1

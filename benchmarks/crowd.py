@@ -14,7 +14,7 @@ from tests.support.syncs import MAPPING, is_ready
 from benchmarks.clients import AT_ONCE, Cluster, open_cluster
 from sync_operator.model.names import API_VERSION
 
-__all__ = ["Crowd", "Ref", "UnfinishedError", "crowd"]
+__all__ = ["Crowd", "Ref", "UnfinishedError", "crowd", "why"]
 
 _ALL: Final = f"/apis/{API_VERSION}/syncs"
 _SPEC: Final[Mapping[str, Any]] = {
@@ -29,6 +29,12 @@ _LOOK: Final = 0.05
 
 class UnfinishedError(Exception):
     """A contender did not do its work."""
+
+
+def why(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first of a group, however deep it is in there."""
+    first = errors.exceptions[0]
+    return why(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 class Ref(NamedTuple):
@@ -102,26 +108,32 @@ class Crowd:
 
     async def follow(self) -> None:
         """Listen for as long as it is not cancelled."""
-        listed = await self.cluster.get(_ALL)
-        for obj in listed["items"]:
-            self._note("ADDED", obj)
-        version = listed["metadata"]["resourceVersion"]
+        while True:
+            listed = await self.cluster.get(_ALL)
+            self._known.clear()
+            for obj in listed["items"]:
+                self._note(obj)
+            await self._watch(listed["metadata"]["resourceVersion"])
+
+    async def _watch(self, version: str) -> None:
+        """Note what happens from a version on; ends when the API server no longer remembers where we were."""
         url = f"{self.cluster.server}{_ALL}?watch=true&allowWatchBookmarks=true&resourceVersion="
         while True:
             async with self.cluster.http.get(url + version) as stream:
                 async for line in _lines(stream.content.iter_any()):
                     event = json.loads(line)
-                    version = event["object"]["metadata"]["resourceVersion"]
-                    self._note(event["type"], event["object"])
+                    obj = event["object"]
+                    match event["type"]:
+                        case "ERROR":
+                            return
+                        case "DELETED":
+                            self._known.pop(_ref(obj), None)
+                        case "ADDED" | "MODIFIED":
+                            self._note(obj)
+                    version = obj["metadata"]["resourceVersion"]
 
-    def _note(self, kind: str, obj: dict[str, Any]) -> None:
-        if kind == "BOOKMARK":
-            return
-        ref = Ref(obj["metadata"]["namespace"], obj["metadata"]["name"])
-        if kind == "DELETED":
-            self._known.pop(ref, None)
-            return
-        self._known[ref] = is_ready(obj)
+    def _note(self, obj: dict[str, Any]) -> None:
+        self._known[_ref(obj)] = is_ready(obj)
         for listener in self.listeners:
             listener(obj)
 
@@ -146,6 +158,10 @@ async def crowd(kubeconfig: Path, refs: list[Ref]) -> AsyncIterator[Crowd]:
             following.cancel()
     finally:
         await cluster.http.close()
+
+
+def _ref(obj: Mapping[str, Any]) -> Ref:
+    return Ref(obj["metadata"]["namespace"], obj["metadata"]["name"])
 
 
 async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

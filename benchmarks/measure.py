@@ -17,7 +17,7 @@ from benchmarks.meter import Usage, usage
 from benchmarks.stage import Stage
 from benchmarks.work import CRONJOBS, NAMESPACE, Phase
 
-__all__ = ["measure", "until_quiet"]
+__all__ = ["measure", "until_done", "until_quiet"]
 
 _PATIENCE: Final = 1800.0
 _QUIET: Final = 1.0
@@ -66,7 +66,7 @@ async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, many: Cro
             found = usage(process.pid)
             used = Usage(found.cpu - before, found.peak, found.resident)
         else:
-            end = await _until(process, many, done) if done else await until_quiet(process)
+            end = await until_done(process, many, done) if done else await until_quiet(process)
             await until_quiet(process)
             used = usage(process.pid)
         asked = api_requests(stage.plane) - cluster
@@ -132,7 +132,13 @@ def _ended(process: Running) -> Usage:
     return Usage(cpu=used.ru_utime + used.ru_stime, peak=peak, resident=peak)
 
 
-async def _until(process: Running, many: Crowd, done: Callable[[], bool]) -> float:
+async def until_done(process: Running, many: Crowd, done: Callable[[], bool]) -> float:
+    """Wait until a process has done its work; the moment (`time.monotonic`) at which that was seen.
+
+    Raises:
+        UnfinishedError: it takes too long, or has ended.
+    """
+
     def look() -> bool:
         process.check()
         return done()
