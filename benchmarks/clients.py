@@ -27,14 +27,15 @@ _PAUSE: Final = 0.5
 
 
 class Server:
-    """The sync server."""
+    """The sync server, over connections that wait in a pool of one each: a larger one looks at all that it holds."""
 
     def __init__(self, url: str, workspace_id: str, token: str) -> None:
         self._url = f"{url}/api/v1"
         given = {"Authorization": f"Bearer {token}", "Workspace-Id": workspace_id, "Content-Type": "application/json"}
         self._headers = [(name.encode(), value.encode()) for name, value in given.items()]
-        self._http = httpcore.AsyncConnectionPool(max_connections=AT_ONCE, keepalive_expiry=30)
-        self._gate = asyncio.Semaphore(AT_ONCE)  # waiting inside the pool costs the more, the more there are who wait
+        self._idle: asyncio.LifoQueue[httpcore.AsyncConnectionPool] = asyncio.LifoQueue()
+        for _ in range(AT_ONCE):
+            self._idle.put_nowait(httpcore.AsyncConnectionPool(max_connections=1, keepalive_expiry=30))
 
     async def call(self, method: str, path: str, body: object = None) -> bytes:
         """One request; its answer.
@@ -43,15 +44,19 @@ class Server:
             RuntimeError: it was refused.
         """
         data = b"" if body is None else json.dumps(body).encode()
-        async with self._gate:
-            answer = await self._http.request(method, self._url + path, headers=self._headers, content=data)
+        http = await self._idle.get()
+        try:
+            answer = await http.request(method, self._url + path, headers=self._headers, content=data)
+        finally:
+            self._idle.put_nowait(http)
         if answer.status >= 300:  # noqa: PLR2004 (HTTP: success is below)
             raise RuntimeError(f"{method} {path}: {answer.status}")
         return answer.content
 
     async def close(self) -> None:
-        """Close all connections."""
-        await self._http.aclose()
+        """Close all connections, once none is in use."""
+        while not self._idle.empty():
+            await self._idle.get_nowait().aclose()
 
 
 class Cluster:
