@@ -6,7 +6,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from benchmarks.crowd import Crowd, Ref, UnfinishedError, crowd, why
 from benchmarks.figures import machine, percentile
 from benchmarks.measure import until_done, until_quiet
 from benchmarks.meter import usage
+from benchmarks.pace import Turns, at_moments, moments
 from benchmarks.publish import keep
 from benchmarks.report import churn_report
 from benchmarks.runs import Runs
@@ -27,7 +28,6 @@ _PATIENCE: Final = 600.0
 _SAMPLES: Final = 10.0
 """Seconds between two looks at memory."""
 _SEED: Final = 20261124
-_MINUTE: Final = 60.0
 _SLOW: Final = "slow"
 _RUN_SECONDS: Final = "5"
 
@@ -63,41 +63,6 @@ class Load:
         """All Syncs."""
         namespaces = [*self.healthy, _SLOW]
         return [Ref(namespaces[number % self.workspaces], f"sync-{number:05}") for number in range(self.syncs)]
-
-
-class Turns:
-    """Syncs that take turns, so that none is worked on twice at a time."""
-
-    def __init__(self, refs: Sequence[Ref]) -> None:
-        self._waiting: asyncio.Queue[Ref] = asyncio.Queue()
-        for ref in refs:
-            self._waiting.put_nowait(ref)
-
-    async def work(self, what: Callable[[Ref], Awaitable[float]]) -> float:
-        """Do something with the next Sync; what that gives."""
-        ref = await self._waiting.get()
-        try:
-            return await what(ref)
-        finally:
-            self._waiting.put_nowait(ref)
-
-
-def moments(a_minute: int, minutes: int, chance: random.Random) -> list[float]:
-    """Seconds from the start at which something happens: so many each minute, at random within it."""
-    found = [_MINUTE * minute + _MINUTE * chance.random() for minute in range(minutes) for _ in range(a_minute)]
-    return sorted(found)
-
-
-async def at_moments[T](whens: Sequence[float], work: Callable[[int], Coroutine[Any, Any, T]]) -> list[T]:
-    """Begin some work at each moment, whatever became of the one before; what all of it gave, once all is done."""
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
-    async with asyncio.TaskGroup() as group:
-        tasks = []
-        for number, when in enumerate(whens):
-            await asyncio.sleep(begun + when - loop.time())
-            tasks.append(group.create_task(work(number)))
-    return [task.result() for task in tasks]
 
 
 async def churn(stage: Stage, load: Load) -> dict[str, Any]:
@@ -151,7 +116,7 @@ class _Hands:
     async def idle(self) -> dict[str, Any]:
         """One change each second."""
         turns, _ = self._changed
-        found = await at_moments(range(int(_MINUTE) * self._load.idle), lambda _: turns.work(self._change))
+        found = await at_moments(range(60 * self._load.idle), lambda _: turns.work(self._change))
         return _summary(found)
 
     async def churn(self) -> dict[str, Any]:
@@ -201,7 +166,7 @@ async def _sampled(
     async with asyncio.TaskGroup() as group:
         looking = group.create_task(look())
         try:
-            async with asyncio.timeout(_MINUTE * minutes + _PATIENCE):
+            async with asyncio.timeout(60 * minutes + _PATIENCE):
                 found = await work
         except TimeoutError:
             raise UnfinishedError("not all changes became Ready, or not all runs were told of") from None
@@ -228,6 +193,8 @@ def main() -> int:
     parser.add_argument("--delay", type=float, default=10.0, help="seconds a slow answer takes (default: %(default)s)")
     parser.add_argument("--out", type=Path, help="a folder for churn.json and churn.svg; none when left out")
     arguments = vars(parser.parse_args())
+    if not 2 <= arguments["workspaces"] <= arguments["syncs"]:  # noqa: PLR2004 - one of each sort
+        parser.error("--workspaces: at least 2, one of which is slow, and each with a Sync")
     out, load = arguments.pop("out"), Load(**arguments)
     with tempfile.TemporaryDirectory(prefix="sync-operator-bench-") as folder, staged(Path(folder)) as stage:
         kept: dict[str, Any] = {}

@@ -1,7 +1,7 @@
 """The floor: a program that makes the necessary requests for every Sync, 16 side by side, and no others.
 
-It lists once, watches nothing, tries nothing again, remembers nothing, decodes only what it reads, and ends when all is
-done. It does not load kopf either. Nothing that does the work can cost less, with these clients.
+It lists once, watches nothing, remembers nothing, decodes only what it reads, does not load kopf, and ends when all is
+done. Nothing that does the work can cost less, with these clients.
 """
 
 import asyncio

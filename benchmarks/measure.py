@@ -24,8 +24,9 @@ _QUIET: Final = 1.0
 """Seconds with hardly any work after which a process counts as idle."""
 _QUIET_SHARE: Final = 0.05
 _LOOK: Final = 0.05
-_PERIOD: Final = 30
-"""Seconds between two comparisons with the server, where these are measured."""
+_SHORTEST_PERIOD: Final = 30
+_SYNCS_A_SECOND: Final = 100
+"""Both make the time between two comparisons with the server, where these are measured: most of it must be idle."""
 _NEVER: Final = 3600
 _CHANGED: Final = "identity"
 
@@ -49,7 +50,8 @@ async def measure(stage: Stage, contender: Contender, syncs: int) -> list[Figure
 
 async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, many: Crowd, phase: Phase) -> Figure:
     done = await _prepare(stage, many, phase)
-    settings = {"SYNC_OPERATOR_RESYNC_SECONDS": str(_PERIOD if phase is Phase.COMPARE else _NEVER)}
+    period = max(_SHORTEST_PERIOD, len(many.refs) // _SYNCS_A_SECOND)
+    settings = {"SYNC_OPERATOR_RESYNC_SECONDS": str(period if phase is Phase.COMPARE else _NEVER)}
     cluster = api_requests(stage.plane)
     sandbox.forget_requests()
     with running(contender, stage, phase, settings) as process:
@@ -62,7 +64,7 @@ async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, many: Cro
             cluster, before = api_requests(stage.plane), usage(process.pid).cpu
             sandbox.forget_requests()
             start, end = 0.0, 0.0  # a period is as long as it is
-            await asyncio.sleep(_PERIOD)
+            await asyncio.sleep(period)
             found = usage(process.pid)
             used = Usage(found.cpu - before, found.peak, found.resident)
         else:

@@ -6,8 +6,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from benchmarks.churn import Load, Turns, at_moments, moments
+from benchmarks.churn import Load
 from benchmarks.crowd import Ref, UnfinishedError, why
+from benchmarks.pace import Turns, at_moments, moments
 from benchmarks.witness import Witness
 
 ORDERS = Ref("team", "orders")
