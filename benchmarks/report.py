@@ -1,5 +1,6 @@
 """What was measured, as tables to read: on the terminal, and between two marks in README.md. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ __all__ = ["BEGIN", "END", "bench_report", "churn_report", "with_report"]
 
 BEGIN: Final = "<!-- figures: `python -m benchmarks.publish` writes what follows -->"
 END: Final = "<!-- /figures -->"
+_NUMBER: Final = re.compile(r"-|[0-9.,]+( [A-Za-z]+)?")
 _COSTS: Final = (
     *("Syncs", "phase", "who", "seconds", "x floor", "CPU ms a Sync", "x floor", "peak MiB", "settled"),
     *("writes a Sync", "asked a Sync"),
@@ -132,7 +134,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """Markdown, with columns in line; numbers to the right."""
     cells = [list(row) for row in rows]
     widths = [max(len(row[column]) for row in [list(head), *cells]) for column in range(len(head))]
-    right = [all(row[column][:1] in "0123456789-" for row in cells) for column in range(len(head))]
+    right = [all(_NUMBER.fullmatch(row[column]) for row in cells) for column in range(len(head))]
 
     def line(row: Sequence[str]) -> str:
         fitted = zip(row, widths, right, strict=True)
