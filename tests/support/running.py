@@ -66,6 +66,15 @@ class Sandbox:
     def edit(self, sync_id: str, **attributes: Any) -> None:
         assert self._http.patch(f"/syncs/{sync_id}", json=attributes).status_code == 200
 
+    def name(self, kind: str, number: int, name: str, workspace_id: int = 1) -> None:
+        """Give the source, destination or model of an id a name."""
+        body = {"name": name, "workspace_id": workspace_id} | ({} if kind == "model" else {"kind": kind})
+        assert self._http.put(f"/{_list_of(kind)}/{number}", json=body).status_code == 200
+
+    def unname(self, kind: str, number: int) -> None:
+        """Somebody deletes it, with its syncs."""
+        assert self._http.delete(f"/{_list_of(kind)}/{number}").status_code == 200
+
     def user(self, email: str, password: str) -> None:
         assert self._http.put(f"/users/{email}", json={"password": password}).status_code == 200
 
@@ -185,6 +194,10 @@ def _started(stack: ExitStack, command: Sequence[str | Path], log: Path) -> str:
     """Start a sandbox, and return its URL."""
     stack.enter_context(_process(command, log, {}))
     return eventually(lambda: _line(log, "sandbox ready on"), "the sandbox's first line").split()[3]
+
+
+def _list_of(kind: str) -> str:
+    return "models" if kind == "model" else "connectors"
 
 
 def _line(log: Path, words: str) -> str | None:

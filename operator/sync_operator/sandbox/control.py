@@ -7,8 +7,8 @@ from aiohttp import web
 
 from sync_operator.sandbox.faults import Fault, Faults
 from sync_operator.sandbox.guard import STORE
-from sync_operator.sandbox.progress import run_rows, settle
-from sync_operator.sandbox.state import Ending
+from sync_operator.sandbox.progress import end_workflow, run_rows, settle
+from sync_operator.sandbox.state import Ending, Store, Thing
 
 __all__ = ["FAULTS", "routes"]
 
@@ -129,11 +129,39 @@ async def set_password(request: web.Request) -> web.Response:
     return web.json_response({})
 
 
+@routes.put("/sandbox/{list:connectors|models}/{id}")
+async def set_thing(request: web.Request) -> web.Response:
+    """Make a connector or model, or another of it: ``name``, ``workspace_id``, ``kind`` (source, destination)."""
+    store, things = _things(request)
+    asked = await _object(request, {"name", "workspace_id", "kind"})
+    number = int(request.match_info["id"])
+    kind = asked.get("kind", "source") if things is store.connectors else "model"
+    things[number] = Thing(number, kind, asked["name"], store.clock(), asked.get("workspace_id", min(store.workspaces)))
+    return web.json_response({})
+
+
+@routes.delete("/sandbox/{list:connectors|models}/{id}")
+async def delete_thing(request: web.Request) -> web.Response:
+    """Somebody deletes a connector or model: its syncs go with it, for good."""
+    store, things = _things(request)
+    gone = things.pop(int(request.match_info["id"]))
+    for sync in store.living():
+        if sync.attributes[f"{gone.kind}_id"] == gone.id:
+            sync.discarded_at = store.clock()
+            end_workflow(store, sync)
+    return web.json_response({})
+
+
 @routes.put("/sandbox/catalogs/{id}")
 async def set_catalog(request: web.Request) -> web.Response:
     """Streams of a destination's catalog, as a JSON list; null makes the catalog missing."""
     request.app[STORE].catalogs[int(request.match_info["id"])] = await request.json()
     return web.json_response({})
+
+
+def _things(request: web.Request) -> tuple[Store, dict[int, Thing]]:
+    store = request.app[STORE]
+    return store, store.connectors if request.match_info["list"] == "connectors" else store.models
 
 
 async def _object(request: web.Request, known: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Who and where: login, users/me, workspaces, and the connectors and models that syncs refer to."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,7 +12,7 @@ from sync_operator.sandbox.faults import json_body
 from sync_operator.sandbox.guard import STORE, authenticate, workspace_of
 from sync_operator.sandbox.render import connector, listing, model, single
 from sync_operator.sandbox.shapes import Refusal, e1, e3, e4, e5
-from sync_operator.sandbox.state import Store, Token
+from sync_operator.sandbox.state import Store, Thing, Token
 
 __all__ = ["routes"]
 
@@ -21,7 +22,6 @@ _LOGIN_WINDOW: Final = timedelta(seconds=20)
 _LOGINS_A_WINDOW: Final = 5
 _WRONG_LIMIT: Final = 5
 _LOCK: Final = timedelta(hours=1)
-_SEEDED: Final = 10
 
 
 @dataclass(slots=True)
@@ -109,10 +109,10 @@ async def connectors(request: web.Request) -> web.Response:
     wanted = request.query.get("type")
     if wanted not in {None, "source", "destination", "Source", "Destination"}:
         raise e1({"type": ["must be one of: source, destination"]})
-    workspace_of(request, token)
-    kinds = [wanted.lower()] if wanted else ["source", "destination"]
-    found = [_connector(number, kind) for kind in kinds for number in range(1, _SEEDED + 1)]
-    return listing(request, request.app[STORE], found)
+    store, workspace_id = request.app[STORE], workspace_of(request, token)
+    kinds = {wanted.lower()} if wanted else {"source", "destination"}
+    shown = _shown(store.connectors, workspace_id, kinds)
+    return listing(request, store, [_connector(store, thing.id, thing.kind) for thing in shown], sized=False)
 
 
 @routes.get("/api/v1/connectors/{id}")
@@ -121,7 +121,7 @@ async def connector_show(request: web.Request) -> web.Response:
     number, store = _number(request), request.app[STORE]
     if ("connector", number) in store.missing:
         raise e3(404, "Connector not found")
-    return single(store, _connector(number, "source"))
+    return single(store, _connector(store, number, "source"))
 
 
 @routes.get("/api/v1/connectors/{id}/discover")
@@ -142,9 +142,8 @@ async def discover(request: web.Request) -> web.Response:
 @routes.get("/api/v1/models")
 async def models(request: web.Request) -> web.Response:
     """`GET /models`."""
-    workspace_of(request, authenticate(request))
-    found = [{"id": str(number), "type": "models", "attributes": model(number)} for number in range(1, _SEEDED + 1)]
-    return listing(request, request.app[STORE], found)
+    store, workspace_id = request.app[STORE], workspace_of(request, authenticate(request))
+    return listing(request, store, [_model(store, thing.id) for thing in _shown(store.models, workspace_id, {"model"})])
 
 
 @routes.get("/api/v1/models/{id}")
@@ -153,7 +152,7 @@ async def model_show(request: web.Request) -> web.Response:
     number, store = _number(request), request.app[STORE]
     if ("model", number) in store.missing:
         raise e4(404, f"Couldn't find Model with 'id'={number}")
-    return single(store, {"id": str(number), "type": "models", "attributes": model(number)})
+    return single(store, _model(store, number))
 
 
 @routes.get("/up")
@@ -189,5 +188,15 @@ def _workspace(number: int) -> dict[str, Any]:
     return {"id": str(number), "type": "workspaces", "attributes": attributes}
 
 
-def _connector(number: int, kind: str) -> dict[str, Any]:
-    return {"id": str(number), "type": "connectors", "attributes": connector(number, kind)}
+def _shown(things: Mapping[int, Thing], workspace_id: int, kinds: set[str]) -> list[Thing]:
+    """What the list of a workspace shows: the last moved first."""
+    here = (thing for thing in things.values() if thing.workspace_id in {None, workspace_id} and thing.kind in kinds)
+    return sorted(here, key=lambda thing: (thing.updated_at, thing.id), reverse=True)
+
+
+def _connector(store: Store, number: int, kind: str) -> dict[str, Any]:
+    return {"id": str(number), "type": "connectors", "attributes": connector(store, number, kind)}
+
+
+def _model(store: Store, number: int) -> dict[str, Any]:
+    return {"id": str(number), "type": "models", "attributes": model(store, number)}

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from sync_operator.sandbox.progress import run_rows
 from sync_operator.sandbox.shapes import e2
-from sync_operator.sandbox.state import Run, Store, StoredSync
+from sync_operator.sandbox.state import Run, Store, StoredSync, Thing
 
 __all__ = ["connector", "listing", "model", "run_resource", "single", "stamp", "sync_resource"]
 
@@ -26,15 +26,18 @@ def single(store: Store, resource: dict[str, Any], *, status: int = 200) -> web.
     return web.json_response({"data": resource}, status=status)
 
 
-def listing(request: web.Request, store: Store, resources: Sequence[dict[str, Any]]) -> web.Response:
-    """One page of a list with its links.
+def listing(
+    request: web.Request, store: Store, resources: Sequence[dict[str, Any]], *, sized: bool = True
+) -> web.Response:
+    """One page of a list with its links; the list of connectors is not ``sized``, but keeps to ten a page.
 
     Raises:
         Refusal: ``per_page=0``.
     """
     size_name = "page_size" if store.dialect == "documented" else "per_page"
     default = 100 if store.dialect == "documented" else 10
-    page, size = _number(request.query.get("page"), 1), _number(request.query.get(size_name), default)
+    asked = request.query.get(size_name) if sized or store.dialect == "documented" else None
+    page, size = _number(request.query.get("page"), 1), _number(asked, default)
     if size == 0:
         raise e2("divided by 0")
     size = size if size > 0 else default
@@ -67,9 +70,9 @@ def sync_resource(store: Store, sync: StoredSync) -> dict[str, Any]:
             "current_cursor_field": None,
             "created_at": stamp(sync.created_at),
             "updated_at": stamp(sync.updated_at),
-            "source": connector(sync.attributes["source_id"], "source"),
-            "destination": connector(sync.attributes["destination_id"], "destination"),
-            "model": model(sync.attributes["model_id"]),
+            "source": connector(store, sync.attributes["source_id"], "source"),
+            "destination": connector(store, sync.attributes["destination_id"], "destination"),
+            "model": model(store, sync.attributes["model_id"]),
         }
     return {"id": str(sync.id), "type": "syncs", "attributes": attributes}
 
@@ -92,14 +95,20 @@ def run_resource(run: Run) -> dict[str, Any]:
     return {"id": str(run.id), "type": "sync_runs", "attributes": attributes}
 
 
-def connector(connector_id: int, kind: str) -> dict[str, Any]:
+def connector(store: Store, connector_id: int, kind: str) -> dict[str, Any]:
     """A connector as embedded in a sync: without its configuration, and with an integer id."""
-    return {"id": connector_id, "name": f"{kind} {connector_id}", "connector_type": kind, "connector_name": "Sandbox"}
+    held = store.connectors.get(connector_id) or Thing(connector_id, kind, f"{kind} {connector_id}", store.clock())
+    return {"id": held.id, "connector_type": held.kind, "connector_name": "Sandbox", **_named(held)}
 
 
-def model(model_id: int) -> dict[str, Any]:
+def model(store: Store, model_id: int) -> dict[str, Any]:
     """A model as embedded in a sync."""
-    return {"id": model_id, "name": f"model {model_id}", "query_type": "raw_sql", "primary_key": "id"}
+    held = store.models.get(model_id) or Thing(model_id, "model", f"model {model_id}", store.clock())
+    return {"id": held.id, "query_type": "raw_sql", "primary_key": "id", **_named(held)}
+
+
+def _named(held: Thing) -> dict[str, Any]:
+    return {"name": held.name, "updated_at": stamp(held.updated_at)}
 
 
 def _number(text: str | None, default: int) -> int:

@@ -8,10 +8,13 @@ from enum import StrEnum
 from heapq import heappush
 from typing import Any
 
-__all__ = ["ACTIVE", "Ending", "Event", "Outcome", "Run", "Store", "StoredSync", "Token"]
+__all__ = ["ACTIVE", "Ending", "Event", "Outcome", "Run", "Store", "StoredSync", "Thing", "Token"]
 
 ACTIVE = ("pending", "started", "querying", "queued", "in_progress")
 """Statuses of a run that keep a sync from being triggered again; `paused` is not among them (contract section 6)."""
+
+
+_SEEDED = 10
 
 
 class Ending(StrEnum):
@@ -98,6 +101,22 @@ class StoredSync:
 
 
 @dataclass(frozen=True, slots=True)
+class Thing:
+    """A connector or a model.
+
+    Attributes:
+        kind: ``source``, ``destination`` or ``model``.
+        workspace_id: whose it is; None for those that are there from the start, in every workspace.
+    """
+
+    id: int
+    kind: str
+    name: str
+    updated_at: datetime
+    workspace_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """Who a bearer token belongs to."""
 
@@ -127,6 +146,8 @@ class Store:
         default_outcome: how runs go that nothing else was asked for.
         planned: sync id (None for any) → outcomes of the next runs, in order.
         catalogs: destination id → its streams; None means that the catalog is missing; absent means any stream.
+        connectors: by id; at the start those with odd ids are sources, and the others destinations.
+        models: by id.
         missing: kinds and ids of things that do not exist: ``("connector", 7)``, ``("model", 9)``.
         temporal_away: the workflow engine is down: calls are answered as ever, and nothing comes of them.
         cancel_lag: seconds from a cancel to the end of the workflow, in which triggers are void.
@@ -142,6 +163,8 @@ class Store:
     runs: dict[int, Run] = field(default_factory=dict)
     planned: dict[int | None, list[Outcome]] = field(default_factory=dict)
     catalogs: dict[int, list[str] | None] = field(default_factory=dict)
+    connectors: dict[int, Thing] = field(default_factory=dict)
+    models: dict[int, Thing] = field(default_factory=dict)
     missing: set[tuple[str, int]] = field(default_factory=set)
     passwords: dict[str, str] = field(default_factory=dict)
     temporal_away: bool = False
@@ -150,6 +173,13 @@ class Store:
     next_sync: int = 1
     _number: int = 0
     _runs_of: dict[int, list[Run]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        now = self.clock()
+        for number in range(1, _SEEDED + 1):
+            kind = "source" if number % 2 else "destination"
+            self.connectors[number] = Thing(number, kind, f"{kind} {number}", now)
+            self.models[number] = Thing(number, "model", f"model {number}", now)
 
     def number(self) -> int:
         """A number that was not given out before."""

@@ -1,0 +1,47 @@
+"""The sandbox against the contract, section 4: connectors and models, whose names a test may set."""
+
+from tests.support.caller import Caller
+
+
+async def listed(caller: Caller, path: str, workspace: str = "1") -> list[tuple[str, str]]:
+    found = (await caller("GET", path, workspace=workspace)).json()["data"]
+    return [(entry["id"], entry["attributes"]["name"]) for entry in found]
+
+
+async def test_4_the_last_moved_come_first_and_only_those_of_the_workspace(call: Caller) -> None:
+    call.later(1)
+    await call.control("PUT", "/connectors/41", {"name": "CRM", "kind": "destination"})
+    await call.control("PUT", "/connectors/42", {"name": "Theirs", "kind": "destination", "workspace_id": 2})
+    await call.control("PUT", "/models/43", {"name": "Customers"})
+
+    assert (await listed(call, "/connectors?type=destination"))[0] == ("41", "CRM")
+    assert len(await listed(call, "/connectors?type=destination")) == 6
+    assert ("41", "CRM") not in await listed(call, "/connectors?type=source")
+    assert (await listed(call, "/models"))[0] == ("43", "Customers")
+
+
+async def test_4_connectors_come_ten_a_page_and_models_as_many_as_asked_for(call: Caller) -> None:
+    for number in range(20, 41):
+        await call.control("PUT", f"/connectors/{number}", {"name": f"crm {number}", "kind": "destination"})
+        await call.control("PUT", f"/models/{number}", {"name": f"model {number}"})
+
+    assert len(await listed(call, "/connectors?type=destination&per_page=1000")) == 10
+    assert len(await listed(call, "/connectors?type=destination&page=3")) == 6
+    assert len(await listed(call, "/models?per_page=1000")) == 31
+
+
+async def test_4_a_deleted_connector_takes_its_syncs_with_it(call: Caller) -> None:
+    await call.create()
+    await call.control("DELETE", "/connectors/1")
+
+    assert ("1", "source 1") not in await listed(call, "/connectors?type=source")
+    assert (await call("GET", "/syncs/1")).status_code == 404
+
+
+async def test_4_a_name_shows_in_the_sync_too(call: Caller) -> None:
+    await call.create()
+    await call.control("PUT", "/connectors/2", {"name": "CRM", "kind": "destination"})
+
+    shown = await call.sync()
+
+    assert [shown[role]["name"] for role in ("source", "destination", "model")] == ["source 1", "CRM", "model 3"]
