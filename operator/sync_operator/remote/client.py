@@ -9,10 +9,10 @@ from typing import Any, Final
 from sync_operator.errors import NotFoundError, OutcomeUnknownError, ServerState, StateError, TransientError
 from sync_operator.redact import redact
 from sync_operator.remote.connections import HttpPool
-from sync_operator.remote.read import read_date, read_list, read_run, read_sync, read_user
+from sync_operator.remote.read import is_last_page, read_date, read_list, read_named, read_run, read_sync, read_user
 from sync_operator.remote.traffic import Traffic
 from sync_operator.remote.transport import Exchange, Told, no_renewal, untold
-from sync_operator.remote.types import Dialect, Listing, RemoteRun, RemoteSync, RunList, User
+from sync_operator.remote.types import Dialect, Listing, Named, RemoteRun, RemoteSync, Role, RunList, User
 
 __all__ = ["ApiClient", "Endpoint"]
 
@@ -117,6 +117,25 @@ class ApiClient:
             found |= fresh
             if not fresh or (self.dialect is Dialect.MULTIWOVEN and len(syncs) < _ONE_PAGE):
                 return Listing(tuple(found.values()), read_date(answer.headers.get("date", "")))
+            page += 1
+
+    async def list_named(self, role: Role) -> tuple[Named, ...]:
+        """`GET /connectors?type=…` or `GET /models`, all of them, each once.
+
+        Releases that were read keep to ten connectors a page, whatever is asked for. The published reference also wants
+        a ``category`` and a ``query_type``; servers do without, and each of their values would leave something out.
+        """
+        path = "/models" if role is Role.MODEL else "/connectors"
+        kind = {} if role is Role.MODEL else {"type": role.value}
+        found: dict[int, Named] = {}
+        page = 1
+        while True:
+            query = {"page": str(page), **self._page_size(_ONE_PAGE), **kind}
+            body = (await self._exchange.send("GET", path, query=query, most_bytes=_MOST_LIST_BYTES)).body
+            fresh = {named.id: named for named in read_list(body, read_named) if named.id not in found}
+            found |= fresh
+            if not fresh or is_last_page(body):
+                return tuple(found.values())
             page += 1
 
     async def update_sync(self, sync_id: str, body: Mapping[str, Any]) -> RemoteSync:

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from sync_operator.errors import TransientError
 from sync_operator.redact import redact
-from sync_operator.remote.types import RemoteRun, RemoteSync, Rows, RunStatus, User
+from sync_operator.remote.types import Named, RemoteRun, RemoteSync, Rows, RunStatus, User
 
-__all__ = ["read_date", "read_list", "read_run", "read_sync", "read_user"]
+__all__ = ["is_last_page", "read_date", "read_list", "read_named", "read_run", "read_sync", "read_user"]
 
 _DIGITS: Final = 19
 """Digits of the largest number that a database holds as an id or a count."""
@@ -64,6 +64,16 @@ def read_run(body: Any) -> RemoteRun | None:
     )
 
 
+def read_named(body: Any) -> Named | None:
+    """A connector or a model; None when it has no id or no name."""
+    resource = _unwrap(body)
+    number, attributes = _count(resource.get("id")), resource.get("attributes")
+    name = attributes.get("name") if isinstance(attributes, Mapping) else None
+    if number == 0 or not isinstance(attributes, Mapping) or not isinstance(name, str):
+        return None
+    return Named(number, name, _time(attributes.get("updated_at")))
+
+
 def read_user(body: Any) -> User:
     """Who the token belongs to."""
     attributes = _unwrap(body).get("attributes")
@@ -81,6 +91,12 @@ def read_list[T](body: Any, read: Callable[[Any], T | None]) -> list[T]:
     if not isinstance(data, list):
         raise TransientError("a list was asked for, and something else was answered; is this the sync server?")
     return [entry for entry in map(read, data) if entry is not None]
+
+
+def is_last_page(body: Any) -> bool:
+    """True when a list says that no page follows it; one that says nothing may be followed by another."""
+    links = body.get("links") if isinstance(body, Mapping) else None
+    return isinstance(links, Mapping) and "next" in links and not links["next"]
 
 
 def read_date(text: str) -> datetime | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Dialect", "Listing", "RemoteRun", "RemoteSync", "Rows", "RunList", "RunStatus", "User"]
+__all__ = ["Dialect", "Listing", "Named", "RemoteRun", "RemoteSync", "Role", "Rows", "RunList", "RunStatus", "User"]
 
 
 class Dialect(StrEnum):
@@ -119,6 +119,28 @@ class Listing:
 
     syncs: tuple[RemoteSync, ...]
     clock: datetime | None = None
+
+
+class Role(StrEnum):
+    """What a sync refers to; each has an id in the API's body, and a name in one of its lists."""
+
+    SOURCE = "source"
+    DESTINATION = "destination"
+    MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A connector or a model.
+
+    Attributes:
+        name: to the letter; a server may have it several times.
+        updated_at: aware, UTC; None when not answered.
+    """
+
+    id: int
+    name: str
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,65 @@
+"""Connectors and models as the client lists them, in both dialects."""
+
+import pytest
+from tests.support.served import START, Served
+
+from sync_operator.errors import TransientError
+from sync_operator.remote.types import Named, Role
+from sync_operator.sandbox.state import Thing
+
+
+def named(api: Served, kind: str, name: str, number: int) -> None:
+    held = api.store.models if kind == "model" else api.store.connectors
+    held[number] = Thing(number, kind, name, api.clock())
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_a_list_is_whole_however_many_a_page_holds(either: Served, role: Role) -> None:
+    for number in range(100, 350):
+        named(either, role.value, f"one of many, {number}", number)
+
+    found = await either.client.list_named(role)
+
+    assert {entry.id for entry in found} >= set(range(100, 350))
+    assert len({entry.id for entry in found}) == len(found)
+
+
+async def test_sources_and_destinations_are_told_apart(either: Served) -> None:
+    named(either, "source", "Warehouse", 21)
+    named(either, "destination", "Warehouse", 22)
+
+    found = {role: await either.client.list_named(role) for role in Role}
+
+    assert [entry.id for entry in found[Role.SOURCE] if entry.name == "Warehouse"] == [21]
+    assert [entry.id for entry in found[Role.DESTINATION] if entry.name == "Warehouse"] == [22]
+    assert Named(3, "model 3", START) in found[Role.MODEL]
+
+
+async def test_what_fits_a_page_is_asked_for_once(either: Served) -> None:
+    for role in Role:
+        await either.client.list_named(role)
+
+    asked = [path for _, path, _ in either.seen()]
+    assert asked == ["/connectors", "/connectors", "/models"]
+
+
+async def test_where_no_links_are_told_the_next_page_is_looked_at(api: Served) -> None:
+    things = [{"id": str(number), "attributes": {"name": f"model {number}"}} for number in (7, 8)]
+    for page in (things[:1], things[1:], []):
+        api.fault(path="/models", status=200, body={"data": page})
+
+    assert await api.client.list_named(Role.MODEL) == (Named(7, "model 7"), Named(8, "model 8"))
+
+
+async def test_what_has_no_name_or_id_is_left_out(api: Served) -> None:
+    odd = [{"id": "x", "attributes": {"name": "a"}}, {"id": "5", "attributes": {"name": None}}, {"id": "6"}, None]
+    api.fault(path="/models", status=200, body={"data": odd, "links": {"next": None}})
+
+    assert await api.client.list_named(Role.MODEL) == ()
+
+
+async def test_what_is_no_list_is_never_taken_for_an_empty_one(api: Served) -> None:
+    api.fault(path="/models", status=200, body={"message": "hello"})
+
+    with pytest.raises(TransientError):
+        await api.client.list_named(Role.MODEL)
