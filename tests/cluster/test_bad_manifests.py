@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.support.bad_manifests import BAD_SYNCS, BAD_WORKSPACES, GOOD_SYNCS, GOOD_WORKSPACES, Bad, Judge
-from tests.support.manifests import sync_manifest, workspace_manifest
+from tests.support.manifests import BY_NAME, REMOVED, sync_manifest, workspace_manifest
 from tests.support.plane import Kube, Plane, Refusal, running_plane
 
 from sync_operator.errors import InvalidSpecError
@@ -105,6 +105,50 @@ def test_what_is_fixed_once_registered_is_free_before(
     assert "; " in refused.value.message
 
 
+NAMED: dict[str, Any] = {name: None if value is REMOVED else value for name, value in BY_NAME.items()}
+IDS: dict[str, Any] = {"sourceId": 1, "destinationId": 2, "modelId": 3}
+UNNAMED: dict[str, Any] = {"sourceRef": None, "destinationRef": None, "modelRef": None}
+
+
+def registered_with(kube: Kube, namespace: str, spec: dict[str, Any], **ids: int) -> None:
+    kube.create(sync_manifest("orders", **spec), namespace)
+    kube.patch_status(SYNC_KIND, "orders", namespace, {"id": "42", **ids})
+
+
+def test_an_id_may_become_a_name_and_the_same_id_again(kube: Kube, namespace: str) -> None:
+    registered_with(kube, namespace, {}, **IDS)
+
+    for change in (NAMED, {"modelRef": {"name": "Another"}}, UNNAMED | IDS):
+        kube.patch(SYNC_KIND, "orders", namespace, {"spec": change})
+
+
+@pytest.mark.parametrize("role", ["source", "destination", "model"])
+def test_a_name_may_become_no_other_id_than_the_registered_one(kube: Kube, namespace: str, role: str) -> None:
+    registered_with(kube, namespace, BY_NAME, **IDS)
+    unnamed = {f"{role}Ref": None}
+
+    with pytest.raises(Refusal) as refused:
+        kube.patch(SYNC_KIND, "orders", namespace, {"spec": unnamed | {f"{role}Id": 9}})
+    assert_names(refused.value, f"spec.{role}Id", "is fixed once the sync is registered")
+
+    kube.patch(SYNC_KIND, "orders", namespace, {"spec": unnamed | {f"{role}Id": IDS[f"{role}Id"]}})
+
+
+def test_where_the_status_tells_no_ids_a_name_may_become_any_and_an_id_no_other(kube: Kube, namespace: str) -> None:
+    registered_with(kube, namespace, {"sourceId": REMOVED, "sourceRef": {"name": "Warehouse"}})
+
+    kube.patch(SYNC_KIND, "orders", namespace, {"spec": {"sourceRef": None, "sourceId": 9}})
+    with pytest.raises(Refusal):
+        kube.patch(SYNC_KIND, "orders", namespace, {"spec": {"sourceId": 8}})
+
+
+def test_no_status_is_refused_where_it_says_other_ids_than_the_spec(kube: Kube, namespace: str) -> None:
+    registered_with(kube, namespace, {}, sourceId=9, destinationId=8, modelId=7)
+
+    kube.patch_status(SYNC_KIND, "orders", namespace, {"serverStatus": "healthy"})
+    kube.patch(SYNC_KIND, "orders", namespace, {"spec": {"sourceId": 9, "suspend": True}})
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -129,6 +173,9 @@ FULL = SyncStatus(
     workspace_id="7",
     url="https://api.example.com",
     origin="Adopted",
+    source_id=2**62,
+    destination_id=2,
+    model_id=3,
     server_status="healthy",
     effective_schedule="@every 45m",
     time_zone="Etc/UTC",
@@ -223,7 +270,10 @@ def test_kubectl_get_shows_the_columns(plane_binary: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("path", "fields"),
     [
-        ("sync.spec", ["sourceId", "scheduleType", "configuration", "syncMode", "cronExpression", "freshness"]),
+        (
+            "sync.spec",
+            ["sourceId", "sourceRef", "scheduleType", "configuration", "syncMode", "cronExpression", "freshness"],
+        ),
         ("sync.spec.run", ["timeout", "retries", "maxFailedRowsPercent", "pod"]),
         ("sync.spec.run.pod", ["resources", "tolerations", "priorityClassName"]),
         ("sync.spec.configurationSecrets", ["pointer", "secretKeyRef"]),

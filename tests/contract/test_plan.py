@@ -10,11 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.support.manifests import REMOVED, sync_manifest, workspace_manifest
+from tests.support.manifests import BY_NAME, REMOVED, sync_manifest, workspace_manifest
 from tests.support.served import BODY, Served
 
 from sync_operator.cli import main
 from sync_operator.remote.types import Dialect
+from sync_operator.sandbox.state import Thing
 
 MAPPING = [{"from": "id", "to": "key", "mapping_type": "standard"}]
 AS_CREATED: dict[str, Any] = {"configuration": MAPPING, "streamName": "orders"}
@@ -367,3 +368,59 @@ async def test_certificates_come_from_the_input_or_from_the_environment(plan: Pl
     assert "spec.caSecretRef.name: Secret 'ca' is not in the input" in missing[1]
     assert "spec.caSecretRef: holds no certificate in PEM form" in unusable[1]
     assert "SYNC_API_CA_FILE: nowhere.pem cannot be read" in unread[1]
+
+
+def give_names(api: Served) -> None:
+    for number, (kind, name) in enumerate((("source", "Warehouse"), ("destination", "CRM"), ("model", "Customers")), 1):
+        held = api.store.models if kind == "model" else api.store.connectors
+        held[number] = Thing(number, kind, name, api.clock())
+
+
+async def test_names_are_looked_up_and_shown_as_the_ids_that_are_written(plan: Planner) -> None:
+    give_names(plan.api)
+
+    code, out, _ = await plan.run(sync(plan.api, **BY_NAME), sync(plan.api, "second", **BY_NAME))
+
+    assert code == 10
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert [lines.count(line) for line in ("sourceId 1", "destinationId 2", "modelId 3")] == [2, 2, 2]
+    asked = [path for _, path, _ in plan.api.seen()]
+    assert (asked.count("/connectors"), asked.count("/models")) == (2, 1)
+
+
+async def test_ids_need_no_lists_of_names(plan: Planner) -> None:
+    await plan.run(sync(plan.api))
+
+    assert not {"/connectors", "/models"} & {path for _, path, _ in plan.api.seen()}
+
+
+async def test_by_name_a_sync_that_holds_the_ids_is_taken_for_its_own(plan: Planner) -> None:
+    give_names(plan.api)
+    await plan.api.client.create_sync(body(plan.api))
+
+    code, out, _ = await plan.run(sync(plan.api, **BY_NAME))
+
+    assert (code, "nothing to do, sync 1 is as wanted" in out) == (0, True)
+
+
+async def test_a_name_that_leads_nowhere_is_told_with_what_was_meant(plan: Planner) -> None:
+    give_names(plan.api)
+    await plan.api.client.create_sync(body(plan.api))
+
+    code, out, _ = await plan.run(sync(plan.api, **BY_NAME | {"modelRef": {"name": "Custmers"}}))
+
+    assert code == 1
+    assert "InvalidSpec: spec.modelRef.name" in out
+    assert "did you mean 'Customers' (id 3)?" in " ".join(out.split())
+
+
+async def test_a_name_that_leads_elsewhere_than_what_was_registered_is_told(plan: Planner) -> None:
+    give_names(plan.api)
+    await plan.api.client.create_sync(body(plan.api))
+    status = {"id": "1", "url": plan.api.url, "workspaceId": "1", "sourceId": 9, "destinationId": 2, "modelId": 3}
+    live = sync(plan.api, **BY_NAME) | {"status": status}
+
+    code, out, _ = await plan.run(sync(plan.api, **BY_NAME), live=[live])
+
+    assert code == 1
+    assert "Conflict: spec.sourceRef.name: 'Warehouse' is source 1" in " ".join(out.split())

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from tests.support.manifests import REMOVED, sync_manifest, workspace_manifest
+from tests.support.manifests import BY_NAME, REMOVED, sync_manifest, workspace_manifest
 
 __all__ = ["BAD_SYNCS", "BAD_WORKSPACES", "GOOD_SYNCS", "GOOD_WORKSPACES", "Bad", "Judge"]
 
@@ -56,6 +56,18 @@ def _pod(**fields: Any) -> dict[str, Any]:
 BAD_SYNCS: Final = (
     # The fields of the API.
     Bad("no-source", {"sourceId": REMOVED}, "spec.sourceId", "Required value"),
+    Bad("no-source-by-name", {"sourceId": REMOVED}, "spec.sourceId", "sourceRef.name to the name that the server"),
+    Bad("no-destination", {"destinationId": REMOVED}, "spec.destinationId", "Required value"),
+    Bad("no-model", {"modelId": REMOVED}, "spec.modelId", "Required value"),
+    Bad("source-twice", {"sourceRef": {"name": "a"}}, "spec.sourceRef", "beside sourceId; remove one of the two"),
+    Bad("destination-twice", {"destinationRef": {"name": "a"}}, "spec.destinationRef", "beside destinationId; remove"),
+    Bad("model-twice", {"modelRef": {"name": "a"}}, "spec.modelRef", "beside modelId; remove one of the two"),
+    Bad("nameless", BY_NAME | {"modelRef": {}}, "spec.modelRef.name", "Required value"),
+    Bad("empty-name", BY_NAME | {"modelRef": {"name": ""}}, "spec.modelRef.name", "at least 1 chars"),
+    Bad("long-name", BY_NAME | {"modelRef": {"name": "x" * 256}}, "spec.modelRef.name", "255"),
+    Bad("name-for-an-object", BY_NAME | {"modelRef": "Customers"}, "spec.modelRef", "must be of type object"),
+    Bad("name-of-numbers", BY_NAME | {"modelRef": {"name": 5}}, "spec.modelRef.name", "must be of type string"),
+    Bad("id-in-a-ref", BY_NAME | {"sourceRef": {"name": "a", "id": 5}}, "spec.sourceRef.id", "unknown field"),
     Bad("no-stream", {"streamName": REMOVED}, "spec.streamName", "Required value"),
     Bad("no-configuration", {"configuration": REMOVED}, "spec.configuration", "Required value"),
     Bad("zero-id", {"sourceId": 0}, "spec.sourceId", "greater than or equal to 1"),
@@ -185,6 +197,8 @@ _INTERVAL: Final = {"scheduleType": "interval", "syncInterval": 45, "syncInterva
 
 GOOD_SYNCS: Final[dict[str, dict[str, Any]]] = {
     "least": {},
+    "by-name": BY_NAME,
+    "model-by-name": {"modelId": REMOVED, "modelRef": {"name": " any \"name\", 'quoted', in Zürich "}},
     "interval": _INTERVAL,
     "interval-and-cron": _INTERVAL | {"cronExpression": "0 6 * * *"},
     "automated-both": _INTERVAL | {"scheduleType": "automated", "cronExpression": "@hourly"},

@@ -5,10 +5,20 @@ from typing import Any
 
 from sync_operator.model.names import API_VERSION, SYNC_KIND, WORKSPACE_KIND
 
-__all__ = ["REMOVED", "merged", "sync_manifest", "sync_spec", "workspace_manifest", "workspace_spec"]
+__all__ = ["BY_NAME", "REMOVED", "merged", "sync_manifest", "sync_spec", "workspace_manifest", "workspace_spec"]
 
 REMOVED = object()
 """As a value in changes: take the field out."""
+
+BY_NAME: dict[str, Any] = {
+    "sourceId": REMOVED,
+    "sourceRef": {"name": "Warehouse"},
+    "destinationId": REMOVED,
+    "destinationRef": {"name": "CRM"},
+    "modelId": REMOVED,
+    "modelRef": {"name": "Customers"},
+}
+"""Changes: source, destination and model by name."""
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

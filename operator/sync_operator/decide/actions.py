@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from sync_operator.decide.picture import JobView, Phase
 from sync_operator.model.sync import ConfigurationSecret
-from sync_operator.remote.types import RemoteRun, RemoteSync
+from sync_operator.remote.types import RemoteRun, RemoteSync, Role
 
 __all__ = [
     "Action",
@@ -19,6 +19,7 @@ __all__ = [
     "DropFinalizer",
     "ForgetSync",
     "GuardSchedule",
+    "ListNames",
     "ListRuns",
     "ListSyncs",
     "MarkCreate",
@@ -62,6 +63,14 @@ class CreateSync:
 
     body: Mapping[str, Any] = field(repr=False)
     phase: ClassVar[Phase] = Phase.REGISTRATION
+
+
+@dataclass(frozen=True, slots=True)
+class ListNames:
+    """List the connectors or models that the spec gives by name; all Syncs of a workspace share the lists."""
+
+    roles: tuple[Role, ...]
+    phase: Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +219,7 @@ class DropFinalizer:
 
 type ServerAction = (
     CreateSync
+    | ListNames
     | ListSyncs
     | TakeCreated
     | ReadSync

@@ -5,11 +5,11 @@ from sync_operator.decide.candidates import doubtful_creates, lost_creates
 from sync_operator.decide.match import Claim, elder
 from sync_operator.decide.obstacles import OUTAGES, SLOW_RETRY, obstacle_of
 from sync_operator.decide.picture import Obstacle, Phase, Picture
+from sync_operator.decide.refs import field_path, name_obstacle
 from sync_operator.decide.server import drift, fixed_fields, lacks_secrets, wrong_fields
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.conditions import ConditionType, Reason
 from sync_operator.model.sync import DriftPolicy, SyncSpec
-from sync_operator.remote.answers import camel
 
 __all__ = [
     "conflict",
@@ -32,6 +32,7 @@ def registration_obstacle(picture: Picture) -> Obstacle | None:
         or workspace_changed(picture)
         or workspace_obstacle(picture)
         or conflict(picture)
+        or name_obstacle(picture)
         or _on_the_server(picture)
         or unknown_outcome(picture)
         or _standing(picture)
@@ -97,7 +98,7 @@ def unknown_outcome(picture: Picture) -> Obstacle | None:
     doubtful = doubtful_creates(picture)
     if doubtful:
         ageless = doubtful[0].created_at is None
-        changed = "the spec or a Secret in it may have changed since"
+        changed = "the spec, a Secret in it, or what a name in it leads to may have changed since"
         why = "the server does not tell when its syncs were made" if ageless else changed
         return Obstacle(
             Reason.OUTCOME_UNKNOWN,
@@ -121,7 +122,7 @@ def _invalid_spec(picture: Picture) -> Obstacle | None:
     error = sync.spec_error
     if sync.spec is not None and dialect is not None and error is None:
         try:
-            sync_body(sync.spec, dialect, picture.secrets or {})
+            sync_body(sync.spec, {}, dialect, picture.secrets or {})
         except InvalidSpecError as refused:
             error = refused
     return obstacle_of(error) if error is not None else None
@@ -138,7 +139,7 @@ def _on_the_server(picture: Picture) -> Obstacle | None:
     if remote is not None and sync.status.id is None and spec.external_id and not picture.updated:
         names = fixed_fields(picture, remote)
         if names:
-            listed = ", ".join(f"spec.{camel(name)}" for name in names)
+            listed = ", ".join(field_path(spec, name) for name in names)
             return Obstacle(
                 Reason.CONFLICT,
                 f"{listed}: sync {remote.id} (spec.externalId) has another value on the server, which cannot be "
@@ -146,7 +147,7 @@ def _on_the_server(picture: Picture) -> Obstacle | None:
                 stalled=True,
             )
     if remote is not None and picture.updated and wrong_fields(picture, remote):
-        listed = ", ".join(f"spec.{camel(name)}" for name in wrong_fields(picture, remote))
+        listed = ", ".join(field_path(spec, name) for name in wrong_fields(picture, remote))
         message = f"{listed}: the server took the update but kept another value; write what it keeps, or mend it there"
         return Obstacle(Reason.REJECTED, message, stalled=True)
     return _drift_found(picture, spec)

@@ -11,11 +11,12 @@ from sync_operator.remote.types import Dialect
 __all__ = ["check_dialect", "sent_schedule_type", "sync_body"]
 
 
-def sync_body(spec: SyncSpec, dialect: Dialect, secrets: Mapping[str, str]) -> dict[str, Any]:
+def sync_body(spec: SyncSpec, ids: Mapping[str, int], dialect: Dialect, secrets: Mapping[str, str]) -> dict[str, Any]:
     """What is sent as ``sync``: every mirrored field that the spec sets, under its API name.
 
     Args:
         spec: a valid spec.
+        ids: of source, destination and model.
         dialect: the server's.
         secrets: JSON pointer into ``configuration`` → value from a Secret.
 
@@ -24,9 +25,7 @@ def sync_body(spec: SyncSpec, dialect: Dialect, secrets: Mapping[str, str]) -> d
     """
     check_dialect(spec, dialect)
     fields: dict[str, Any] = {
-        "source_id": spec.source_id,
-        "destination_id": spec.destination_id,
-        "model_id": spec.model_id,
+        **ids,
         "schedule_type": sent_schedule_type(spec, dialect),
         "configuration": with_secrets(spec.configuration, secrets),
         "stream_name": spec.stream_name,

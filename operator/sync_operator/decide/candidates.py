@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sync_operator.decide.diff import FIXED
-from sync_operator.decide.match import made_by_us
+from sync_operator.decide.match import earliest, made_by_us
 from sync_operator.decide.picture import Picture
+from sync_operator.decide.refs import certain_ids
 from sync_operator.decide.server import desired_body
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.names import CREATE_STARTED
-from sync_operator.remote.types import RemoteSync
+from sync_operator.remote.types import RemoteSync, Role
 
 __all__ = ["doubtful_creates", "lost_creates"]
 
@@ -27,15 +27,18 @@ def lost_creates(picture: Picture) -> tuple[RemoteSync, ...]:
 def doubtful_creates(picture: Picture) -> tuple[RemoteSync, ...]:
     """Syncs that such a create may have made, and just as well somebody else, oldest first.
 
-    Where another process has sent it, and the spec or a Secret in it may have changed since, only those fields tell
-    that nobody changes once a sync is made. And there are servers that do not tell when their syncs were made.
+    Where another process has sent it, and the spec, a Secret in it, or what a name leads to may have changed since,
+    only those fields tell that nobody changes once a sync is made. And there are servers that do not tell when their
+    syncs were made.
     """
     spec, found = picture.sync.spec, lost_creates(picture)
     if found or spec is None or picture.create_sent is not None:
         return tuple(remote for remote in found if remote.created_at is None)
-    if picture.sync.generation == 1 and not spec.configuration_secrets and _sent(picture) is not None:
+    ids = certain_ids(picture, _since(picture))
+    same = picture.sync.generation == 1 and not spec.configuration_secrets and len(ids) == len(Role)
+    if same and _sent(picture) is not None:
         return ()
-    fixed = {name: getattr(spec, name) for name in FIXED}
+    fixed = {**ids, "stream_name": spec.stream_name, "cursor_field": spec.cursor_field}
     return _made(picture, {name: value for name, value in fixed.items() if value is not None})
 
 
@@ -59,6 +62,14 @@ def _made(picture: Picture, body: Mapping[str, Any]) -> tuple[RemoteSync, ...]:
         now=picture.listed_at or picture.now,
         claimed=picture.claimed,
     )
+
+
+def _since(picture: Picture) -> datetime:
+    """When, by the server's clock, the create may have been made at the earliest."""
+    marked_at = _marked_at(picture)
+    if picture.listing is None:
+        return marked_at
+    return earliest(picture.listing, marked_at=marked_at, now=picture.listed_at or picture.now)
 
 
 def _marked_at(picture: Picture) -> datetime:

@@ -1,6 +1,14 @@
 """Deletion, in the order that loses nothing: stop the schedule, settle the server's side, let the resource go."""
 
-from sync_operator.decide.actions import Action, DeleteCronJob, DeleteSync, DropFinalizer, ListSyncs, ReadSecrets
+from sync_operator.decide.actions import (
+    Action,
+    DeleteCronJob,
+    DeleteSync,
+    DropFinalizer,
+    ListNames,
+    ListSyncs,
+    ReadSecrets,
+)
 from sync_operator.decide.blocking import (
     conflict,
     unknown_outcome,
@@ -11,6 +19,7 @@ from sync_operator.decide.blocking import (
 from sync_operator.decide.candidates import lost_creates
 from sync_operator.decide.cronjob import cronjob_name
 from sync_operator.decide.picture import Obstacle, Phase, Picture
+from sync_operator.decide.refs import lacks_names, named_roles
 from sync_operator.decide.server import lacks_secrets
 from sync_operator.model.conditions import Reason
 from sync_operator.model.names import CREATE_STARTED, FINALIZER
@@ -35,6 +44,8 @@ def deletion_step(picture: Picture) -> Action | None:
         return DeleteSync(picture.sync_id)
     if picture.create_sent is None and lacks_secrets(picture):
         return ReadSecrets(picture.sync.spec.configuration_secrets if picture.sync.spec else (), Phase.DELETION)
+    if picture.create_sent is None and picture.sync.spec is not None and lacks_names(picture):
+        return ListNames(named_roles(picture.sync.spec), Phase.DELETION)
     if picture.listing is None:
         return ListSyncs(Phase.DELETION)
     found = lost_creates(picture)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sync_operator.decide.diff import differing_fields
 from sync_operator.remote.types import Listing, RemoteSync
 
-__all__ = ["Claim", "elder", "made_by_us"]
+__all__ = ["Claim", "earliest", "elder", "made_by_us"]
 
 _MARGIN: Final = timedelta(minutes=5)
 """How far clocks may differ that cannot be compared: of the process that wrote the mark, ours, and the server's."""
@@ -41,6 +41,12 @@ def elder(claim: Claim, rivals: Iterable[Claim]) -> Claim | None:
     return min((rival for rival in rivals if rival.rank < claim.rank), key=lambda rival: rival.rank, default=None)
 
 
+def earliest(listing: Listing, *, marked_at: datetime, now: datetime) -> datetime:
+    """When, by the server's clock, a create of ours since ``marked_at`` was made at the earliest; ``now`` as below."""
+    ahead = listing.clock - now if listing.clock else timedelta()
+    return marked_at + ahead - _MARGIN
+
+
 def made_by_us(
     body: Mapping[str, Any], listing: Listing, *, marked_at: datetime, now: datetime, claimed: Iterable[str]
 ) -> tuple[RemoteSync, ...]:
@@ -55,14 +61,13 @@ def made_by_us(
         now: time of the listing, by our clock; with the server's own time it gives the difference of the two clocks.
         claimed: server ids that belong to other Syncs.
     """
-    ahead = listing.clock - now if listing.clock else timedelta()
-    earliest = marked_at + ahead - _MARGIN
+    since = earliest(listing, marked_at=marked_at, now=now)
     taken = frozenset(claimed)
     found = [
         remote
         for remote in listing.syncs
         if remote.id not in taken
-        and (remote.created_at is None or remote.created_at >= earliest)
+        and (remote.created_at is None or remote.created_at >= since)
         and not differing_fields(body, remote.attributes)
     ]
     return tuple(sorted(found, key=lambda remote: int(remote.id)))

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 from sync_operator.decide.match import Claim
+from sync_operator.decide.names import Names
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.conditions import Reason
 from sync_operator.model.status import Condition, SyncStatus
@@ -185,6 +186,7 @@ class Picture:
         applied: True once this reconcile has written the CronJob.
         rivals: claims of other Syncs to the server sync that this one has or asks for.
         claimed: ids of listed syncs that belong to other Syncs.
+        names: the server's lists of what the spec gives by name, as far as they are known.
         secrets: values of ``spec.configurationSecrets`` by JSON pointer; None until they were read.
         remote: the server's sync as answered last, in this reconcile or in one whose status was not written.
         updated: True once this reconcile has sent an update.
@@ -222,6 +224,7 @@ class Picture:
     applied: bool = False
     rivals: tuple[Claim, ...] = ()
     claimed: frozenset[str] = frozenset()
+    names: Names = field(default_factory=dict)
     secrets: Mapping[str, str] | None = field(default=None, repr=False)
     remote: RemoteSync | None = None
     updated: bool = False

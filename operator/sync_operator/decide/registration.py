@@ -4,6 +4,7 @@ from sync_operator.decide.actions import (
     Action,
     CreateSync,
     ForgetSync,
+    ListNames,
     ListSyncs,
     MarkCreate,
     ProveWorkspace,
@@ -16,6 +17,7 @@ from sync_operator.decide.actions import (
 from sync_operator.decide.blocking import registration_obstacle
 from sync_operator.decide.candidates import lost_creates
 from sync_operator.decide.picture import Phase, Picture
+from sync_operator.decide.refs import lacks_names, named_roles
 from sync_operator.decide.server import (
     desired_body,
     drift,
@@ -41,6 +43,8 @@ def registration_step(picture: Picture) -> Action | None:
         return None
     if is_registered(picture):
         return None
+    if lacks_names(picture):
+        return ListNames(named_roles(sync.spec), Phase.REGISTRATION)
     if lacks_secrets(picture):
         return ReadSecrets(sync.spec.configuration_secrets, Phase.REGISTRATION)
     if not picture.sync_id and not (FINALIZER in sync.finalizers and CREATE_STARTED in sync.annotations):

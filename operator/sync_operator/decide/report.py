@@ -8,6 +8,7 @@ from sync_operator.decide.cronjob import cronjob_name
 from sync_operator.decide.deletion import deletion_obstacle
 from sync_operator.decide.health import fresh, last_run, last_success, runs_healthy
 from sync_operator.decide.picture import Obstacle, Phase, Picture
+from sync_operator.decide.refs import registered_ids
 from sync_operator.decide.scheduling import last_schedule, scheduling_obstacle, suspended
 from sync_operator.decide.server import drift, server_status
 from sync_operator.model.conditions import ConditionType, Reason
@@ -33,6 +34,7 @@ def sync_status(picture: Picture) -> SyncStatus:
             "url": workspace.url if placed else before.url,
             "workspace_id": workspace.workspace_id if placed else before.workspace_id,
             "origin": _origin(picture) if sync_id else before.origin,
+            **registered_ids(picture, sync_id),
             "server_status": server_status(picture),
             "effective_schedule": sync.schedule.expression if sync.schedule else None,
             "time_zone": sync.schedule.time_zone if sync.schedule and sync.schedule.expression else None,

@@ -5,6 +5,7 @@ from typing import Any
 from sync_operator.decide.body import sync_body
 from sync_operator.decide.diff import FIXED, differing_fields, drift_lines
 from sync_operator.decide.picture import Picture
+from sync_operator.decide.refs import body_ids
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.sync import DriftPolicy, Scheduler, SyncSpec
 from sync_operator.remote.types import Dialect, RemoteSync
@@ -33,12 +34,12 @@ def desired_body(picture: Picture) -> dict[str, Any]:
     """The body of a create or update. Only for a valid spec, a known dialect, and secrets that were read.
 
     Raises:
-        InvalidSpecError: the dialect cannot say it, or a secret's pointer leads nowhere.
+        InvalidSpecError: the dialect cannot say it, a secret's pointer leads nowhere, or a name does.
     """
     spec, dialect = picture.sync.spec, picture.workspace.dialect
     if spec is None or dialect is None:
         raise ValueError("no body without spec and dialect")
-    return sync_body(spec, dialect, picture.secrets or {})
+    return sync_body(spec, body_ids(picture), dialect, picture.secrets or {})
 
 
 def lacks_secrets(picture: Picture) -> bool:

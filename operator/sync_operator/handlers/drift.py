@@ -2,16 +2,19 @@
 
 import logging
 import random
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from sync_operator.decide.refs import is_name_news
 from sync_operator.decide.server import found_wrong
 from sync_operator.errors import SyncOperatorError
 from sync_operator.handlers.cache import Ref
+from sync_operator.handlers.names import roles_of
 from sync_operator.handlers.observe import observe
 from sync_operator.handlers.operator import Operator
 from sync_operator.handlers.queue import DONE, DRIFT_KIND, Key, Outcome
+from sync_operator.handlers.sessions import Session
 from sync_operator.model.names import SYNC_KIND
 from sync_operator.model.sync import Scheduler
 
@@ -42,10 +45,23 @@ async def look_for_drift(operator: Operator, key: Key) -> Outcome:
     except SyncOperatorError as error:
         _log.warning("Workspace %s/%s: not compared with the server: %s", key.namespace, key.name, error)
         return again
+    await _look_up_names(operator, session, syncs, since)
     for sync in syncs:
         if _is_news(operator, sync):
             operator.queue.add(sync)
     return again
+
+
+async def _look_up_names(operator: Operator, session: Session, syncs: Iterable[Key], since: datetime) -> None:
+    """List what Syncs of the Workspace give by name; what cannot be listed now stays as it was known."""
+    known = (operator.cache.get(SYNC_KIND, Ref(key.namespace, key.name)) for key in syncs)
+    roles = {role for obj in known if obj is not None for role in roles_of(obj)}
+    if not roles or session.client is None:
+        return
+    try:
+        await operator.names.fetch(session.view.place, session.client, sorted(roles), since=since)
+    except SyncOperatorError as error:
+        _log.warning("Workspace of %s: names were not looked up: %s", session.view.url, error)
 
 
 def _watch_runs(operator: Operator, obj: Mapping[str, Any]) -> bool:
@@ -63,6 +79,8 @@ def _is_news(operator: Operator, key: Key) -> bool:
     picture = observe(operator, obj) if obj is not None else None
     if picture is None or picture.sync.spec is None or picture.workspace.dialect is None:
         return False
+    if is_name_news(picture):
+        return True
     if picture.seen is None:
         return picture.absent
     moved = picture.seen.status != (picture.sync.status.server_status or "")

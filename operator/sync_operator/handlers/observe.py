@@ -7,6 +7,7 @@ from typing import Any
 from sync_operator.cluster.views import job_view, sync_view
 from sync_operator.decide.cronjob import cronjob_name
 from sync_operator.decide.picture import Picture, SyncView, WorkspaceView
+from sync_operator.decide.refs import named_roles
 from sync_operator.handlers.cache import Ref, wanted_id, workspace_name
 from sync_operator.handlers.operator import Operator
 from sync_operator.model.conditions import ConditionType, Reason
@@ -39,6 +40,7 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
         create_sent=operator.creates.sent(sync.uid),
         settles_at=operator.creates.settles_at(sync.uid, timedelta(seconds=workspace.timeout_seconds)),
         rivals=operator.cache.rivals(place, wanted, but=here) if wanted else (),
+        names=operator.names.seen(workspace.place) if sync.spec and named_roles(sync.spec) else {},
         registered=registered and sync.uid not in operator.recheck,
         settled=settled,
         remote=operator.creates.known(sync.uid, workspace.place) if wanted is None else None,

@@ -16,6 +16,7 @@ from sync_operator.errors import KubernetesError
 from sync_operator.handlers.cache import Cache, Ref
 from sync_operator.handlers.creates import Creates
 from sync_operator.handlers.listings import Listings
+from sync_operator.handlers.names import NameLists
 from sync_operator.handlers.queue import Key, WorkQueue
 from sync_operator.handlers.sessions import Sessions
 from sync_operator.handlers.settled import is_settled
@@ -51,6 +52,7 @@ class Operator:
         events: tells people what happened.
         creates: the create fence's memory.
         listings: the last list of each server workspace.
+        names: the last lists of its connectors and models, where Syncs give them by name.
         watch_runs: uids of Syncs that their servers schedule, and whose runs are to be looked at.
         recheck: uids of Syncs whose configuration takes a value from a Secret that may have changed.
     """
@@ -68,6 +70,7 @@ class Operator:
     events: Recorder = field(init=False)
     creates: Creates = field(init=False)
     listings: Listings = field(init=False)
+    names: NameLists = field(init=False)
     queue: WorkQueue = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,6 +78,7 @@ class Operator:
         self.events = Recorder(self.kube, busy=lambda: self.queue.depth > 0)
         self.creates = Creates(self.clock())
         self.listings = Listings(self.clock)
+        self.names = NameLists(self.clock)
 
     async def refresh(self) -> dict[str, str]:
         """List every watched kind anew: fills the caches at start, and finds what a broken watch did not tell.

@@ -84,7 +84,34 @@ def _needs(given: str, other: str, remedy: str, holds: Callable[[SyncSpec], bool
     )
 
 
-SYNC_RULES: Final[tuple[Rule[SyncSpec], ...]] = (
+def _one_of(thing: str) -> tuple[Rule[SyncSpec], Rule[SyncSpec]]:
+    """By its id or by its name: exactly one of the two."""
+    by_id, by_name = f"{thing}Id", f"{thing}Ref"
+
+    def given(spec: SyncSpec) -> int:
+        return sum(getattr(spec, f"{thing}_{way}") is not None for way in ("id", "ref"))
+
+    return (
+        Rule(
+            at="spec",
+            field=f"spec.{by_id}",
+            cel=f"has(self.{by_id}) || has(self.{by_name})",
+            message=f"is missing; set it, or set {by_name}.name to the name that the server shows",
+            reason=CelReason.REQUIRED,
+            holds=lambda spec: given(spec) > 0,
+        ),
+        Rule(
+            at="spec",
+            field=f"spec.{by_name}",
+            cel=f"!has(self.{by_id}) || !has(self.{by_name})",
+            message=f"cannot stand beside {by_id}; remove one of the two",
+            reason=CelReason.FORBIDDEN,
+            holds=lambda spec: given(spec) < 2,  # noqa: PLR2004 (both)
+        ),
+    )
+
+
+_SCHEDULE: Final[tuple[Rule[SyncSpec], ...]] = (
     _needs(
         "syncInterval",
         "syncIntervalUnit",
@@ -125,6 +152,8 @@ SYNC_RULES: Final[tuple[Rule[SyncSpec], ...]] = (
         ),
     ),
 )
+
+SYNC_RULES: Final = (*_one_of("source"), *_one_of("destination"), *_one_of("model"), *_SCHEDULE)
 """What a Sync's spec must be, beyond its single fields."""
 
 SYNC_FORMS: Final = (
@@ -163,10 +192,24 @@ def _fixed(field: str, *, optional: bool = False) -> CelRule:
     return CelRule("", f"spec.{field}", f"!({_REGISTERED}) || ({same})", _FIXED, CelReason.FORBIDDEN)
 
 
+def _fixed_id(field: str) -> CelRule:
+    """May come to stand for a name that led to the same id. Where a name leads to, the operator has to judge."""
+    before, told = f"oldSelf.spec.{field}", f"oldSelf.status.{field}"
+    same = f"self.spec.{field} == "
+    return CelRule(
+        "",
+        f"spec.{field}",
+        f"!({_REGISTERED}) || !has(self.spec.{field}) || (has({before}) && {same}{before})"
+        f" || (has({told}) ? {same}{told} : !has({before}))",
+        _FIXED,
+        CelReason.FORBIDDEN,
+    )
+
+
 SYNC_TRANSITIONS: Final = (
-    _fixed("sourceId"),
-    _fixed("destinationId"),
-    _fixed("modelId"),
+    _fixed_id("sourceId"),
+    _fixed_id("destinationId"),
+    _fixed_id("modelId"),
     _fixed("streamName"),
     _fixed("workspaceRef.name"),
     _fixed("cursorField", optional=True),

@@ -23,6 +23,7 @@ type _Text = Annotated[str, Field(max_length=32768)]
 type _Url = Annotated[str, Field(max_length=2048)]
 type _Line = Annotated[str, Field(max_length=1024)]
 type _Count = Annotated[Whole, Field(ge=0, le=2**63 - 1)]
+type _Id = Annotated[Whole, Field(ge=1, le=2**63 - 1)]
 type _Generation = Annotated[Whole, Field(ge=-1, le=2**63 - 1)]
 
 
@@ -100,6 +101,12 @@ class SyncStatus(Model):
     """URL of the server that the sync lives on."""
     origin: _Word | None = None
     """Whether the sync was `Created` by the operator or `Adopted` by spec.externalId."""
+    source_id: _Id | None = None
+    """API field source_id that the sync was registered with: the connector that rows are read from."""
+    destination_id: _Id | None = None
+    """API field destination_id that the sync was registered with: the connector that rows are sent to."""
+    model_id: _Id | None = None
+    """API field model_id that the sync was registered with: the model whose rows are sent."""
     server_status: _Word | None = None
     """API field status of the sync, such as `pending`, `healthy`, `failed`, `disabled`; `deleted` when the server has
     the sync no more."""

@@ -15,6 +15,7 @@ __all__ = [
     "DriftPolicy",
     "FreshnessSpec",
     "IntervalUnit",
+    "NameRef",
     "PodSpec",
     "RunSpec",
     "ScheduleType",
@@ -29,6 +30,7 @@ MOST_ENTRIES: Final = 1024
 """Entries that a configuration may have."""
 
 type _Id = Annotated[Whole, Field(ge=1, le=2**63 - 1)]
+type _Name = Annotated[str, Field(min_length=1, max_length=255)]
 type _Pointer = Annotated[str, Field(min_length=2, max_length=1024, pattern=r"^(/([^~/]|~[01])+)+$")]
 
 
@@ -75,15 +77,36 @@ class WorkspaceRef(Model):
     """Name of a Workspace in the same namespace. Fixed once the sync is registered."""
 
 
+class NameRef(Model):
+    """Something in the server's workspace, by the name that it has there."""
+
+    name: _Name
+    """Its name, to the letter. It is looked up when the sync is registered, in a list no older than a minute, and
+    then with each comparison with the server. A name that is missing, or that several have, stalls the Sync until the
+    server has it once. Once the sync is registered, a name that leads elsewhere changes nothing there: it is told."""
+
+
 class SyncSpec(Model):
     """The sync that is wanted and how it is run. Mirrored fields mean what they mean in the API's create-sync call."""
 
-    source_id: _Id
-    """API field source_id: the connector that rows are read from. Fixed once the sync is registered."""
-    destination_id: _Id
-    """API field destination_id: the connector that rows are sent to. Fixed once the sync is registered."""
-    model_id: _Id
-    """API field model_id: the model whose rows are sent. Fixed once the sync is registered."""
+    source_id: _Id | None = None
+    """API field source_id: the connector that rows are read from. Exactly one of this and sourceRef. Fixed once the
+    sync is registered."""
+    source_ref: NameRef | None = None
+    """The connector that rows are read from, by its name, so that one manifest serves several workspaces. Exactly one
+    of this and sourceId; may become the other for the same connector. The id found is in status.sourceId."""
+    destination_id: _Id | None = None
+    """API field destination_id: the connector that rows are sent to. Exactly one of this and destinationRef. Fixed
+    once the sync is registered."""
+    destination_ref: NameRef | None = None
+    """The connector that rows are sent to, by its name, so that one manifest serves several workspaces. Exactly one of
+    this and destinationId; may become the other for the same connector. The id found is in status.destinationId."""
+    model_id: _Id | None = None
+    """API field model_id: the model whose rows are sent. Exactly one of this and modelRef. Fixed once the sync is
+    registered."""
+    model_ref: NameRef | None = None
+    """The model whose rows are sent, by its name, so that one manifest serves several workspaces. Exactly one of this
+    and modelId; may become the other for the same model. The id found is in status.modelId."""
     schedule_type: ScheduleType
     """API field schedule_type, which says what starts runs: `interval` (syncInterval with its unit), `cron_expression`
     (cronExpression), `automated` (cronExpression if given, else the interval), `manual` (nothing: by request only)."""

@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from sync_operator.decide.refs import named_roles
 from sync_operator.errors import InvalidSettingsError, InvalidSpecError, SyncOperatorError
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 from sync_operator.model.status import SyncStatus, read_sync_status
@@ -128,7 +129,8 @@ async def _plan(
                 raise InvalidSettingsError(target)
             if target.login is not None:
                 sys.stderr.write(LOGIN_NOTE.format(email=target.login[0]))
-            workspace = await read_workspace(target, settings, progress.tell)
+            roles = {role for each in group for role in named_roles(each.spec)}
+            workspace = await read_workspace(target, settings, progress.tell, roles=sorted(roles))
             claimed = claimed_ids(live, target, {each.home for each in group})
             foreseen = plan_workspace(target, workspace, group, secrets, claimed, now)
             planned |= {each.home: Planned(each, it) for each, it in zip(group, foreseen, strict=True)}

@@ -11,7 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sync_operator.decide.match import Claim
+from sync_operator.decide.names import Names
 from sync_operator.decide.picture import WorkspaceView
+from sync_operator.decide.refs import found_by_name, named_roles
+from sync_operator.errors import InvalidSpecError
 from sync_operator.model.status import SyncStatus
 from sync_operator.model.sync import SyncSpec
 from sync_operator.tools.check import Checked
@@ -87,11 +90,12 @@ def plan_workspace(
         now: aware.
     """
     known = [secrets.configuration(each.home[0], each.spec.configuration_secrets) for each in candidates]
+    specs = [_by_ids(each.spec, found.names) for each in candidates]
     named = defaultdict[str | None, list[Candidate]](list)
     for each in candidates:
         named[each.named].append(each)
     shelf = Shelf(found, claimed | {sync_id for sync_id in named if sync_id})
-    assumed = _assumed(candidates, known, shelf)
+    assumed = _assumed(candidates, specs, known, shelf)
     view = WorkspaceView(
         name=target.name,
         url=target.url,
@@ -107,9 +111,10 @@ def plan_workspace(
             sync_id, note = assumed[index]
             status = SyncStatus(id=sync_id, url=target.url, workspace_id=target.workspace_id)
         rivals = _rivals(each, named[each.named], now) if each.named else ()
-        picture = replace(picture_of(each.spec, each.home, status, view, now), rivals=rivals)
+        picture = replace(picture_of(each.spec, each.home, status, view, now), rivals=rivals, names=found.names)
         foresight = foresee(picture, known[index], found.syncs)
-        alike = shelf.alike(each.spec) if foresight.deed is Deed.CREATE and each.applied is None else ()
+        spec = specs[index] if foresight.deed is Deed.CREATE and each.applied is None else None
+        alike = shelf.alike(spec) if spec else ()
         more = (_ALIKE.format(ids=" or ".join(remote.id for remote in alike[:3])),) if alike else ()
         compared = foresight.deed not in {Deed.CREATE, Deed.RECREATE, Deed.BLOCKED}
         unread = (_UNREAD,) if compared and len(known[index]) < len(each.spec.configuration_secrets) else ()
@@ -118,19 +123,35 @@ def plan_workspace(
     return plans
 
 
+def _by_ids(spec: SyncSpec, names: Names) -> SyncSpec | None:
+    """The spec with ids in the place of names; None where a name leads nowhere, as the plan will tell."""
+    changes: dict[str, object] = {}
+    try:
+        for role in named_roles(spec):
+            changes |= {f"{role}_id": found_by_name(spec, role, names).id, f"{role}_ref": None}
+    except InvalidSpecError:
+        return None
+    return spec.model_copy(update=changes) if changes else spec
+
+
 def _assumed(
-    candidates: Sequence[Candidate], known: Sequence[Mapping[str, str]], shelf: Shelf
+    candidates: Sequence[Candidate],
+    specs: Sequence[SyncSpec | None],
+    known: Sequence[Mapping[str, str]],
+    shelf: Shelf,
 ) -> dict[int, tuple[str, str]]:
     """Syncs that are taken to be a manifest's own: first those equal in all, then those alike in what is fixed."""
     open_ones = [index for index, each in enumerate(candidates) if each.named is None and each.applied is None]
     assumed: dict[int, tuple[str, str]] = {}
     for index in open_ones:
-        whole = shelf.equal(candidates[index].spec, known[index])
+        spec = specs[index]
+        whole = shelf.equal(spec, known[index]) if spec else ()
         if whole:
             assumed[index] = whole[0].id, _ASSUMED.format(id=whole[0].id, what="all that is written here")
             shelf.take(whole[0])
     for index in open_ones:
-        alike = shelf.alike(candidates[index].spec) if index not in assumed else ()
+        spec = specs[index]
+        alike = shelf.alike(spec) if spec and index not in assumed else ()
         if len(alike) == 1:
             assumed[index] = alike[0].id, _ASSUMED.format(id=alike[0].id, what=_ALIKE_IN)
             shelf.take(alike[0])

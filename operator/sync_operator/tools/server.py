@@ -1,17 +1,18 @@
 """The sync API as a tool uses it: the workspace's syncs, and nothing written."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from sync_operator.decide.names import Names, name_list
 from sync_operator.remote.client import ApiClient, Endpoint
 from sync_operator.remote.connections import HttpPool
 from sync_operator.remote.detect import detect_dialect
 from sync_operator.remote.hosts import check_url
 from sync_operator.remote.login import request_token
 from sync_operator.remote.transport import Exchange
-from sync_operator.remote.types import Dialect, RemoteSync
+from sync_operator.remote.types import Dialect, RemoteSync, Role
 from sync_operator.settings import ToolSettings
 from sync_operator.tools.targets import Target
 
@@ -25,19 +26,24 @@ class Workspace:
     Attributes:
         dialect: what the server speaks.
         syncs: by id, all of them.
+        names: connectors and models, as far as they were asked for.
     """
 
     dialect: Dialect
     syncs: dict[str, RemoteSync]
+    names: Names = field(default_factory=dict)
 
 
-async def read_workspace(target: Target, settings: ToolSettings, tell: Callable[[str], None]) -> Workspace:
+async def read_workspace(
+    target: Target, settings: ToolSettings, tell: Callable[[str], None], *, roles: Iterable[Role] = ()
+) -> Workspace:
     """Ask a server for all its syncs.
 
     Args:
         target: which server.
         settings: host rules and proxies.
         tell: shows how far it has come.
+        roles: what is to be known by name, too.
 
     Raises:
         SyncOperatorError: the server must not be spoken to, refused, or gave no answer.
@@ -63,8 +69,9 @@ async def read_workspace(target: Target, settings: ToolSettings, tell: Callable[
         asking = ApiClient(endpoint, token=lambda: token, pool=pool, told=told)
         dialect, _ = await detect_dialect(asking, target.dialect)
         client = ApiClient(replace(endpoint, dialect=dialect), token=lambda: token, pool=pool, told=told)
+        names = {role: name_list(await client.list_named(role), datetime.now(UTC)) for role in roles}
         listing = await client.list_syncs()
-    return Workspace(dialect, {sync.id: sync for sync in listing.syncs})
+    return Workspace(dialect, {sync.id: sync for sync in listing.syncs}, names)
 
 
 @asynccontextmanager

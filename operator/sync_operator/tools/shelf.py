@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sync_operator.decide.body import sync_body
 from sync_operator.decide.diff import FIXED, differing_fields
+from sync_operator.decide.refs import spec_ids
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.sync import SyncSpec
 from sync_operator.remote.types import Dialect, RemoteSync
@@ -20,6 +21,8 @@ _UNTOLD: Final = ""
 
 class Shelf:
     """Syncs by their model, so that thousands of manifests find theirs among thousands of syncs in good time.
+
+    Specs that are looked for give source, destination and model by id.
 
     Args:
         found: what the server holds.
@@ -65,6 +68,6 @@ def _model_of(remote: RemoteSync) -> str:
 
 def _body(spec: SyncSpec, dialect: Dialect, secrets: Mapping[str, str]) -> dict[str, Any] | None:
     try:
-        return sync_body(spec, dialect, secrets)
+        return sync_body(spec, spec_ids(spec), dialect, secrets)
     except InvalidSpecError:
         return None

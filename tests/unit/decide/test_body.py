@@ -12,13 +12,14 @@ from sync_operator.remote.types import Dialect
 CRON: dict[str, Any] = {"scheduleType": "cron_expression", "cronExpression": "0 6 * * *"}
 EVERY: dict[str, Any] = {"scheduleType": "interval", "syncInterval": 30, "syncIntervalUnit": "minutes"}
 BOTH: dict[str, Any] = CRON | EVERY | {"scheduleType": "automated"}
-LEAST = {"source_id": 1, "destination_id": 2, "model_id": 3, "configuration": MAPPING, "stream_name": "contacts"}
+IDS = {"source_id": 1, "destination_id": 2, "model_id": 3}
+LEAST = IDS | {"configuration": MAPPING, "stream_name": "contacts"}
 
 
 def body(dialect: Dialect = Dialect.MULTIWOVEN, **spec: Any) -> dict[str, Any]:
     read = synced(**spec).spec
     assert read is not None
-    return sync_body(read, dialect, {})
+    return sync_body(read, IDS, dialect, {})
 
 
 def test_what_the_spec_leaves_out_is_not_sent() -> None:

@@ -66,7 +66,7 @@ def test_a_field_at_the_root_that_belongs_below_is_sent_there() -> None:
 
     assert sorted(said(json.dumps(manifest))) == [
         "sourceId: is not known; it belongs to spec.sourceId",
-        "spec.sourceId: is missing; set it",
+        "spec.sourceId: is missing; set it, or set sourceRef.name to the name that the server shows",
     ]
 
 

@@ -1,0 +1,108 @@
+"""A server's connectors or models by their names, and what to say when a name does not lead to one of them. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Final
+
+from sync_operator.redact import redact
+from sync_operator.remote.types import Named, Role
+
+__all__ = ["NameList", "Names", "ambiguous", "leads_elsewhere", "missing", "name_list"]
+
+_NAME_LIMIT: Final = 60
+"""Characters of the server's names that a message shows."""
+_MOST_TOLD: Final = 5
+_HEALS: Final = "this goes on by itself when the server has it"
+
+
+@dataclass(frozen=True, slots=True)
+class NameList:
+    """A list of all that a workspace has of one role.
+
+    Attributes:
+        at: when it was asked for, by our clock.
+        by_id: each once.
+        by_name: the same; a server may have a name several times.
+    """
+
+    at: datetime
+    by_id: Mapping[int, Named]
+    by_name: Mapping[str, tuple[Named, ...]]
+
+
+type Names = Mapping[Role, NameList]
+"""The lists that are known."""
+
+
+def name_list(listed: Iterable[Named], at: datetime) -> NameList:
+    """A list, ready to be looked through; ``at`` is when it was asked for."""
+    by_id = {named.id: named for named in sorted(listed, key=lambda named: named.id)}
+    by_name = defaultdict[str, list[Named]](list)
+    for named in by_id.values():
+        by_name[named.name].append(named)
+    return NameList(at, by_id, {name: tuple(same) for name, same in by_name.items()})
+
+
+def missing(role: Role, name: str, held: NameList) -> str:
+    """Nothing has the name: what was meant, or what there is."""
+    near = [named for found in _near(name, tuple(held.by_name)) for named in held.by_name[found]]
+    if near:
+        return f"the server has no {role} {_quoted(name)}; did you mean {_listed(near)}? {_HEALS.capitalize()}"
+    there = f"its {role}s are {_listed(list(held.by_id.values()))}" if held.by_id else f"it has no {role} at all"
+    return f"the server has no {role} {_quoted(name)}; {there}; write one of its names, or make it there: {_HEALS}"
+
+
+def ambiguous(role: Role, name: str, same: Iterable[Named]) -> str:
+    """Several have the name."""
+    ids = _joined([str(named.id) for named in same])
+    return (
+        f"the server has several {role}s {_quoted(name)}, with the ids {ids}; write one of them into spec.{role}Id "
+        f"instead, or rename the others there: {_HEALS} once"
+    )
+
+
+def leads_elsewhere(role: Role, name: str, held: NameList, registered: int, sync_id: str) -> tuple[bool, str] | None:
+    """How a name no longer stands for what the sync was registered with; None while nothing speaks against it.
+
+    That neither name nor id is listed says nothing: lists move while they are read, and a sync goes with its connector.
+
+    Returns:
+        Whether the name leads to something else, and what to say.
+    """
+    same, kept = held.by_name.get(name, ()), held.by_id.get(registered)
+    if kept in same or (kept is None and not same):
+        return None
+    now = f", which is named {_quoted(kept.name)}" if kept else ""
+    stays = f"sync {sync_id} was registered with {role} {registered}{now}, and that is fixed"
+    remedy = f"write {'that name' if kept else 'the right name'} or spec.{role}Id: {registered}"
+    if same:
+        ids = _joined([str(named.id) for named in same])
+        words = f"{_quoted(name)} is {role} {ids} on the server, but {stays}; {remedy}, or make another Sync for {ids}"
+        return True, words
+    return False, f"the server has no {role} {_quoted(name)}; {stays}; {remedy}, or rename it there"
+
+
+@lru_cache(maxsize=1024)
+def _near(name: str, names: tuple[str, ...]) -> list[str]:
+    """Names like one, the likest first; those that differ in letter case or outer white space only before all."""
+    folded = name.strip().casefold()
+    same = [other for other in names if other.strip().casefold() == folded]
+    return same or get_close_matches(name, names)
+
+
+def _listed(things: list[Named]) -> str:
+    told = _joined([f"{_quoted(named.name)} (id {named.id})" for named in things[:_MOST_TOLD]])
+    more = len(things) - _MOST_TOLD
+    return told if more <= 0 else f"{told} and {more} more"
+
+
+def _quoted(name: str) -> str:
+    return f"'{redact(name, limit=_NAME_LIMIT)}'"
+
+
+def _joined(words: list[str]) -> str:
+    return ", ".join(words)

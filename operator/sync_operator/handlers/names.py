@@ -1,0 +1,47 @@
+"""Lists of connectors and models by name: asked for once a workspace and period, however many Syncs use names."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+from sync_operator.decide.names import NameList, Names, name_list
+from sync_operator.model.workspace import Place
+from sync_operator.remote.client import ApiClient
+from sync_operator.remote.types import Role
+
+__all__ = ["NameLists", "roles_of"]
+
+
+class NameLists:
+    """The last list of each role in each place."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._held: defaultdict[Place, dict[Role, NameList]] = defaultdict(dict)
+        self._locks: defaultdict[tuple[Place, Role], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def fetch(self, place: Place, client: ApiClient, roles: Iterable[Role], *, since: datetime) -> Names:
+        """Lists that were asked for at or after ``since``: those held that are young enough, and new ones.
+
+        Raises:
+            SyncOperatorError: the server did not give one.
+        """
+        for role in roles:
+            async with self._locks[place, role]:
+                held = self._held[place].get(role)
+                if held is None or held.at < since:
+                    at = self._clock()
+                    self._held[place][role] = name_list(await client.list_named(role), at)
+        return self.seen(place)
+
+    def seen(self, place: Place) -> Names:
+        """The lists as they are known."""
+        return dict(self._held.get(place, {}))
+
+
+def roles_of(sync: dict[str, Any]) -> set[Role]:
+    """What a Sync, as the API server returns it, gives by name."""
+    spec = sync.get("spec", {})
+    return {role for role in Role if f"{role}Ref" in spec}
