@@ -125,7 +125,7 @@ def lacks_names(picture: Picture) -> bool:
     """
     spec = picture.sync.spec
     roles = named_roles(spec) if spec else ()
-    if not roles or picture.settled:
+    if not roles or (picture.settled and all(_kept(picture, _FIELDS[role][0]) for role in roles)):
         return False
     held = [picture.names.get(role) for role in roles]
     if all(listed is not None and picture.now - listed.at <= YOUNG for listed in held):

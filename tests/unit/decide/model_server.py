@@ -9,7 +9,7 @@ from typing import Any
 
 from sync_operator.errors import NotFoundError, OutcomeUnknownError, RejectedError, ThrottledError, TransientError
 from sync_operator.remote.read import read_sync
-from sync_operator.remote.types import Dialect, Listing, RemoteSync, User
+from sync_operator.remote.types import Dialect, Listing, Named, RemoteSync, Role, User
 from sync_operator.sandbox.validate import permitted
 
 __all__ = ["Client", "Died", "Fate", "Server", "Stored"]
@@ -59,6 +59,7 @@ class Server:
         coming: creates still under way: when they will be carried out, body, maker.
         deleted: syncs by id that are gone, and who deleted them (uid of a Sync, empty for a person).
         writes: every write by id that was carried out: id, uid of the Sync for which.
+        things: what syncs refer to, by id.
     """
 
     clock: Callable[[], datetime]
@@ -68,6 +69,21 @@ class Server:
     deleted: dict[str, str] = field(default_factory=dict)
     writes: list[tuple[str, str]] = field(default_factory=list)
     made: int = 0
+    things: dict[Role, dict[int, Named]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.things = {Role.SOURCE: {}, Role.DESTINATION: {}, Role.MODEL: {}}
+        for role, number, name in (
+            (Role.SOURCE, 1, "Warehouse"),
+            (Role.SOURCE, 9, "Lake"),
+            (Role.DESTINATION, 2, "CRM"),
+            (Role.MODEL, 3, "Customers"),
+        ):
+            self.name(role, number, name)
+
+    def name(self, role: Role, number: int, name: str) -> None:
+        """People give something a name."""
+        self.things[role][number] = Named(number, name, self.clock() + self.ahead)
 
     def create(self, body: Mapping[str, Any], maker: str = "") -> str:
         """`POST /syncs`."""
@@ -157,6 +173,10 @@ class Client:
         self._read()
         told = tuple(self._server.told(sync_id) for sync_id in self._server.syncs)
         return Listing(told, self._server.clock() + self._server.ahead)
+
+    async def list_named(self, role: Role) -> tuple[Named, ...]:
+        self._read()
+        return tuple(self._server.things[role].values())
 
     async def update_sync(self, sync_id: str, body: Mapping[str, Any]) -> RemoteSync:
         self._write(sync_id, lambda: self._server.update(sync_id, body))

@@ -72,6 +72,10 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
     ),
     "ids need no list": (pictured(synced(metadata=marked()), create_fresh=True), CreateSync(desired_body(pictured()))),
     "a registered sync needs no list": (pictured(named(ours()), registered=True, settled=True), None),
+    "unless somebody took its ids out of the status": (
+        pictured(named(registered()), settled=True, absent=True),
+        LOOK,
+    ),
     "a registered sync whose spec has changed does": (pictured(named(ours(), generation=2)), LOOK),
     "and is then compared": (pictured(named(ours(), generation=2), names=lists()), ReadSync("7")),
     "a lost create is looked for by the ids that the names lead to": (

@@ -4,9 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.support.manifests import BY_NAME
 from tests.support.pictures import URL, connected
 from tests.unit.decide.model_server import Fate
 from tests.unit.decide.world import OTHER_URL, World
+
+from sync_operator.remote.types import Role
 
 LATE = [Fate.LATE, Fate.DIED_LATE]
 MADE = [Fate.LOST, Fate.DIED_AFTER]
@@ -176,3 +179,53 @@ def test_the_cronjob_of_a_sync_that_is_gone_stays_suspended_through_outage_and_r
     here.reconcile("orders")
 
     assert here.cluster.cronjobs["orders"]["spec"]["suspend"] is True
+
+
+def by_name(fate: Fate) -> World:
+    """A world in which the answer to a create by name did not come, the name moved, and another process goes on."""
+    here = world("orders", **BY_NAME)
+    here.reconcile("orders", [*[Fate.ANSWERED] * len(Role), fate])
+    here.pass_time(60)
+    here.server.name(Role.SOURCE, 1, "Lake")
+    here.server.name(Role.SOURCE, 9, "Warehouse")
+    here.start_process()
+    here.pass_time(31)
+    return here
+
+
+@pytest.mark.parametrize("fate", MADE)
+def test_a_name_that_moves_while_a_create_is_not_answered_makes_no_twin(fate: Fate) -> None:
+    here = by_name(fate)
+
+    here.reconcile("orders")
+    assert list(here.server.syncs) == ["1"]
+    assert ready(here, "orders") == ("False", "OutcomeUnknown")
+
+    here.server.name(Role.SOURCE, 9, "Lake of old")
+    here.server.name(Role.SOURCE, 1, "Warehouse")
+    here.pass_time(301)
+    here.reconcile("orders")
+    assert here.cluster.syncs["orders"]["status"]["id"] == "1"
+    assert here.cluster.syncs["orders"]["status"]["sourceId"] == 1
+
+
+@pytest.mark.parametrize("fate", NOT_MADE)
+def test_a_name_that_moves_before_anything_is_made_is_followed(fate: Fate) -> None:
+    here = by_name(fate)
+
+    here.reconcile("orders")
+
+    assert [stored.attributes["source_id"] for stored in here.server.syncs.values()] == [9]
+    assert here.cluster.syncs["orders"]["status"]["sourceId"] == 9
+
+
+@pytest.mark.parametrize("fate", MADE)
+def test_a_name_that_moves_keeps_a_deletion_from_leaving_what_was_made(fate: Fate) -> None:
+    here = by_name(fate)
+
+    here.cluster.delete("orders")
+    here.tell()
+    here.reconcile("orders")
+
+    assert ready(here, "orders") == ("False", "DeleteFailed")
+    assert "sync 1" in here.cluster.syncs["orders"]["status"]["conditions"][0]["message"]

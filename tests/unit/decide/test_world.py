@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.support.manifests import BY_NAME
 from tests.support.pictures import URL, connected
 from tests.unit.decide.model_server import Fate
 from tests.unit.decide.verdicts import check_orphans, check_settled, check_status, check_write, owners, unknown
@@ -16,6 +17,7 @@ from tests.unit.decide.world import OTHER_URL, World
 from sync_operator.decide.picture import Obstacle
 from sync_operator.model.conditions import Reason
 from sync_operator.model.names import RUN_REQUESTED_AT
+from sync_operator.remote.types import Role
 
 pytestmark = pytest.mark.timeout(600)  # a story that fails is made short before it is told
 
@@ -36,6 +38,7 @@ NAMES: dict[str, dict[str, Any]] = {
     "adopter": {"externalId": "1"},
     "rival": {"externalId": "1"},
     "vectors": {"streamName": "vectors", "configuration": VECTOR, "configurationSecrets": SECRET},
+    "named": {"streamName": "named", **BY_NAME},
 }
 BODY_CHANGES: list[dict[str, Any]] = [
     {"syncMode": "incremental"},
@@ -146,6 +149,10 @@ class Lives(RuleBasedStateMachine):
         if str(number) in self.world.server.syncs:
             self.world.server.enable(str(number), wanted=wanted)
 
+    @rule(number=st.sampled_from([1, 9]), name=st.sampled_from(["Warehouse", "Lake"]))
+    def people_name(self, number: int, name: str) -> None:
+        self.world.server.name(Role.SOURCE, number, name)
+
     @rule(number=st.integers(0, 6))
     def people_delete(self, number: int) -> None:
         if str(number) in self.world.server.syncs:
@@ -197,7 +204,7 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def there_are_no_twins(self) -> None:
-        for group in ({"vectors"}, set(NAMES) - {"vectors"}):
+        for group in ({"vectors"}, {"named"}, set(NAMES) - {"vectors", "named"}):
             wanted = len(group & set(self.world.cluster.syncs)) + sum(name in group for name in self.world.released)
             living = [
                 sync_id

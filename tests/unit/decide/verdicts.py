@@ -78,6 +78,9 @@ def check_registered(world: World, held: dict[str, Any]) -> None:
     spec = held["spec"]
     assert stored.attributes["sync_mode"] == spec.get("syncMode", "full_refresh")
     assert stored.attributes["stream_name"] == spec["streamName"]
+    assert (
+        stored.attributes["source_id"] == held["status"]["sourceId"] == spec.get("sourceId", held["status"]["sourceId"])
+    )
     server = spec.get("scheduler") == "Server"
     kind = spec["scheduleType"] if server else "manual"
     assert stored.attributes["schedule_type"] == kind

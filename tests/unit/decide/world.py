@@ -45,6 +45,7 @@ from sync_operator.handlers.sessions import Session, Sessions
 from sync_operator.model.base import rfc3339
 from sync_operator.model.names import CREATE_STARTED, FINALIZER, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.model.status import SyncStatus, read_sync_status, to_dict
+from sync_operator.remote.types import Role
 
 __all__ = ["OTHER_URL", "World"]
 
@@ -144,6 +145,7 @@ class World:
             client = self.clients[self.view.url]
             client.expect("", [])
             _done(self.operator.listings.fetch(self.view.place, cast("Any", client), since=self.now))
+            _done(self.operator.names.fetch(self.view.place, cast("Any", client), list(Role), since=self.now))
 
     # Reconciles.
 
