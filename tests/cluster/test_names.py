@@ -197,6 +197,39 @@ def test_a_lost_create_by_name_is_found(tenant: Tenant) -> None:
     assert [ids(stored["attributes"]) for stored in tenant.sandbox.syncs()] == [(21, 22, 23)]
 
 
+def test_lists_that_the_server_does_not_give_are_waited_for_by_what_is_not_registered_only(tenant: Tenant) -> None:
+    named(tenant.sandbox)
+    tenant.connect()
+    tenant.sandbox.fault(method="GET", path="/(connectors|models)", times=-1, status=500)
+    tenant.sync(**BY_NAME)
+    tenant.when(SYNC_KIND, "orders", "Ready", "False", "ServerUnavailable")
+    assert writes(tenant.sandbox) == []
+    tenant.sandbox.clear_faults()
+    assert told_ids(tenant.when(SYNC_KIND, "orders", "Ready", seconds=60)) == (21, 22, 23)
+
+    tenant.sandbox.fault(method="GET", path="/(connectors|models)", times=-1, status=500)
+    tenant.sandbox.forget_requests()
+    tenant.sandbox.edit("1", sync_mode="incremental")
+
+    eventually(lambda: tenant.sandbox.requests("PUT"), "what somebody changed to be put back")
+    eventually(lambda: tenant.sandbox.requests("GET", "/connectors"), "a list that is not given")
+    assert is_ready(tenant.get())
+
+
+def test_names_lead_to_ids_in_the_documented_dialect_too(
+    kube: Kube, namespace: str, documented: Sandbox, controller: Controller
+) -> None:
+    assert controller.log.exists()
+    tenant = Tenant(kube, namespace, documented)
+    named(documented)
+    tenant.connect()
+
+    sync = tenant.ready(scheduleType="automated", syncInterval=5, syncIntervalUnit="minutes", **BY_NAME)
+
+    [stored] = documented.syncs()
+    assert ids(stored["attributes"]) == told_ids(sync) == (21, 22, 23)
+
+
 @pytest.mark.timeout(180)
 def test_many_syncs_share_one_list_of_each_kind(quiet: Plane, team: Tenant, tmp_path: Path) -> None:
     named(team.sandbox)

@@ -52,8 +52,10 @@ def missing(role: Role, name: str, held: NameList) -> str:
     near = [named for found in _near(name, tuple(held.by_name)) for named in held.by_name[found]]
     if near:
         return f"the server has no {role} {_quoted(name)}; did you mean {_listed(near)}? {_HEALS.capitalize()}"
-    there = f"its {role}s are {_listed(list(held.by_id.values()))}" if held.by_id else f"it has no {role} at all"
-    return f"the server has no {role} {_quoted(name)}; {there}; write one of its names, or make it there: {_HEALS}"
+    if not held.by_id:
+        return f"the server has no {role} {_quoted(name)}, nor any other; make it there: {_HEALS}"
+    there = f"its {role}s are {_listed(list(held.by_id.values()))}"
+    return f"the server has no {role} {_quoted(name)}; {there}; write one of these names, or make it there: {_HEALS}"
 
 
 def ambiguous(role: Role, name: str, same: Iterable[Named]) -> str:

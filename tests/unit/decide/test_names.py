@@ -52,7 +52,7 @@ def test_of_many_candidates_the_first_few_are_told() -> None:
 
 
 def test_a_server_without_any_says_so() -> None:
-    assert "it has no model at all" in missing(Role.MODEL, "Customers", name_list([], NOW))
+    assert "no model 'Customers', nor any other; make it" in missing(Role.MODEL, "Customers", name_list([], NOW))
 
 
 def test_names_are_shown_short_on_one_line_and_without_secrets() -> None:
