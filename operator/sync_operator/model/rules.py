@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import Final
 
 from sync_operator.durations import DURATION_PATTERN
@@ -87,10 +88,7 @@ def _needs(given: str, other: str, remedy: str, holds: Callable[[SyncSpec], bool
 def _one_of(thing: str) -> tuple[Rule[SyncSpec], Rule[SyncSpec]]:
     """By its id or by its name: exactly one of the two."""
     by_id, by_name = f"{thing}Id", f"{thing}Ref"
-
-    def given(spec: SyncSpec) -> int:
-        return sum(getattr(spec, f"{thing}_{way}") is not None for way in ("id", "ref"))
-
+    both = attrgetter(f"{thing}_id", f"{thing}_ref")
     return (
         Rule(
             at="spec",
@@ -98,7 +96,7 @@ def _one_of(thing: str) -> tuple[Rule[SyncSpec], Rule[SyncSpec]]:
             cel=f"has(self.{by_id}) || has(self.{by_name})",
             message=f"is missing; set it, or set {by_name}.name to the name that the server shows",
             reason=CelReason.REQUIRED,
-            holds=lambda spec: given(spec) > 0,
+            holds=lambda spec: both(spec) != (None, None),
         ),
         Rule(
             at="spec",
@@ -106,7 +104,7 @@ def _one_of(thing: str) -> tuple[Rule[SyncSpec], Rule[SyncSpec]]:
             cel=f"!has(self.{by_id}) || !has(self.{by_name})",
             message=f"cannot stand beside {by_id}; remove one of the two",
             reason=CelReason.FORBIDDEN,
-            holds=lambda spec: given(spec) < 2,  # noqa: PLR2004 (both)
+            holds=lambda spec: None in both(spec),
         ),
     )
 
