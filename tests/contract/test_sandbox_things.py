@@ -36,6 +36,11 @@ async def test_4_a_deleted_connector_takes_its_syncs_with_it(call: Caller) -> No
 
     assert ("1", "source 1") not in await listed(call, "/connectors?type=source")
     assert (await call("GET", "/syncs/1")).status_code == 404
+    assert (await call("GET", "/connectors/1")).status_code == 404
+    assert (await call.create()).json()["errors"][0]["source"] == {"source": "must exist"}
+
+    await call.control("PUT", "/connectors/1", {"name": "source 1"})
+    assert (await call.create()).status_code == 201
 
 
 async def test_4_a_name_shows_in_the_sync_too(call: Caller) -> None:

@@ -15,7 +15,6 @@ from sync_operator.remote.answers import camel
 from sync_operator.remote.types import Named, Role
 
 __all__ = [
-    "YOUNG",
     "body_ids",
     "certain_ids",
     "field_path",
@@ -24,11 +23,12 @@ __all__ = [
     "lacks_names",
     "name_obstacle",
     "named_roles",
+    "names_since",
     "registered_ids",
     "spec_ids",
 ]
 
-YOUNG: Final = timedelta(seconds=60)
+_YOUNG: Final = timedelta(seconds=60)
 """A sync is registered only by a list that is no older than this."""
 
 _FIELDS: Final = {role: (f"{role}_id", f"{role}_ref") for role in Role}
@@ -118,6 +118,14 @@ def certain_ids(picture: Picture, since: datetime) -> dict[str, int]:
     return ids
 
 
+def names_since(picture: Picture) -> datetime:
+    """The earliest time at which a list was asked for that is to register a sync.
+
+    One that was deleted on the server may have gone with its connector: what was listed before that is not true now.
+    """
+    return picture.now if picture.recreated else picture.now - _YOUNG
+
+
 def lacks_names(picture: Picture) -> bool:
     """True when the server's lists are needed to go on, and not known, or too old to register a sync by.
 
@@ -128,7 +136,7 @@ def lacks_names(picture: Picture) -> bool:
     if not roles or (picture.settled and all(_kept(picture, _FIELDS[role][0]) for role in roles)):
         return False
     held = [picture.names.get(role) for role in roles]
-    if all(listed is not None and picture.now - listed.at <= YOUNG for listed in held):
+    if all(listed is not None and listed.at >= names_since(picture) for listed in held):
         return False
     if any(listed is None for listed in held) or next(_troubles(picture), None) is None:
         return True

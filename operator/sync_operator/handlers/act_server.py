@@ -20,7 +20,7 @@ from sync_operator.decide.actions import (
     UpdateSync,
 )
 from sync_operator.decide.picture import Obstacle, Phase, Picture
-from sync_operator.decide.refs import YOUNG
+from sync_operator.decide.refs import names_since
 from sync_operator.errors import KubernetesError, NotFoundError, OutcomeUnknownError, SyncOperatorError, TransientError
 from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.operator import Operator
@@ -47,7 +47,7 @@ async def act_on_server(operator: Operator, picture: Picture, action: ServerActi
         case CreateSync():
             return await _create(operator, client, picture, action)
         case ListNames():
-            since = operator.clock() - YOUNG
+            since = names_since(picture)
             names = await operator.names.fetch(picture.workspace.place, client, action.roles, since=since)
             return replace(picture, names=names)
         case ListSyncs():

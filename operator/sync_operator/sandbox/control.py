@@ -1,7 +1,7 @@
 """The sandbox's own API, `/sandbox/…`: what was received, what is to go wrong, how runs are to go, what is stored."""
 
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -14,6 +14,7 @@ __all__ = ["FAULTS", "routes"]
 
 routes = web.RouteTableDef()
 FAULTS = web.AppKey("faults", Faults)
+_ONE: Final = {"connectors": "connector", "models": "model"}
 
 
 @routes.get("/sandbox/requests")
@@ -137,6 +138,7 @@ async def set_thing(request: web.Request) -> web.Response:
     number = int(request.match_info["id"])
     kind = asked.get("kind", "source") if things is store.connectors else "model"
     things[number] = Thing(number, kind, asked["name"], store.clock(), asked.get("workspace_id", min(store.workspaces)))
+    store.missing.discard((_ONE[request.match_info["list"]], number))
     return web.json_response({})
 
 
@@ -145,6 +147,7 @@ async def delete_thing(request: web.Request) -> web.Response:
     """Somebody deletes a connector or model: its syncs go with it, for good."""
     store, things = _things(request)
     gone = things.pop(int(request.match_info["id"]))
+    store.missing.add((_ONE[request.match_info["list"]], gone.id))
     for sync in store.living():
         if sync.attributes[f"{gone.kind}_id"] == gone.id:
             sync.discarded_at = store.clock()

@@ -66,6 +66,10 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
         CreateSync(SENT),
     ),
     "an older one will not": (pictured(named(), create_fresh=True, names=lists(at=61)), LOOK),
+    "what is made anew needs one that is younger than its end": (
+        pictured(named(), create_fresh=True, recreated=True, names=lists(at=1)),
+        LOOK,
+    ),
     "a list that lacks a role will not": (
         pictured(named(), create_fresh=True, names={role: lists()[role] for role in ROLES[:2]}),
         LOOK,
