@@ -83,20 +83,21 @@ def body_ids(picture: Picture) -> dict[str, int]:
     spec = picture.sync.spec
     if spec is None:
         raise ValueError("no ids without a spec")
-    given = spec_ids(spec)
-    if len(given) == len(Role):
-        return given
+    given = _ids(spec)
+    if None not in given:
+        return dict(zip(_ID_FIELDS, given, strict=True))
     return {
-        name: given.get(name) or _kept(picture, name) or found_by_name(spec, role, picture.names).id
+        name: getattr(spec, name) or _kept(picture, name) or found_by_name(spec, role, picture.names).id
         for role, (name, _) in _FIELDS.items()
     }
 
 
 def registered_ids(picture: Picture, sync_id: str | None) -> dict[str, int | None]:
     """For the status: the ids that the sync was registered with, as far as they are known."""
-    spec = picture.sync.spec
-    if sync_id is None or spec is None:
-        return dict.fromkeys(_ID_FIELDS)
+    spec, status = picture.sync.spec, picture.sync.status
+    told = _ids(status) if status.id is not None and sync_id is not None else _NOTHING
+    if sync_id is None or spec is None or None not in told:
+        return dict(zip(_ID_FIELDS, told, strict=True))
     found = {role: _found(spec, role, picture.names) for role in named_roles(spec)}
     ids = {_FIELDS[role][0]: named.id for role, named in found.items() if named is not None}
     return {
@@ -149,8 +150,8 @@ def name_obstacle(picture: Picture) -> Obstacle | None:
 
     A sync that the server has no more may be made anew with another; whether it is so has to be asked first.
     """
-    spec, told = picture.sync.spec, _ids(picture.sync.status)
-    if spec is None or (_refs(spec) == _NOTHING and told in {_NOTHING, _ids(spec)}):
+    spec = picture.sync.spec
+    if spec is None or (None not in (given := _ids(spec)) and given == _ids(picture.sync.status)):
         return None
     if picture.gone or (picture.absent and picture.remote is None) or lacks_names(picture):
         return None

@@ -17,6 +17,7 @@ from sync_operator.decide.registration import registration_step
 from sync_operator.decide.report import sync_status
 from sync_operator.decide.server import desired_body, found_wrong
 from sync_operator.decide.steps import next_action
+from sync_operator.errors import InvalidSpecError
 from sync_operator.model.conditions import Reason
 from sync_operator.model.status import SyncStatus
 from sync_operator.remote.types import Listing, Named, RemoteSync, Role
@@ -217,6 +218,8 @@ def test_the_status_tells_what_was_registered_and_nothing_before() -> None:
     drifted = replace(MADE, attributes=SENT | {"source_id": 31})
     assert told(pictured(synced(status=registered()), seen=drifted)) == (1, 2, 3), "the spec's own, not what others did"
     assert told(pictured(named(ours(id=None)), names=moved)) == (None, None, None)
+    unreadable = replace(named(ours()), spec=None, spec_error=InvalidSpecError("spec", "cannot be read"))
+    assert told(pictured(unreadable)) == (21, 22, 23)
 
 
 @pytest.mark.parametrize(
