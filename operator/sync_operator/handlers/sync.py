@@ -36,6 +36,7 @@ __all__ = ["reconcile_sync"]
 
 _log = logging.getLogger(__name__)
 _SOON: Final = 5.0
+_AT_ONCE: Final = 1.0
 _TO_SERVER: Final = (MarkCreate, *get_args(ServerAction.__value__))
 """Actions with which, or right after which, the server is asked."""
 _MOST_ACTIONS: Final = 20
@@ -68,7 +69,7 @@ async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
             except SyncOperatorError as error:
                 if isinstance(action, MarkCreate | DropFinalizer) and _changed_meanwhile(error):
                     return Outcome(again_after=0.2)
-                if isinstance(error, HeldBackError) and not inside and _is_brief(error, action):
+                if not inside and _is_brief(operator, home, action, error):
                     return DONE
                 picture = _failed(operator, picture, action, error)
             else:
@@ -79,12 +80,16 @@ async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
         return await _report(operator, picture, obj)
 
 
-def _is_brief(error: HeldBackError, action: Action) -> bool:
-    """True when the turn comes so soon that it is not worth a status, and nothing else is there to be told.
+def _is_brief(operator: Operator, home: Ref, action: Action, error: SyncOperatorError) -> bool:
+    """True when it is not our turn, but will be so soon that it is not worth a status, and nothing else is to be told.
 
-    A deletion that waits always says so: nothing else tells why the resource is still there.
+    A deletion is told of every pause of its server: nothing else tells why the resource is still there.
     """
-    return error.seconds < _SOON and action.phase not in {Phase.RUNS, Phase.DELETION}
+    if not isinstance(error, HeldBackError):
+        return False
+    if action.phase is Phase.DELETION:
+        return error.seconds < _AT_ONCE and not operator.sessions.paused(home)
+    return error.seconds < _SOON and action.phase is not Phase.RUNS
 
 
 def _changed_meanwhile(error: SyncOperatorError) -> bool:
@@ -120,6 +125,7 @@ async def _report(operator: Operator, picture: Picture, obj: dict[str, Any]) -> 
         if written is not None:
             if status.id is not None:
                 operator.creates.told(picture.sync.uid)
+                operator.made_anew.discard(picture.sync.uid)
             for notice in sync_notices(picture, picture.sync.status, status):
                 operator.events.record(written, notice, now=picture.now)
             for job in await mark_reported(operator.kube, picture.sync.namespace, picture.results):
@@ -149,5 +155,6 @@ def _leave(operator: Operator, picture: Picture, obj: dict[str, Any]) -> Outcome
         notice = Notice(Reason.RETAINED if kept else Reason.DELETED, words)
         operator.events.record(obj, notice, now=picture.now)
     operator.creates.forget(picture.sync.uid)
+    operator.made_anew.discard(picture.sync.uid)
     operator.recheck.discard(picture.sync.uid)
     return DONE
