@@ -100,7 +100,7 @@ def test_a_thousand_syncs_bear_a_minute_of_503_together(apart: Tenant, sandbox: 
     assert len(sandbox.syncs()) == SYNCS + 1
     assert tenant.events("default") == ["Reconciled", "ServerUnavailable", "Reconciled"]
     assert tenant.events("before") == ["Manual"]
-    assert len(sync_events(tenant)) == len(told) + SYNCS
+    wait(lambda: len(sync_events(tenant)) == len(told) + SYNCS, "all events, which give way to the work", seconds=60)
 
 
 def test_a_small_budget_is_kept_and_those_who_wait_are_told(tenant: Tenant, sandbox: Sandbox) -> None:
