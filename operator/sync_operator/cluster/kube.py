@@ -1,7 +1,6 @@
 """A thin client of the Kubernetes API: plain JSON objects over the shared session, one method per verb used."""
 
 import asyncio
-import builtins
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from sync_operator.model.names import FIELD_MANAGER, GROUP, SYNC_PLURAL, VERSION
 
 __all__ = ["CRONJOBS", "EVENTS", "JOBS", "LEASES", "PODS", "SECRETS", "SYNCS", "WORKSPACES", "Kube", "Resource"]
 
+type _Items = list[dict[str, Any]]
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=60)
 _PAGE: Final = 500
 _BUSY: Final = frozenset({429, 500, 502, 503, 504})
@@ -66,7 +66,7 @@ class Kube:
         """Read one object; None when there is none."""
         return await self._unless_gone("GET", resource.path(namespace, name))
 
-    async def list(self, resource: Resource, namespace: str | None, *, selector: str = "") -> list[dict[str, Any]]:
+    async def list(self, resource: Resource, namespace: str | None, *, selector: str = "") -> _Items:
         """Read a whole collection, in pages; ``selector`` is a label selector."""
         return (await self.snapshot(resource, namespace, selector=selector))[0]
 
@@ -82,12 +82,12 @@ class Kube:
         *,
         selector: str = "",
         keep: Callable[[dict[str, Any]], dict[str, Any]] = lambda item: item,
-    ) -> tuple[builtins.list[dict[str, Any]], str]:
+    ) -> tuple[_Items, str]:
         """Read a whole collection as `list` does; and the resource version of that list, where a watch can go on.
 
         ``keep`` says what is to be kept of each item, page by page: all of them as they come are a lot.
         """
-        items: builtins.list[dict[str, Any]] = []
+        items: _Items = []
         query = {"limit": str(_PAGE)} | ({"labelSelector": selector} if selector else {})
         tries = _TRIES
         while True:

@@ -96,8 +96,7 @@ async def _forget(operator: Operator, picture: Picture) -> Picture:
     if answer is None:
         raise KubernetesError(404, "NotFound", f"Sync {sync.name!r} is gone")
     operator.cache.put(SYNC_KIND, answer)
-    operator.creates.forget(sync.uid)
-    operator.made_anew.add(sync.uid)
+    operator.creates.deleted(sync.uid)
     return replace(
         picture,
         sync=sync_view(answer),

@@ -115,8 +115,8 @@ async def _list(operator: Operator, client: ApiClient, picture: Picture) -> Pict
     here = Ref(picture.sync.namespace, picture.sync.name)
     claimed = operator.cache.claimed(place, listed.ids, but=here) | operator.creates.claimed(place, but=uid)
     # What has been written to since is another Sync's, also when that one is gone and its sync deleted.
-    written = frozenset(sync_id for sync_id in listed.ids if operator.listings.seen(place, sync_id)[0] is None)
-    return replace(picture, listing=listed.listing, listed_at=listed.at, claimed=claimed | written)
+    claimed |= operator.listings.written_since(place)
+    return replace(picture, listing=listed.listing, listed_at=listed.at, claimed=claimed)
 
 
 async def _read(operator: Operator, client: ApiClient, picture: Picture, action: ReadSync) -> Picture:

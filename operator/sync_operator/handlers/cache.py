@@ -45,11 +45,21 @@ class Cache:
 
     def put(self, kind: str, obj: dict[str, Any]) -> bool:
         """Keep an object unless a newer state of it is known; True when it brought something new."""
+        news = self._is_news(kind, obj)
+        if news:
+            self._hold(kind, slim(kind, obj))
+        return news
+
+    def _is_news(self, kind: str, obj: Mapping[str, Any]) -> bool:
+        held = self._objects.get(kind, {}).get(ref_of(obj))
+        return held is None or not _same_life(held, obj) or version_of(held) < version_of(obj)
+
+    def _hold(self, kind: str, obj: dict[str, Any]) -> None:
+        """Put what is kept of an object in the place of what was held under its name."""
         ref = ref_of(obj)
-        held = self._objects.setdefault(kind, {}).get(ref)
-        if held is not None and _same_life(held, obj) and version_of(held) >= version_of(obj):
-            return False
-        obj = self._objects[kind][ref] = slim(kind, obj)
+        objects = self._objects.setdefault(kind, {})
+        held = objects.get(ref)
+        objects[ref] = obj
         if kind == SYNC_KIND:
             self._unclaim(ref, held)
             if sync_id := wanted_id(obj):
@@ -58,7 +68,6 @@ class Cache:
             self._disown(ref, held)
             if owner := owning_sync(obj):
                 self._jobs.setdefault(Ref(ref.namespace, owner), set()).add(ref)
-        return True
 
     def kept(self, kind: str, obj: dict[str, Any]) -> dict[str, Any]:
         """What is kept of an object: where it is known as it is, what is held already."""
@@ -83,19 +92,20 @@ class Cache:
 
         Args:
             kind: of the objects.
-            objects: what was listed.
+            objects: what was listed, of each what `kept` gives.
             known: what was held when the list was asked for; of what came or went since, the watch knows better.
         """
         listed = {ref_of(obj): obj for obj in objects}
         for held in known:
             ref = ref_of(held)
-            now = self.get(kind, ref)
+            now = self._objects.get(kind, {}).get(ref)
             if ref not in listed:
                 self.drop(kind, held)
             elif _same_life(held, listed[ref]) and (now is None or not _same_life(held, now)):
                 del listed[ref]
         for obj in listed.values():
-            self.put(kind, obj)
+            if self._is_news(kind, obj):
+                self._hold(kind, obj)
 
     def jobs_of(self, sync: Ref) -> list[dict[str, Any]]:
         """Jobs of a Sync, oldest first."""

@@ -38,6 +38,7 @@ class Creates:
         self._lost: dict[str, _Lost] = {}
         self._made: dict[str, tuple[Place, RemoteSync]] = {}
         self._noticed: dict[str, datetime] = {}
+        self._anew: set[str] = set()
         self._gates: defaultdict[Place, _Gate] = defaultdict(_Gate)
 
     def noticed(self, uid: str, at: datetime) -> None:
@@ -72,13 +73,24 @@ class Creates:
         """The status holds it now."""
         self._made.pop(uid, None)
         self._noticed.pop(uid, None)
+        self._anew.discard(uid)
+
+    def deleted(self, uid: str) -> None:
+        """Its sync was deleted on the server: the next one is made anew, until the status holds it."""
+        self.forget(uid)
+        self._anew.add(uid)
 
     def forget(self, uid: str) -> None:
-        """The Sync is gone, or its sync on the server is."""
+        """The Sync is gone."""
         self._unsent.discard(uid)
         self._lost.pop(uid, None)
         self._made.pop(uid, None)
         self._noticed.pop(uid, None)
+        self._anew.discard(uid)
+
+    def anew(self, uid: str) -> bool:
+        """True while a sync is made in the place of one that somebody deleted on the server."""
+        return uid in self._anew
 
     def sent(self, uid: str) -> Mapping[str, Any] | None:
         """The body of a create that this process has sent without knowing its outcome; None when there is none."""

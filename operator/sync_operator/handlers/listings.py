@@ -1,11 +1,10 @@
 """Lists of whole workspaces: asked for once, however many Syncs want to know."""
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 
+from sync_operator.handlers.shared import Shared
 from sync_operator.handlers.slim import Text
 from sync_operator.model.workspace import Place
 from sync_operator.remote.client import ApiClient
@@ -50,8 +49,7 @@ class Listings:
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self._held: dict[Place, Listed] = {}
-        self._locks: defaultdict[Place, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._lists: Shared[Place, Listed] = Shared(clock)
         self._written: dict[tuple[Place, str], datetime] = {}
 
     async def fetch(self, place: Place, client: ApiClient, *, since: datetime) -> Listed:
@@ -60,22 +58,30 @@ class Listings:
         Raises:
             SyncOperatorError: the server did not give it.
         """
-        async with self._locks[place]:
-            held = self._held.get(place)
-            if held is None or held.at < since:
-                at = self._clock()
-                listing = await client.list_syncs()
-                held = self._held[place] = Listed(listing, at)
-                self._written = {key: time for key, time in self._written.items() if key[0] != place or time >= at}
-            return held
+
+        async def ask(at: datetime) -> Listed:
+            listed = Listed(await client.list_syncs(), at)
+            self._written = {key: time for key, time in self._written.items() if key[0] != place or time >= at}
+            return listed
+
+        return await self._lists.fetch(place, ask, since=since)
 
     def wrote(self, place: Place, sync_id: str) -> None:
         """We have written to a sync: what a list asked for before says of it is no longer true."""
         self._written[place, sync_id] = self._clock()
 
+    def written_since(self, place: Place) -> frozenset[str]:
+        """Ids of the syncs to which we have written since that list was asked for."""
+        held = self._lists.get(place)
+        return frozenset(
+            sync_id
+            for (where, sync_id), time in self._written.items()
+            if where == place and (held is None or time >= held.at)
+        )
+
     def seen(self, place: Place, sync_id: str) -> tuple[RemoteSync | None, bool]:
         """A sync as the last list shows it, and whether that list lacks it; (None, False) when nothing is known."""
-        held = self._held.get(place)
+        held = self._lists.get(place)
         written = self._written.get((place, sync_id))
         if held is None or (written is not None and written >= held.at):
             return None, False
@@ -84,4 +90,4 @@ class Listings:
 
     def forget(self, place: Place) -> None:
         """Nobody asks about that place any more."""
-        self._held.pop(place, None)
+        self._lists.forget(place)

@@ -1,12 +1,12 @@
 """Lists of connectors and models by name: asked for once a workspace and period, however many Syncs use names."""
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sync_operator.decide.names import NameList, Names, name_list
+from sync_operator.handlers.shared import Shared
 from sync_operator.model.workspace import Place
 from sync_operator.remote.client import ApiClient
 from sync_operator.remote.types import Role
@@ -18,9 +18,7 @@ class NameLists:
     """The last list of each role in each place."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
-        self._clock = clock
-        self._held: defaultdict[Place, dict[Role, NameList]] = defaultdict(dict)
-        self._locks: defaultdict[tuple[Place, Role], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._lists: Shared[tuple[Place, Role], NameList] = Shared(clock)
 
     async def fetch(self, place: Place, client: ApiClient, roles: Iterable[Role], *, since: datetime) -> Names:
         """Lists that were asked for at or after ``since``: those held that are young enough, and new ones.
@@ -29,16 +27,16 @@ class NameLists:
             SyncOperatorError: the server did not give one.
         """
         for role in roles:
-            async with self._locks[place, role]:
-                held = self._held[place].get(role)
-                if held is None or held.at < since:
-                    at = self._clock()
-                    self._held[place][role] = name_list(await client.list_named(role), at)
+            await self._lists.fetch((place, role), partial(_ask, client, role), since=since)
         return self.seen(place)
 
     def seen(self, place: Place) -> Names:
         """The lists as they are known."""
-        return dict(self._held.get(place, {}))
+        return {role: held for role in Role if (held := self._lists.get((place, role))) is not None}
+
+
+async def _ask(client: ApiClient, role: Role, at: datetime) -> NameList:
+    return name_list(await client.list_named(role), at)
 
 
 def roles_of(sync: dict[str, Any]) -> set[Role]:

@@ -47,7 +47,7 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
         seen=seen,
         absent=absent,
         watch_runs=sync.uid in operator.watch_runs,
-        recreated=sync.uid in operator.made_anew,
+        recreated=operator.creates.anew(sync.uid),
         recheck=sync.uid in operator.recheck,
     )
 

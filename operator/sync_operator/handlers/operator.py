@@ -55,7 +55,6 @@ class Operator:
         names: the last lists of its connectors and models, where Syncs give them by name.
         watch_runs: uids of Syncs that their servers schedule, and whose runs are to be looked at.
         recheck: uids of Syncs whose configuration takes a value from a Secret that may have changed.
-        made_anew: uids of Syncs whose sync was deleted on the server, until the new one is told of.
     """
 
     kube: Kube
@@ -68,7 +67,6 @@ class Operator:
     cache: Cache = field(default_factory=Cache)
     recheck: set[str] = field(default_factory=set)
     watch_runs: set[str] = field(default_factory=set)
-    made_anew: set[str] = field(default_factory=set)
     events: Recorder = field(init=False)
     creates: Creates = field(init=False)
     listings: Listings = field(init=False)

@@ -125,7 +125,6 @@ async def _report(operator: Operator, picture: Picture, obj: dict[str, Any]) -> 
         if written is not None:
             if status.id is not None:
                 operator.creates.told(picture.sync.uid)
-                operator.made_anew.discard(picture.sync.uid)
             for notice in sync_notices(picture, picture.sync.status, status):
                 operator.events.record(written, notice, now=picture.now)
             for job in await mark_reported(operator.kube, picture.sync.namespace, picture.results):
@@ -155,6 +154,5 @@ def _leave(operator: Operator, picture: Picture, obj: dict[str, Any]) -> Outcome
         notice = Notice(Reason.RETAINED if kept else Reason.DELETED, words)
         operator.events.record(obj, notice, now=picture.now)
     operator.creates.forget(picture.sync.uid)
-    operator.made_anew.discard(picture.sync.uid)
     operator.recheck.discard(picture.sync.uid)
     return DONE
