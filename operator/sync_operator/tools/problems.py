@@ -8,7 +8,7 @@ from typing import Final
 
 from sync_operator.redact import mask
 from sync_operator.tools.sources import Source
-from sync_operator.tools.terminal import Style, text_width, wrapped
+from sync_operator.tools.terminal import Style, first_columns, last_columns, text_width, wrapped
 from sync_operator.tools.yamlread import Spot, lines_of
 
 __all__ = ["Problem", "Severity", "github_line", "shown_problem"]
@@ -90,10 +90,11 @@ def _quoted(problem: Problem, style: Style, paint: Callable[[str], str]) -> list
         problem.spot.end,
     )
     room = (style.width or _LONGEST_LINE) - len(number) - 5
-    if len(line) > room:
+    if text_width(line) > room:
         # A long line is shown around the place.
-        cut = max(0, min(start - room // 3, len(line) - room))
-        line, start, end = line[cut : cut + room], start - cut, end - cut
+        before, whole = last_columns(line[:start], room // 3), last_columns(line, room)
+        cut = min(start - len(before), len(line) - len(whole))
+        line, start, end = first_columns(line[cut:], room), start - cut, end - cut
     end = min(max(end, start + 1), max(len(line), start + 1))
     pad, carets = " " * text_width(line[:start]), "^" * max(1, text_width(line[start:end]))
     bar = style.faint("|")

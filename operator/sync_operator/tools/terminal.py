@@ -5,9 +5,10 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, TextIO
 
-__all__ = ["Progress", "Style", "fitted_table", "style_of", "text_width", "wrapped"]
+__all__ = ["Progress", "Style", "first_columns", "fitted_table", "last_columns", "style_of", "text_width", "wrapped"]
 
 _NARROWEST: Final = 8
 """A column is never cut to less than this."""
@@ -70,6 +71,17 @@ def text_width(text: str) -> int:
     )
 
 
+def first_columns(text: str, width: int) -> str:
+    """As much of a text's beginning as fits into so many columns."""
+    ends = accumulate(map(text_width, text))
+    return text[: sum(end <= width for end in ends)]
+
+
+def last_columns(text: str, width: int) -> str:
+    """As much of a text's end as fits into so many columns."""
+    return first_columns(text[::-1], width)[::-1]
+
+
 def wrapped(text: str, style: Style, *, indent: str = "") -> str:
     """A paragraph in lines that fit; only its later lines are indented."""
     if style.width is None:
@@ -95,11 +107,7 @@ def fitted_table(head: Sequence[str], rows: Sequence[Sequence[str]], style: Styl
 
 
 def _cut(text: str, width: int) -> str:
-    if text_width(text) <= width:
-        return text
-    while text_width(text) > width - 1:
-        text = text[:-1]
-    return f"{text}…"
+    return text if text_width(text) <= width else f"{first_columns(text, width - 1)}…"
 
 
 def _padded(text: str, width: int) -> str:

@@ -10,11 +10,14 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from sync_operator.model.reading import Place
 from sync_operator.tools.scalars import plain_value
+from sync_operator.tools.surrogates import joined, paired
+from sync_operator.tools.yamlwords import objection
 
 __all__ = ["Document", "Misprint", "Spot", "lines_of", "read_documents"]
 
 _PLAIN: Final = "plain"
 _TEXT: Final = "text"
+_PAIRED: Final = "text of which `paired` has changed some"
 _TAGGED: Final = "tag:yaml.org,2002:"
 _NUMBERS: Final = frozenset(f"{_TAGGED}{name}" for name in ("int", "float", "bool", "null"))
 _MERGE: Final = "<<"
@@ -74,9 +77,11 @@ class Document:
 class _Composer(yaml.CSafeLoader):
     """Composes nodes; their tags tell how a scalar was written, not what YAML takes it for."""
 
+    paired = False
+
     def resolve(self, kind: type[Node], value: Any, implicit: Any) -> str:  # noqa: ARG002 (the signature is PyYAML's)
         if kind is ScalarNode:
-            return _PLAIN if implicit[0] else _TEXT
+            return _PLAIN if implicit[0] else _PAIRED if self.paired else _TEXT
         return _TAGGED  # of lists and objects nobody asks
 
 
@@ -91,13 +96,12 @@ def read_documents(text: str) -> tuple[tuple[Document, ...], Misprint | None]:
             if value is not None or reader.misprints:
                 found.append(Document(value, node, tuple(reader.misprints)))
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position)
-        return tuple(found), Misprint(Spot(line, 0, 1), f"holds a character that YAML does not allow: {error.reason}")
+        before = lines_of(text[: max(0, text.find(chr(error.character)))])
+        at = Spot(len(before) - 1, len(before[-1]), len(before[-1]) + 1)
+        return tuple(found), Misprint(at, f"holds a character that YAML does not allow: {error.reason}; remove it")
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        at = Spot(mark.line, mark.column, mark.column + 1) if mark else Spot(0, 0, 1)
-        said = "; ".join(words for words in (error.context, error.problem) if words)
-        return tuple(found), Misprint(at, f"cannot be read as YAML: {said}")
+        (line, column), said = objection(error, lines_of(text))
+        return tuple(found), Misprint(Spot(line, column, column + 1), f"cannot be read as YAML: {said}")
     return tuple(found), None
 
 
@@ -133,7 +137,9 @@ def lines_of(text: str) -> list[str]:
 
 
 def _nodes(text: str) -> Iterator[Node]:
-    loader = _Composer(text)
+    whole = paired(text)
+    loader = _Composer(whole)
+    loader.paired = whole != text
     try:
         while loader.check_node():
             node = loader.get_node()
@@ -213,7 +219,7 @@ class _Reader:
 def _scalar_value(node: ScalarNode) -> Any:
     if node.tag == _PLAIN or node.tag in _NUMBERS:
         return plain_value(node.value)
-    return node.value
+    return joined(node.value) if node.tag == _PAIRED else node.value
 
 
 def _merges(key: Node) -> bool:

@@ -12,9 +12,9 @@ from tests.support.plane import ROOT
 from tests.support.written_manifests import TABLE
 
 from sync_operator.cli import main
-from sync_operator.tools.problems import Severity
+from sync_operator.tools.problems import Severity, shown_problem
 from sync_operator.tools.report import as_github, as_text
-from sync_operator.tools.terminal import Style
+from sync_operator.tools.terminal import Style, text_width
 
 BERLIN = {"scheduleType": "cron_expression", "cronExpression": "30 2 * * *", "timeZone": "Europe/Berlin"}
 
@@ -97,6 +97,20 @@ def test_a_long_line_is_quoted_around_its_place_and_fits_the_terminal() -> None:
 
     assert '"wrong"' in next(line for line in lines if line.startswith("  1 | ") and "wrong" in line)
     assert all(len(line) <= 80 for line in lines)
+
+
+@pytest.mark.parametrize("width", [20, 60, 61, 100])
+@pytest.mark.parametrize("after", ["", "ストリーム" * 30, "y" * 200])
+def test_a_caret_stands_below_its_place_also_beside_wide_characters_and_tabs(width: int, after: str) -> None:
+    spec = f"{{a\u0301: \t'{'日本語' * 30}',\tfoo: 'bar',\tz: '{after}'}}"
+    found = judged(f"apiVersion: squared.ai/v1\r\nkind: Sync\r\nspec: {spec}\r\n")
+    problem = next(problem for problem in found.problems if problem.field == "spec.foo")
+
+    *_, line, caret = shown_problem(problem, Style(width=width))
+
+    begin, end = caret.index("^"), caret.rindex("^") + 1
+    assert max(text_width(line), text_width(caret)) <= width
+    assert [text_width(line[: line.index("foo")]), text_width(line[: line.index("foo") + 3])] == [begin, end]
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,8 @@ def messages(text: str) -> list[tuple[int, str]]:
         ("", []),
         ("\ufeffa: 1\r\nb: 2\r\n", [{"a": 1, "b": 2}]),
         ('{"a":\t[1, null]}', [{"a": [1, None]}]),
+        (r' {"a\ud83d\ude00": "\\ud83d\\ude00 \uD83D\uDE00"}', [{"a😀": r"\ud83d\ude00 😀"}]),
+        ('a: "\\U0001f600\\a"\n', [{"a": "😀\a"}]),
     ],
 )
 def test_values_are_those_of_kubernetes(text: str, expected: list[Any]) -> None:
@@ -70,6 +72,47 @@ def test_what_is_wrong_is_told_with_its_line(text: str, line: int, words: str) -
 
     assert found == line
     assert words in message
+
+
+@given(st.dictionaries(st.text("a\\u😀"), st.text('a\\"😀é\U0010ffff'), min_size=1))
+def test_json_in_plain_ascii_is_read_as_json_and_every_column_stays(value: dict[str, str]) -> None:
+    text = json.dumps(value)[:-1] + ', "end":1}'
+
+    (document,), broken = read_documents(text)
+
+    assert broken is None
+    assert document.value == value | {"end": 1}
+    assert document.spot(("end",)) == Spot(0, len(text) - 2, len(text) - 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "words"),
+    [
+        ("a:\n\tb: 1\n", 1, 0, "use spaces"),
+        ("a:\n  b: 1\n\tc: 2\n", 2, 0, "use spaces"),
+        ("a: @daily\n", 0, 3, "'@' cannot begin a value; put the value in quotes"),
+        ("a: */5 * * * *\n", 0, 3, "put the value in quotes"),
+        ("a: *x\n", 0, 3, "an undefined alias; put the value in quotes"),
+        ("a:\n  b: 'x\n  c: 1\n", 1, 5, "a quote that is never closed"),
+        ("a: 1\nb\nc: 1\n", 1, 0, "no ':' comes after this"),
+        ("a: b: c\n", 0, 4, "no ':' can be here"),
+        ("a:\n  b: 1\n c: 2\n", 2, 1, "no field can begin here; mend the indentation"),
+        ("a:\n  - b: 1\n   c: 2\n", 2, 3, "no item of the list begins here"),
+        ("\n{a: 1 b: 2}\n", 1, 7, "for the '{' in line 2"),
+        ('{"a": 1 "b": 2}', 0, 11, "',' or '}' is missing before this, for the '{' in line 1"),
+        ("a: [1\nb: 2\n", 1, 1, "',' or ']' is missing before this, for the '[' in line 1"),
+        ('a: "\\d"\n', 0, 4, "begins no escape"),
+        ("a: |x\n", 0, 4, "did not find expected comment or line break"),
+        ("é: 1\r\nb: é\x01\r\n", 1, 4, "remove it"),
+        ("\ufeffa: @\n", 0, 3, "cannot begin a value"),
+    ],
+)
+def test_what_cannot_be_read_is_shown_where_it_is_to_be_mended(text: str, line: int, column: int, words: str) -> None:
+    _, broken = read_documents(text)
+
+    assert broken is not None
+    assert broken.spot == Spot(line, column, column + 1)
+    assert words in broken.message
 
 
 def test_a_bomb_of_aliases_is_refused_in_good_time() -> None:
