@@ -26,6 +26,7 @@ _COMMANDS: Final = {
 }
 """Command → module with ``add_arguments(parser)`` and ``main(args) -> exit code``, and one line of help."""
 
+_MISUSED: Final = 2
 _INTERRUPTED: Final = 130
 _BROKEN_PIPE: Final = 141
 """What a shell makes of SIGINT and SIGPIPE."""
@@ -51,7 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             loaded = import_module(module)
             loaded.add_arguments(command)
             command.set_defaults(run=loaded.main)
-    args = parser.parse_args(words)
+            command.set_defaults(refuse=command.error)
+    if not words:
+        parser.print_help(sys.stderr)
+        return _MISUSED
+    args, unknown = parser.parse_known_args(words)
+    if unknown:
+        args.refuse(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         code: int = args.run(args)
         sys.stdout.flush()

@@ -2,6 +2,10 @@
 
 import asyncio
 import json
+import os
+import pty
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +210,24 @@ async def test_several_workspaces_are_asked_about(export: Exporter) -> None:
     assert (code, named) == (2, 0)
     assert "there are several Workspaces (default, other); name one of them with --workspace" in err
     assert out == ""
+
+
+async def test_ctrl_c_ends_it_at_once_and_leaves_nothing_behind(multiwoven: Exporter, tmp_path: Path) -> None:
+    for _ in range(400):
+        await multiwoven.add(**INTERVAL)
+    leader, follower = pty.openpty()
+    words = ["-m", "sync_operator", "export", str(multiwoven.workspace), "--output", str(tmp_path / "exported")]
+    process = await asyncio.create_subprocess_exec(sys.executable, *words, stderr=follower)
+    os.close(follower)
+
+    shown = b""
+    while b" of 400 syncs" not in shown:
+        shown += await asyncio.to_thread(os.read, leader, 1000)
+    process.send_signal(signal.SIGINT)
+
+    assert await process.wait() == 130
+    assert not (tmp_path / "exported").exists()
+    os.close(leader)
 
 
 async def test_wrong_credentials_are_an_error_and_a_missing_server_wrong_usage(

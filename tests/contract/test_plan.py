@@ -313,6 +313,38 @@ async def test_a_refusal_of_the_server_is_no_plan(plan: Planner) -> None:
     assert "401" in out
 
 
+async def test_what_the_environment_gave_is_named_by_its_variable(multiwoven: Planner) -> None:
+    refused = []
+    for name, value in (
+        ("SYNC_API_TOKEN", "wrong"),
+        ("SYNC_API_WORKSPACE_ID", "77"),
+        ("SYNC_API_URL", f"{multiwoven.api.url}/api/v1"),
+    ):
+        good = {"SYNC_API_URL": multiwoven.api.url, "SYNC_API_TOKEN": "good", "SYNC_API_WORKSPACE_ID": "1"}
+        for variable, given in (good | {name: value}).items():
+            multiwoven.environment.setenv(variable, given)
+        refused.append(await multiwoven.run(sync(multiwoven.api), alone=True))
+    multiwoven.environment.setenv("SYNC_API_URL", multiwoven.api.url)
+    multiwoven.environment.setenv("SYNC_API_TOKEN", "wrong")
+    beside = await multiwoven.run(sync(multiwoven.api))
+
+    assert [code for code, _, _ in refused] == [1, 1, 1]
+    assert "put a valid one into SYNC_API_TOKEN" in refused[0][1]
+    assert "check SYNC_API_WORKSPACE_ID and" in refused[1][1]
+    assert "check SYNC_API_URL, which is written without /api/v1" in refused[2][1]
+    assert "put a valid one into SYNC_API_TOKEN" in beside[1]
+
+
+async def test_a_pause_that_the_server_asks_for_is_kept(plan: Planner) -> None:
+    plan.api.fault(path="/syncs", status=429, retry_after="1")
+
+    code, out, err = await plan.run(sync(plan.api))
+
+    assert (code, err) == (10, "")
+    assert "1 to create" in out
+    assert 429 in {status for _, _, status in plan.api.seen()}
+
+
 async def test_invalid_manifests_are_shown_and_nothing_is_asked(plan: Planner) -> None:
     code, out, err = await plan.run(sync(plan.api, sourceId=0))
 

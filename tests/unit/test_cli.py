@@ -1,7 +1,9 @@
 import os
 import runpy
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -24,12 +26,51 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"sync-operator {__version__}\n"
 
 
-@pytest.mark.parametrize("words", [[], ["fly"], ["runner", "--wings"]])
-def test_wrong_usage_exits_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "usage"),
+    [
+        (["fly"], "usage: sync-operator [-h]"),
+        (["runner", "--wings"], "usage: sync-operator runner"),
+        (["validate", "x.yaml", "--wings"], "usage: sync-operator validate"),
+        (["sandbox", "--port", "80800"], "80800: a port is a number from 0 to 65535"),
+        (["sandbox", "--rows", "-1"], "-1: there cannot be fewer than 0"),
+        (["sandbox", "--run-seconds", "soon"], "argument --run-seconds"),
+    ],
+)
+def test_wrong_usage_exits_with_2(words: list[str], usage: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert ended.value.code == 2
-    assert "usage: sync-operator" in capsys.readouterr().err
+    assert usage in capsys.readouterr().err
+
+
+def test_no_word_at_all_is_answered_with_all_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "judge manifests offline" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "cannot be read (No such file or directory)"), (b"\xff", "no UTF-8"), (b"\n", "is empty")],
+)
+def test_a_sandbox_says_what_is_wrong_with_its_token_file(
+    content: bytes | None, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+
+    assert main(["sandbox", "--port", "0", "--token-file", str(file)]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_sandbox_says_that_its_port_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["sandbox", "--port", str(port)]) == 2
+
+    words = f"cannot listen on 127.0.0.1:{port} (Address already in use); choose another --port or --host"
+    assert capsys.readouterr().err == f"sync-operator sandbox: {words}\n"
 
 
 @pytest.mark.parametrize("command", ["controller", "runner", "sandbox", "validate", "plan", "export"])

@@ -2,6 +2,8 @@
 
 import argparse
 import asyncio
+import math
+import os
 import signal
 import sys
 from datetime import UTC, datetime
@@ -37,28 +39,59 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _CONTROL
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8088, help="port, 0 for a free one (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=8088, help="port, 0 for a free one (default: %(default)s)")
     parser.add_argument("--dialect", choices=("multiwoven", "documented"), default="multiwoven")
     parser.add_argument("--token-file", type=Path, help=f"file with the bearer token (default: {_DEFAULT_TOKEN})")
     parser.add_argument(
         "--workspace", type=int, action="append", help="id of a workspace, may be repeated (default: 1)"
     )
-    parser.add_argument("--run-seconds", type=float, default=10.0, help="how long a run takes (default: %(default)s)")
-    parser.add_argument("--rows", type=int, default=1000, help="rows of a run (default: %(default)s)")
+    parser.add_argument(
+        "--run-seconds", type=_seconds, default=10.0, help="how long a run takes (default: %(default)s)"
+    )
+    parser.add_argument("--rows", type=_count, default=1000, help="rows of a run (default: %(default)s)")
 
 
 def main(args: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM; 2 when the port or the token file cannot be used."""
     try:
-        asyncio.run(_serve(args))
+        token = args.token_file.read_text(encoding="utf-8").strip() if args.token_file else _DEFAULT_TOKEN
+    except (OSError, UnicodeDecodeError) as error:
+        return _fail(f"--token-file {args.token_file}: cannot be read ({getattr(error, 'strerror', 'no UTF-8 text')})")
+    if not token:
+        return _fail(f"--token-file {args.token_file}: is empty; put the token into it")
+    try:
+        asyncio.run(_serve(args, token))
     except OSError as error:
-        sys.stderr.write(f"sync-operator sandbox: {error.strerror}: {error.filename or f'{args.host}:{args.port}'}\n")
-        return 2
+        # What asyncio says of a port that is taken is long, and has the system's words in it.
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        return _fail(f"cannot listen on {args.host}:{args.port} ({reason}); choose another --port or --host")
     return 0
 
 
-async def _serve(args: argparse.Namespace) -> None:
-    token = args.token_file.read_text(encoding="utf-8").strip() if args.token_file else _DEFAULT_TOKEN
+def _fail(words: str) -> int:
+    sys.stderr.write(f"sync-operator sandbox: {words}\n")
+    return 2
+
+
+def _port(text: str) -> int:
+    return _within(int(text), 65535, "a port is a number from 0 to 65535")
+
+
+def _count(text: str) -> int:
+    return _within(int(text), sys.maxsize, "there cannot be fewer than 0")
+
+
+def _seconds(text: str) -> float:
+    return _within(float(text), math.inf, "there cannot be fewer than 0")
+
+
+def _within[N: (int, float)](number: N, most: float, words: str) -> N:
+    if not 0 <= number <= most:
+        raise argparse.ArgumentTypeError(f"{number}: {words}")
+    return number
+
+
+async def _serve(args: argparse.Namespace, token: str) -> None:
     workspaces = frozenset(args.workspace or [1])
     store = Store(
         clock=lambda: datetime.now(UTC),

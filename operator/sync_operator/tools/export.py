@@ -1,7 +1,6 @@
 """`sync-operator export`: manifests of the syncs that a server has already, which take them over as they are."""
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -20,7 +19,7 @@ from sync_operator.tools.plan import LOGIN_NOTE, claimed_ids, find_targets, show
 from sync_operator.tools.server import read_workspace
 from sync_operator.tools.sources import UsageError, read_sources
 from sync_operator.tools.targets import Home, Secrets, Target
-from sync_operator.tools.terminal import Progress
+from sync_operator.tools.terminal import Progress, complain
 from sync_operator.tools.validate import add_input_arguments
 
 __all__ = ["add_arguments", "main"]
@@ -75,19 +74,20 @@ def main(args: argparse.Namespace) -> int:
             show_problems(judged, settings, "export")
             return 1
         target = _target(args, found, judged, live, settings)
-        exported = asyncio.run(_export(target, live, args, settings, now))
+        try:
+            exported = _export(target, live, args, settings, now)
+        except SyncOperatorError as error:
+            return _fail(target.told(error), 1)
         good = [each for each in exported if not each.refused]
         _write(good, args.output)
     except (UsageError, InvalidSettingsError) as error:
         return _fail(str(error), 2)
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}", 2)
-    except SyncOperatorError as error:
-        return _fail(str(error), 1)
     return _tell(exported, len(good))
 
 
-async def _export(
+def _export(
     target: Target, live: Gathered, args: argparse.Namespace, settings: ToolSettings, now: datetime
 ) -> list[Exported]:
     """Read the server's syncs and turn them into manifests, oldest first."""
@@ -95,7 +95,7 @@ async def _export(
     if target.login is not None:
         sys.stderr.write(LOGIN_NOTE.format(email=target.login[0]))
     try:
-        workspace = await read_workspace(target, settings, progress.tell)
+        workspace = read_workspace(target, settings, progress.tell)
         view = WorkspaceView(
             name=target.name, url=target.url, workspace_id=target.workspace_id, dialect=workspace.dialect
         )
@@ -165,5 +165,5 @@ def _tell(exported: list[Exported], good: int) -> int:
 
 
 def _fail(words: str, code: int) -> int:
-    sys.stderr.write(f"sync-operator export: {words}\n")
+    complain("export", words)
     return code

@@ -1,7 +1,6 @@
 """`sync-operator plan`: what applying manifests would do on their servers, field by field, without doing it."""
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Container, Iterable, Sequence
 from datetime import UTC, datetime
@@ -22,7 +21,7 @@ from sync_operator.tools.problems import Severity, shown_problem
 from sync_operator.tools.server import read_workspace
 from sync_operator.tools.sources import UsageError, read_sources
 from sync_operator.tools.targets import Home, Secrets, Target, environment_target, workspace_target
-from sync_operator.tools.terminal import Progress, style_of
+from sync_operator.tools.terminal import Progress, complain, style_of
 from sync_operator.tools.validate import add_input_arguments
 
 __all__ = ["LOGIN_NOTE", "add_arguments", "claimed_ids", "find_targets", "main", "show_problems"]
@@ -74,14 +73,14 @@ def main(args: argparse.Namespace) -> int:
         found = gather(read_sources(args.files, sys.stdin.buffer), args.namespace)
         live = gather(read_sources(args.live, sys.stdin.buffer), args.namespace)
     except (UsageError, InvalidSettingsError) as error:
-        sys.stderr.write(f"sync-operator plan: {error}\n")
+        complain("plan", error)
         return 2
     now = datetime.now(UTC)
     judged = judge_all(found, now)
     if not judged.valid:
         show_problems(judged, settings, "plan")
         return 1
-    planned = asyncio.run(_plan(judged, live, Secrets(_secrets(found, live)), settings, now))
+    planned = _plan(judged, live, Secrets(_secrets(found, live)), settings, now)
     style = style_of(sys.stdout, colour=settings.colour)
     lines = [as_json(planned)] if args.output == "json" else as_text(planned, style)
     sys.stdout.write("".join(f"{line}\n" for line in lines))
@@ -110,9 +109,7 @@ def find_targets(
     return found
 
 
-async def _plan(
-    judged: Judged, live: Gathered, secrets: Secrets, settings: ToolSettings, now: datetime
-) -> list[Planned]:
+def _plan(judged: Judged, live: Gathered, secrets: Secrets, settings: ToolSettings, now: datetime) -> list[Planned]:
     candidates = _candidates(judged, live)
     homes = {each.home: (each.home[0], each.spec.workspace_ref.name) for each in candidates}
     targets = find_targets(homes.values(), judged, live, secrets, settings)
@@ -130,13 +127,15 @@ async def _plan(
             if target.login is not None:
                 sys.stderr.write(LOGIN_NOTE.format(email=target.login[0]))
             roles = {role for each in group for role in named_roles(each.spec)}
-            workspace = await read_workspace(target, settings, progress.tell, roles=sorted(roles))
+            workspace = read_workspace(target, settings, progress.tell, roles=sorted(roles))
             claimed = claimed_ids(live, target, {each.home for each in group})
             foreseen = plan_workspace(target, workspace, group, secrets, claimed, now)
             planned |= {each.home: Planned(each, it) for each, it in zip(group, foreseen, strict=True)}
         except SyncOperatorError as error:
-            about = f"{WORKSPACE_KIND} {target.name}: " if isinstance(target, Target) else ""
-            planned |= {each.home: Planned(each, None, f"{about}{error}") for each in group}
+            words = (
+                f"{WORKSPACE_KIND} {target.name}: {target.told(error)}" if isinstance(target, Target) else str(error)
+            )
+            planned |= {each.home: Planned(each, None, words) for each in group}
         finally:
             progress.done()
     return [planned[each.home] for each in candidates]
@@ -184,4 +183,4 @@ def show_problems(judged: Judged, settings: ToolSettings, command: str) -> None:
         for line in shown_problem(problem, style)
     ]
     sys.stderr.write("".join(f"{line}\n" for line in errors))
-    sys.stderr.write(f"sync-operator {command}: nothing was asked, because these manifests would be refused\n")
+    complain(command, "nothing was asked, because these manifests would be refused")

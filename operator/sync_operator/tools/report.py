@@ -72,7 +72,8 @@ def _clock(run: datetime, zone: str) -> str:
 
 def _count(judged: Judged, style: Style) -> str:
     if not judged.all and judged.valid:
-        return f"nothing to validate: no {SYNC_KIND} and no {WORKSPACE_KIND} among {_passed(judged)}"
+        among = f"no {SYNC_KIND} and no {WORKSPACE_KIND} among {_passed(judged)}"
+        return f"nothing to validate: {among if judged.passed_over else 'the input is empty'}"
     parts = []
     for kind, checked in ((SYNC_KIND, judged.syncs), (WORKSPACE_KIND, judged.workspaces)):
         bad = sum(not entry.valid for entry in checked)

@@ -1,9 +1,11 @@
 """The sync API as a tool uses it: the workspace's syncs, and nothing written."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from sync_operator.decide.names import Names, name_list
 from sync_operator.remote.client import ApiClient, Endpoint
@@ -14,6 +16,7 @@ from sync_operator.remote.login import request_token
 from sync_operator.remote.transport import Exchange
 from sync_operator.remote.types import Dialect, RemoteSync, Role
 from sync_operator.settings import ToolSettings
+from sync_operator.tools.pace import paced
 from sync_operator.tools.targets import Target
 
 __all__ = ["Workspace", "read_workspace"]
@@ -34,10 +37,12 @@ class Workspace:
     names: Names = field(default_factory=dict)
 
 
-async def read_workspace(
+def read_workspace(
     target: Target, settings: ToolSettings, tell: Callable[[str], None], *, roles: Iterable[Role] = ()
 ) -> Workspace:
-    """Ask a server for all its syncs.
+    """Ask a server for all its syncs, no faster than its Workspace says, and with the pauses that it asks for.
+
+    The event loop ends with the last answer: in it, Ctrl-C would have to wait for whatever is done with the answers.
 
     Args:
         target: which server.
@@ -48,8 +53,14 @@ async def read_workspace(
     Raises:
         SyncOperatorError: the server must not be spoken to, refused, or gave no answer.
     """
-    check_url(target.url, settings.hosts, field=target.written_in)
-    async with _pool(settings) as pool:
+    check_url(target.url, settings.hosts)
+    return asyncio.run(_read(target, settings, tell, roles))
+
+
+async def _read(
+    target: Target, settings: ToolSettings, tell: Callable[[str], None], roles: Iterable[Role]
+) -> Workspace:
+    async with _pool(settings) as pool, paced(target.url, target.requests_per_minute, tell) as pace:
         token = target.token or await _log_in(target, pool)
         asked = 0
 
@@ -66,11 +77,14 @@ async def read_workspace(
             ca_pem=target.ca_pem,
         )
         tell(f"asking {target.url}")
-        asking = ApiClient(endpoint, token=lambda: token, pool=pool, told=told)
-        dialect, _ = await detect_dialect(asking, target.dialect)
-        client = ApiClient(replace(endpoint, dialect=dialect), token=lambda: token, pool=pool, told=told)
-        names = {role: name_list(await client.list_named(role), datetime.now(UTC)) for role in roles}
-        listing = await client.list_syncs()
+        make = partial(ApiClient, token=lambda: token, pool=pool, told=told, traffic=pace.traffic)
+        asking = make(endpoint)
+        dialect, _ = await pace.call(lambda: detect_dialect(asking, target.dialect))
+        client = make(replace(endpoint, dialect=dialect))
+        names = {}
+        for role in roles:
+            names[role] = name_list(await pace.call(partial(client.list_named, role)), datetime.now(UTC))
+        listing = await pace.call(client.list_syncs)
     return Workspace(dialect, {sync.id: sync for sync in listing.syncs}, names)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sync_operator.decide.workspace import decode_secret
-from sync_operator.errors import InvalidSettingsError, InvalidSpecError
+from sync_operator.errors import InvalidSettingsError, InvalidSpecError, SyncOperatorError
 from sync_operator.model.enums import DialectChoice
 from sync_operator.model.sync import ConfigurationSecret
 from sync_operator.model.workspace import Place, WorkspaceSpec, place_of
@@ -19,6 +19,13 @@ __all__ = ["Home", "Secrets", "Target", "environment_target", "workspace_target"
 type Home = tuple[str, str]
 """Namespace and name."""
 _TOKEN_VARIABLE: Final = "SYNC_API_TOKEN"  # noqa: S105 (the name of a variable)
+_VARIABLES: Final = {
+    "the Secret": _TOKEN_VARIABLE,
+    "spec.url": "SYNC_API_URL",
+    "spec.workspaceId": "SYNC_API_WORKSPACE_ID",
+    "spec.dialect": "SYNC_API_DIALECT",
+    "spec.caSecretRef": "SYNC_API_CA_FILE",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +35,10 @@ class Target:
     Attributes:
         name: of the Workspace, for messages.
         dialect: None where the server is to be asked.
-        written_in: the field that holds the URL, for messages.
         token: bearer token; empty with a login.
         login: e-mail address and password; None with a token.
+        requests_per_minute: what the server takes.
+        aliases: words of messages that are written for Workspaces, and the variables that are meant here.
     """
 
     name: str
@@ -42,12 +50,20 @@ class Target:
     ca_pem: str | None = None
     token: str = field(default="", repr=False)
     login: tuple[str, str] | None = field(default=None, repr=False)
-    written_in: str = "spec.url"
+    requests_per_minute: int = 100
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def place(self) -> Place:
         """Server and workspace, in one spelling."""
         return place_of(self.url, self.workspace_id)
+
+    def told(self, error: SyncOperatorError) -> str:
+        """An error about the server, by the names of what the user has set."""
+        words = str(error)
+        for written, meant in self.aliases.items():
+            words = words.replace(written, meant)
+        return words
 
 
 class Secrets:
@@ -95,9 +111,10 @@ def workspace_target(
         InvalidSpecError: its credentials are nowhere; names the field and the ways out.
     """
     token, login, ca_pem = "", None, None
+    aliases: dict[str, str] = {}
     meant = place_of(settings.url, None).url == place_of(spec.url, None).url if settings.url else alone
     if settings.token and meant:
-        token = settings.token
+        token, aliases = settings.token, {"the Secret": _TOKEN_VARIABLE}
     else:
         token, login = _credentials(home, spec, secrets)
     if spec.ca_secret_ref is not None:
@@ -114,6 +131,8 @@ def workspace_target(
         ca_pem=ca_pem,
         token=token,
         login=login,
+        requests_per_minute=spec.requests_per_minute,
+        aliases=aliases,
     )
 
 
@@ -137,7 +156,7 @@ def environment_target(name: str, settings: ToolSettings) -> Target:
         dialect=None if settings.dialect == DialectChoice.AUTO else Dialect(settings.dialect),
         ca_pem=_ca(settings),
         token=settings.token,
-        written_in="SYNC_API_URL",
+        aliases=_VARIABLES,
     )
 
 

@@ -1,6 +1,7 @@
 """What makes output pleasant for people: colours on a terminal only, tables that fit, a line that tells progress."""
 
 import shutil
+import sys
 import textwrap
 import unicodedata
 from collections.abc import Sequence
@@ -8,7 +9,17 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, TextIO
 
-__all__ = ["Progress", "Style", "first_columns", "fitted_table", "last_columns", "style_of", "text_width", "wrapped"]
+__all__ = [
+    "Progress",
+    "Style",
+    "complain",
+    "first_columns",
+    "fitted_table",
+    "last_columns",
+    "style_of",
+    "text_width",
+    "wrapped",
+]
 
 _NARROWEST: Final = 8
 """A column is never cut to less than this."""
@@ -89,6 +100,17 @@ def wrapped(text: str, style: Style, *, indent: str = "") -> str:
     return textwrap.fill(
         text, max(style.width, 40), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
+
+
+def complain(command: str, words: object) -> None:
+    """Say on standard error why a command cannot go on.
+
+    Args:
+        command: its name, such as ``plan``.
+        words: what is wrong, and what to do.
+    """
+    style = style_of(sys.stderr, colour=False)
+    sys.stderr.write(f"{wrapped(f'sync-operator {command}: {words}', style, indent='  ')}\n")
 
 
 def fitted_table(head: Sequence[str], rows: Sequence[Sequence[str]], style: Style) -> list[str]:

@@ -12,7 +12,7 @@ from sync_operator.tools.checking import Judged, judge_all
 from sync_operator.tools.manifests import gather
 from sync_operator.tools.report import as_github, as_json, as_text
 from sync_operator.tools.sources import UsageError, read_sources
-from sync_operator.tools.terminal import Style, style_of
+from sync_operator.tools.terminal import Style, complain, style_of
 
 __all__ = ["add_arguments", "add_input_arguments", "main", "moment"]
 
@@ -66,7 +66,7 @@ def main(args: argparse.Namespace) -> int:
         style = style_of(sys.stdout, colour=ToolSettings.from_environment().colour)
         sources = read_sources(args.files, sys.stdin.buffer)
     except (UsageError, InvalidSettingsError) as error:
-        sys.stderr.write(f"sync-operator validate: {error}\n")
+        complain("validate", error)
         return 2
     judged = judge_all(gather(sources, args.namespace), args.start or datetime.now(UTC))
     lines = _lines(judged, args.output, style)

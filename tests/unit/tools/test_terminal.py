@@ -1,9 +1,10 @@
 import io
+import sys
 
 import pytest
 
 from sync_operator.settings import ToolSettings
-from sync_operator.tools.terminal import Progress, Style, fitted_table, style_of, text_width
+from sync_operator.tools.terminal import Progress, Style, complain, fitted_table, style_of, text_width
 
 
 class Terminal(io.StringIO):
@@ -27,6 +28,19 @@ def test_a_table_fits_the_terminal_by_cutting_its_widest_columns() -> None:
     assert [text_width(line) <= 40 for line in lines] == [True] * 3
     assert "…" in lines[1]
     assert lines[2].startswith("客户     short")
+
+
+def test_what_a_command_complains_of_is_broken_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys, "stderr", stream := Terminal())
+
+    complain("plan", "set SYNC_API_URL, SYNC_API_TOKEN and SYNC_API_WORKSPACE_ID")
+
+    assert stream.getvalue().splitlines() == [
+        "sync-operator plan: set SYNC_API_URL,",
+        "  SYNC_API_TOKEN and",
+        "  SYNC_API_WORKSPACE_ID",
+    ]
 
 
 def test_a_table_is_not_cut_without_a_terminal() -> None:
