@@ -28,7 +28,7 @@ def new(quiet: Plane, tenant: Tenant, tmp_path: Path) -> Iterator[Plane]:
 def shell(plane: Plane, tenant: Tenant, tmp_path: Path, page: str, request: pytest.FixtureRequest) -> DocShell:
     """A terminal with `kubectl` in the tenant's namespace, and, for a page that moves things, in a new cluster too."""
     kubeconfig = tmp_path / "kubeconfig"
-    planes = {"old": plane} | ({"new": request.getfixturevalue("new")} if page == "operations.md" else {})
+    planes = {"old": plane} | ({"new": request.getfixturevalue("new")} if page == "docs/operations.md" else {})
     known = [(name, yaml.safe_load(there.kubeconfig.read_text())) for name, there in planes.items()]
     context = {"namespace": tenant.namespace}
     contexts = [{"name": name, "context": context | {"cluster": name, "user": name}} for name, _ in known]
@@ -84,11 +84,11 @@ def all_told(tenant: Tenant) -> None:
 
 
 SETUP: Final[dict[str, Callable[[DocShell], None]]] = {
-    "getting-started.md": nothing,
-    "concepts.md": registered,
-    "gitops.md": beside_argo_cd,
-    "operations.md": registered,
-    "runbook.md": registered,
+    "docs/getting-started.md": nothing,
+    "docs/concepts.md": registered,
+    "docs/gitops.md": beside_argo_cd,
+    "docs/operations.md": registered,
+    "docs/runbook.md": registered,
 }
 
 
@@ -107,7 +107,7 @@ def test_every_command_prints_what_the_page_shows(
     difference = shell.walk(page, prepare=prepare, write=request.config.getoption("write_docs"))
 
     assert not difference, difference
-    assert len(tenant.sandbox.syncs()) == (page != "getting-started.md"), (
+    assert len(tenant.sandbox.syncs()) == (page != "docs/getting-started.md"), (
         "one sync on the server, unless it was deleted"
     )
 

@@ -66,7 +66,7 @@ def test_the_architecture_names_files_and_folders_that_are_there() -> None:
 def run_on_pages() -> Iterator[str]:
     """Every command that a test runs, as it is written."""
     for name in (*ON_A_LAPTOP, *ON_A_CLUSTER):
-        for fence in fences(PAGES[f"docs/{name}"]):
+        for fence in fences(PAGES[name]):
             if fence.language == "console":
                 yield from (" ".join(typed.split()) for typed, _ in fence.steps)
 
@@ -98,7 +98,7 @@ def test_what_is_shown_in_a_block_is_run_or_no_command(name: str) -> None:
 
     assert {fence.language for fence in found} <= LANGUAGES | ({PRINTED_BY_THE_DEMO} if name == "README.md" else set())
     if any(fence.language == "console" for fence in found):
-        assert name.removeprefix("docs/") in (*ON_A_LAPTOP, *ON_A_CLUSTER)
+        assert name in (*ON_A_LAPTOP, *ON_A_CLUSTER)
 
 
 @pytest.mark.parametrize("name", PAGES)

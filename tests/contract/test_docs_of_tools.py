@@ -1,9 +1,10 @@
-"""Every command on the page about the tools prints what the page shows."""
+"""Every command on the pages that need no cluster prints what the page shows."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.docs import ON_A_LAPTOP
 from tests.support.docshell import DocShell
 from tests.support.running import Sandbox, running_sandbox
 
@@ -31,7 +32,9 @@ SECOND = {
         }
     ],
 }
-"""What the page says the server has when it comes to export."""
+"""What the pages say the server has when it comes to export."""
+FOLDERS = {"README.md": ".", "docs/tools.md": "docs/tools"}
+"""Where the reader of a page is."""
 
 
 @pytest.fixture
@@ -40,8 +43,9 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
         yield running
 
 
+@pytest.mark.parametrize("page", ON_A_LAPTOP)
 def test_every_command_prints_what_the_page_shows(
-    sandbox: Sandbox, tmp_path: Path, request: pytest.FixtureRequest
+    sandbox: Sandbox, tmp_path: Path, page: str, request: pytest.FixtureRequest
 ) -> None:
     def fill_the_server() -> None:
         for changes in ({}, SECOND):
@@ -50,8 +54,8 @@ def test_every_command_prints_what_the_page_shows(
     shell = DocShell(tmp_path / "checkout", sandbox)
 
     difference = shell.walk(
-        "tools.md",
-        at="docs/tools",
+        page,
+        at=FOLDERS[page],
         prepare={"sync-operator export": fill_the_server},
         write=request.config.getoption("write_docs"),
     )

@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -228,6 +229,20 @@ async def test_ctrl_c_ends_it_at_once_and_leaves_nothing_behind(multiwoven: Expo
     assert await process.wait() == 130
     assert not (tmp_path / "exported").exists()
     os.close(leader)
+
+
+async def test_a_reader_that_has_seen_enough_is_no_error(multiwoven: Exporter) -> None:
+    await multiwoven.add(**INTERVAL)
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = ["-u", "-m", "sync_operator", "export", str(multiwoven.workspace)]
+    process = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+
+    _, err = await process.communicate()
+
+    assert process.returncode == 141
+    assert b"sync-operator export:" not in err
 
 
 async def test_wrong_credentials_are_an_error_and_a_missing_server_wrong_usage(

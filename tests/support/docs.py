@@ -11,9 +11,11 @@ __all__ = ["DOCS", "NOT_RUN", "ON_A_CLUSTER", "ON_A_LAPTOP", "Fence", "anchors",
 
 DOCS: Final = ROOT / "docs"
 
-ON_A_LAPTOP: Final = ("tools.md",)
+ON_A_LAPTOP: Final = ("README.md", "docs/tools.md")
 """Pages whose commands tests/contract/test_docs_of_tools.py runs."""
-ON_A_CLUSTER: Final = ("concepts.md", "getting-started.md", "gitops.md", "operations.md", "runbook.md")
+ON_A_CLUSTER: Final = tuple(
+    f"docs/{name}.md" for name in ("concepts", "getting-started", "gitops", "operations", "runbook")
+)
 """Pages whose commands tests/cluster/test_docs.py runs."""
 _NO_ENGINE: Final = "needs a container engine; `make e2e` builds the image, and installs the chart on a real node"
 _LIFECYCLE: Final = "needs pods with networks; `make e2e` does it (tests/e2e/test_lifecycle.py)"

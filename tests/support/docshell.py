@@ -8,7 +8,7 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import Final
 
-from tests.support.docs import DOCS, fences, steady
+from tests.support.docs import fences, steady
 from tests.support.plane import ROOT
 from tests.support.running import PROGRAM, Sandbox
 
@@ -78,7 +78,7 @@ class DocShell:
         """Run the commands of a page's console blocks in their order.
 
         Args:
-            page: its name in docs/.
+            page: its path from the root.
             at: the folder that the page's reader is in.
             prepare: what to do before the command that begins with these words.
             write: put what was printed on the page, where it is another than shown.
@@ -86,7 +86,7 @@ class DocShell:
         Returns:
             How what was printed differs from what the page shows, both made steady; nothing when it does not.
         """
-        file = DOCS / page
+        file = ROOT / page
         text = file.read_text("utf-8")
         printed: list[str] = []
         shown: list[str] = []

@@ -82,6 +82,8 @@ def main(args: argparse.Namespace) -> int:
         _write(good, args.output)
     except (UsageError, InvalidSettingsError) as error:
         return _fail(str(error), 2)
+    except BrokenPipeError:
+        raise  # whoever read the stream has seen enough
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}", 2)
     return _tell(exported, len(good))

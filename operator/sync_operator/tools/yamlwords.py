@@ -38,7 +38,7 @@ _OBJECTIONS: Final = (
     ),
     _Objection(
         "did not find expected alphabetic or numeric character",
-        lambda char, _: f'{char!r} has a meaning of its own here; put the value in quotes, as in "* * * * *"',
+        lambda char, _: f"{char!r} has a meaning of its own here; put the value in quotes",
         at_begin=True,
     ),
     _Objection(
