@@ -90,7 +90,7 @@ def server(kube: Kube) -> Iterator[str]:
 
 @pytest.fixture
 def sandbox(kube: Kube, server: str) -> Iterator[Sandbox]:
-    """A sync server in a container of its own."""
+    """A sync server in a container of its own, as the docs set it up."""
     served = serve_sandbox(kube, server)
     yield served
     served.close()
@@ -112,7 +112,7 @@ def tenant(kube: Kube, release: Release, server: str, sandbox: Sandbox) -> Itera
     """A namespace with a Workspace at the sandbox."""
     tenant = Tenant(kube, new_namespace(kube, "tenant"), sandbox)
     tenant.secret(planted.TOKEN)
-    tenant.workspace(url=f"http://sandbox.{server}.svc.cluster.local")
+    tenant.workspace(url=f"http://sandbox.{server}.svc:8088")
     tenant.when(WORKSPACE_KIND, "default", "Ready", seconds=60)
     yield tenant
     if release.pods() and release.crds():

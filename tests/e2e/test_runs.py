@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from kubernetes import client
 from tests.support import planted
+from tests.support.manifests import BY_NAME
 from tests.support.node import RealNode
 from tests.support.plane import Kube
 from tests.support.release import Release
@@ -56,8 +57,12 @@ def test_syncs_run_in_real_containers(
     release: Release, tenant: Tenant, node: RealNode, kube: Kube, figures: dict[str, str]
 ) -> None:
     figures["controller: start to ready"] = f"{controller_began(release, node):.1f} s"
-    for name in ("asked", "by-hand"):
-        tenant.ready(name)
+    for number, (kind, name) in enumerate(
+        {"source": "Warehouse", "destination": "CRM", "model": "Customers"}.items(), 1
+    ):
+        tenant.sandbox.name(kind, number, name)
+    tenant.ready("asked", **BY_NAME)
+    tenant.ready("by-hand")
     tenant.request_run("one", "asked")
     figures["run pod: start to first request"] = f"{runner_began(tenant, node):.1f} s"
     made = node.kubectl("create", "job", "by-hand-now", "--from=cronjob/by-hand", "-n", tenant.namespace)

@@ -62,7 +62,8 @@ def spec_of(name: str) -> dict[str, Any]:
 
 def attributes_of(changes: Mapping[str, Any]) -> dict[str, Any]:
     """What the server is to hold for such a spec."""
-    spec = sync_spec(**changes)
+    # Where a spec has names, the ids that they lead to are those of all other specs.
+    spec = sync_spec() | sync_spec(**changes)
     with_secret = [{**_MAPPED, "embedding_config": {"mode": "openai", "api_key": planted.CONFIGURATION}}]
     return {
         "source_id": spec["sourceId"],

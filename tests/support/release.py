@@ -14,7 +14,7 @@ __all__ = ["Release"]
 _PATIENCE: Final = "4m"
 _VALUES: Final[dict[str, Any]] = {
     "image": dict(zip(("registry", "repository", "tag"), IMAGE.replace(":", "/").split("/"), strict=True)),
-    "allowInsecureHosts": ["*.svc.cluster.local"],
+    "allowInsecureHosts": ["*.svc"],
     "resyncSeconds": 10,
 }
 

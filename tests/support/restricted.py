@@ -4,16 +4,18 @@ from secrets import token_hex
 from typing import Any, Final
 
 import httpx
+import yaml
 from kubernetes import client
 from tests.support import planted
 from tests.support.node import IMAGE
-from tests.support.plane import Kube
+from tests.support.plane import ROOT, Kube
 from tests.support.running import Sandbox, eventually
 
 __all__ = ["RESTRICTED", "new_namespace", "run_code", "serve_sandbox"]
 
 RESTRICTED: Final = {"pod-security.kubernetes.io/enforce": "restricted"}
 _PATIENCE: Final = 120.0
+_OF_THE_DOCS: Final = ROOT / "docs" / "getting-started" / "sandbox.yaml"
 
 
 def new_namespace(kube: Kube, prefix: str) -> str:
@@ -56,22 +58,18 @@ def run_code(kube: Kube, namespace: str, code: str, *arguments: str) -> str:
 
 
 def serve_sandbox(kube: Kube, namespace: str) -> Sandbox:
-    """Run a sandbox in a container of its own, behind a Service of the same name; it takes the planted token."""
+    """Run the sandbox of the docs, by their own manifest, with our image and the planted token."""
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token"}}
     kube.create(secret | {"stringData": {"token": planted.TOKEN}}, namespace)
-    arguments = ["sandbox", "--host", "0.0.0.0", "--run-seconds", "5", "--token-file", "/token/token"]  # noqa: S104 - a pod's own
-    pod = _pod(
-        "sandbox",
-        {"args": arguments, "volumeMounts": [{"name": "token", "mountPath": "/token"}]},
-        volumes=[{"name": "token", "secret": {"secretName": "token"}}],
-        automountServiceAccountToken=False,
-    )
-    kube.create(pod, namespace)
-    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "sandbox"}}
-    made = kube.create(
-        service | {"spec": {"selector": {"app": "sandbox"}, "ports": [{"port": 80, "targetPort": 8088}]}}, namespace
-    )
-    sandbox = Sandbox(f"http://{made['spec']['clusterIP']}", planted.TOKEN)
+    deployment, service = yaml.safe_load_all(_OF_THE_DOCS.read_text())
+    pod = deployment["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    container |= {"image": IMAGE, "volumeMounts": [{"name": "token", "mountPath": "/token"}]}
+    container["args"] += ["--token-file", "/token/token"]
+    pod["volumes"] = [{"name": "token", "secret": {"secretName": "token"}}]
+    kube.create(deployment, namespace)
+    made = kube.create(service, namespace)["spec"]
+    sandbox = Sandbox(f"http://{made['clusterIP']}:{made['ports'][0]['port']}", planted.TOKEN)
     eventually(lambda: _answers(sandbox), "the sandbox to answer at its Service's address", seconds=_PATIENCE)
     return sandbox
 

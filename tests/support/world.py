@@ -17,7 +17,7 @@ from tests.support import planted
 from tests.support.faults import Rule
 from tests.support.invariants import JOB_SUFFIX, Held, Wanted, attributes_of, spec_of, wrongs
 from tests.support.kubeproxy import running_kubeproxy
-from tests.support.manifests import merged, sync_manifest, sync_spec
+from tests.support.manifests import BY_NAME, merged, sync_manifest, sync_spec
 from tests.support.nursery import Nursery, NurseryController
 from tests.support.plane import Kube, Plane
 from tests.support.proxy import Proxy, running_proxy
@@ -82,6 +82,11 @@ class World:
         )
         self.tenant.when(WORKSPACE_KIND, "default", "Ready")
 
+    def name_things(self) -> None:
+        """Let the names of `BY_NAME` lead to the ids of all other specs."""
+        for kind in ("source", "destination", "model"):
+            self.sandbox.name(kind, sync_spec()[f"{kind}Id"], BY_NAME[f"{kind}Ref"]["name"])
+
     def judge(self, rule: Rule | None) -> None:
         """Ask this rule about every request to either side."""
         for proxy in (self.to_cluster, self.to_server):
@@ -91,7 +96,7 @@ class World:
         """Create a Sync, and want it from now on."""
         wanted = self.wanted[name] = Wanted(spec_of(name) | changes, changes.get("externalId"))
         self.survivors.discard(changes.get("externalId", ""))
-        self.tenant.sync(name, **sync_spec(**wanted.changes))
+        self.kube.create(sync_manifest(name, **wanted.changes), self.tenant.namespace)
 
     def announce(self, name: str) -> None:
         """Create a Sync as an earlier controller left it that died with a create under way."""
