@@ -9,6 +9,7 @@ import yaml
 from tests.support.docs import DOCS, NOT_RUN, ON_A_CLUSTER, ON_A_LAPTOP, anchors, fences, pages, prose
 from tests.support.plane import ROOT
 
+from sync_operator import __version__
 from sync_operator.model.conditions import Reason
 
 PAGES: Final = pages()
@@ -61,6 +62,16 @@ def test_the_architecture_names_files_and_folders_that_are_there() -> None:
 
     assert named
     assert [path for path in named if not any((root / path).exists() for root in (ROOT, CODE_OF_THE_OPERATOR))] == []
+
+
+def test_the_sandbox_of_getting_started_runs_the_image_that_the_page_builds() -> None:
+    page = PAGES["docs/getting-started.md"]
+    deployment, _ = yaml.safe_load_all((DOCS / "getting-started" / "sandbox.yaml").read_text())
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+
+    assert container["image"] == f"sync-operator:{__version__}"
+    assert f"docker build -t {container['image']} ." in page
+    assert f"kind load docker-image {container['image']}" in page
 
 
 def run_on_pages() -> Iterator[str]:

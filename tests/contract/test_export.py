@@ -177,6 +177,16 @@ async def test_files_are_grouped_stable_and_never_somebody_elses(export: Exporte
     assert (folder / "destination-2.yaml").read_text() == "mine"
 
 
+async def test_a_file_in_the_place_of_the_folder_is_told_before_anything_is_asked(export: Exporter) -> None:
+    before = len(export.api.seen())
+
+    code, _, err = await export.run("export", "--output", str(export.workspace))
+
+    assert code == 2
+    assert f"{export.workspace}: is no folder; name one with --output" in err
+    assert len(export.api.seen()) == before
+
+
 async def test_what_belongs_to_a_sync_of_the_cluster_is_left_out(export: Exporter) -> None:
     await export.add()
     await export.add()

@@ -345,6 +345,22 @@ async def test_a_pause_that_the_server_asks_for_is_kept(plan: Planner) -> None:
     assert 429 in {status for _, _, status in plan.api.seen()}
 
 
+async def test_what_is_wrong_with_a_server_is_told_once(plan: Planner) -> None:
+    plan.environment.setenv("SYNC_OPERATOR_ALLOW_INSECURE_HOSTS", "")
+
+    code, out, _ = await plan.run(sync(plan.api), sync(plan.api, "people"), sync(plan.api, "things"))
+
+    assert code == 1
+    variable = "SYNC_OPERATOR_ALLOW_INSECURE_HOSTS"
+    words = f"spec.url: must be https, unless {variable}, here and of the operator, names 127.0.0.1"
+    assert out.splitlines() == [
+        f"Sync orders: unknown; Workspace default: {words}",
+        "Sync people: unknown; for the same reason",
+        "Sync things: unknown; for the same reason",
+        "plan: 3 unknown; nothing was written",
+    ]
+
+
 async def test_invalid_manifests_are_shown_and_nothing_is_asked(plan: Planner) -> None:
     code, out, err = await plan.run(sync(plan.api, sourceId=0))
 

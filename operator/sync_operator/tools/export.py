@@ -65,6 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Export; returns the exit code."""
     now = datetime.now(UTC)
+    if args.output is not None and args.output.exists() and not args.output.is_dir():
+        return _fail(f"{args.output}: is no folder; name one with --output", 2)
     try:
         settings = ToolSettings.from_environment()
         found = gather(read_sources(args.files, sys.stdin.buffer), args.namespace)

@@ -39,12 +39,15 @@ def verdict(planned: Sequence[Planned]) -> int:
 
 
 def as_text(planned: Sequence[Planned], style: Style) -> Iterator[str]:
-    """For people."""
+    """For people. What is wrong with a server is told once, not for each of its Syncs."""
+    told = set[str]()
     for each in planned:
         manifest = each.candidate.checked.manifest
         head = style.bold(f"{manifest.subject}:")
         if each.foresight is None:
-            said = wrapped(f"{manifest.subject}: unknown; {each.error}", style, indent="  ")
+            reason = "for the same reason" if each.error in told else each.error
+            told.add(each.error)
+            said = wrapped(f"{manifest.subject}: unknown; {reason}", style, indent="  ")
             yield said.replace(f"{manifest.subject}: unknown", f"{head} {style.red('unknown')}", 1)
             continue
         foresight = each.foresight

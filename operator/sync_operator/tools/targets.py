@@ -19,6 +19,7 @@ __all__ = ["Home", "Secrets", "Target", "environment_target", "workspace_target"
 type Home = tuple[str, str]
 """Namespace and name."""
 _TOKEN_VARIABLE: Final = "SYNC_API_TOKEN"  # noqa: S105 (the name of a variable)
+_FOR_ALL: Final = {"HOSTS of the operator names": "HOSTS, here and of the operator, names"}
 _VARIABLES: Final = {
     "the Secret": _TOKEN_VARIABLE,
     "spec.url": "SYNC_API_URL",
@@ -61,7 +62,7 @@ class Target:
     def told(self, error: SyncOperatorError) -> str:
         """An error about the server, by the names of what the user has set."""
         words = str(error)
-        for written, meant in self.aliases.items():
+        for written, meant in {**_FOR_ALL, **self.aliases}.items():
             words = words.replace(written, meant)
         return words
 
