@@ -106,18 +106,19 @@ class Kube:
         return dict(found.to_dict())
 
     def dry_run(self, text: str, kind: str, namespace: str) -> dict[str, Any]:
-        """What would become of a manifest as it is written, YAML and all; strict, as `kubectl` asks for it.
+        """What would become of a manifest as it is written, YAML or JSON; strict, as `kubectl` asks for it.
 
         Raises:
             Refusal: when the API server does not take it.
         """
+        form = "json" if text.startswith("{") else "yaml"
         with _refusals():
             request = self._api.param_serialize(
                 "POST",
                 f"/apis/{API_VERSION}/namespaces/{namespace}/{kind.lower()}s",
                 query_params=[*_STRICT, ("dryRun", "All")],
-                header_params={"Content-Type": "application/yaml", "Accept": "application/json"},
-                body=text,
+                header_params={"Content-Type": f"application/{form}", "Accept": "application/json"},
+                body=json.loads(text) if form == "json" else text,  # the client writes JSON by itself, in plain ASCII
                 auth_settings=["BearerToken"],
             )
             answer: Any = self._api.call_api(*request)

@@ -138,6 +138,8 @@ _WRITTEN: Final = (
     _bad("tabbed", "", spec="\tsuspend: true"),
     _good("block-scalar", spec="  suspendReason: |-\n    audit,\n    until Friday"),
     _good("unicode", streamName='"\\u00e9\\U0001F600 \\x41"'),
+    Written("json-in-plain-ascii", json.dumps(sync_manifest("x", streamName="é😀"))),
+    Written("json-too-long", json.dumps(sync_manifest("x", streamName="😀" * 1025)), Judge.SERVER, "spec.streamName"),
     # Nulls.
     _good("nulls", suspend="null", run="~", syncMode="", cursorField="", workspaceRef="", freshness=""),
     _good("nulls-inside", run="{retries: null, pod: {labels: {a: null}, tolerations: null}}", workspaceRef="{name: }"),
