@@ -67,7 +67,7 @@ async def _read(
         def told(_operation: str, _status: int, _seconds: float) -> None:
             nonlocal asked
             asked += 1
-            tell(f"{asked} answers from {target.url}")
+            tell(f"{asked} answers from {target.url}, no more a minute than its Workspace allows")
 
         endpoint = Endpoint(
             url=target.url,
