@@ -13,6 +13,7 @@ from sync_operator.remote.traffic import Traffic
 
 __all__ = ["Pace", "paced"]
 
+logging.getLogger("sync_operator").addHandler(logging.NullHandler())  # what the traffic logs, `tell` says in its place
 _LONGEST_PAUSE: Final = 300.0
 """Seconds for which a command waits in all; a server that asks for more is an error."""
 _SHORTEST_PAUSE: Final = 1.0
@@ -68,7 +69,6 @@ class Pace:
 @asynccontextmanager
 async def paced(server: str, requests_per_minute: int, tell: Callable[[str], None]) -> AsyncIterator[Pace]:
     """A pace for one server, which leaves half of its requests a minute to others, as the operator does."""
-    logging.getLogger("sync_operator").addHandler(logging.NullHandler())  # `tell` says it in its place
     traffic = Traffic(
         server,
         requests_per_minute,
