@@ -7,9 +7,11 @@ server's bookmarks come once a minute only. So no watch is left open for long: t
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, cast
 
 import aiohttp
+
+from sync_operator.cluster.echoes import Seen, Unknown
 
 __all__ = ["LIFE", "LIMIT", "PATIENCE", "Watches"]
 
@@ -29,7 +31,7 @@ _NOTHING: Final = "metadata.name=no-object-has-this-name"
 
 
 class Watches:
-    """A middleware of the session that kopf has; it notes the beginnings of watches.
+    """A middleware of the session that kopf has; it notes the beginnings of watches, and leaves out what is known.
 
     It is written by the event loop and may be read from any thread.
 
@@ -42,6 +44,11 @@ class Watches:
         self._begun_at: dict[str, float] = {}
         self._begun: frozenset[str] = frozenset()
         self._listed: dict[str, str] = {}
+        self._knows: Callable[[str, Seen], bool] = lambda _plural, _seen: False
+
+    def leave_out(self, knows: Callable[[str, Seen], bool]) -> None:
+        """Have kopf not be told of states of objects that ``knows``, given the plural of their kind, is true for."""
+        self._knows = knows
 
     def listed(self, versions: Mapping[str, str]) -> None:
         """Name collections that we have listed ourselves, by path, each with the resource version of its list.
@@ -68,6 +75,9 @@ class Watches:
         if response.status == 200:  # noqa: PLR2004 (HTTP: success)
             self._begun_at[path] = self._clock()
             self._begun |= {path}
+            plural = path.rpartition("/")[2]
+            quiet = Unknown(response.content, lambda seen: self._knows(plural, seen))
+            response.content = cast("aiohttp.StreamReader", quiet)
         elif response.status in _REFUSED:
             self._begun_at.pop(path, None)
             self._begun -= {path}

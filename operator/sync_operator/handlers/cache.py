@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from sync_operator.cluster.echoes import Seen
 from sync_operator.cluster.token_secret import token_secret_name
 from sync_operator.cluster.views import owning_sync
 from sync_operator.decide.match import Claim
@@ -38,6 +39,11 @@ class Cache:
     def has(self, kind: str, ref: Ref) -> bool:
         """True when there is an object of that name, as far as is known."""
         return ref in self._objects.get(kind, {})
+
+    def knows(self, kind: str, seen: Seen) -> bool:
+        """True when this state of an object, or a later one, is held."""
+        held = self._objects.get(kind, {}).get(Ref(seen.namespace, seen.name))
+        return held is not None and held["metadata"].get("uid") == seen.uid and version_of(held) >= seen.version
 
     def all(self, kind: str) -> Iterable[dict[str, Any]]:
         """All objects of a kind, as they are kept: see `slim`."""

@@ -132,6 +132,7 @@ async def _act(
     """Fill the caches, watch, and work until told to stop; what is under way then is seen through."""
     # kopf cancels tasks that are born after it, so ours are made before; kopf itself stops by the flag.
     ready, stop = asyncio.Event(), asyncio.Event()
+    session.watches.leave_out(operator.knows)
     session.watches.listed(await operator.refresh() | await _secrets(operator))
     tasks = [
         asyncio.create_task(operator.queue.run(), name="queue"),

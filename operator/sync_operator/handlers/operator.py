@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from sync_operator.cluster.echoes import Seen
 from sync_operator.cluster.events import Recorder
 from sync_operator.cluster.kube import CRONJOBS, JOBS, SYNCS, WORKSPACES, Kube, Resource
 from sync_operator.cluster.patch import merge_patch
@@ -34,6 +35,7 @@ WATCHED: Mapping[str, tuple[Resource, str]] = {
     "Job": (JOBS, OURS),
 }
 """Kinds that are cached: resource and label selector."""
+_KINDS: Mapping[str, str] = {resource.plural: kind for kind, (resource, _) in WATCHED.items()}
 
 
 _NO_SUCH_NAMESPACE = frozenset({403, 404})
@@ -111,6 +113,10 @@ class Operator:
         for sync in self.cache.all(SYNC_KIND):
             self.notice(sync)
         return versions
+
+    def knows(self, plural: str, seen: Seen) -> bool:
+        """True when this state of an object, or a later one, is known; never for kinds that are not cached."""
+        return plural in _KINDS and self.cache.knows(_KINDS[plural], seen)
 
     def notice(self, sync: Mapping[str, Any]) -> None:
         """Remember since when a Sync is known whose create was announced, and may have been sent by somebody else."""

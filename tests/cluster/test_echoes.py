@@ -1,0 +1,71 @@
+"""Our own writes, as a real API server's watch tells of them."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from tests.support.plane import Plane
+from tests.support.syncs import Tenant
+
+from sync_operator.cluster.echoes import Seen
+from sync_operator.cluster.kube import CRONJOBS, SYNCS, Kube, Resource
+from sync_operator.cluster.login import ClusterSession, open_session
+
+CRONJOB = {
+    "apiVersion": "batch/v1",
+    "kind": "CronJob",
+    "spec": {
+        "schedule": "0 0 1 1 *",
+        "jobTemplate": {
+            "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "run", "image": "x"}]}}}
+        },
+    },
+}
+
+
+def seen(obj: Mapping[str, Any]) -> Seen:
+    metadata = obj["metadata"]
+    return Seen(metadata["namespace"], metadata["name"], metadata["uid"], int(metadata["resourceVersion"]))
+
+
+async def watch(session: ClusterSession, resource: Resource, namespace: str, since: str) -> list[tuple[str, str]]:
+    """Type of event and resource version of what is told in a second."""
+    query = {"watch": "true", "resourceVersion": since, "timeoutSeconds": "1"}
+    url = f"{session.server}{resource.path(namespace)}"
+    async with session.kopf.get(url, params=query) as response:
+        content = b"".join([data async for data in response.content.iter_chunked(1 << 20)])
+    events = [json.loads(line) for line in content.splitlines()]
+    return [(event["type"], event["object"]["metadata"]["resourceVersion"]) for event in events]
+
+
+@pytest.mark.parametrize("resource", [SYNCS, CRONJOBS])
+async def test_a_known_state_is_not_told_and_a_later_one_and_the_end_are(
+    quiet: Plane, team: Tenant, monkeypatch: pytest.MonkeyPatch, resource: Resource
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(quiet.kubeconfig))
+    session = open_session()
+    kube, known = Kube(session), dict[str, set[Seen]]()
+    session.watches.leave_out(lambda plural, state: state in known.get(plural, ()))
+    start = await kube.version(resource, team.namespace)
+    if resource is SYNCS:
+        first = team.sync("echo")
+    else:
+        first = await kube.apply(CRONJOBS, CRONJOB | {"metadata": {"name": "echo", "namespace": team.namespace}})
+    states = [first]
+    for value in ("a", "b"):
+        changed = await kube.merge(resource, team.namespace, "echo", {"metadata": {"labels": {"x": value}}})
+        assert changed is not None
+        states.append(changed)
+    versions = [state["metadata"]["resourceVersion"] for state in states]
+
+    assert [version for _, version in await watch(session, resource, team.namespace, start)] == versions
+
+    known[resource.plural] = {seen(states[0]), seen(states[1])}
+    assert await watch(session, resource, team.namespace, start) == [("MODIFIED", versions[2])]
+
+    await kube.delete(resource, team.namespace, "echo")
+    known[resource.plural] |= {seen(states[2])}
+    assert [kind for kind, _ in await watch(session, resource, team.namespace, start)] == ["DELETED"]
+    await session.kopf.close()
+    await session.http.close()

@@ -1,0 +1,78 @@
+"""What is left out of a watch: states that are known, and nothing else."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from sync_operator.cluster.echoes import Seen, Unknown
+
+if TYPE_CHECKING:
+    import aiohttp
+
+KNOWN = Seen("team", "orders", "1c66f5b0-0000-4000-8000-000000000001", 41)
+OWN_KIND = {"name": KNOWN.name, "namespace": KNOWN.namespace, "uid": KNOWN.uid, "resourceVersion": "41"}
+CUSTOM = {"name": KNOWN.name, "namespace": KNOWN.namespace, "resourceVersion": "41", "uid": KNOWN.uid}
+
+
+class Body:
+    """The body of an answer, in pieces of a size."""
+
+    def __init__(self, content: bytes, piece: int) -> None:
+        self._content = content
+        self._piece = piece
+
+    async def iter_chunked(self, _size: int) -> AsyncIterator[bytes]:
+        for start in range(0, len(self._content), self._piece):
+            yield self._content[start : start + self._piece]
+
+
+def event(metadata: dict[str, Any], kind: str = "MODIFIED", **more: Any) -> bytes:
+    """A line as the API server writes it."""
+    return json.dumps({"type": kind, "object": {"metadata": metadata, **more}}, separators=(",", ":")).encode() + b"\n"
+
+
+async def told(content: bytes, piece: int = 1 << 20) -> bytes:
+    """What is left of a body when all states up to `KNOWN` are known."""
+    body = cast("aiohttp.StreamReader", Body(content, piece))
+    quiet = Unknown(body, lambda seen: seen[:3] == KNOWN[:3] and seen.version <= KNOWN.version)
+    return b"".join([data async for data in quiet.iter_chunked(1 << 20)])
+
+
+@pytest.mark.parametrize("metadata", [OWN_KIND, CUSTOM, CUSTOM | {"resourceVersion": "7"}])
+async def test_a_known_state_and_those_before_it_are_left_out(metadata: dict[str, Any]) -> None:
+    assert await told(event(metadata) + event(metadata, "ADDED")) == b""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        event(CUSTOM | {"resourceVersion": "42"}),
+        event(OWN_KIND | {"resourceVersion": "42"}),
+        event(OWN_KIND | {"uid": "another life"}),
+        event(CUSTOM | {"name": "others"}),
+        event(CUSTOM | {"namespace": "others"}),
+        event(CUSTOM, "DELETED"),
+        event({"resourceVersion": "41"}, "BOOKMARK"),
+        event({}, "ERROR", code=410),
+        b"no JSON\n",
+    ],
+)
+async def test_everything_else_is_told(line: bytes) -> None:
+    assert await told(event(CUSTOM) + line + event(OWN_KIND)) == line
+
+
+@pytest.mark.parametrize("place", ["labels", "annotations"])
+async def test_what_imitates_a_known_state_hides_nothing(place: str) -> None:
+    metadata = {place: OWN_KIND} | CUSTOM | {"resourceVersion": "42"}
+    text = event(CUSTOM | {"resourceVersion": "42"}, spec={"text": json.dumps(OWN_KIND, separators=(",", ":"))})
+
+    assert await told(event(metadata) + text) == event(metadata) + text
+
+
+@pytest.mark.parametrize("piece", [1, 7, 100, 1000])
+async def test_lines_may_come_in_pieces(piece: int) -> None:
+    news = event(CUSTOM | {"resourceVersion": "43"})
+
+    assert await told(event(CUSTOM) + news + event(OWN_KIND) + news + b"cut", piece) == news + news + b"cut"
