@@ -20,7 +20,7 @@ _MESSAGE_LIMIT: Final = 1024
 """Longest message the API server takes."""
 _MOST_WAITING: Final = 20_000
 """Events kept while the API server is slower than the work: about 20 MB."""
-_LONGEST_WAIT: Final = 20.0
+_LONGEST_WAIT: Final = 60.0
 """Seconds for which an event gives way to the work that it tells of."""
 _LOOK: Final = 0.1
 _LAST_SECONDS: Final = 5.0
