@@ -12,11 +12,12 @@ from sync_operator.cluster.login import ClusterSession
 from sync_operator.errors import KubernetesError
 from sync_operator.model.names import FIELD_MANAGER, GROUP, SYNC_PLURAL, VERSION, WORKSPACE_PLURAL
 
-__all__ = ["CRONJOBS", "EVENTS", "JOBS", "LEASES", "PODS", "SECRETS", "SYNCS", "WORKSPACES", "Kube", "Resource"]
+__all__ = ["CRONJOBS", "EVENTS", "JOBS", "LEASES", "PAGE", "PODS", "SECRETS", "SYNCS", "WORKSPACES", "Kube", "Resource"]
 
 type _Items = list[dict[str, Any]]
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=60)
-_PAGE: Final = 500
+PAGE: Final = 500
+"""Objects that are asked for at once."""
 _BUSY: Final = frozenset({429, 500, 502, 503, 504})
 _EXPIRED: Final = 410
 _TRIES: Final = 4
@@ -88,7 +89,7 @@ class Kube:
         ``keep`` says what is to be kept of each item, page by page: all of them as they come are a lot.
         """
         items: _Items = []
-        query = {"limit": str(_PAGE)} | ({"labelSelector": selector} if selector else {})
+        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
         tries = _TRIES
         while True:
             try:

@@ -89,5 +89,5 @@ class Listings:
         return found, found is None
 
     def forget(self, place: Place) -> None:
-        """Nobody asks about that place any more."""
+        """One who asked about that place is gone; others who may be there ask anew."""
         self._lists.forget(place)

@@ -34,6 +34,11 @@ class NameLists:
         """The lists as they are known."""
         return {role: held for role in Role if (held := self._lists.get((place, role))) is not None}
 
+    def forget(self, place: Place) -> None:
+        """One who asked about that place is gone; others who may be there ask anew."""
+        for role in Role:
+            self._lists.forget((place, role))
+
 
 async def _ask(client: ApiClient, role: Role, at: datetime) -> NameList:
     return name_list(await client.list_named(role), at)

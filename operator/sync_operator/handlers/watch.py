@@ -6,6 +6,7 @@ from typing import Any
 
 import kopf
 
+from sync_operator.cluster.kube import PAGE
 from sync_operator.cluster.views import owning_sync
 from sync_operator.cluster.watches import LIFE, PATIENCE
 from sync_operator.handlers.cache import Ref, wanted_id, workspace_name
@@ -72,7 +73,7 @@ def make_settings(*, clusterwide: bool) -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.queueing.idle_timeout = 1
     settings.watching.server_timeout, settings.watching.client_timeout = LIFE, PATIENCE
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = PAGE
     settings.scanning.disabled = not clusterwide
     # Kopf by itself ends all of the work after a minute in which one watch is refused, be it that the API server has
     # trouble, or that one of many namespaces was deleted, and its Role with it. Either may come back.

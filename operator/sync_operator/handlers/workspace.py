@@ -168,6 +168,10 @@ async def _remember_refusal(operator: Operator, opened: Session, obj: Mapping[st
 def _gone(operator: Operator, ref: Ref) -> None:
     """The Workspace was deleted: Syncs learn of it; credentials are kept while any Sync may still need them."""
     if not operator.cache.syncs_of(ref):
+        session = operator.sessions.get(ref)
+        if session is not None:
+            operator.listings.forget(session.view.place)
+            operator.names.forget(session.view.place)
         operator.sessions.forget(ref)
         return
     message = f"Workspace {ref.name!r} was deleted; create it again"
