@@ -18,6 +18,8 @@ type _Items = list[dict[str, Any]]
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=60)
 PAGE: Final = 500
 """Objects that are asked for at once."""
+_FIRST: Final = "1"
+"""The resource version of an empty cluster."""
 _BUSY: Final = frozenset({429, 500, 502, 503, 504})
 _EXPIRED: Final = 410
 _TRIES: Final = 4
@@ -134,6 +136,18 @@ class Kube:
             content="application/apply-patch+yaml",
             query={"fieldManager": FIELD_MANAGER, "force": "true"},
         )
+
+    async def apply_new(self, resource: Resource, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The same for an object that is not there yet; None when one of that name is, which is left as it is.
+
+        The API server compares the resource version with that of an object that exists, and none has the first one.
+        """
+        try:
+            return await self.apply(resource, {**body, "metadata": {**body["metadata"], "resourceVersion": _FIRST}})
+        except KubernetesError as error:
+            if error.reason == "Conflict":
+                return None
+            raise
 
     async def delete(self, resource: Resource, namespace: str, name: str) -> None:
         """Delete one object and, in the background, what it owns; gone already is fine."""

@@ -119,9 +119,8 @@ async def _cronjob(
             status = {"status": {"lastScheduleTime": rfc3339(action.at)}}
             live = await kube.merge(CRONJOBS, namespace, action.name, status, subresource="status")
         case ApplyCronJob():
-            live = await kube.get(CRONJOBS, namespace, action.name) if picture.cronjob is None else None
-            if live is None:
-                live = await kube.apply(CRONJOBS, action.manifest)
+            live, applied = await _apply(operator, picture, action)
+            if applied:
                 picture = replace(picture, applied=True, restored=action.restores)
         case DeleteCronJob():
             await _delete_cronjob(operator, picture, action.name)
@@ -129,6 +128,19 @@ async def _cronjob(
     if live is not None and owning_sync(live):
         operator.cache.put("CronJob", live)
     return replace(picture, cronjob=live)
+
+
+async def _apply(operator: Operator, picture: Picture, action: ApplyCronJob) -> tuple[dict[str, Any], bool]:
+    """The CronJob, and whether it is now as it should be: one that nobody has looked at may be somebody else's."""
+    kube = operator.kube
+    if picture.cronjob is None:
+        made = await kube.apply_new(CRONJOBS, action.manifest)
+        if made is not None:
+            return made, True
+        found = await kube.get(CRONJOBS, picture.sync.namespace, action.name)
+        if found is not None:
+            return found, False
+    return await kube.apply(CRONJOBS, action.manifest), True
 
 
 async def _delete_cronjob(operator: Operator, picture: Picture, name: str) -> None:
