@@ -88,8 +88,8 @@ def steps_of_a_create(world: World) -> list[object]:
     before = {proxy: len(proxy.calls) for proxy in (world.to_cluster, world.to_server)}
     world.create("measured-b1")
     world.settle()
+    eventually(lambda: world.tenant.events("measured-b1"), "its event")
     calls = [call for proxy, start in before.items() for call in proxy.calls[start:]]
     about = [call for call in calls if "measured-b" in json.dumps([call.path, call.body])]
-    eventually(lambda: world.tenant.events("measured-b1"), "its event")
     steps = [next((step for step in CREATE if step.fits(call, "measured-b1")), call) for call in about]
     return sorted(steps, key=lambda step: CREATE.index(step) if step in CREATE else -1)
