@@ -39,6 +39,7 @@ class Figure:
         settled: its memory once it was idle, or had ended, in MiB.
         cluster: requests to the API server, by verb and resource.
         server: requests to the sync server, by method and path without ids.
+        around: seconds of CPU of the other processes meanwhile, by name.
     """
 
     contender: str
@@ -50,6 +51,7 @@ class Figure:
     settled: float
     cluster: Mapping[str, int]
     server: Mapping[str, int]
+    around: Mapping[str, float]
 
     @property
     def cpu_each(self) -> float:

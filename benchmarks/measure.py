@@ -13,11 +13,11 @@ from tests.support.running import Sandbox
 from benchmarks.contenders import Contender, Running, running
 from benchmarks.crowd import Crowd, Ref, UnfinishedError, crowd
 from benchmarks.figures import Figure
-from benchmarks.meter import Usage, usage
+from benchmarks.meter import Usage, around, usage
 from benchmarks.stage import Stage
 from benchmarks.work import CRONJOBS, NAMESPACE, Phase
 
-__all__ = ["measure", "until_done", "until_quiet"]
+__all__ = ["measure", "prepare", "until_done", "until_quiet"]
 
 _PATIENCE: Final = 1800.0
 _QUIET: Final = 1.0
@@ -50,10 +50,10 @@ async def measure(stage: Stage, contender: Contender, syncs: int) -> list[Figure
 
 
 async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, many: Crowd, phase: Phase) -> Figure:
-    done = await _prepare(stage, many, phase)
+    done = await prepare(stage, many, phase)
     period = max(_SHORTEST_PERIOD, len(many.refs) // _SYNCS_A_SECOND)
     settings = {"SYNC_OPERATOR_RESYNC_SECONDS": str(period if phase is Phase.COMPARE else _NEVER)}
-    cluster = api_requests(stage.plane)
+    cluster, others = api_requests(stage.plane), around(stage.folder)
     sandbox.forget_requests()
     with running(contender, stage, phase, settings) as process:
         start = time.monotonic()
@@ -64,6 +64,7 @@ async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, many: Cro
             await asyncio.sleep(period)  # the first one holds the start
             process.check()
             cluster, before = api_requests(stage.plane), usage(process.pid).cpu
+            others = around(stage.folder)
             sandbox.forget_requests()
             start, end = 0.0, 0.0  # a period is as long as it is
             await asyncio.sleep(period)
@@ -74,6 +75,7 @@ async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, many: Cro
             end = await until_done(process, many, done) if done else await until_quiet(process)
             await until_quiet(process)
             used = usage(process.pid)
+        after = around(stage.folder)
         asked = api_requests(stage.plane) - cluster
         return Figure(
             contender=contender,
@@ -85,10 +87,11 @@ async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, many: Cro
             settled=round(used.resident, 1),
             cluster=dict(sorted(asked.items())),
             server=dict(sorted(server_requests(sandbox).items())),
+            around={name: round(after[name] - others[name], 2) for name in after},
         )
 
 
-async def _prepare(stage: Stage, many: Crowd, phase: Phase) -> Callable[[], bool] | None:
+async def prepare(stage: Stage, many: Crowd, phase: Phase) -> Callable[[], bool] | None:
     """Change the cluster while no contender runs; what must be so when the phase is done, where that can be seen."""
     everything = len(many.refs)
     match phase:

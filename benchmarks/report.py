@@ -28,6 +28,8 @@ def bench_report(kept: Mapping[str, Any]) -> Iterator[str]:
     yield from _promises(bench_bars(figures))
     yield from _table(_COSTS, _costs(figures))
     most = max(figure.syncs for figure in figures)
+    yield f"CPU a Sync in ms with {most:,} Syncs, of all who take part; two cores do the work of all of them:\n"
+    yield from _table(("phase", "who", "itself", *_names(figures), "all"), _everybody(figures, most))
     yield f"Requests a Sync with {most:,} Syncs, as API server and sync server count them:\n"
     yield from _table(("phase", "request", *Contender), _requests([entry for entry in figures if entry.syncs == most]))
 
@@ -108,6 +110,17 @@ def _costs(figures: Sequence[Figure]) -> Iterator[tuple[str, ...]]:
             f"{figure.writes_each:.2f}",
             f"{figure.asked_each:.2f}",
         )
+
+
+def _names(figures: Sequence[Figure]) -> tuple[str, ...]:
+    return tuple(figures[0].around)
+
+
+def _everybody(figures: Sequence[Figure], syncs: int) -> Iterator[tuple[str, ...]]:
+    for figure in figures:
+        if figure.syncs == syncs:
+            used = (figure.cpu, *figure.around.values())
+            yield (figure.phase, figure.contender, *(f"{1000 * cpu / syncs:.2f}" for cpu in (*used, sum(used))))
 
 
 def _requests(figures: Sequence[Figure]) -> Iterator[tuple[str, ...]]:

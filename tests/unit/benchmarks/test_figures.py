@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from benchmarks.figures import Bar, Figure, bench_bars, churn_bars, growth, per_hour, percentile, read_figures
 
-FIGURE = Figure("operator", 2000, "create", 10.0, 5.0, 100.0, 90.0, {}, {})
+FIGURE = Figure("operator", 2000, "create", 10.0, 5.0, 100.0, 90.0, {}, {}, {})
 
 
 def figures(size: int, **seconds: float) -> list[Figure]:

@@ -19,7 +19,18 @@ FACTS: Final = {
     "python": "3.13",
     **dict.fromkeys(("kopf", "aiohttp", "httpcore", "uvloop"), "1"),
 }
-CREATE: Final = Figure("operator", 2000, "create", 10.0, 5.0, 100.4, 90.0, {"PATCH syncs": 2000}, {"POST /syncs": 2000})
+CREATE: Final = Figure(
+    contender="operator",
+    syncs=2000,
+    phase="create",
+    seconds=10.0,
+    cpu=5.0,
+    peak=100.4,
+    settled=90.0,
+    cluster={"PATCH syncs": 2000},
+    server={"POST /syncs": 2000},
+    around={"kube-apiserver": 40.0, "etcd": 3.0},
+)
 FIGURES: Final = [
     CREATE,
     replace(CREATE, contender="floor", seconds=9.0, cpu=4.0),
@@ -52,6 +63,7 @@ def test_each_contender_stands_beside_the_floor() -> None:
     assert ours == "10.0 1.11 2.50 1.25 100 90 1.00 1.00"
     assert plain == "12.0 1.33 4.00 2.00 100 90 2.00 1.00"
     assert cells(lines, "2,000", "compare", "operator")[3:5] == ["-", "-"]
+    assert cells(lines, "create", "operator")[2:] == ["2.50", "20.00", "1.50", "24.00"], "itself, the others, and all"
     assert cells(lines, "create", "PATCH syncs")[2:] == ["1.00", "1.00", "2.00"]
     assert cells(lines, "create 2,000: Syncs a second, of the floor's")[1:] == [">= 0.80 x", "0.90 x", "reached"]
     assert cells(lines, "create 2,000: Syncs a second, of the plain operator's")[3] == "**not reached**"

@@ -1,0 +1,103 @@
+"""`make profile`: in which part of the operator the time of a create goes, by samples of its stack (py-spy)."""
+
+import argparse
+import asyncio
+import re
+import signal
+import sys
+import tempfile
+from asyncio.subprocess import DEVNULL
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from benchmarks.contenders import Contender, running
+from benchmarks.crowd import Ref, crowd
+from benchmarks.measure import prepare, until_done, until_quiet
+from benchmarks.stage import Stage, staged
+from benchmarks.work import NAMESPACE, Phase
+
+__all__ = ["areas", "collapsed", "main"]
+
+_SPY: Final = Path(sys.executable).with_name("py-spy")
+_RATE: Final = 200
+"""Samples a second."""
+_LINE: Final = re.compile(r":\d+\)")
+_WAITS: Final = re.compile(r"(select|poll|wait)\b[^;]*$")
+_AREAS: Final = (
+    ("start of Python, imports", "<frozen importlib"),
+    ("events", "sync_operator/cluster/events.py"),
+    ("requests to the API server", "sync_operator/cluster/kube.py"),
+    ("requests to the sync server", "sync_operator/remote/"),
+    ("kopf: watches", "kopf/"),
+    ("cache", "sync_operator/handlers/cache.py"),
+    ("observe", "sync_operator/handlers/observe.py"),
+    ("decide", "sync_operator/decide/"),
+    ("act, report, queue", "sync_operator/handlers/"),
+)
+"""What a sample counts as: the first whose text is in a frame of it."""
+_REST: Final = "event loop, and what it runs of others"
+
+
+def collapsed(samples: str) -> Counter[str]:
+    """Stacks without line numbers, and how often each was seen; those that wait are left out.
+
+    Args:
+        samples: what py-spy writes as ``raw``: a line for each stack, with frames between semicolons, and a count.
+    """
+    stacks: Counter[str] = Counter()
+    for line in samples.splitlines():
+        stack, _, count = line.rpartition(" ")
+        if not _WAITS.search(stack):
+            stacks[_LINE.sub(")", stack)] += int(count)
+    return stacks
+
+
+def areas(stacks: Counter[str]) -> Iterator[tuple[str, float]]:
+    """Parts of the operator, and their shares of all samples in percent, the largest first."""
+    counts: Counter[str] = Counter()
+    for stack, count in stacks.items():
+        counts[next((name for name, text in _AREAS if text in stack), _REST)] += count
+    for name, count in counts.most_common():
+        yield name, 100 * count / counts.total()
+
+
+async def _sampled(stage: Stage, syncs: int, out: Path) -> None:
+    refs = [Ref(NAMESPACE, f"sync-{number:05}") for number in range(syncs)]
+    with stage.sandbox([NAMESPACE]):
+        async with crowd(stage.plane.kubeconfig, refs) as many:
+            await prepare(stage, many, Phase.CREATE)
+            with running(Contender.OPERATOR, stage) as process:
+                options = ("-p", str(process.pid), "--nonblocking", "-r", str(_RATE), "-f", "raw", "-o", out)
+                spy = await asyncio.create_subprocess_exec(_SPY, "record", *options, stdout=DEVNULL, stderr=DEVNULL)
+                await until_done(process, many, lambda: many.ready == syncs)
+                await until_quiet(process)
+                spy.send_signal(signal.SIGINT)
+                await spy.wait()
+
+
+def _lines(stacks: Counter[str], syncs: int) -> Iterable[str]:
+    yield f"create, {syncs:,} Syncs: {stacks.total():,} samples of the operator at work, {_RATE} a second"
+    yield from (f"{share:5.1f} %  {name}" for name, share in areas(stacks))
+
+
+def main() -> int:
+    """Profile one create, print the shares, and write them with the stacks that were seen more than once."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.profile", description=__doc__)
+    parser.add_argument("--syncs", type=int, default=2000)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks"), help="a folder for profile.txt")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="sync-operator-bench-") as folder, staged(Path(folder)) as stage:
+        samples = Path(folder) / "samples"
+        asyncio.run(_sampled(stage, arguments.syncs, samples))
+        stacks = collapsed(samples.read_text())
+    head = list(_lines(stacks, arguments.syncs))
+    sys.stdout.write("".join(f"{line}\n" for line in head))
+    seen = (f"{stack} {count}" for stack, count in stacks.most_common() if count > 1)
+    arguments.out.joinpath("profile.txt").write_text("\n".join([*(f"# {line}" for line in head), *seen, ""]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
