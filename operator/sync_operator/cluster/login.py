@@ -42,10 +42,9 @@ def open_session() -> ClusterSession:
     """Log in as the pod's service account, else by the kubeconfig (``KUBECONFIG`` or the usual file).
 
     Raises:
-        KubernetesError: there are no credentials of either kind.
+        KubernetesError: there are no credentials of either kind, or they cannot be used.
     """
-    settings = kopf.OperatorSettings()
-    info = kopf.login_with_service_account(settings=settings) or kopf.login_with_kubeconfig(settings=settings)
+    info = _credentials()
     if info is None:
         raise KubernetesError(
             0, "NoCredentials", "no cluster to talk to: run in a pod with a service account, or set KUBECONFIG"
@@ -69,6 +68,21 @@ def open_session() -> ClusterSession:
         info.default_namespace or "default",
         watches,
     )
+
+
+def _credentials() -> kopf.ConnectionInfo | None:
+    """The pod's or the kubeconfig's, with files that can be read."""
+    settings = kopf.OperatorSettings()
+    try:
+        info = kopf.login_with_service_account(settings=settings) or kopf.login_with_kubeconfig(settings=settings)
+        if info is not None:
+            info.as_ssl_context()
+    except Exception as error:  # noqa: BLE001 (kopf lets out whatever a file makes it stumble over)
+        # Some of these errors quote what is in the file.
+        reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else type(error).__name__
+        words = f"the credentials for the cluster cannot be used ({reason}): check KUBECONFIG and the files it names"
+        raise KubernetesError(0, "NoCredentials", words) from None
+    return info
 
 
 class _FreshToken:
