@@ -78,7 +78,7 @@ def test_a_thousand_syncs_bear_a_minute_of_503_together(apart: Tenant, sandbox: 
     workspace = tenant.when(WORKSPACE_KIND, "default", "Ready", "False", "ServerUnavailable")
     assert "503" in condition(workspace)["message"]
     assert condition(tenant.get("before"))["status"] == "True"
-    assert tenant.events("default") == ["Reconciled", "ServerUnavailable"]
+    wait(lambda: tenant.events("default") == ["Reconciled", "ServerUnavailable"], "the one event", seconds=60)
     told = sync_events(tenant)
     assert set(told) <= {"OutcomeUnknown", "Manual"}  # of the few whose creates were under way, and of `before`
     assert len(told) <= WORKERS + 1
@@ -98,9 +98,9 @@ def test_a_thousand_syncs_bear_a_minute_of_503_together(apart: Tenant, sandbox: 
     )
     assert busiest_minute(everything) <= LIMIT / 2
     assert len(sandbox.syncs()) == SYNCS + 1
+    wait(lambda: len(sync_events(tenant)) == len(told) + SYNCS, "all events, which give way to the work", seconds=90)
     assert tenant.events("default") == ["Reconciled", "ServerUnavailable", "Reconciled"]
     assert tenant.events("before") == ["Manual"]
-    wait(lambda: len(sync_events(tenant)) == len(told) + SYNCS, "all events, which give way to the work", seconds=60)
 
 
 def test_a_small_budget_is_kept_and_those_who_wait_are_told(tenant: Tenant, sandbox: Sandbox) -> None:
@@ -112,6 +112,7 @@ def test_a_small_budget_is_kept_and_those_who_wait_are_told(tenant: Tenant, sand
     wait(lambda: ready(tenant, "True") == 29, "all to be ready", seconds=90)
     tenant.gone("sync-29")
     assert busiest_minute(sandbox.requests()) <= 50
+    wait(lambda: sync_events(tenant).count("Manual") >= 29, "all events", seconds=60)
     assert tenant.events("default") == ["Reconciled"]
     assert {reason for name in names[:29] for reason in tenant.events(name)} == {"Manual"}
 
