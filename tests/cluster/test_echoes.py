@@ -5,23 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from tests.support.manifests import foreign_cronjob
 from tests.support.plane import Plane
 from tests.support.syncs import Tenant
 
 from sync_operator.cluster.echoes import Seen
 from sync_operator.cluster.kube import CRONJOBS, SYNCS, Kube, Resource
 from sync_operator.cluster.login import ClusterSession, open_session
-
-CRONJOB = {
-    "apiVersion": "batch/v1",
-    "kind": "CronJob",
-    "spec": {
-        "schedule": "0 0 1 1 *",
-        "jobTemplate": {
-            "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "run", "image": "x"}]}}}
-        },
-    },
-}
 
 
 def seen(obj: Mapping[str, Any]) -> Seen:
@@ -48,10 +38,7 @@ async def test_a_known_state_is_not_told_and_a_later_one_and_the_end_are(
     kube, known = Kube(session), dict[str, set[Seen]]()
     session.watches.leave_out(lambda plural, state: state in known.get(plural, ()))
     start = await kube.version(resource, team.namespace)
-    if resource is SYNCS:
-        first = team.sync("echo")
-    else:
-        first = await kube.apply(CRONJOBS, CRONJOB | {"metadata": {"name": "echo", "namespace": team.namespace}})
+    first = team.sync("echo") if resource is SYNCS else team.kube.create(foreign_cronjob("echo"), team.namespace)
     states = [first]
     for value in ("a", "b"):
         changed = await kube.merge(resource, team.namespace, "echo", {"metadata": {"labels": {"x": value}}})

@@ -2,6 +2,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.support.manifests import foreign_cronjob
 from tests.support.plane import Plane
 from tests.support.running import Controller, eventually
 from tests.support.syncs import Tenant, condition
@@ -155,14 +156,7 @@ def test_a_foreign_change_of_the_cronjob_is_put_back(tenant: Tenant) -> None:
 
 
 def test_a_cronjob_of_somebody_else_is_not_touched(tenant: Tenant) -> None:
-    job = {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "x", "image": "x"}]}}}
-    theirs = {
-        "apiVersion": "batch/v1",
-        "kind": "CronJob",
-        "metadata": {"name": "orders"},
-        "spec": {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": job}},
-    }
-    before = tenant.kube.create(theirs, tenant.namespace)
+    before = tenant.kube.create(foreign_cronjob("orders"), tenant.namespace)
     tenant.connect()
 
     tenant.sync()

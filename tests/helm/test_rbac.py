@@ -13,7 +13,7 @@ import pytest
 from kubernetes import client
 from tests.support.helm import CHART, NAMESPACE, RELEASE, Helm
 from tests.support.kubeproxy import running_kubeproxy
-from tests.support.manifests import REMOVED
+from tests.support.manifests import REMOVED, foreign_cronjob
 from tests.support.permissions import ACCOUNT, RARE, UNUSED, account_kubeconfig, denied, granted, requests, used
 from tests.support.plane import IMAGE, Kube, Plane
 from tests.support.proxy import Proxy
@@ -81,6 +81,13 @@ def whole_job(tenant: Tenant) -> None:
     tenant.gone()
 
 
+def name_taken(tenant: Tenant) -> None:
+    """A Sync whose CronJob's name somebody else has."""
+    tenant.kube.create(foreign_cronjob("taken"), tenant.namespace)
+    tenant.sync("taken")
+    tenant.when(SYNC_KIND, "taken", "Ready", "False", "Conflict")
+
+
 def connect_by_login(tenant: Tenant) -> None:
     tenant.sandbox.user(LOGIN["email"], LOGIN["password"])
     data = {name: b64encode(value.encode()).decode() for name, value in LOGIN.items()}
@@ -104,6 +111,7 @@ def test_in_named_namespaces_and_nowhere_else(
     environment = release(watchNamespaces=TENANTS, loginWorkspaces={"enabled": True})
     with running_controller(cluster, tmp_path, KUBECONFIG=str(account_kubeconfig(cluster, tmp_path)), **environment):
         whole_job(one)
+        name_taken(one)
         login_job(two)
 
     asked = requests(cluster)

@@ -5,7 +5,16 @@ from typing import Any
 
 from sync_operator.model.names import API_VERSION, SYNC_KIND, WORKSPACE_KIND
 
-__all__ = ["BY_NAME", "REMOVED", "merged", "sync_manifest", "sync_spec", "workspace_manifest", "workspace_spec"]
+__all__ = [
+    "BY_NAME",
+    "REMOVED",
+    "foreign_cronjob",
+    "merged",
+    "sync_manifest",
+    "sync_spec",
+    "workspace_manifest",
+    "workspace_spec",
+]
 
 REMOVED = object()
 """As a value in changes: take the field out."""
@@ -67,3 +76,14 @@ def workspace_manifest(name: str, **changes: Any) -> dict[str, Any]:
 
 def _manifest(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def foreign_cronjob(name: str) -> dict[str, Any]:
+    """A CronJob that is none of ours."""
+    job = {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "x", "image": "x"}]}}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": name},
+        "spec": {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": job}},
+    }
