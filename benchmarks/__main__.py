@@ -15,6 +15,7 @@ from benchmarks.measure import measure
 from benchmarks.publish import keep
 from benchmarks.report import bench_report
 from benchmarks.stage import staged
+from benchmarks.work import Phase
 
 _MOST_PLAIN: Final = 2_000
 """What is promised beside the plain operator is promised at this size, and it would take a third of all the time."""
@@ -25,6 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--syncs", type=int, nargs="+", default=[500, 2000, 10000], help="how many, one run each")
     parser.add_argument("--only", type=Contender, nargs="+", help=f"who is measured; plain up to {_MOST_PLAIN:,} Syncs")
+    parser.add_argument("--phases", type=Phase, nargs="+", default=list(Phase), help="what is done, in this order")
     parser.add_argument("--out", type=Path, help="a folder for figures.json and figures.svg; none when left out")
     arguments = parser.parse_args()
     figures: list[Figure] = []
@@ -35,7 +37,7 @@ def main() -> int:
             with tempfile.TemporaryDirectory(prefix="sync-operator-bench-") as folder, staged(Path(folder)) as stage:
                 facts = machine(stage.version)
                 try:
-                    figures += asyncio.run(measure(stage, contender, syncs))
+                    figures += asyncio.run(measure(stage, contender, syncs, arguments.phases))
                 except* UnfinishedError as errors:
                     sys.stderr.write(f"bench: {contender}, {syncs} Syncs: {why(errors)}\n")
                     failed = True

@@ -27,7 +27,7 @@ def test_it_fails_with_whoever_did_not_do_its_work(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async def measure(_: object, contender: Contender, syncs: int) -> list[Figure]:
+    async def measure(_: object, contender: Contender, syncs: int, _phases: object) -> list[Figure]:
         if contender is fails:
             raise ExceptionGroup("tasks", [UnfinishedError("3 of 4 are Ready")])
         slow = 9.0 if contender is Contender.OPERATOR else 1.0
