@@ -23,6 +23,8 @@ __all__ = ["areas", "collapsed", "main"]
 _SPY: Final = Path(sys.executable).with_name("py-spy")
 _RATE: Final = 200
 """Samples a second."""
+_OFTEN: Final = 5
+"""How often a stack must have been seen to be kept: the many others are half a megabyte."""
 _LINE: Final = re.compile(r":\d+\)")
 _WAITS: Final = re.compile(r"(select|poll|wait)\b[^;]*$")
 _AREAS: Final = (
@@ -83,7 +85,7 @@ def _lines(stacks: Counter[str], syncs: int) -> Iterable[str]:
 
 
 def main() -> int:
-    """Profile one create, print the shares, and write them with the stacks that were seen more than once."""
+    """Profile one create, print the shares, and write them with the stacks that were seen most often."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.profile", description=__doc__)
     parser.add_argument("--syncs", type=int, default=2000)
     parser.add_argument("--out", type=Path, default=Path("benchmarks"), help="a folder for profile.txt")
@@ -94,7 +96,7 @@ def main() -> int:
         stacks = collapsed(samples.read_text())
     head = list(_lines(stacks, arguments.syncs))
     sys.stdout.write("".join(f"{line}\n" for line in head))
-    seen = (f"{stack} {count}" for stack, count in stacks.most_common() if count > 1)
+    seen = (f"{stack} {count}" for stack, count in stacks.most_common() if count >= _OFTEN)
     arguments.out.joinpath("profile.txt").write_text("\n".join([*(f"# {line}" for line in head), *seen, ""]))
     return 0
 
