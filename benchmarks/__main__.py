@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import sys
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -34,7 +33,7 @@ def main() -> int:
     for syncs in arguments.syncs:
         for contender in arguments.only or _who(syncs):
             sys.stderr.write(f"bench: {contender}, {syncs} Syncs\n")
-            with tempfile.TemporaryDirectory(prefix="sync-operator-bench-") as folder, staged(Path(folder)) as stage:
+            with staged() as stage:
                 facts = machine(stage.version)
                 try:
                     figures += asyncio.run(measure(stage, contender, syncs, arguments.phases))

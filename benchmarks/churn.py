@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import random
 import sys
-import tempfile
 import time
 from collections.abc import Coroutine, Sequence
 from contextlib import ExitStack
@@ -196,7 +195,7 @@ def main() -> int:
     if not 2 <= arguments["workspaces"] <= arguments["syncs"]:  # noqa: PLR2004 - one of each sort
         parser.error("--workspaces: at least 2, one of which is slow, and each with a Sync")
     out, load = arguments.pop("out"), Load(**arguments)
-    with tempfile.TemporaryDirectory(prefix="sync-operator-bench-") as folder, staged(Path(folder)) as stage:
+    with staged() as stage:
         kept: dict[str, Any] = {}
         try:
             kept = {"machine": machine(stage.version), **asyncio.run(churn(stage, load))}

@@ -17,7 +17,7 @@ from benchmarks.meter import Usage, around, usage
 from benchmarks.stage import Stage
 from benchmarks.work import CRONJOBS, NAMESPACE, Phase
 
-__all__ = ["measure", "prepare", "until_done", "until_quiet"]
+__all__ = ["measure", "prepare", "refs_of", "until_done", "until_quiet"]
 
 _PATIENCE: Final = 1800.0
 _QUIET: Final = 1.0
@@ -38,15 +38,19 @@ async def measure(stage: Stage, contender: Contender, syncs: int, phases: Iterab
     Raises:
         UnfinishedError: the contender did not do its work.
     """
-    refs = [Ref(NAMESPACE, f"sync-{number:05}") for number in range(syncs)]
     with stage.sandbox([NAMESPACE]) as sandbox:
-        async with crowd(stage.plane.kubeconfig, refs) as many:
+        async with crowd(stage.plane.kubeconfig, refs_of(syncs)) as many:
             figures = []
             for phase in phases:
                 if contender is not Contender.PLAIN or phase is not Phase.COMPARE:
                     figures.append(await _phase(stage, sandbox, contender, many, phase))
                     _check(stage, sandbox, phase, syncs)
             return figures
+
+
+def refs_of(syncs: int) -> list[Ref]:
+    """So many Syncs, by their names."""
+    return [Ref(NAMESPACE, f"sync-{number:05}") for number in range(syncs)]
 
 
 async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, many: Crowd, phase: Phase) -> Figure:

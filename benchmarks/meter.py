@@ -40,9 +40,9 @@ def around(folder: Path) -> dict[str, float]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = process.joinpath("cmdline").read_bytes().decode(errors="replace")
-            name = next((name for name in _OTHERS if str(folder) in command and name in command.split("\0")[:3]), "")
-            if name:
-                used[name] += usage(int(process.name)).cpu
+            if str(folder) in command:
+                for name in used.keys() & set(command.split("\0")[:3]):
+                    used[name] += usage(int(process.name)).cpu
         except OSError:
             continue  # it has ended
     return used

@@ -5,7 +5,6 @@ import asyncio
 import re
 import signal
 import sys
-import tempfile
 from asyncio.subprocess import DEVNULL
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.contenders import Contender, running
-from benchmarks.crowd import Ref, crowd
-from benchmarks.measure import prepare, until_done, until_quiet
+from benchmarks.crowd import crowd
+from benchmarks.measure import prepare, refs_of, until_done, until_quiet
 from benchmarks.stage import Stage, staged
 from benchmarks.work import NAMESPACE, Phase
 
@@ -66,9 +65,8 @@ def areas(stacks: Counter[str]) -> Iterator[tuple[str, float]]:
 
 
 async def _sampled(stage: Stage, syncs: int, out: Path) -> None:
-    refs = [Ref(NAMESPACE, f"sync-{number:05}") for number in range(syncs)]
     with stage.sandbox([NAMESPACE]):
-        async with crowd(stage.plane.kubeconfig, refs) as many:
+        async with crowd(stage.plane.kubeconfig, refs_of(syncs)) as many:
             await prepare(stage, many, Phase.CREATE)
             with running(Contender.OPERATOR, stage) as process:
                 options = ("-p", str(process.pid), "--nonblocking", "-r", str(_RATE), "-f", "raw", "-o", out)
@@ -90,8 +88,8 @@ def main() -> int:
     parser.add_argument("--syncs", type=int, default=2000)
     parser.add_argument("--out", type=Path, default=Path("benchmarks"), help="a folder for profile.txt")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sync-operator-bench-") as folder, staged(Path(folder)) as stage:
-        samples = Path(folder) / "samples"
+    with staged() as stage:
+        samples = stage.folder / "samples"
         asyncio.run(_sampled(stage, arguments.syncs, samples))
         stacks = collapsed(samples.read_text())
     head = list(_lines(stacks, arguments.syncs))

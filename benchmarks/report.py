@@ -31,9 +31,10 @@ def bench_report(kept: Mapping[str, Any]) -> Iterator[str]:
     sizes = Counter(figure.syncs for figure in figures)
     most = max(sizes, key=lambda syncs: (sizes[syncs], syncs))  # the largest of which everything was measured
     yield f"CPU a Sync in ms with {most:,} Syncs, of all who take part; two cores do the work of all of them:\n"
-    yield from _table(("phase", "who", "itself", *_names(figures), "all"), _everybody(figures, most))
+    those = [figure for figure in figures if figure.syncs == most]
+    yield from _table(("phase", "who", "itself", *those[0].around, "all"), _everybody(those))
     yield f"Requests a Sync with {most:,} Syncs, as API server and sync server count them:\n"
-    yield from _table(("phase", "request", *Contender), _requests([entry for entry in figures if entry.syncs == most]))
+    yield from _table(("phase", "request", *Contender), _requests(those))
 
 
 def churn_report(kept: Mapping[str, Any]) -> Iterator[str]:
@@ -114,15 +115,10 @@ def _costs(figures: Sequence[Figure]) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _names(figures: Sequence[Figure]) -> tuple[str, ...]:
-    return tuple(figures[0].around)
-
-
-def _everybody(figures: Sequence[Figure], syncs: int) -> Iterator[tuple[str, ...]]:
+def _everybody(figures: Sequence[Figure]) -> Iterator[tuple[str, ...]]:
     for figure in figures:
-        if figure.syncs == syncs:
-            used = (figure.cpu, *figure.around.values())
-            yield (figure.phase, figure.contender, *(f"{1000 * cpu / syncs:.2f}" for cpu in (*used, sum(used))))
+        used = (figure.cpu, *figure.around.values())
+        yield (figure.phase, figure.contender, *(f"{1000 * cpu / figure.syncs:.2f}" for cpu in (*used, sum(used))))
 
 
 def _requests(figures: Sequence[Figure]) -> Iterator[tuple[str, ...]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from kubernetes import client
@@ -69,9 +70,11 @@ class Stage:
 
 
 @contextmanager
-def staged(folder: Path) -> Iterator[Stage]:
-    """Start a control plane with nothing in it."""
-    with running_plane(build_plane(), folder / "cluster", audited=False) as plane:
-        kube = Kube(plane.kubeconfig)
-        yield Stage(plane, kube, folder)
-        kube.close()
+def staged() -> Iterator[Stage]:
+    """Start a control plane with nothing in it, in a folder that is gone afterwards."""
+    with TemporaryDirectory(prefix="sync-operator-bench-") as name:
+        folder = Path(name)
+        with running_plane(build_plane(), folder / "cluster", audited=False) as plane:
+            kube = Kube(plane.kubeconfig)
+            yield Stage(plane, kube, folder)
+            kube.close()

@@ -37,7 +37,7 @@ def test_after_the_storm_all_is_as_it_must_be(
     storm, chance = Storm(seed, _SHARE), random.Random(seed)  # noqa: S311 - fixed on purpose
     stages: list[str] = []
     kills = 0
-    world.name_things()
+    world.sandbox.name_all()
     world.judge(storm)
     while storm.counted.total() < _FAULTS or kills < _KILLS:
         stages.append(f"storm-{seed}-{len(stages)}")

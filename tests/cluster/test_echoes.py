@@ -1,8 +1,6 @@
 """Our own writes, as a real API server's watch tells of them."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 import pytest
 from tests.support.manifests import foreign_cronjob
@@ -12,11 +10,6 @@ from tests.support.syncs import Tenant
 from sync_operator.cluster.echoes import Seen
 from sync_operator.cluster.kube import CRONJOBS, SYNCS, Kube, Resource
 from sync_operator.cluster.login import ClusterSession, open_session
-
-
-def seen(obj: Mapping[str, Any]) -> Seen:
-    metadata = obj["metadata"]
-    return Seen(metadata["namespace"], metadata["name"], metadata["uid"], int(metadata["resourceVersion"]))
 
 
 async def watch(session: ClusterSession, resource: Resource, namespace: str, since: str) -> list[tuple[str, str]]:
@@ -48,11 +41,11 @@ async def test_a_known_state_is_not_told_and_a_later_one_and_the_end_are(
 
     assert [version for _, version in await watch(session, resource, team.namespace, start)] == versions
 
-    known[resource.plural] = {seen(states[0]), seen(states[1])}
+    known[resource.plural] = set(map(Seen.of, states[:2]))
     assert await watch(session, resource, team.namespace, start) == [("MODIFIED", versions[2])]
 
     await kube.delete(resource, team.namespace, "echo")
-    known[resource.plural] |= {seen(states[2])}
+    known[resource.plural] |= {Seen.of(states[2])}
     assert [kind for kind, _ in await watch(session, resource, team.namespace, start)] == ["DELETED"]
     await session.kopf.close()
     await session.http.close()

@@ -16,12 +16,8 @@ from tests.support.syncs import Tenant, condition, is_ready
 from sync_operator.model.names import SYNC_KIND
 
 SYNCS: Final = 20
-
-
-def named(sandbox: Sandbox, source: int = 21, destination: int = 22, model: int = 23) -> None:
-    sandbox.name("source", source, "Warehouse")
-    sandbox.name("destination", destination, "CRM")
-    sandbox.name("model", model, "Customers")
+NUMBERS: Final = (21, 22, 23)
+"""Source, destination and model, where names lead to."""
 
 
 def ids(attributes: dict[str, Any], style: str = "{}_id") -> tuple[int, ...]:
@@ -50,7 +46,7 @@ def production(kube: Kube, tmp_path: Path, controller: Controller) -> Iterator[T
 
 def test_one_manifest_serves_two_workspaces(tenant: Tenant, production: Tenant) -> None:
     for where, found in ((tenant, (21, 22, 23)), (production, (31, 32, 33))):
-        named(where.sandbox, *found)
+        where.sandbox.name_all(*found)
         where.connect()
 
         sync = where.ready(**BY_NAME)
@@ -60,7 +56,7 @@ def test_one_manifest_serves_two_workspaces(tenant: Tenant, production: Tenant) 
 
 
 def test_a_missing_name_is_told_with_what_was_meant_and_heals_by_itself(tenant: Tenant) -> None:
-    named(tenant.sandbox)
+    tenant.sandbox.name_all(*NUMBERS)
     tenant.sandbox.name("model", 23, "Custmers")
     tenant.connect()
     tenant.sync(**BY_NAME)
@@ -80,7 +76,7 @@ def test_a_missing_name_is_told_with_what_was_meant_and_heals_by_itself(tenant: 
 
 
 def test_an_ambiguous_name_is_told_with_all_that_have_it_and_heals_by_itself(tenant: Tenant) -> None:
-    named(tenant.sandbox)
+    tenant.sandbox.name_all(*NUMBERS)
     tenant.sandbox.name("source", 31, "Warehouse")
     tenant.connect()
     tenant.sync(**BY_NAME)
@@ -95,7 +91,7 @@ def test_an_ambiguous_name_is_told_with_all_that_have_it_and_heals_by_itself(ten
 
 
 def test_an_id_may_become_the_name_of_the_same_thing_and_back_without_a_write(tenant: Tenant) -> None:
-    named(tenant.sandbox)
+    tenant.sandbox.name_all(*NUMBERS)
     tenant.connect()
     before = tenant.ready(sourceId=21, destinationId=22, modelId=23)
     assert told_ids(before) == (21, 22, 23)
@@ -113,7 +109,7 @@ def test_an_id_may_become_the_name_of_the_same_thing_and_back_without_a_write(te
 
 
 def test_once_registered_another_id_is_refused_and_another_name_is_told(tenant: Tenant) -> None:
-    named(tenant.sandbox)
+    tenant.sandbox.name_all(*NUMBERS)
     tenant.sandbox.name("source", 31, "Another")
     tenant.connect()
     tenant.ready(**BY_NAME)
@@ -135,7 +131,7 @@ def test_once_registered_another_id_is_refused_and_another_name_is_told(tenant: 
 
 
 def test_a_name_that_moves_on_the_server_is_told_and_followed_by_no_write(tenant: Tenant) -> None:
-    named(tenant.sandbox)
+    tenant.sandbox.name_all(*NUMBERS)
     tenant.connect()
     tenant.ready(**BY_NAME)
     tenant.sandbox.forget_requests()
@@ -157,7 +153,7 @@ def test_a_name_that_moves_on_the_server_is_told_and_followed_by_no_write(tenant
 
 
 def test_what_is_deleted_and_made_again_under_its_name_is_found_again(tenant: Tenant) -> None:
-    named(tenant.sandbox)
+    tenant.sandbox.name_all(*NUMBERS)
     tenant.connect()
     tenant.ready(**BY_NAME)
 
@@ -174,7 +170,7 @@ def test_what_is_deleted_and_made_again_under_its_name_is_found_again(tenant: Te
 
 
 def test_a_sync_is_adopted_by_names_or_not(tenant: Tenant) -> None:
-    named(tenant.sandbox)
+    tenant.sandbox.name_all(*NUMBERS)
     made_by_somebody(tenant.sandbox, schedule_type="manual", source_id=21, destination_id=22, model_id=23)
     made_by_somebody(tenant.sandbox, schedule_type="manual", source_id=9, destination_id=22, model_id=23)
     tenant.connect()
@@ -188,7 +184,7 @@ def test_a_sync_is_adopted_by_names_or_not(tenant: Tenant) -> None:
 
 
 def test_a_lost_create_by_name_is_found(tenant: Tenant) -> None:
-    named(tenant.sandbox)
+    tenant.sandbox.name_all(*NUMBERS)
     tenant.sandbox.fault(method="POST", path="/syncs$", lose="after")
     tenant.connect()
 
@@ -198,7 +194,7 @@ def test_a_lost_create_by_name_is_found(tenant: Tenant) -> None:
 
 
 def test_lists_that_the_server_does_not_give_are_waited_for_by_what_is_not_registered_only(tenant: Tenant) -> None:
-    named(tenant.sandbox)
+    tenant.sandbox.name_all(*NUMBERS)
     tenant.connect()
     tenant.sandbox.fault(method="GET", path="/(connectors|models)", times=-1, status=500)
     tenant.sync(**BY_NAME)
@@ -221,7 +217,7 @@ def test_names_lead_to_ids_in_the_documented_dialect_too(
 ) -> None:
     assert controller.log.exists()
     tenant = Tenant(kube, namespace, documented)
-    named(documented)
+    documented.name_all(*NUMBERS)
     tenant.connect()
 
     sync = tenant.ready(scheduleType="automated", syncInterval=5, syncIntervalUnit="minutes", **BY_NAME)
@@ -232,7 +228,7 @@ def test_names_lead_to_ids_in_the_documented_dialect_too(
 
 @pytest.mark.timeout(180)
 def test_many_syncs_share_one_list_of_each_kind(quiet: Plane, team: Tenant, tmp_path: Path) -> None:
-    named(team.sandbox)
+    team.sandbox.name_all(*NUMBERS)
     with running_controller(quiet, tmp_path, SYNC_OPERATOR_RESYNC_SECONDS="600"):
         team.connect()
         for number in range(SYNCS):

@@ -4,34 +4,17 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.support.served import Served
-from tests.support.timers import FakeTimers
+from tests.support.trafficrig import TrafficRig
 
 from sync_operator.errors import ThrottledError, TransientError
-from sync_operator.remote.client import ApiClient, Endpoint
-from sync_operator.remote.connections import HttpPool
-from sync_operator.remote.traffic import Traffic
-from sync_operator.remote.types import Dialect
 from sync_operator.tools.pace import Pace
 
 
-class Rig:
+class Rig(TrafficRig):
     def __init__(self, api: Served) -> None:
-        self.api = api
-        self.time = FakeTimers(now=0.0)
+        super().__init__(api, now=0.0)
         self.told: list[str] = []
-        self.pool = HttpPool()
-        traffic = Traffic(
-            api.url,
-            100_000,
-            most_inside=1,
-            clock=self.time,
-            later=self.time.later,
-            wake=lambda _: None,
-            jitter=lambda: 1.0,
-        )
-        endpoint = Endpoint(api.url, "1", Dialect.MULTIWOVEN, timeout_seconds=5)
-        self.client = ApiClient(endpoint, token=lambda: "good", pool=self.pool, traffic=traffic)
-        self.pace = Pace(traffic, self.told.append, sleep=self.sleep)
+        self.pace = Pace(self.traffic, self.told.append, sleep=self.sleep)
 
     async def sleep(self, seconds: float) -> None:
         self.time.advance(seconds)

@@ -1,11 +1,11 @@
 """Traffic in front of a real client: which answers count for it, and that it stands before every call."""
 
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from tests.support.served import Served
-from tests.support.timers import FakeTimers
+from tests.support.trafficrig import TrafficRig
 
 from sync_operator.errors import (
     HeldBackError,
@@ -16,29 +16,10 @@ from sync_operator.errors import (
     UnauthorizedError,
 )
 from sync_operator.remote.client import ApiClient, Endpoint
-from sync_operator.remote.connections import HttpPool
-from sync_operator.remote.traffic import Traffic
 from sync_operator.remote.types import Dialect
 
 
-class Rig:
-    def __init__(self, api: Served, requests_per_minute: int) -> None:
-        self.api = api
-        self.time = FakeTimers()
-        self.woken: list[Hashable] = []
-        self.pool = HttpPool()
-        self.traffic = Traffic(
-            "server",
-            requests_per_minute,
-            most_inside=8,
-            clock=self.time,
-            later=self.time.later,
-            wake=self.woken.append,
-            jitter=lambda: 1.0,
-        )
-        endpoint = Endpoint(api.url, "1", Dialect.MULTIWOVEN, timeout_seconds=5)
-        self.client = ApiClient(endpoint, token=lambda: "good", pool=self.pool, traffic=self.traffic)
-
+class Rig(TrafficRig):
     async def fails(self, kind: type[SyncOperatorError], **fault: Any) -> SyncOperatorError:
         if fault:
             self.api.fault(path="/users/me", **fault)
@@ -50,7 +31,7 @@ class Rig:
 
 @pytest.fixture
 async def rig(api: Served) -> AsyncIterator[Rig]:
-    rig = Rig(api, 100_000)
+    rig = Rig(api)
     yield rig
     await rig.pool.aclose()
 

@@ -57,10 +57,7 @@ def test_syncs_run_in_real_containers(
     release: Release, tenant: Tenant, node: RealNode, kube: Kube, figures: dict[str, str]
 ) -> None:
     figures["controller: start to ready"] = f"{controller_began(release, node):.1f} s"
-    for number, (kind, name) in enumerate(
-        {"source": "Warehouse", "destination": "CRM", "model": "Customers"}.items(), 1
-    ):
-        tenant.sandbox.name(kind, number, name)
+    tenant.sandbox.name_all()
     tenant.ready("asked", **BY_NAME)
     tenant.ready("by-hand")
     tenant.request_run("one", "asked")

@@ -12,6 +12,7 @@ from secrets import token_hex
 from typing import Any, Final
 
 import httpx
+from tests.support.manifests import BY_NAME
 from tests.support.plane import IMAGE, Plane
 
 __all__ = ["PROGRAM", "TOKEN", "Controller", "Sandbox", "eventually", "running_controller", "running_sandbox"]
@@ -70,6 +71,11 @@ class Sandbox:
         """Give the source, destination or model of an id a name."""
         body = {"name": name, "workspace_id": workspace_id} | ({} if kind == "model" else {"kind": kind})
         assert self._http.put(f"/{_list_of(kind)}/{number}", json=body).status_code == 200
+
+    def name_all(self, source: int = 1, destination: int = 2, model: int = 3) -> None:
+        """Let the names of `BY_NAME` lead to these ids, by default those of all other specs."""
+        for kind, number in (("source", source), ("destination", destination), ("model", model)):
+            self.name(kind, number, BY_NAME[f"{kind}Ref"]["name"])
 
     def unname(self, kind: str, number: int) -> None:
         """Somebody deletes it, with its syncs."""

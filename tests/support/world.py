@@ -17,7 +17,7 @@ from tests.support import planted
 from tests.support.faults import Rule
 from tests.support.invariants import JOB_SUFFIX, Held, Wanted, attributes_of, spec_of, wrongs
 from tests.support.kubeproxy import running_kubeproxy
-from tests.support.manifests import BY_NAME, merged, sync_manifest, sync_spec
+from tests.support.manifests import merged, sync_manifest
 from tests.support.nursery import Nursery, NurseryController
 from tests.support.plane import Kube, Plane
 from tests.support.proxy import Proxy, running_proxy
@@ -81,11 +81,6 @@ class World:
             timeoutSeconds=timeout_seconds,
         )
         self.tenant.when(WORKSPACE_KIND, "default", "Ready")
-
-    def name_things(self) -> None:
-        """Let the names of `BY_NAME` lead to the ids of all other specs."""
-        for kind in ("source", "destination", "model"):
-            self.sandbox.name(kind, sync_spec()[f"{kind}Id"], BY_NAME[f"{kind}Ref"]["name"])
 
     def judge(self, rule: Rule | None) -> None:
         """Ask this rule about every request to either side."""

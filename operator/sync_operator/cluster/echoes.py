@@ -5,7 +5,7 @@ kopf work through it would be a sixth of the work of a new Sync.
 """
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 import aiohttp
@@ -35,6 +35,12 @@ class Seen(NamedTuple):
     name: str
     uid: str
     version: int
+
+    @classmethod
+    def of(cls, obj: Mapping[str, Any]) -> "Seen":
+        """That of an object as the API server returns it."""
+        metadata = obj["metadata"]
+        return cls(metadata["namespace"], metadata["name"], metadata["uid"], int(metadata["resourceVersion"]))
 
 
 class Unknown:

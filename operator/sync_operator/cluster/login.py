@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from ssl import SSLContext
 
 import aiohttp
 import kopf
@@ -44,15 +45,11 @@ def open_session() -> ClusterSession:
     Raises:
         KubernetesError: there are no credentials of either kind, or they cannot be used.
     """
-    info = _credentials()
-    if info is None:
-        raise KubernetesError(
-            0, "NoCredentials", "no cluster to talk to: run in a pod with a service account, or set KUBECONFIG"
-        )
+    info, tls = _credentials()
     headers = {"User-Agent": f"sync-operator/{__version__}", **info.as_http_headers()}
     watches = Watches()
     token = (_FreshToken(_TOKEN_FILE),) if _TOKEN_FILE.exists() else ()
-    connector = aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context())
+    connector = aiohttp.TCPConnector(limit=0, ssl=tls)
     session = partial(
         aiohttp.ClientSession,
         connector=connector,
@@ -70,19 +67,21 @@ def open_session() -> ClusterSession:
     )
 
 
-def _credentials() -> kopf.ConnectionInfo | None:
-    """The pod's or the kubeconfig's, with files that can be read."""
+def _credentials() -> tuple[kopf.ConnectionInfo, SSLContext]:
+    """The pod's or the kubeconfig's, with what its files hold."""
     settings = kopf.OperatorSettings()
     try:
         info = kopf.login_with_service_account(settings=settings) or kopf.login_with_kubeconfig(settings=settings)
         if info is not None:
-            info.as_ssl_context()
+            return info, info.as_ssl_context()
     except Exception as error:  # noqa: BLE001 (kopf lets out whatever a file makes it stumble over)
         # Some of these errors quote what is in the file.
         reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else type(error).__name__
         words = f"the credentials for the cluster cannot be used ({reason}): check KUBECONFIG and the files it names"
         raise KubernetesError(0, "NoCredentials", words) from None
-    return info
+    raise KubernetesError(
+        0, "NoCredentials", "no cluster to talk to: run in a pod with a service account, or set KUBECONFIG"
+    )
 
 
 class _FreshToken:

@@ -43,7 +43,7 @@ class Cache:
     def knows(self, kind: str, seen: Seen) -> bool:
         """True when this state of an object, or a later one, is held."""
         held = self._objects.get(kind, {}).get(Ref(seen.namespace, seen.name))
-        return held is not None and held["metadata"].get("uid") == seen.uid and version_of(held) >= seen.version
+        return held is not None and held["metadata"]["uid"] == seen.uid and version_of(held) >= seen.version
 
     def all(self, kind: str) -> Iterable[dict[str, Any]]:
         """All objects of a kind, as they are kept: see `slim`."""
@@ -51,14 +51,10 @@ class Cache:
 
     def put(self, kind: str, obj: dict[str, Any]) -> bool:
         """Keep an object unless a newer state of it is known; True when it brought something new."""
-        news = self._is_news(kind, obj)
+        news = not self.knows(kind, Seen.of(obj))
         if news:
             self._hold(kind, slim(kind, obj))
         return news
-
-    def _is_news(self, kind: str, obj: Mapping[str, Any]) -> bool:
-        held = self._objects.get(kind, {}).get(ref_of(obj))
-        return held is None or not _same_life(held, obj) or version_of(held) < version_of(obj)
 
     def _hold(self, kind: str, obj: dict[str, Any]) -> None:
         """Put what is kept of an object in the place of what was held under its name."""
@@ -110,7 +106,7 @@ class Cache:
             elif _same_life(held, listed[ref]) and (now is None or not _same_life(held, now)):
                 del listed[ref]
         for obj in listed.values():
-            if self._is_news(kind, obj):
+            if not self.knows(kind, Seen.of(obj)):
                 self._hold(kind, obj)
 
     def jobs_of(self, sync: Ref) -> list[dict[str, Any]]:

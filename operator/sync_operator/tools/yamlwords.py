@@ -1,6 +1,5 @@
 """What the YAML parser objects to, in words that say what to do, at the place where it is to be mended. Pure."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,66 +17,64 @@ class _Objection:
 
     Attributes:
         problem: the parser's words.
-        said: from the character at the place, and the line in which began what the parser was reading.
+        said: may hold ``{char}``, the character at the place, and ``{line}``, where that began which was being read.
         context: other words of the parser, about what it was reading; empty for any.
+        char: the character that the parser objects to; empty for any.
         at_begin: True when the place is where that began.
     """
 
     problem: str
-    said: Callable[[str, int], str]
+    said: str
     context: str = ""
+    char: str = ""
     at_begin: bool = False
 
 
 _TAB: Final = "a tab, which YAML does not take as indentation; use spaces"
 _OBJECTIONS: Final = (
-    _Objection("found a tab character that violates indentation", lambda _char, _line: _TAB),
-    _Objection(
-        "found character that cannot start any token",
-        lambda char, _: _TAB if char == "\t" else f"{char!r} cannot begin a value; put the value in quotes",
-    ),
+    _Objection("found a tab character that violates indentation", _TAB),
+    _Objection("found character that cannot start any token", _TAB, char="\t"),
+    _Objection("found character that cannot start any token", "{char!r} cannot begin a value; put the value in quotes"),
     _Objection(
         "did not find expected alphabetic or numeric character",
-        lambda char, _: f"{char!r} has a meaning of its own here; put the value in quotes",
+        "{char!r} has a meaning of its own here; put the value in quotes",
         at_begin=True,
     ),
-    _Objection(
-        "found undefined alias", lambda _char, _line: "an undefined alias; put the value in quotes, or write its anchor"
-    ),
+    _Objection("found undefined alias", "an undefined alias; put the value in quotes, or write its anchor"),
     _Objection(
         "found unexpected end of stream",
-        lambda _char, _line: "a quote that is never closed; close it",
+        "a quote that is never closed; close it",
         context="while scanning a quoted scalar",
         at_begin=True,
     ),
     _Objection(
         "could not find expected ':'",
-        lambda _char, _line: "no ':' comes after this; write a field as 'name: value'",
+        "no ':' comes after this; write a field as 'name: value'",
         at_begin=True,
     ),
     _Objection(
         "mapping values are not allowed in this context",
-        lambda _char, _line: "no ':' can be here; put a text that holds one in quotes, or mend the indentation",
+        "no ':' can be here; put a text that holds one in quotes, or mend the indentation",
     ),
     _Objection(
         "did not find expected key",
-        lambda _char, _line: "no field can begin here; mend the indentation, or the quotes before it",
+        "no field can begin here; mend the indentation, or the quotes before it",
     ),
     _Objection(
         "did not find expected '-' indicator",
-        lambda _char, _line: "no item of the list begins here; mend the indentation, or begin one with '-'",
+        "no item of the list begins here; mend the indentation, or begin one with '-'",
     ),
     _Objection(
         "did not find expected ',' or '}'",
-        lambda _, line: f"',' or '}}' is missing before this, for the '{{' in line {line}",
+        "',' or '}}' is missing before this, for the '{{' in line {line}",
     ),
     _Objection(
         "did not find expected ',' or ']'",
-        lambda _, line: f"',' or ']' is missing before this, for the '[' in line {line}",
+        "',' or ']' is missing before this, for the '[' in line {line}",
     ),
     _Objection(
         "found unknown escape character",
-        lambda _char, _line: "a '\\' in double quotes that begins no escape; write '\\\\', or use single quotes",
+        "a '\\' in double quotes that begins no escape; write '\\\\', or use single quotes",
     ),
 )
 
@@ -92,11 +89,9 @@ def objection(error: yaml.MarkedYAMLError, lines: list[str]) -> tuple[Mark, str]
     begin, end = error.context_mark or error.problem_mark, error.problem_mark or error.context_mark
     if begin is None or end is None:
         return (0, 0), str(error.problem)
-    known = next(
-        (it for it in _OBJECTIONS if it.problem == error.problem and it.context in (error.context or "")), None
-    )
-    mark = begin if known and known.at_begin else end
-    if known is None:
-        return (mark.line, mark.column), "; ".join(words for words in (error.context, error.problem) if words)
-    char = lines[mark.line][mark.column : mark.column + 1] if mark.line < len(lines) else ""
-    return (mark.line, mark.column), known.said(char, begin.line + 1)
+    for known in _OBJECTIONS:
+        mark = begin if known.at_begin else end
+        char = lines[mark.line][mark.column : mark.column + 1] if mark.line < len(lines) else ""
+        if known.problem == error.problem and known.context in (error.context or "") and known.char in ("", char):
+            return (mark.line, mark.column), known.said.format(char=char, line=begin.line + 1)
+    return (end.line, end.column), "; ".join(words for words in (error.context, error.problem) if words)

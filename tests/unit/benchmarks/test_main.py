@@ -14,7 +14,7 @@ from benchmarks.figures import Figure
 
 
 @contextmanager
-def nowhere(_: Path) -> Iterator[SimpleNamespace]:
+def nowhere() -> Iterator[SimpleNamespace]:
     yield SimpleNamespace(version="v1")
 
 
