@@ -18,24 +18,26 @@ __all__ = ["observe"]
 
 def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
     """The picture of a Sync; None while its Workspace exists but has not been looked at by this process yet."""
-    sync = sync_view(obj)
-    home = Ref(sync.namespace, workspace_name(obj))
+    home = Ref(obj["metadata"]["namespace"], workspace_name(obj))
     session = operator.sessions.get(home)
-    if session is None and operator.cache.get(WORKSPACE_KIND, home) is not None:
-        return None
+    if session is None and operator.cache.has(WORKSPACE_KIND, home):
+        return None  # nothing of the Sync itself is read before: at a start, that is all of them
+    sync = sync_view(obj)
     workspace = session.view if session else WorkspaceView(name=home.name, found=False)
     here = Ref(sync.namespace, sync.name)
     wanted = wanted_id(obj)
     place = sync.place or workspace.place
     seen, absent = operator.listings.seen(place, sync.status.id) if sync.status.id else (None, False)
     settled, registered = _written(sync)
+    cronjob = operator.cache.get("CronJob", Ref(sync.namespace, cronjob_name(sync.name)))
+    jobs = tuple(job_view(job) for job in operator.cache.jobs_of(here))
     return Picture(
         now=operator.clock(),
         sync=sync,
         workspace=workspace,
         deployment=operator.deployment,
-        cronjob=operator.cache.get("CronJob", Ref(sync.namespace, cronjob_name(sync.name))),
-        jobs=tuple(job_view(job) for job in operator.cache.jobs_of(here)),
+        cronjob=cronjob,
+        jobs=jobs,
         create_fresh=operator.creates.fresh(sync.uid),
         create_sent=operator.creates.sent(sync.uid),
         settles_at=operator.creates.settles_at(sync.uid, timedelta(seconds=workspace.timeout_seconds)),
