@@ -10,6 +10,7 @@ import pytest
 from tests.support.apart import Apart, running_apart
 from tests.support.counters import api_requests, server_requests, writes
 from tests.support.helm import Helm
+from tests.support.permissions import requests
 from tests.support.running import Sandbox, eventually
 from tests.support.syncs import Tenant, is_ready
 
@@ -47,6 +48,21 @@ class Bill:
         syncs = self.tenant.kube.resource(SYNC_KIND).get(namespace=self.tenant.namespace).to_dict()["items"]
         counted = self.tenant.kube.get(WORKSPACE_KIND, "default", self.tenant.namespace)["status"].get("syncs")
         return sum(map(is_ready, syncs)) == SYNCS and counted == SYNCS
+
+    def delete_all(self) -> Counter[str]:
+        """What the controller asks of the namespace to delete all at once, until their events are there."""
+        before = len(requests(self.apart.plane))
+        self.tenant.sandbox.forget_requests()
+        # Slow answers, so that most of them find others before them and come for a second time.
+        self.tenant.sandbox.fault(method="DELETE", path="/schedule_syncs", times=-1, delay=0.5)
+        everything = f"metadata.namespace={self.tenant.namespace}"
+        self.tenant.kube.resource(SYNC_KIND).delete(namespace=self.tenant.namespace, field_selector=everything)
+        eventually(lambda: self.tenant.names() == set(), "all Syncs to be gone", seconds=60)
+        for name in NAMES:
+            self.tenant.told("Deleted", name=name)
+        asked = (entry["objectRef"] | entry for entry in requests(self.apart.plane)[before:])
+        ours = (entry for entry in asked if entry.get("namespace") == self.tenant.namespace)
+        return Counter(f"{entry['verb']} {entry['resource']}" for entry in ours)
 
     def compared(self) -> bool:
         """True once the sync server was asked for its list twice."""
@@ -103,3 +119,12 @@ def test_nothing_is_written_twice_and_nothing_without_need(bill: Bill) -> None:
         idle()
 
     assert bill.costs(restart) == {}
+
+    asked = bill.delete_all()
+    assert server_requests(tenant.sandbox) - Counter({"GET /api/vN/syncs": 100}) == {
+        "DELETE /api/vN/schedule_syncs/N": SYNCS,
+        "DELETE /api/vN/syncs/N": SYNCS,
+    }
+    assert asked.pop("patch workspaces", 0) <= 3, "its count of Syncs"
+    assert asked.pop("get secrets", 0) <= 3, "its credentials, read anew when it is looked at"
+    assert asked == dict.fromkeys(("delete cronjobs", "list jobs", "patch syncs", "create events"), SYNCS)

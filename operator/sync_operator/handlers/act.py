@@ -124,6 +124,8 @@ async def _cronjob(
                 picture = replace(picture, applied=True, restored=action.restores)
         case DeleteCronJob():
             await _delete_cronjob(operator, picture, action.name)
+            if picture.sync.deleting:
+                operator.cleaned.add(picture.sync.uid)
             return replace(picture, cronjob=None, cleaned=True)
     if live is not None and owning_sync(live):
         operator.cache.put("CronJob", live)

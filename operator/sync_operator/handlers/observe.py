@@ -51,6 +51,8 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
         watch_runs=sync.uid in operator.watch_runs,
         recreated=operator.creates.anew(sync.uid),
         recheck=sync.uid in operator.recheck,
+        # What appears after the cleaning, such as a Job that was being made meanwhile, is to be cleaned too.
+        cleaned=sync.uid in operator.cleaned and cronjob is None and not jobs,
     )
 
 

@@ -57,6 +57,7 @@ class Operator:
         names: the last lists of its connectors and models, where Syncs give them by name.
         watch_runs: uids of Syncs that their servers schedule, and whose runs are to be looked at.
         recheck: uids of Syncs whose configuration takes a value from a Secret that may have changed.
+        cleaned: uids of Syncs under deletion whose CronJob and Jobs this process has deleted.
     """
 
     kube: Kube
@@ -69,6 +70,7 @@ class Operator:
     cache: Cache = field(default_factory=Cache)
     recheck: set[str] = field(default_factory=set)
     watch_runs: set[str] = field(default_factory=set)
+    cleaned: set[str] = field(default_factory=set)
     events: Recorder = field(init=False)
     creates: Creates = field(init=False)
     listings: Listings = field(init=False)

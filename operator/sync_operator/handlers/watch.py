@@ -114,6 +114,7 @@ class _Handlers:
                 queue.add(Key(SYNC_KIND, *ref))
         if gone:
             queue.forget(key)
+            self._operator.cleaned.discard(obj["metadata"]["uid"])
         elif new:
             self._operator.notice(obj)
             queue.add(key)
@@ -126,7 +127,10 @@ class _Handlers:
             self._operator.queue.add(_key(WORKSPACE_KIND, obj))
 
     async def on_cronjob(self, event: Mapping[str, Any], **_: Any) -> None:
-        self._child("CronJob", event)
+        if event["type"] == "DELETED" and self._is_being_deleted(event["object"]):
+            self._operator.cache.drop("CronJob", event["object"])
+        else:
+            self._child("CronJob", event)
 
     async def on_job(self, event: Mapping[str, Any], **_: Any) -> None:
         self._child("Job", event)
@@ -149,6 +153,12 @@ class _Handlers:
         owner = owning_sync(obj)
         if any(self._take(kind, event["type"], obj)) and owner:
             self._operator.queue.add(Key(SYNC_KIND, obj["metadata"]["namespace"], owner))
+
+    def _is_being_deleted(self, cronjob: Mapping[str, Any]) -> bool:
+        """True when the end of a CronJob is what its Sync's deletion asked for, or at least does not mind."""
+        here = Ref(cronjob["metadata"]["namespace"], owning_sync(cronjob) or "")
+        sync = self._operator.cache.get(SYNC_KIND, here)
+        return sync is not None and "deletionTimestamp" in sync["metadata"]
 
     def _take(self, kind: str, event_type: str | None, obj: dict[str, Any]) -> tuple[bool, bool]:
         """Put an event into the cache; whether it brought something new, and whether the object is gone."""

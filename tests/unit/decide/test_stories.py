@@ -9,6 +9,8 @@ from tests.support.pictures import URL, connected
 from tests.unit.decide.model_server import Fate
 from tests.unit.decide.world import OTHER_URL, World
 
+from sync_operator.decide.actions import DeleteCronJob
+from sync_operator.decide.picture import Phase
 from sync_operator.remote.types import Role
 
 LATE = [Fate.LATE, Fate.DIED_LATE]
@@ -68,6 +70,34 @@ def test_a_deletion_after_a_create_whose_answer_did_not_come_leaves_nothing(fate
 
     assert here.cluster.syncs == {}
     assert here.server.syncs == {}
+
+
+def test_a_deletion_that_has_to_wait_for_the_server_cleans_up_once() -> None:
+    here = world("orders")
+    here.reconcile("orders")
+    here.cluster.delete("orders")
+    here.tell()
+
+    here.reconcile("orders", [Fate.DOWN])
+    here.reconcile("orders", [Fate.DOWN])
+
+    assert here.acts.count(DeleteCronJob("orders", Phase.DELETION)) == 1
+
+
+def test_a_cronjob_that_comes_back_while_a_deletion_waits_goes_again() -> None:
+    here = world("orders")
+    here.reconcile("orders")
+    [cronjob] = here.cluster.cronjobs.values()
+    here.cluster.delete("orders")
+    here.tell()
+    here.reconcile("orders", [Fate.DOWN])
+    here.cluster.write_cronjob("orders", cronjob)
+    here.tell()
+
+    here.reconcile("orders")
+
+    assert here.cluster.cronjobs == {}
+    assert here.cluster.syncs == {}
 
 
 def test_two_syncs_that_look_the_same_take_one_each() -> None:

@@ -238,6 +238,8 @@ class World:
             case DeleteCronJob():
                 if action.name in self.cluster.cronjobs:
                     self.operator.cache.drop("CronJob", self.cluster.cronjobs.pop(action.name))
+                if picture.sync.deleting:
+                    self.operator.cleaned.add(picture.sync.uid)
                 return replace(picture, cronjob=None, cleaned=True)
             case AnswerRunRequest():
                 job = (picture.sync.uid, action.token)
