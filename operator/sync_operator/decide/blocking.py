@@ -4,6 +4,7 @@ from sync_operator.decide.body import sync_body
 from sync_operator.decide.candidates import doubtful_creates, lost_creates
 from sync_operator.decide.match import Claim, elder
 from sync_operator.decide.obstacles import OUTAGES, SLOW_RETRY, obstacle_of
+from sync_operator.decide.once import once
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.refs import field_path, name_obstacle
 from sync_operator.decide.server import drift, fixed_fields, lacks_secrets, wrong_fields
@@ -24,6 +25,7 @@ _STANDING = (Reason.REJECTED, Reason.DRIFT_FOUND)
 """What stands until the spec or the server changes, also over a restart of the controller."""
 
 
+@once
 def registration_obstacle(picture: Picture) -> Obstacle | None:
     """The first obstacle: a failure of this reconcile, else what the picture shows; None when the way is free."""
     return (

@@ -1,6 +1,6 @@
 """The frozen picture a decision is made from: one Sync, its Workspace, its CronJob, Jobs and run, the time."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
@@ -208,6 +208,7 @@ class Picture:
         cleaned: True once the CronJob and its Jobs are gone for good (deletion).
         released: True once nothing on the server belongs to this Sync any more (deletion).
         failures: the obstacle each phase ran into.
+        answers: what `once` has found out about this picture; the next one begins without any.
     """
 
     now: datetime
@@ -246,6 +247,7 @@ class Picture:
     cleaned: bool = False
     released: bool = False
     failures: Mapping[Phase, Obstacle] = field(default_factory=dict)
+    answers: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def sync_id(self) -> str | None:

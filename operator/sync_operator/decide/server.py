@@ -4,6 +4,7 @@ from typing import Any
 
 from sync_operator.decide.body import sync_body
 from sync_operator.decide.diff import FIXED, differing_fields, drift_lines
+from sync_operator.decide.once import once
 from sync_operator.decide.picture import Picture
 from sync_operator.decide.refs import body_ids
 from sync_operator.errors import InvalidSpecError
@@ -30,6 +31,7 @@ _DELETED = "deleted"
 _CURSOR = "cursor_field"
 
 
+@once
 def desired_body(picture: Picture) -> dict[str, Any]:
     """The body of a create or update. Only for a valid spec, a known dialect, and secrets that were read.
 
@@ -48,6 +50,7 @@ def lacks_secrets(picture: Picture) -> bool:
     return bool(spec and spec.configuration_secrets) and picture.secrets is None
 
 
+@once
 def is_registered(picture: Picture) -> bool:
     """True when the server holds what the spec says, as far as this reconcile has to know."""
     spec = picture.sync.spec
