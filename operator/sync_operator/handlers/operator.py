@@ -38,6 +38,9 @@ WATCHED: Mapping[str, tuple[Resource, str]] = {
 _KINDS: Mapping[str, str] = {resource.plural: kind for kind, (resource, _) in WATCHED.items()}
 
 
+_OF_OTHERS = ("generation", "deletionTimestamp", "finalizers", "annotations")
+"""What tells in an object's metadata that somebody changed what is asked for."""
+
 _NO_SUCH_NAMESPACE = frozenset({403, 404})
 """One watched namespace that was deleted (and its Role with it) must not stop the work for the others."""
 
@@ -170,6 +173,9 @@ class Operator:
     ) -> dict[str, Any] | None:
         """Write a status where it differs from the one the object has, as one merge patch.
 
+        Where others changed the object in between, the answer is the first to tell; the watch that tells it once more
+        is not listened to, so the object is looked at again.
+
         Returns:
             The object as it is now; None when it is gone.
         """
@@ -182,4 +188,6 @@ class Operator:
         )
         if answer is not None:
             self.cache.put(kind, answer)
+            if any(answer["metadata"].get(name) != metadata.get(name) for name in _OF_OTHERS):
+                self.queue.add(Key(kind, metadata["namespace"], metadata["name"]))
         return answer
