@@ -1,17 +1,22 @@
 """Leaves out of a watch what we know already, before anybody decodes it.
 
 Each write of ours is told to us once more by the watch, and its answer has told us all of it. To decode that and have
-kopf work through it would be a sixth of the work of a new Sync.
+kopf work through it would be a sixth of the work of a new Sync. The watch may be quicker than the answer: what it tells
+of an object that we are writing to is held back until the answer is there, or for a moment.
 """
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 import aiohttp
 
-__all__ = ["Seen", "Unknown"]
+__all__ = ["Seen", "Unknown", "Writes"]
 
+_MOMENT: Final = 0.1
+"""Seconds for which the watch waits for an answer."""
 _DELETED: Final = b'{"type":"DELETED"'
 _IDENTITY: Final = re.compile(
     rb'"name":"([^"\\]+)",(?:"generateName":"[^"\\]*",)?"namespace":"([^"\\]+)",'
@@ -43,17 +48,48 @@ class Seen(NamedTuple):
         return cls(metadata["namespace"], metadata["name"], metadata["uid"], int(metadata["resourceVersion"]))
 
 
+class Writes:
+    """Writes of ours that are under way, each by what it is to: plural of the kind, namespace and name."""
+
+    def __init__(self) -> None:
+        self._ends: dict[tuple[str, str, str], asyncio.Future[None]] = {}
+
+    @contextmanager
+    def under_way(self, plural: str, namespace: str, name: str) -> Iterator[None]:
+        """From before a write is sent until it was answered."""
+        target = plural, namespace, name
+        end = self._ends[target] = asyncio.get_running_loop().create_future()
+        try:
+            yield
+        finally:
+            # Whoever waits goes on in the next turn of the event loop: the answer is in the caches by then.
+            end.set_result(None)
+            if self._ends.get(target) is end:
+                del self._ends[target]
+
+    def end(self, plural: str, seen: Seen) -> asyncio.Future[None] | None:
+        """Is done when the last write to an object is answered; None when there is none under way."""
+        return self._ends.get((plural, seen.namespace, seen.name))
+
+
 class Unknown:
     """The body of a watch, without the states that are known.
 
     Args:
         content: the body.
         known: says whether a state, or a later one of the same object, is known.
+        answer: is done when it will be known what our write to that object made of it; None without such a write.
     """
 
-    def __init__(self, content: aiohttp.StreamReader, known: Callable[[Seen], bool]) -> None:
+    def __init__(
+        self,
+        content: aiohttp.StreamReader,
+        known: Callable[[Seen], bool],
+        answer: Callable[[Seen], asyncio.Future[None] | None] = lambda _: None,
+    ) -> None:
         self._content = content
         self._known = known
+        self._answer = answer
 
     def __getattr__(self, name: str) -> Any:
         """All but what kopf reads by is the body's own."""
@@ -64,15 +100,30 @@ class Unknown:
         rest = b""
         async for data in self._content.iter_chunked(size):
             *lines, rest = (rest + data).split(b"\n")
-            if told := [line for line in lines if not self._is_known(line)]:
+            if told := await self._unknown(lines):
                 yield b"\n".join([*told, b""])
         if rest:
             yield rest
 
-    def _is_known(self, line: bytes) -> bool:
-        """A line in which more than one place, or none, looks like an identity is left to those who decode it."""
-        found = _IDENTITY.findall(line)
-        if line.startswith(_DELETED) or len(found) != 1:
-            return False
-        name, namespace, uid, version, other_version, other_uid = (part.decode() for part in found[0])
-        return self._known(Seen(namespace, name, uid or other_uid, int(version or other_version)))
+    async def _unknown(self, lines: Sequence[bytes]) -> list[bytes]:
+        """Those lines whose states are not known, and will not be in a moment."""
+        told = [(line, seen) for line, seen in zip(lines, map(_seen, lines), strict=True) if not self._knows(seen)]
+        answers = [answer for _, seen in told if seen is not None and (answer := self._answer(seen)) is not None]
+        if answers:
+            await asyncio.wait(answers, timeout=_MOMENT)
+        return [line for line, seen in told if not (answers and self._knows(seen))]
+
+    def _knows(self, seen: Seen | None) -> bool:
+        return seen is not None and self._known(seen)
+
+
+def _seen(line: bytes) -> Seen | None:
+    """The state that a line tells of; None for an end, and where more than one place, or none, looks like an identity.
+
+    Such a line is left to those who decode it.
+    """
+    found = _IDENTITY.findall(line)
+    if line.startswith(_DELETED) or len(found) != 1:
+        return None
+    name, namespace, uid, version, other_version, other_uid = (part.decode() for part in found[0])
+    return Seen(namespace, name, uid or other_uid, int(version or other_version))

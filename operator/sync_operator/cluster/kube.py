@@ -124,18 +124,20 @@ class Kube:
     ) -> dict[str, Any] | None:
         """JSON merge patch; returns the object as it is now, or None when it is gone."""
         path = resource.path(namespace, name, subresource)
-        return await self._unless_gone("PATCH", path, body=patch, content="application/merge-patch+json")
+        with self._session.watches.writes.under_way(resource.plural, namespace, name):
+            return await self._unless_gone("PATCH", path, body=patch, content="application/merge-patch+json")
 
     async def apply(self, resource: Resource, body: Mapping[str, Any]) -> dict[str, Any]:
         """Server-side apply as our field manager, taking over fields that others changed."""
-        metadata = body["metadata"]
-        return await self._call(
-            "PATCH",
-            resource.path(metadata["namespace"], metadata["name"]),
-            body=body,
-            content="application/apply-patch+yaml",
-            query={"fieldManager": FIELD_MANAGER, "force": "true"},
-        )
+        namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
+        with self._session.watches.writes.under_way(resource.plural, namespace, name):
+            return await self._call(
+                "PATCH",
+                resource.path(namespace, name),
+                body=body,
+                content="application/apply-patch+yaml",
+                query={"fieldManager": FIELD_MANAGER, "force": "true"},
+            )
 
     async def apply_new(self, resource: Resource, body: Mapping[str, Any]) -> dict[str, Any] | None:
         """The same for an object that is not there yet; None when one of that name is, which is left as it is.

@@ -7,11 +7,12 @@ server's bookmarks come once a minute only. So no watch is left open for long: t
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, cast
 
 import aiohttp
 
-from sync_operator.cluster.echoes import Seen, Unknown
+from sync_operator.cluster.echoes import Seen, Unknown, Writes
 
 __all__ = ["LIFE", "LIMIT", "PATIENCE", "Watches"]
 
@@ -37,9 +38,13 @@ class Watches:
 
     Args:
         clock: seconds that only grow.
+
+    Attributes:
+        writes: our own, by which it is told what will be known in a moment.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.writes = Writes()
         self._clock = clock
         self._begun_at: dict[str, float] = {}
         self._begun: frozenset[str] = frozenset()
@@ -76,7 +81,7 @@ class Watches:
             self._begun_at[path] = self._clock()
             self._begun |= {path}
             plural = path.rpartition("/")[2]
-            quiet = Unknown(response.content, lambda seen: self._knows(plural, seen))
+            quiet = Unknown(response.content, lambda seen: self._knows(plural, seen), partial(self.writes.end, plural))
             response.content = cast("aiohttp.StreamReader", quiet)
         elif response.status in _REFUSED:
             self._begun_at.pop(path, None)

@@ -1,12 +1,14 @@
 """What is left out of a watch: states that are known, and nothing else."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from sync_operator.cluster.echoes import Seen, Unknown
+from sync_operator.cluster.echoes import Seen, Unknown, Writes
 
 if TYPE_CHECKING:
     import aiohttp
@@ -76,3 +78,69 @@ async def test_lines_may_come_in_pieces(piece: int) -> None:
     news = event(CUSTOM | {"resourceVersion": "43"})
 
     assert await told(event(CUSTOM) + news + event(OWN_KIND) + news + b"cut", piece) == news + news + b"cut"
+
+
+class Story:
+    """A watch that tells of an object while we are writing to it."""
+
+    def __init__(self, write: tuple[str, str, str] = ("syncs", KNOWN.namespace, KNOWN.name)) -> None:
+        self.known: set[Seen] = set()
+        self.answered = asyncio.Event()
+        self._writes = Writes()
+        self._write = write
+
+    async def writing(self, answer: Seen | None = None) -> None:
+        with self._writes.under_way(*self._write):
+            await self.answered.wait()
+        self.known |= {answer} if answer is not None else set()
+
+    async def watching(self) -> bytes:
+        body = cast("aiohttp.StreamReader", Body(event(CUSTOM), 1 << 20))
+        quiet = Unknown(body, self.known.__contains__, partial(self._writes.end, "syncs"))
+        return b"".join([data async for data in quiet.iter_chunked(1 << 20)])
+
+
+async def tell(story: Story, answer: Seen | None) -> bytes:
+    """What the watch tells when the answer to the write comes after it."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(story.writing(answer))
+        await asyncio.sleep(0)
+        watching = group.create_task(story.watching())
+        await asyncio.sleep(0)
+        assert not watching.done()
+        story.answered.set()
+    return watching.result()
+
+
+async def test_a_watch_that_is_quicker_than_the_answer_waits_for_it() -> None:
+    assert await tell(Story(), KNOWN) == b""
+
+
+async def test_what_the_answer_does_not_tell_is_told() -> None:
+    assert await tell(Story(), KNOWN._replace(version=40)) == event(CUSTOM)
+    assert await tell(Story(), None) == event(CUSTOM), "the write failed"
+
+
+async def test_an_answer_that_does_not_come_is_waited_for_a_moment_only() -> None:
+    story = Story()
+    writing = asyncio.create_task(story.writing())
+    await asyncio.sleep(0)
+
+    assert await story.watching() == event(CUSTOM)
+
+    story.answered.set()
+    await writing
+
+
+@pytest.mark.parametrize("write", [("syncs", KNOWN.namespace, "others"), ("jobs", KNOWN.namespace, KNOWN.name)])
+async def test_a_write_to_something_else_holds_up_nothing(write: tuple[str, str, str]) -> None:
+    story = Story(write)
+    writing = asyncio.create_task(story.writing())
+    await asyncio.sleep(0)
+    watching = asyncio.create_task(story.watching())
+    await asyncio.sleep(0)
+
+    assert watching.done()
+
+    story.answered.set()
+    await writing
