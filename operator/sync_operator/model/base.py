@@ -31,7 +31,7 @@ class Model(BaseModel):
 
 def rfc3339(moment: datetime) -> str:
     """Write an aware time as Kubernetes does: UTC, whole seconds, ``Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def _whole_seconds(moment: datetime) -> datetime:

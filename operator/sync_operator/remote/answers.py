@@ -68,6 +68,8 @@ def retry_after(answer: Answer, now: datetime) -> float | None:
         now: what a date is compared with.
     """
     text = answer.headers.get("retry-after", "").strip()
+    if not text:
+        return None
     if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
         return float(text)
     date = read_date(text)

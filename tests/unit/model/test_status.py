@@ -70,6 +70,7 @@ def test_times_are_utc_and_whole_seconds() -> None:
 
     assert status.last_success_at == datetime(2026, 1, 31, 12, tzinfo=UTC)
     assert rfc3339(NOON.astimezone(timezone(timedelta(hours=-5)))) == "2026-01-31T12:00:00Z"
+    assert rfc3339(datetime(33, 1, 31, tzinfo=UTC)) == "0033-01-31T00:00:00Z"
 
 
 def test_an_empty_status_says_that_nobody_has_looked() -> None:
