@@ -3,6 +3,9 @@
 Each write of ours is told to us once more by the watch, and its answer has told us all of it. To decode that and have
 kopf work through it would be a sixth of the work of a new Sync. The watch may be quicker than the answer: what it tells
 of an object that we are writing to is held back until the answer is there, or for a moment.
+
+The end of an object is no news where we have forgotten it ourselves, as we do with what we delete, and where kopf never
+heard of it, which keeps something of each object until its end.
 """
 
 import asyncio
@@ -13,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import aiohttp
 
-__all__ = ["Seen", "Unknown", "Writes"]
+__all__ = ["Ends", "Seen", "Unknown", "Writes"]
 
 _MOMENT: Final = 0.1
 """Seconds for which the watch waits for an answer."""
@@ -72,6 +75,29 @@ class Writes:
         return self._ends.get((plural, seen.namespace, seen.name))
 
 
+class Ends:
+    """Which objects of a kind have to be told of when they come to their ends.
+
+    Args:
+        forgotten: says whether nothing is known of an object any more.
+    """
+
+    def __init__(self, forgotten: Callable[[Seen], bool]) -> None:
+        self._forgotten = forgotten
+        self._heard: set[str] = set()
+
+    def are_news(self, seen: Seen) -> bool:
+        """True for the end of an object that is known, or of which something was told before."""
+        return seen.uid in self._heard or not self._forgotten(seen)
+
+    def told(self, seen: Seen | None, *, ended: bool) -> None:
+        """Something is told, of an object that has ended or goes on."""
+        if seen is not None and ended:
+            self._heard.discard(seen.uid)
+        elif seen is not None:
+            self._heard.add(seen.uid)
+
+
 class Unknown:
     """The body of a watch, without the states that are known.
 
@@ -79,6 +105,7 @@ class Unknown:
         content: the body.
         known: says whether a state, or a later one of the same object, is known.
         answer: is done when it will be known what our write to that object made of it; None without such a write.
+        ends: says which ends are news; None when all are.
     """
 
     def __init__(
@@ -86,10 +113,12 @@ class Unknown:
         content: aiohttp.StreamReader,
         known: Callable[[Seen], bool],
         answer: Callable[[Seen], asyncio.Future[None] | None] = lambda _: None,
+        ends: Ends | None = None,
     ) -> None:
         self._content = content
         self._known = known
         self._answer = answer
+        self._ends = ends
 
     def __getattr__(self, name: str) -> Any:
         """All but what kopf reads by is the body's own."""
@@ -107,23 +136,28 @@ class Unknown:
 
     async def _unknown(self, lines: Sequence[bytes]) -> list[bytes]:
         """Those lines whose states are not known, and will not be in a moment."""
-        told = [(line, seen) for line, seen in zip(lines, map(_seen, lines), strict=True) if not self._knows(seen)]
+        told = [(line, seen) for line, seen in zip(lines, map(_seen, lines), strict=True) if self._is_news(line, seen)]
         answers = [answer for _, seen in told if seen is not None and (answer := self._answer(seen)) is not None]
         if answers:
             await asyncio.wait(answers, timeout=_MOMENT)
-        return [line for line, seen in told if not (answers and self._knows(seen))]
+            told = [(line, seen) for line, seen in told if self._is_news(line, seen)]
+        if self._ends is not None:
+            for line, seen in told:
+                self._ends.told(seen, ended=line.startswith(_DELETED))
+        return [line for line, _ in told]
 
-    def _knows(self, seen: Seen | None) -> bool:
-        return seen is not None and self._known(seen)
+    def _is_news(self, line: bytes, seen: Seen | None) -> bool:
+        if seen is None:
+            return True
+        if line.startswith(_DELETED):
+            return self._ends is None or self._ends.are_news(seen)
+        return not self._known(seen)
 
 
 def _seen(line: bytes) -> Seen | None:
-    """The state that a line tells of; None for an end, and where more than one place, or none, looks like an identity.
-
-    Such a line is left to those who decode it.
-    """
+    """The state that a line tells of; a line in which more than one place, or none, looks like one is told as it is."""
     found = _IDENTITY.findall(line)
-    if line.startswith(_DELETED) or len(found) != 1:
+    if len(found) != 1:
         return None
     name, namespace, uid, version, other_version, other_uid = (part.decode() for part in found[0])
     return Seen(namespace, name, uid or other_uid, int(version or other_version))

@@ -12,7 +12,7 @@ from typing import Final, cast
 
 import aiohttp
 
-from sync_operator.cluster.echoes import Seen, Unknown, Writes
+from sync_operator.cluster.echoes import Ends, Seen, Unknown, Writes
 
 __all__ = ["LIFE", "LIMIT", "PATIENCE", "Watches"]
 
@@ -50,10 +50,17 @@ class Watches:
         self._begun: frozenset[str] = frozenset()
         self._listed: dict[str, str] = {}
         self._knows: Callable[[str, Seen], bool] = lambda _plural, _seen: False
+        self._ends: dict[str, Ends] = {}
 
-    def leave_out(self, knows: Callable[[str, Seen], bool]) -> None:
-        """Have kopf not be told of states of objects that ``knows``, given the plural of their kind, is true for."""
+    def leave_out(
+        self, knows: Callable[[str, Seen], bool], forgotten: Mapping[str, Callable[[Seen], bool]] | None = None
+    ) -> None:
+        """Have kopf not be told of states of objects that ``knows``, given the plural of their kind, is true for.
+
+        Nor of the ends of those that it has never heard of, and ``forgotten``, by the plural of the kind, is true for.
+        """
         self._knows = knows
+        self._ends = {plural: Ends(over) for plural, over in (forgotten or {}).items()}
 
     def listed(self, versions: Mapping[str, str]) -> None:
         """Name collections that we have listed ourselves, by path, each with the resource version of its list.
@@ -74,6 +81,8 @@ class Watches:
             if version is not None:
                 exact = {"resourceVersion": version, "resourceVersionMatch": "Exact", "fieldSelector": _NOTHING}
                 request.url = request.url.update_query(exact)
+            else:
+                self._ends.pop(path.rpartition("/")[2], None)  # now it hears of all that there is
             return await handler(request)
         self._begun_at.setdefault(path, self._clock())
         response = await handler(request)
@@ -81,7 +90,8 @@ class Watches:
             self._begun_at[path] = self._clock()
             self._begun |= {path}
             plural = path.rpartition("/")[2]
-            quiet = Unknown(response.content, lambda seen: self._knows(plural, seen), partial(self.writes.end, plural))
+            known, answer = partial(self._knows, plural), partial(self.writes.end, plural)
+            quiet = Unknown(response.content, known, answer, self._ends.get(plural))
             response.content = cast("aiohttp.StreamReader", quiet)
         elif response.status in _REFUSED:
             self._begun_at.pop(path, None)

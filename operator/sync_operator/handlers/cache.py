@@ -42,8 +42,16 @@ class Cache:
 
     def knows(self, kind: str, seen: Seen) -> bool:
         """True when this state of an object, or a later one, is held."""
+        held = self._alive(kind, seen)
+        return held is not None and version_of(held) >= seen.version
+
+    def holds(self, kind: str, seen: Seen) -> bool:
+        """True when some state of this object is held."""
+        return self._alive(kind, seen) is not None
+
+    def _alive(self, kind: str, seen: Seen) -> dict[str, Any] | None:
         held = self._objects.get(kind, {}).get(Ref(seen.namespace, seen.name))
-        return held is not None and held["metadata"]["uid"] == seen.uid and version_of(held) >= seen.version
+        return held if held is not None and held["metadata"]["uid"] == seen.uid else None
 
     def all(self, kind: str) -> Iterable[dict[str, Any]]:
         """All objects of a kind, as they are kept: see `slim`."""

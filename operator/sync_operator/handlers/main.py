@@ -15,7 +15,7 @@ from uuid import uuid4
 import kopf
 import uvloop
 
-from sync_operator.cluster.kube import SECRETS, Kube
+from sync_operator.cluster.kube import CRONJOBS, SECRETS, Kube
 from sync_operator.cluster.lease import Lease
 from sync_operator.cluster.login import ClusterSession, open_session
 from sync_operator.errors import InvalidSettingsError, KubernetesError
@@ -132,7 +132,7 @@ async def _act(
     """Fill the caches, watch, and work until told to stop; what is under way then is seen through."""
     # kopf cancels tasks that are born after it, so ours are made before; kopf itself stops by the flag.
     ready, stop = asyncio.Event(), asyncio.Event()
-    session.watches.leave_out(operator.knows)
+    session.watches.leave_out(operator.knows, {CRONJOBS.plural: operator.lacks_cronjob})
     session.watches.listed(await operator.refresh() | await _secrets(operator))
     tasks = [
         asyncio.create_task(operator.queue.run(), name="queue"),

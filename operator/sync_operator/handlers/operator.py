@@ -123,6 +123,10 @@ class Operator:
         """True when this state of an object, or a later one, is known; never for kinds that are not cached."""
         return plural in _KINDS and self.cache.knows(_KINDS[plural], seen)
 
+    def lacks_cronjob(self, seen: Seen) -> bool:
+        """True when no state of a CronJob is known: one that we deleted was forgotten at that moment."""
+        return not self.cache.holds("CronJob", seen)
+
     def notice(self, sync: Mapping[str, Any]) -> None:
         """Remember since when a Sync is known whose create was announced, and may have been sent by somebody else."""
         metadata = sync["metadata"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from sync_operator.cluster.echoes import Seen, Unknown, Writes
+from sync_operator.cluster.echoes import Ends, Seen, Unknown, Writes
 
 if TYPE_CHECKING:
     import aiohttp
@@ -144,3 +144,29 @@ async def test_a_write_to_something_else_holds_up_nothing(write: tuple[str, str,
 
     story.answered.set()
     await writing
+
+
+async def ended(*lines: bytes, forgotten: bool = True) -> bytes:
+    """What is left of a body whose objects are known, or all forgotten when they have come to their ends."""
+    body = cast("aiohttp.StreamReader", Body(b"".join(lines), 1 << 20))
+    quiet = Unknown(body, lambda seen: seen.version <= KNOWN.version, ends=Ends(lambda _: forgotten))
+    return b"".join([data async for data in quiet.iter_chunked(1 << 20)])
+
+
+async def test_the_end_of_what_we_have_forgotten_is_no_news() -> None:
+    assert await ended(event(CUSTOM), event(CUSTOM, "DELETED")) == b""
+    assert await ended(event(OWN_KIND), event(OWN_KIND, "DELETED")) == b""
+
+
+async def test_the_end_of_what_is_known_is_told() -> None:
+    assert await ended(event(CUSTOM, "DELETED"), forgotten=False) == event(CUSTOM, "DELETED")
+
+
+async def test_whoever_has_heard_of_an_object_hears_of_its_end() -> None:
+    news, end = event(CUSTOM | {"resourceVersion": "42"}), event(CUSTOM | {"resourceVersion": "43"}, "DELETED")
+
+    body = cast("aiohttp.StreamReader", Body(news + end + end, len(news)))
+    quiet = Unknown(body, lambda _: False, ends=Ends(lambda _: True))
+    told = [data async for data in quiet.iter_chunked(1 << 20)]
+
+    assert told == [news, end], "and once"

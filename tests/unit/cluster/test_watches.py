@@ -21,16 +21,21 @@ class Site:
     def __init__(self) -> None:
         self.now = 100.0
         self.status = 200
+        self.body = b""
         self.queries: list[dict[str, str]] = []
         self.watches = Watches(lambda: self.now)
 
     async def answer(self, request: web.Request) -> web.Response:
         self.queries.append(dict(request.query))
-        return web.Response(status=self.status)
+        return web.Response(status=self.status, body=self.body)
 
     async def ask(self, path: str, **query: str) -> None:
         async with self.http.get(f"{self.url}{path}", params=query):
             pass
+
+    async def watch(self, path: str) -> bytes:
+        async with self.http.get(f"{self.url}{path}", params={"watch": "true"}) as response:
+            return b"".join([data async for data in response.content.iter_chunked(1 << 20)])
 
 
 @pytest.fixture
@@ -115,3 +120,17 @@ async def test_a_watch_is_left_as_it_is(site: Site) -> None:
     await site.ask(SYNCS, watch="true", resourceVersion="40")
 
     assert site.queries == [{"watch": "true", "resourceVersion": "40"}]
+
+
+async def test_whoever_lists_all_objects_hears_of_all_their_ends(site: Site) -> None:
+    site.watches.leave_out(lambda _plural, _seen: False, {"jobs": lambda _: True})
+    site.watches.listed({JOBS: "7"})
+    site.body = (
+        b'{"type":"DELETED","object":{"metadata":{"name":"a","namespace":"team","uid":"u","resourceVersion":"8"}}}\n'
+    )
+
+    await site.ask(JOBS, limit="500")
+    assert await site.watch(JOBS) == b"", "that list was turned into an empty one"
+
+    await site.ask(JOBS, limit="500")
+    assert await site.watch(JOBS) == site.body
