@@ -153,7 +153,8 @@ class Kube:
 
     async def delete(self, resource: Resource, namespace: str, name: str) -> None:
         """Delete one object and, in the background, what it owns; gone already is fine."""
-        await self._unless_gone("DELETE", resource.path(namespace, name), query={"propagationPolicy": "Background"})
+        with self._session.watches.writes.under_way(resource.plural, namespace, name):
+            await self._unless_gone("DELETE", resource.path(namespace, name), query={"propagationPolicy": "Background"})
 
     async def _unless_gone(
         self,
