@@ -5,6 +5,7 @@
 PYTHON := .venv/bin/python
 STAMP := .venv/.complete
 PYTEST := .venv/bin/python -m pytest
+SIDE_BY_SIDE := -n auto --dist loadgroup
 
 help:  ## list the jobs
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +35,7 @@ cluster:  ## build the local control plane (minutes when cold, cached afterwards
 	@cluster/build
 
 unit: setup  ## the fast tests: no control plane
-	$(PYTEST) tests/unit tests/contract
+	$(PYTEST) $(SIDE_BY_SIDE) tests/unit tests/contract
 
 test: check verify  ## everything: checks, then all tests with branch coverage
 	@cluster/build >/dev/null
@@ -43,12 +44,12 @@ test: check verify  ## everything: checks, then all tests with branch coverage
 	@tools/build actionlint >/dev/null
 	@tools/build gitops >/dev/null
 	rm -f .coverage .coverage.*
-	.venv/bin/coverage run -m pytest
+	.venv/bin/coverage run -m pytest $(SIDE_BY_SIDE)
 	.venv/bin/coverage combine --quiet
 	.venv/bin/coverage report --fail-under=90
 
 chaos: setup  ## kill the controller and spoil answers at every step; CHAOS_ROUNDS=10 for a longer run
-	$(PYTEST) tests/chaos
+	$(PYTEST) $(SIDE_BY_SIDE) tests/chaos
 
 bench: setup  ## what many Syncs cost, beside the floor; SYNCS="500 2000" for other sizes, OUT=folder for elsewhere
 	$(PYTHON) -m benchmarks --syncs $(or $(SYNCS),500 2000 10000) --out $(or $(OUT),benchmarks)

@@ -1,9 +1,14 @@
-"""What several suites share: a sandbox of each kind, and a real control plane, started once for the session."""
+"""What several suites share: a sandbox of each kind, and a real control plane, started once for the session.
 
+`make test` and `make chaos` run several sessions side by side (pytest-xdist), each with its own control plane.
+"""
+
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
@@ -11,7 +16,7 @@ from kubernetes import client
 from tests.support.gitops import GitOps
 from tests.support.helm import Helm, build_helm
 from tests.support.plane import Kube, Plane, build_plane, running_plane
-from tests.support.running import Sandbox, running_sandbox
+from tests.support.running import PORTS, Sandbox, running_sandbox
 from tests.support.served import Served, served
 from tests.support.tools import build_tool
 
@@ -29,6 +34,29 @@ _BUILT = pytest.StashKey[dict[str, Path]]()
 # How long one example takes says nothing on a loaded machine; pytest-timeout bounds the whole test.
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The workers inherit the environment of the process that starts them."""
+    if not hasattr(config, "workerinput"):
+        noted = TemporaryDirectory(prefix="sync-operator-ports-")
+        config.add_cleanup(noted.cleanup)
+        os.environ[PORTS] = noted.name
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What costs much to make is made in few workers, and in one where a test looks at what all of them did to it."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        shared = next((name for name in ("controller", "quiet") if name in fixtures), None)
+        if shared or "plane" in fixtures:
+            item.add_marker(pytest.mark.xdist_group(shared or item.path.name))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: a test of a cluster waits more than it works."""
+    return (os.process_cpu_count() or 1) + 1
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

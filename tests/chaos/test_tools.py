@@ -10,6 +10,7 @@ from tests.support import planted
 from tests.support.faults import Call, Moment
 from tests.support.invariants import Held, Wanted, attributes_of, spec_of, wrongs
 from tests.support.kills import Kill, Point, Trap, When, common_points, kills_at, points_of
+from tests.support.ledger import Ledger
 from tests.support.storm import Storm
 
 NAMES: Final = ("s-a1", "s-b1")
@@ -163,3 +164,23 @@ def test_the_same_seed_has_the_same_in_store_for_the_same_request() -> None:
     assert fates(1, many) == fates(1, many[::-1])
     assert fates(1, many) != fates(2, many)
     assert sum(bool(kind) for kinds in fates(1, many).values() for kind in kinds) > 60
+
+
+def test_accounts_of_several_processes_are_added() -> None:
+    account, other = Ledger(), Ledger()
+    account.kills["create"] += 2
+    other.kills["create"] += 1
+    other.kills["storm"] += 4
+    other.faults["cut"] += 3
+    other.exits[71] += 1
+    other.seeds.append("storm 1")
+
+    account.add(other.plain())
+
+    assert account.lines() == [
+        "7 kills: create 3, storm 4",
+        "0 points not come to again: none",
+        "3 faults: cut 3",
+        "controllers that ended by themselves, by exit code: 71 1",
+        "seeds: storm 1",
+    ]

@@ -1,7 +1,9 @@
 """The account of a chaos run: what was done, and what came of it."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 __all__ = ["Ledger"]
 
@@ -22,6 +24,19 @@ class Ledger:
     faults: Counter[str] = field(default_factory=Counter)
     seeds: list[str] = field(default_factory=list)
     exits: Counter[int] = field(default_factory=Counter)
+
+    def plain(self) -> dict[str, Any]:
+        """It as dictionaries and lists, to be sent to another process."""
+        return {name: dict(value) if isinstance(value, Counter) else value for name, value in asdict(self).items()}
+
+    def add(self, other: Mapping[str, Any]) -> None:
+        """Take up what another process has counted, as `plain` gives it."""
+        for name, value in other.items():
+            mine: Counter[Any] | list[str] = getattr(self, name)
+            if isinstance(mine, Counter):
+                mine.update(value)
+            else:
+                mine.extend(value)
 
     def lines(self) -> list[str]:
         """For people; empty when nothing was done."""

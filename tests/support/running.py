@@ -15,13 +15,13 @@ import httpx
 from tests.support.manifests import BY_NAME
 from tests.support.plane import IMAGE, Plane
 
-__all__ = ["PROGRAM", "TOKEN", "Controller", "Sandbox", "eventually", "running_controller", "running_sandbox"]
+__all__ = ["PORTS", "PROGRAM", "TOKEN", "Controller", "Sandbox", "eventually", "running_controller", "running_sandbox"]
 
 PROGRAM: Final = Path(sys.executable).with_name("sync-operator")
 TOKEN: Final = "sandbox-token"
 _PATIENCE: Final = 30.0
-_URLS: Final[set[str]] = set()
-"""Of all sandboxes that were started."""
+PORTS: Final = "SYNC_OPERATOR_TEST_PORTS"
+"""Environment variable: the folder in which a run of the tests notes the ports of all its sandboxes."""
 
 
 def eventually[T](look: Callable[[], T | None], what: str, *, seconds: float = _PATIENCE) -> T:
@@ -115,14 +115,24 @@ def running_sandbox(folder: Path, *options: str, token: str = TOKEN) -> Iterator
     command: list[str | Path] = [PROGRAM, "sandbox", "--port", "0", "--token-file", token_file, *options]
     with ExitStack() as stack:
         url = _started(stack, command, folder / "sandbox.log")
-        while url in _URLS:  # the one started in vain keeps running, so that the next one gets another port
+        while not _is_new(url):  # the one started in vain keeps running, so that the next one gets another port
             url = _started(stack, command, folder / f"sandbox-{token_hex(4)}.log")
-        _URLS.add(url)
         sandbox = Sandbox(url, token)
         try:
             yield sandbox
         finally:
             sandbox.close()
+
+
+def _is_new(url: str) -> bool:
+    """Whether it is noted for the first time, by this process or by another worker of the same run."""
+    if PORTS not in os.environ:  # no run of the tests, but a benchmark, which has one sandbox at a time
+        return True
+    try:
+        (Path(os.environ[PORTS]) / url.rpartition(":")[2]).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 class Controller:
