@@ -20,7 +20,7 @@ from secrets import randbelow
 from typing import Any, NoReturn
 
 from tests.support.plane import ROOT, Plane
-from tests.support.running import Controller, eventually
+from tests.support.running import Controller, eventually, is_new
 
 __all__ = ["Nursery", "NurseryController", "free_port", "running_nursery"]
 
@@ -90,7 +90,8 @@ def free_port() -> int:
     while True:
         port = 30000 + randbelow(2768)
         with suppress(OSError), socket.create_server(("", port)):
-            return port
+            if is_new(port):
+                return port
 
 
 @contextmanager

@@ -15,7 +15,17 @@ import httpx
 from tests.support.manifests import BY_NAME
 from tests.support.plane import IMAGE, Plane
 
-__all__ = ["PORTS", "PROGRAM", "TOKEN", "Controller", "Sandbox", "eventually", "running_controller", "running_sandbox"]
+__all__ = [
+    "PORTS",
+    "PROGRAM",
+    "TOKEN",
+    "Controller",
+    "Sandbox",
+    "eventually",
+    "is_new",
+    "running_controller",
+    "running_sandbox",
+]
 
 PROGRAM: Final = Path(sys.executable).with_name("sync-operator")
 TOKEN: Final = "sandbox-token"
@@ -115,7 +125,9 @@ def running_sandbox(folder: Path, *options: str, token: str = TOKEN) -> Iterator
     command: list[str | Path] = [PROGRAM, "sandbox", "--port", "0", "--token-file", token_file, *options]
     with ExitStack() as stack:
         url = _started(stack, command, folder / "sandbox.log")
-        while not _is_new(url):  # the one started in vain keeps running, so that the next one gets another port
+        while not is_new(
+            int(url.rpartition(":")[2])
+        ):  # the one started in vain keeps running, so that the next one gets another port
             url = _started(stack, command, folder / f"sandbox-{token_hex(4)}.log")
         sandbox = Sandbox(url, token)
         try:
@@ -124,12 +136,12 @@ def running_sandbox(folder: Path, *options: str, token: str = TOKEN) -> Iterator
             sandbox.close()
 
 
-def _is_new(url: str) -> bool:
-    """Whether it is noted for the first time, by this process or by another worker of the same run."""
-    if PORTS not in os.environ:  # no run of the tests, but a benchmark, which has one sandbox at a time
+def is_new(port: int) -> bool:
+    """Note a port; whether nobody has, neither this process nor another worker of the same run."""
+    if PORTS not in os.environ:  # no run of the tests, but a benchmark, whose sandboxes are few
         return True
     try:
-        (Path(os.environ[PORTS]) / url.rpartition(":")[2]).touch(exist_ok=False)
+        (Path(os.environ[PORTS]) / str(port)).touch(exist_ok=False)
     except FileExistsError:
         return False
     return True

@@ -16,8 +16,8 @@ from sync_operator.model.names import SYNC_NAME
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=20,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
 )
 METADATA = {
     "namespace": "team",
@@ -39,7 +39,7 @@ def test_text_is_read_as_it_was(value: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["Sync", "Workspace", "CronJob"])
-@given(st.dictionaries(st.text(), JSON))
+@given(st.dictionaries(st.text(), JSON, max_size=3))
 def test_all_but_managed_fields_is_kept(kind: str, spec: dict[str, Any]) -> None:
     obj = made(kind, spec=spec)
     before = deepcopy(obj)
