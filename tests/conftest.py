@@ -44,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[PORTS] = noted.name
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What costs much to make is made in few workers, and in one where a test looks at what all of them did to it."""
     for item in items:

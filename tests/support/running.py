@@ -30,7 +30,7 @@ __all__ = [
 PROGRAM: Final = Path(sys.executable).with_name("sync-operator")
 TOKEN: Final = "sandbox-token"
 _PATIENCE: Final = 30.0
-PORTS: Final = "SYNC_OPERATOR_TEST_PORTS"
+PORTS: Final = "PORTS_OF_TESTS"
 """Environment variable: the folder in which a run of the tests notes the ports of all its sandboxes."""
 
 
