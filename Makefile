@@ -5,7 +5,8 @@
 PYTHON := .venv/bin/python
 STAMP := .venv/.complete
 PYTEST := .venv/bin/python -m pytest
-SIDE_BY_SIDE := -n auto --dist loadgroup
+# A worker for each core; tests/conftest.py says what goes to which.
+SIDE_BY_SIDE := -n auto
 
 help:  ## list the jobs
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

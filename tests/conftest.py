@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from kubernetes import client
 from tests.support.gitops import GitOps
 from tests.support.helm import Helm, build_helm
@@ -19,6 +20,7 @@ from tests.support.plane import Kube, Plane, build_plane, running_plane
 from tests.support.running import PORTS, Sandbox, running_sandbox
 from tests.support.served import Served, served
 from tests.support.tools import build_tool
+from xdist.scheduler import LoadScopeScheduling
 
 from sync_operator.remote.types import Dialect
 
@@ -31,8 +33,19 @@ _BUILDS: dict[str, Callable[[], Path]] = {
 }
 _BUILT = pytest.StashKey[dict[str, Path]]()
 
+
+class Places(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Which tests one worker runs: those of a file, and all of `tests/cluster`.
+
+    These share a controller and two control planes, and the last of them look at all that the controller asked for.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/cluster" if nodeid.startswith("tests/cluster/") else nodeid.partition("::")[0]
+
+
 # How long one example takes says nothing on a loaded machine; pytest-timeout bounds the whole test.
-settings.register_profile("tests", deadline=None)
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
 
@@ -44,20 +57,9 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[PORTS] = noted.name
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What costs much to make is made in few workers, and in one where a test looks at what all of them did to it."""
-    for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        shared = next((name for name in ("controller", "quiet") if name in fixtures), None)
-        if shared or "plane" in fixtures:
-            item.add_marker(pytest.mark.xdist_group(shared or item.path.name))
-
-
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: a test of a cluster waits more than it works."""
-    return (os.process_cpu_count() or 1) + 1
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return Places(config, log)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -29,7 +29,7 @@ __all__ = [
 
 PROGRAM: Final = Path(sys.executable).with_name("sync-operator")
 TOKEN: Final = "sandbox-token"
-_PATIENCE: Final = 30.0
+_PATIENCE: Final = 90.0
 PORTS: Final = "PORTS_OF_TESTS"
 """Environment variable: the folder in which a run of the tests notes the ports of all its sandboxes."""
 
@@ -197,8 +197,8 @@ class Controller:
 def running_controller(plane: Plane, folder: Path, **environment: str) -> Iterator[Controller]:
     """Start a controller, and stop it in the end."""
     controller = Controller(plane, folder, **environment)
-    controller.start()
     try:
+        controller.start()
         yield controller
     finally:
         code = controller.stop()
