@@ -35,13 +35,15 @@ _BUILT = pytest.StashKey[dict[str, Path]]()
 
 
 class Places(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """Which tests one worker runs: those of a file, and all of `tests/cluster`.
+    """Which tests one worker runs: those of a file, and all that lie in `tests/cluster` itself.
 
-    These share a controller and two control planes, and the last of them look at all that the controller asked for.
+    These share a controller, and the last of them look at all that it asked for.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "tests/cluster" if nodeid.startswith("tests/cluster/") else nodeid.partition("::")[0]
+        file = nodeid.partition("::")[0]
+        folder = file.rpartition("/")[0]
+        return folder if folder == "tests/cluster" else file
 
 
 # How long one example takes says nothing on a loaded machine; pytest-timeout bounds the whole test.

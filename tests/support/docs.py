@@ -44,7 +44,7 @@ NOT_RUN: Final = {
     "kubectl delete syncs -A --all": "would take the Syncs of other tests; tests/e2e/test_lifecycle.py names its own",
     "helm upgrade … --set replicaCount=2 --set leaderElection.enabled=true": "tests/helm/test_lease.py renders it",
     "helm template … -s templates/rbac.yaml": "tests/helm/test_rbac.py renders it",
-    "kubectl get lease -n NAMESPACE": "needs two replicas; tests/cluster/test_leader.py reads the Lease",
+    "kubectl get lease -n NAMESPACE": "needs two replicas; tests/cluster/apart/test_leader.py reads the Lease",
     'kubectl patch sync NAME -n NAMESPACE --type merge -p \'{"metadata":{"finalizers":null}}\'': _LET_GO,
     'kubectl patch sync orders --type merge -p \'{"metadata":{"finalizers":null}}\'': _LET_GO,
     "sync-operator controller --lease-name NAME": "does not end; the chart's Deployment starts it so",
