@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = ["Ledger"]
@@ -27,7 +27,7 @@ class Ledger:
 
     def plain(self) -> dict[str, Any]:
         """It as dictionaries and lists, to be sent to another process."""
-        return {name: dict(value) if isinstance(value, Counter) else value for name, value in asdict(self).items()}
+        return {name: dict(value) if isinstance(value, Counter) else value for name, value in vars(self).items()}
 
     def add(self, other: Mapping[str, Any]) -> None:
         """Take up what another process has counted, as `plain` gives it."""
