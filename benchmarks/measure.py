@@ -25,7 +25,7 @@ _QUIET: Final = 1.0
 _QUIET_SHARE: Final = 0.1
 """Of one core. The operator goes on looking at Syncs that need nothing, at a pace that stays below."""
 _LOOK: Final = 0.05
-_SHORTEST_PERIOD: Final = 30
+_SHORTEST_PERIOD: Final = 10
 _SYNCS_A_SECOND: Final = 100
 """Both make the time between two comparisons with the server, where these are measured."""
 _NEVER: Final = 3600
