@@ -77,7 +77,7 @@ class NurseryController(Controller):
 
     @property
     def ended(self) -> int | None:
-        """As `Nursery.ended` says."""
+        """As of any controller."""
         return self._nursery.ended(self.pid)
 
     def await_end(self) -> int:

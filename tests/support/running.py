@@ -175,8 +175,25 @@ class Controller:
         return self._folder / f"controller-{self._starts}.log"
 
     def start(self) -> None:
+        """Start it, and wait until it is ready.
+
+        Raises:
+            AssertionError: it has ended, or takes too long.
+        """
         self.begin()
-        eventually(lambda: _line(self.log, '"message": "ready"'), "the controller to be ready")
+        eventually(self._is_ready, "the controller to be ready")
+
+    def _is_ready(self) -> bool:
+        ended = self.ended
+        ready = _line(self.log, '"message": "ready"') is not None
+        assert ready or ended is None, f"the controller ended with {ended}: {self.log.read_text()[-3000:]}"
+        return ready
+
+    @property
+    def ended(self) -> int | None:
+        """Its exit code, or the negative number of the signal that ended it; None while it runs."""
+        assert self._process is not None
+        return self._process.poll()
 
     def begin(self) -> None:
         """Start it without waiting until it is ready."""
