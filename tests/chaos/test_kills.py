@@ -51,7 +51,8 @@ def killed(world: World, operation: Operation, kill: Kill, stage: str) -> bool:
     operation.begin(world, stage)
     eventually(lambda: trap.sprung.wait(0.5) or not world.wrongs(), f"kill or end: {kill}", seconds=120)
     world.judge(None)
-    if trap.sprung.is_set():
+    struck = trap.over()
+    if struck:
         world.controller.await_end()
         world.controller.begin()
     try:
@@ -59,4 +60,4 @@ def killed(world: World, operation: Operation, kill: Kill, stage: str) -> bool:
     except AssertionError as error:
         raise AssertionError(f"{operation.name}, killed {kill}: {error}") from None
     world.clear(stage)
-    return trap.sprung.is_set()
+    return struck

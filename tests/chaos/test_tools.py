@@ -166,6 +166,20 @@ def test_the_same_seed_has_the_same_in_store_for_the_same_request() -> None:
     assert sum(bool(kind) for kinds in fates(1, many).values() for kind in kinds) > 60
 
 
+def test_a_trap_that_is_over_strikes_no_more() -> None:
+    struck: list[str] = []
+    kill = Kill(Point("cluster: PATCH syncs/*/status", 1, 2), When.AFTER, subject=2)
+    trap = Trap(kill, NAMES, lambda: struck.append("now"))
+    [fault] = [fault for fault in map(trap, CALLS) if fault is not None]
+
+    assert not trap.over()
+    assert fault.then is not None
+    fault.then()
+
+    assert not struck
+    assert not trap.over()
+
+
 def test_accounts_of_several_processes_are_added() -> None:
     account, other = Ledger(), Ledger()
     account.kills["create"] += 2

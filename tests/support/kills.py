@@ -119,6 +119,8 @@ class Trap:
         self._strike = strike
         self._turns: Counter[str] = Counter()
         self._reached: set[str] = set()
+        self._lock = threading.Lock()
+        self._over = False
         self.sprung = threading.Event()
 
     def __call__(self, call: Call) -> Fault | None:
@@ -135,9 +137,17 @@ class Trap:
         late = _LATE if self._kill.when is When.LATE else None
         return Fault("kill", lose=Moment.AFTER if after else Moment.BEFORE, then=self._spring, late=late)
 
+    def over(self) -> bool:
+        """Strike no more, also where a request has come to the point already; whether it has struck."""
+        with self._lock:
+            self._over = True
+        return self.sprung.is_set()
+
     def _spring(self) -> None:
-        self._strike()
-        self.sprung.set()
+        with self._lock:
+            if not self._over:
+                self._strike()
+                self.sprung.set()
 
 
 def _place_of(call: Call, names: Collection[str]) -> tuple[str, str]:
