@@ -31,7 +31,7 @@ PROGRAM: Final = Path(sys.executable).with_name("sync-operator")
 TOKEN: Final = "sandbox-token"
 _PATIENCE: Final = 90.0
 PORTS: Final = "PORTS_OF_TESTS"
-"""Environment variable: the folder in which a run of the tests notes the ports of all its sandboxes."""
+"""Environment variable: the folder in which a run of the tests notes the ports that it has used."""
 
 
 def eventually[T](look: Callable[[], T | None], what: str, *, seconds: float = _PATIENCE) -> T:
@@ -125,9 +125,8 @@ def running_sandbox(folder: Path, *options: str, token: str = TOKEN) -> Iterator
     command: list[str | Path] = [PROGRAM, "sandbox", "--port", "0", "--token-file", token_file, *options]
     with ExitStack() as stack:
         url = _started(stack, command, folder / "sandbox.log")
-        while not is_new(
-            int(url.rpartition(":")[2])
-        ):  # the one started in vain keeps running, so that the next one gets another port
+        # One that was started in vain keeps running, so that the next one gets another port.
+        while not is_new(int(url.rpartition(":")[2])):
             url = _started(stack, command, folder / f"sandbox-{token_hex(4)}.log")
         sandbox = Sandbox(url, token)
         try:
@@ -138,7 +137,7 @@ def running_sandbox(folder: Path, *options: str, token: str = TOKEN) -> Iterator
 
 def is_new(port: int) -> bool:
     """Note a port; whether nobody has, neither this process nor another worker of the same run."""
-    if PORTS not in os.environ:  # no run of the tests, but a benchmark, whose sandboxes are few
+    if PORTS not in os.environ:  # no run of the tests, but a benchmark, which leaves no Syncs behind
         return True
     try:
         (Path(os.environ[PORTS]) / str(port)).touch(exist_ok=False)

@@ -37,7 +37,6 @@ WATCHED: Mapping[str, tuple[Resource, str]] = {
 """Kinds that are cached: resource and label selector."""
 _KINDS: Mapping[str, str] = {resource.plural: kind for kind, (resource, _) in WATCHED.items()}
 
-
 _OF_OTHERS = ("generation", "deletionTimestamp", "finalizers", "annotations")
 """What tells in an object's metadata that somebody changed what is asked for."""
 

@@ -155,5 +155,4 @@ def _leave(operator: Operator, picture: Picture, obj: dict[str, Any]) -> Outcome
         operator.events.record(obj, notice, now=picture.now)
     operator.creates.forget(picture.sync.uid)
     operator.recheck.discard(picture.sync.uid)
-    operator.cleaned.discard(picture.sync.uid)
     return DONE

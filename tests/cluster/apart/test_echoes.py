@@ -6,12 +6,11 @@ from typing import Any, cast
 
 import pytest
 from tests.support.manifests import foreign_cronjob
-from tests.support.plane import Plane
 from tests.support.syncs import Tenant
 
 from sync_operator.cluster.echoes import Seen
 from sync_operator.cluster.kube import CRONJOBS, SYNCS, Kube, Resource
-from sync_operator.cluster.login import ClusterSession, open_session
+from sync_operator.cluster.login import ClusterSession
 from sync_operator.decide.picture import Deployment
 from sync_operator.handlers.operator import Operator
 from sync_operator.handlers.queue import DONE, Key, Outcome, WorkQueue
@@ -31,10 +30,8 @@ async def watch(session: ClusterSession, resource: Resource, namespace: str, sin
 
 @pytest.mark.parametrize("resource", [SYNCS, CRONJOBS])
 async def test_a_known_state_is_not_told_and_a_later_one_and_the_end_are(
-    quiet: Plane, team: Tenant, monkeypatch: pytest.MonkeyPatch, resource: Resource
+    session: ClusterSession, team: Tenant, resource: Resource
 ) -> None:
-    monkeypatch.setenv("KUBECONFIG", str(quiet.kubeconfig))
-    session = open_session()
     kube, known = Kube(session), dict[str, set[Seen]]()
     session.watches.leave_out(lambda plural, state: state in known.get(plural, ()))
     start = await kube.version(resource, team.namespace)
@@ -54,8 +51,6 @@ async def test_a_known_state_is_not_told_and_a_later_one_and_the_end_are(
     await kube.delete(resource, team.namespace, "echo")
     known[resource.plural] |= {Seen.of(states[2])}
     assert [kind for kind, _ in await watch(session, resource, team.namespace, start)] == ["DELETED"]
-    await session.kopf.close()
-    await session.http.close()
 
 
 async def done(_: Key) -> Outcome:
@@ -71,11 +66,9 @@ async def done(_: Key) -> Outcome:
     ],
 )
 async def test_what_changes_while_a_status_is_written_is_looked_at(
-    quiet: Plane, team: Tenant, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], looked_at: int
+    session: ClusterSession, team: Tenant, change: dict[str, Any], looked_at: int
 ) -> None:
     """The watch may tell of the change after the answer, which is then known."""
-    monkeypatch.setenv("KUBECONFIG", str(quiet.kubeconfig))
-    session = open_session()
     operator = Operator(Kube(session), cast("Any", None), Deployment(""), "uid", utc_now, timedelta(seconds=300))
     operator.queue = WorkQueue(done, workers=1)
     seen = team.sync()
@@ -87,5 +80,3 @@ async def test_what_changes_while_a_status_is_written_is_looked_at(
     await operator.write_status(SYNCS, SYNC_KIND, seen, {"observedGeneration": 1})
 
     assert operator.queue.depth == looked_at
-    await session.kopf.close()
-    await session.http.close()

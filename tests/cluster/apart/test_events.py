@@ -1,18 +1,16 @@
 """Events are written beside the work: in order, also those that wait when the controller is told to stop."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.support.plane import Plane
 from tests.support.running import eventually
 from tests.support.syncs import Tenant
 
 from sync_operator.cluster.events import Recorder
 from sync_operator.cluster.kube import Kube
-from sync_operator.cluster.login import open_session
+from sync_operator.cluster.login import ClusterSession
 from sync_operator.decide.events import Notice
 from sync_operator.model.conditions import Reason
 
@@ -26,11 +24,8 @@ def busy() -> dict[str, bool]:
 
 
 @pytest.fixture
-async def recorder(quiet: Plane, busy: dict[str, bool], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Recorder]:
-    monkeypatch.setenv("KUBECONFIG", str(quiet.kubeconfig))
-    session = open_session()
-    yield Recorder(Kube(session), busy=lambda: busy["now"])
-    await session.http.close()
+def recorder(session: ClusterSession, busy: dict[str, bool]) -> Recorder:
+    return Recorder(Kube(session), busy=lambda: busy["now"])
 
 
 @pytest.fixture

@@ -35,11 +35,17 @@ def event(metadata: dict[str, Any], kind: str = "MODIFIED", **more: Any) -> byte
     return json.dumps({"type": kind, "object": {"metadata": metadata, **more}}, separators=(",", ":")).encode() + b"\n"
 
 
+async def pieces(content: bytes, *rules: Any, piece: int = 1 << 20, **more: Any) -> list[bytes]:
+    """What is left of a body by the rules that `Unknown` takes, as it comes."""
+    body = cast("aiohttp.StreamReader", Body(content, piece))
+    return [data async for data in Unknown(body, *rules, **more).iter_chunked(1 << 20)]
+
+
 async def told(content: bytes, piece: int = 1 << 20) -> bytes:
     """What is left of a body when all states up to `KNOWN` are known."""
-    body = cast("aiohttp.StreamReader", Body(content, piece))
-    quiet = Unknown(body, lambda seen: seen[:3] == KNOWN[:3] and seen.version <= KNOWN.version)
-    return b"".join([data async for data in quiet.iter_chunked(1 << 20)])
+    return b"".join(
+        await pieces(content, lambda seen: seen[:3] == KNOWN[:3] and seen.version <= KNOWN.version, piece=piece)
+    )
 
 
 @pytest.mark.parametrize("metadata", [OWN_KIND, CUSTOM, CUSTOM | {"resourceVersion": "7"}])
@@ -95,9 +101,7 @@ class Story:
         self.known |= {answer} if answer is not None else set()
 
     async def watching(self) -> bytes:
-        body = cast("aiohttp.StreamReader", Body(event(CUSTOM), 1 << 20))
-        quiet = Unknown(body, self.known.__contains__, partial(self._writes.end, "syncs"))
-        return b"".join([data async for data in quiet.iter_chunked(1 << 20)])
+        return b"".join(await pieces(event(CUSTOM), self.known.__contains__, partial(self._writes.end, "syncs")))
 
 
 async def tell(story: Story, answer: Seen | None) -> bytes:
@@ -148,9 +152,8 @@ async def test_a_write_to_something_else_holds_up_nothing(write: tuple[str, str,
 
 async def ended(*lines: bytes, forgotten: bool = True) -> bytes:
     """What is left of a body whose objects are known, or all forgotten when they have come to their ends."""
-    body = cast("aiohttp.StreamReader", Body(b"".join(lines), 1 << 20))
-    quiet = Unknown(body, lambda seen: seen.version <= KNOWN.version, ends=Ends(lambda _: forgotten))
-    return b"".join([data async for data in quiet.iter_chunked(1 << 20)])
+    ends = Ends(lambda _: forgotten)
+    return b"".join(await pieces(b"".join(lines), lambda seen: seen.version <= KNOWN.version, ends=ends))
 
 
 async def test_the_end_of_what_we_have_forgotten_is_no_news() -> None:
@@ -165,8 +168,6 @@ async def test_the_end_of_what_is_known_is_told() -> None:
 async def test_whoever_has_heard_of_an_object_hears_of_its_end() -> None:
     news, end = event(CUSTOM | {"resourceVersion": "42"}), event(CUSTOM | {"resourceVersion": "43"}, "DELETED")
 
-    body = cast("aiohttp.StreamReader", Body(news + end + end, len(news)))
-    quiet = Unknown(body, lambda _: False, ends=Ends(lambda _: True))
-    told = [data async for data in quiet.iter_chunked(1 << 20)]
+    heard = await pieces(news + end + end, lambda _: False, piece=len(news), ends=Ends(lambda _: True))
 
-    assert told == [news, end], "and once"
+    assert heard == [news, end], "and once"
