@@ -39,6 +39,7 @@ class Figure:
         settled: its memory once it was idle, or had ended, in MiB.
         cluster: requests to the API server, by verb and resource.
         server: requests to the sync server, by method and path without ids.
+        yardstick: what one and the same piece of work cost meanwhile, in ms of CPU: the slowness of the machine.
         around: seconds of CPU of the other processes meanwhile, by name.
     """
 
@@ -51,7 +52,18 @@ class Figure:
     settled: float
     cluster: Mapping[str, int]
     server: Mapping[str, int]
+    yardstick: float
     around: Mapping[str, float]
+
+    @property
+    def length(self) -> float:
+        """How long it took, in what can be compared: in thousands of pieces of work."""
+        return self.seconds / self.yardstick
+
+    @property
+    def work(self) -> float:
+        """What it cost the process, in the same measure."""
+        return self.cpu / self.yardstick
 
     @property
     def cpu_each(self) -> float:
@@ -114,15 +126,15 @@ def bench_bars(figures: Sequence[Figure]) -> Iterator[Bar]:
     others = (("the floor's", floor, _LEAST_OF_FLOOR), ("the plain operator's", plain, _LEAST_OF_PLAIN))
     for name, other, least in others:
         if ours and other:
-            yield Bar(f"create {size:,}: Syncs a second, of {name}", least, other.seconds / ours.seconds, True, "x")
+            yield Bar(f"create {size:,}: Syncs a second, of {name}", least, other.length / ours.length, True, "x")
     for phase in ("create", "update", "delete"):
         ours, floor = (by.get((who, size, phase)) for who in ("operator", "floor"))
         if ours and floor:
-            yield Bar(f"{phase} {size:,}: CPU a Sync, of the floor's", _MOST_CPU, ours.cpu / floor.cpu, False, "x")
+            yield Bar(f"{phase} {size:,}: CPU a Sync, of the floor's", _MOST_CPU, ours.work / floor.work, False, "x")
     size = at(_MANY)
     ours, floor = (by.get((who, size, "restart")) for who in ("operator", "floor"))
     if ours and floor:
-        limit = _MOST_RESTART * floor.seconds + _RESTART_MORE
+        limit = _MOST_RESTART * floor.length * ours.yardstick + _RESTART_MORE
         words = f"restart {size:,}: until idle; {_MOST_RESTART} x list and decode + {_RESTART_MORE:.0f} s"
         yield Bar(words, limit, ours.seconds, False, "s")
     mine = [figure for figure in figures if figure.contender == "operator" and figure.syncs == size]

@@ -16,6 +16,7 @@ from benchmarks.figures import Figure
 from benchmarks.meter import Usage, around, usage
 from benchmarks.stage import Stage
 from benchmarks.work import CRONJOBS, NAMESPACE, Phase
+from benchmarks.yardstick import yardstick
 
 __all__ = ["measure", "prepare", "refs_of", "until_done", "until_quiet"]
 
@@ -60,25 +61,26 @@ async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, many: Cro
     cluster, others = api_requests(stage.plane), around(stage.folder)
     sandbox.forget_requests()
     with running(contender, stage, phase, settings) as process:
-        start = time.monotonic()
-        if contender is Contender.FLOOR:
-            used = await asyncio.to_thread(_ended, process)
-            end = time.monotonic()
-        elif phase is Phase.COMPARE:
-            await asyncio.sleep(period)  # the first one holds the start
-            process.check()
-            cluster, before = api_requests(stage.plane), usage(process.pid).cpu
-            others = around(stage.folder)
-            sandbox.forget_requests()
-            start, end = 0.0, 0.0  # a period is as long as it is
-            await asyncio.sleep(period)
-            process.check()
-            found = usage(process.pid)
-            used = Usage(found.cpu - before, found.peak, found.resident)
-        else:
-            end = await until_done(process, many, done) if done else await until_quiet(process)
-            await until_quiet(process)
-            used = usage(process.pid)
+        async with yardstick() as rod:
+            start = time.monotonic()
+            if contender is Contender.FLOOR:
+                used = await asyncio.to_thread(_ended, process)
+                end = time.monotonic()
+            elif phase is Phase.COMPARE:
+                await asyncio.sleep(period)  # the first one holds the start
+                process.check()
+                cluster, before = api_requests(stage.plane), usage(process.pid).cpu
+                others = around(stage.folder)
+                sandbox.forget_requests()
+                start, end = 0.0, 0.0  # a period is as long as it is
+                await asyncio.sleep(period)
+                process.check()
+                found = usage(process.pid)
+                used = Usage(found.cpu - before, found.peak, found.resident)
+            else:
+                end = await until_done(process, many, done) if done else await until_quiet(process)
+                await until_quiet(process)
+                used = usage(process.pid)
         after = around(stage.folder)
         asked = api_requests(stage.plane) - cluster
         return Figure(
@@ -91,6 +93,7 @@ async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, many: Cro
             settled=round(used.resident, 1),
             cluster=dict(sorted(asked.items())),
             server=dict(sorted(server_requests(sandbox).items())),
+            yardstick=round(rod.mean, 3),
             around={name: round(after[name] - others[name], 2) for name in after},
         )
 

@@ -38,6 +38,8 @@ _AREAS: Final = (
     ("act, report, queue", "sync_operator/handlers/"),
 )
 """What a sample counts as: the first whose text is in a frame of it."""
+_LOOP: Final = "Runner.run (asyncio/runners.py)"
+"""Above this frame all stacks are alike, and begin in a module of the operator's."""
 _REST: Final = "event loop, and what it runs of others"
 
 
@@ -59,7 +61,9 @@ def areas(stacks: Counter[str]) -> Iterator[tuple[str, float]]:
     """Parts of the operator, and their shares of all samples in percent, the largest first."""
     counts: Counter[str] = Counter()
     for stack, count in stacks.items():
-        counts[next((name for name, text in _AREAS if text in stack), _REST)] += count
+        _, loop, work = stack.partition(_LOOP)
+        where = work if loop else stack
+        counts[next((name for name, text in _AREAS if text in where), _REST)] += count
     for name, count in counts.most_common():
         yield name, 100 * count / counts.total()
 

@@ -16,7 +16,7 @@ END: Final = "<!-- /figures -->"
 _NUMBER: Final = re.compile(r"-|[0-9.,]+( [A-Za-z]+)?")
 _COSTS: Final = (
     *("Syncs", "phase", "who", "seconds", "x floor", "CPU ms a Sync", "x floor", "peak MiB", "settled"),
-    *("writes a Sync", "asked a Sync"),
+    *("writes a Sync", "asked a Sync", "yardstick"),
 )
 
 
@@ -105,13 +105,14 @@ def _costs(figures: Sequence[Figure]) -> Iterator[tuple[str, ...]]:
             figure.phase,
             figure.contender,
             f"{figure.seconds:.1f}" if figure.seconds else "-",
-            _ratio(figure.seconds, floor.seconds if floor else 0),
+            _ratio(figure.length, floor.length if floor else 0),
             f"{figure.cpu_each:.2f}",
-            _ratio(figure.cpu, floor.cpu if floor else 0),
+            _ratio(figure.work, floor.work if floor else 0),
             f"{figure.peak:.0f}",
             f"{figure.settled:.0f}",
             f"{figure.writes_each:.2f}",
             f"{figure.asked_each:.2f}",
+            f"{figure.yardstick:.2f}",
         )
 
 

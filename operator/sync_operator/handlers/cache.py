@@ -61,7 +61,7 @@ class Cache:
         """Keep an object unless a newer state of it is known; True when it brought something new."""
         news = not self.knows(kind, Seen.of(obj))
         if news:
-            self._hold(kind, slim(kind, obj))
+            self._hold(kind, slim(kind, obj, self._objects.get(kind, {}).get(ref_of(obj))))
         return news
 
     def _hold(self, kind: str, obj: dict[str, Any]) -> None:
@@ -83,7 +83,7 @@ class Cache:
         """What is kept of an object: where it is known as it is, what is held already."""
         held = self._objects.get(kind, {}).get(ref_of(obj))
         known = held is not None and _same_life(held, obj) and version_of(held) == version_of(obj)
-        return held if known and held is not None else slim(kind, obj)
+        return held if known and held is not None else slim(kind, obj, held)
 
     def drop(self, kind: str, obj: Mapping[str, Any]) -> None:
         """Forget an object that is gone, unless one of the same name took its place."""

@@ -113,6 +113,11 @@ class Sessions:
         session = self.get(ref)
         return session.traffic.admit(key) if session and session.traffic else nullcontext()
 
+    def line_up(self, ref: Ref, key: Key, *, longest: float) -> bool:
+        """True for a Sync that waits for admission from the start, ``longest`` seconds at most: it is woken then."""
+        session = self.get(ref)
+        return bool(session and session.traffic and session.traffic.line_up(key, longest=longest))
+
     def arrive(self, ref: Ref, key: Key) -> AbstractContextManager[bool]:
         """True for a Sync that was woken because it is its turn: it needs no further admission."""
         session = self.get(ref)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,11 +29,16 @@ class Text:
         return json.loads(self.text)
 
 
-def slim(kind: str, obj: dict[str, Any]) -> dict[str, Any]:
+def slim(kind: str, obj: dict[str, Any], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The part of an object that is kept, always with its identity in ``metadata``; of a slim one, itself.
 
     Of a CronJob all is kept, as text; of a Job what a person would look for to learn how it went. Nobody reads
     ``managedFields``.
+
+    Args:
+        kind: of the object.
+        obj: as the API server returns it.
+        before: what is kept of an earlier state; its spec is kept on where the generation says that it is the same.
     """
     if _TEXT in obj:
         return obj
@@ -43,8 +49,10 @@ def slim(kind: str, obj: dict[str, Any]) -> dict[str, Any]:
             return {"metadata": identity, _TEXT: Text.of(obj | {"metadata": metadata})}
         case "Job":
             obj = {name: value for name, value in obj.items() if name != "spec"}
-    kept: dict[str, Any] = _shared(obj | {"metadata": metadata})
-    return kept
+    same = {"spec": before["spec"]} if before is not None and _has_spec_of(obj, before) else {}
+    rest = {name: value for name, value in obj.items() if name not in same} | {"metadata": metadata}
+    kept: dict[str, Any] = _shared(rest)
+    return kept | same
 
 
 def whole(kept: dict[str, Any]) -> dict[str, Any]:
@@ -54,6 +62,13 @@ def whole(kept: dict[str, Any]) -> dict[str, Any]:
         return kept
     obj: dict[str, Any] = text.read()
     return obj
+
+
+def _has_spec_of(obj: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """True for two states of one object between which its spec has not changed, as that makes a new generation."""
+    now, then = obj["metadata"], before["metadata"]
+    same = "generation" in now and all(now[name] == then.get(name) for name in ("uid", "generation"))
+    return same and "spec" in before
 
 
 def _shared(value: Any) -> Any:

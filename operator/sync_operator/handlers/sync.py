@@ -1,6 +1,7 @@
 """Reconcile of a Sync, in one screen: observe, then decide and act until nothing is left to do, then report."""
 
 import logging
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Final, get_args
 
@@ -23,7 +24,7 @@ from sync_operator.errors import (
     ThrottledError,
 )
 from sync_operator.handlers.act import act
-from sync_operator.handlers.cache import Ref
+from sync_operator.handlers.cache import Ref, workspace_name
 from sync_operator.handlers.observe import observe
 from sync_operator.handlers.operator import Operator
 from sync_operator.handlers.queue import DONE, Key, Outcome
@@ -46,7 +47,7 @@ _MOST_ACTIONS: Final = 20
 async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
     """Bring one Sync closer to what its spec asks for, and say how far it got."""
     obj = operator.cache.get(SYNC_KIND, Ref(key.namespace, key.name))
-    if obj is None:
+    if obj is None or _lines_up(operator, key, obj):
         return DONE
     picture = observe(operator, obj)
     if picture is None:
@@ -78,6 +79,18 @@ async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
         else:
             raise AssertionError("a reconcile that does not end")
         return await _report(operator, picture, obj)
+
+
+def _lines_up(operator: Operator, key: Key, obj: Mapping[str, Any]) -> bool:
+    """True for a new Sync where others wait already: all that it found out by now, it would have to find out anew.
+
+    New is one that is not registered, and of which nothing was told yet. Nearly all of those are to be registered.
+    """
+    metadata, status = obj["metadata"], obj.get("status", {})
+    told = "id" in status or status.get("observedGeneration") == metadata["generation"]
+    if told or "deletionTimestamp" in metadata:
+        return False
+    return operator.sessions.line_up(Ref(key.namespace, workspace_name(obj)), key, longest=_SOON)
 
 
 def _is_brief(operator: Operator, home: Ref, action: Action, error: SyncOperatorError) -> bool:

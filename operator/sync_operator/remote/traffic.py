@@ -126,6 +126,24 @@ class Traffic:
         with self._work():
             yield
 
+    def line_up(self, key: Hashable, *, longest: float) -> bool:
+        """Let somebody who is sure to need admission wait for it from the start, where that does not take long.
+
+        Args:
+            key: is called with ``wake`` when its turn comes.
+            longest: seconds for which waiting is nothing to be told of.
+
+        Returns:
+            True when it stands in the line now; False when there is room, its turn has come, or the wait is longer.
+        """
+        if key in self._called or not self._circuit.closed or self._has_room():
+            return False
+        if self._budget.seconds(len(self._line) + 1, self._clock()) >= longest:
+            return False
+        self._line.setdefault(key)
+        self._serve()
+        return True
+
     @contextmanager
     def arrive(self, key: Hashable) -> Iterator[bool]:
         """Let somebody in who was called, whether it needs the server still or not; False for all others."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from benchmarks.figures import Bar, Figure, bench_bars, churn_bars, growth, per_hour, percentile, read_figures
 
-FIGURE = Figure("operator", 2000, "create", 10.0, 5.0, 100.0, 90.0, {}, {}, {})
+FIGURE = Figure("operator", 2000, "create", 10.0, 5.0, 100.0, 90.0, {}, {}, 1.0, {})
 
 
 def figures(size: int, **seconds: float) -> list[Figure]:
@@ -49,6 +49,17 @@ def test_a_restart_has_its_bar_from_the_floor(seconds: float, reached: bool) -> 
 
     assert bar.limit == 8.0
     assert bar.reached is reached
+
+
+def test_those_who_met_a_slower_machine_are_not_taken_for_slower() -> None:
+    ours = replace(FIGURE, seconds=20.0, cpu=10.0, yardstick=2.0)
+    floor = replace(FIGURE, contender="floor", seconds=8.0, cpu=4.0)
+    restart = [replace(entry, syncs=10_000, phase="restart") for entry in (ours, floor)]
+    found = bars(ours, floor, *restart)
+
+    assert found["create 2,000: Syncs a second, of the floor's"].found == pytest.approx(0.8)
+    assert found["create 2,000: CPU a Sync, of the floor's"].found == pytest.approx(1.25)
+    assert next(bar for promise, bar in found.items() if promise.startswith("restart")).limit == 2 * 12 + 5
 
 
 def test_memory_is_the_most_of_all_phases() -> None:

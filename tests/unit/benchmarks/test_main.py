@@ -31,7 +31,7 @@ def test_it_fails_with_whoever_did_not_do_its_work(
         if contender is fails:
             raise ExceptionGroup("tasks", [UnfinishedError("3 of 4 are Ready")])
         slow = 9.0 if contender is Contender.OPERATOR else 1.0
-        return [Figure(contender, syncs, "create", slow, 1.0, 1.0, 1.0, {}, {}, {})]
+        return [Figure(contender, syncs, "create", slow, 1.0, 1.0, 1.0, {}, {}, 1.0, {})]
 
     monkeypatch.setattr(bench, "staged", nowhere)
     monkeypatch.setattr(bench, "measure", measure)

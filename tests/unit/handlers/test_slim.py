@@ -66,6 +66,27 @@ def test_what_is_slim_stays_as_it_is(kind: str) -> None:
     assert slim(kind, kept) == kept
 
 
+def at(generation: int, uid: str = "uid-a", **fields: Any) -> dict[str, Any]:
+    """A Sync as of one generation."""
+    sync = made("Sync", **fields)
+    return sync | {"metadata": sync["metadata"] | {"generation": generation, "uid": uid}}
+
+
+def test_a_spec_that_has_not_changed_is_kept_once() -> None:
+    before = slim("Sync", at(1, spec={"streamName": "orders"}))
+    now = slim("Sync", at(1, spec={"streamName": "orders"}, status={"id": "7"}), before)
+
+    assert now["spec"] is before["spec"]
+    assert now["status"] == {"id": "7"}
+
+
+@pytest.mark.parametrize("changed", [at(2, spec={}), at(1, uid="another life", spec={}), made("Sync", spec={})])
+def test_a_spec_that_may_have_changed_is_kept_as_it_is_now(changed: dict[str, Any]) -> None:
+    before = slim("Sync", at(1, spec={"streamName": "orders"}))
+
+    assert slim("Sync", changed, before)["spec"] == {}
+
+
 def test_a_cronjob_is_read_anew_each_time() -> None:
     kept = slim("CronJob", made("CronJob", spec={"suspend": False}))
     whole(kept)["spec"]["suspend"] = True

@@ -97,6 +97,32 @@ async def test_newcomers_go_behind_those_who_wait() -> None:
     assert rig.woken == ["first", "second"]
 
 
+async def test_who_is_sure_to_need_admission_waits_for_it_from_the_start() -> None:
+    rig = Rig(most_inside=1)
+    assert not rig.traffic.line_up("first", longest=5), "there is room"
+    with rig.traffic.admit("inside"):
+        assert rig.traffic.line_up("first", longest=5)
+        assert rig.refused("second")
+        assert rig.traffic.line_up("first", longest=5), "once more, in its own place"
+    assert rig.woken == ["first"]
+    assert rig.traffic.line_up("newcomer", longest=5), "it does not overtake"
+    assert not rig.traffic.line_up("first", longest=5), "it is its turn"
+    assert rig.refused("first") is None
+    assert rig.woken == ["first", "second"]
+
+
+async def test_nobody_waits_untold_for_long() -> None:
+    rig = Rig(requests_per_minute=10)
+    await rig.call()
+    assert not rig.traffic.line_up("first", longest=14)
+    assert rig.refused("second"), "nobody stood in the line"
+    assert rig.traffic.line_up("third", longest=31)
+
+    rig = Rig(most_inside=1)
+    await break_down(rig)
+    assert not rig.traffic.line_up("first", longest=5), "of an outage all are told"
+
+
 async def test_newcomers_do_not_snatch_what_has_just_become_free() -> None:
     rig = Rig(requests_per_minute=10)
     await rig.call()
