@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from sync_operator.cluster.kube import SYNCS
-from sync_operator.decide.actions import Action, DropFinalizer, ListSyncs, MarkCreate, ServerAction
+from sync_operator.decide.actions import Action, DropFinalizer, ListSyncs, MarkCreate
 from sync_operator.decide.deletion import keeps
 from sync_operator.decide.events import Notice, sync_notices
 from sync_operator.decide.health import fresh_until
@@ -29,6 +29,7 @@ from sync_operator.handlers.observe import observe
 from sync_operator.handlers.operator import Operator
 from sync_operator.handlers.queue import DONE, Key, Outcome
 from sync_operator.handlers.results import mark_reported
+from sync_operator.handlers.turn import Turn
 from sync_operator.model.conditions import Reason
 from sync_operator.model.names import FINALIZER, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.model.status import to_dict
@@ -38,8 +39,6 @@ __all__ = ["reconcile_sync"]
 _log = logging.getLogger(__name__)
 _SOON: Final = 5.0
 _AT_ONCE: Final = 1.0
-_TO_SERVER: Final = (MarkCreate, *get_args(ServerAction.__value__))
-"""Actions with which, or right after which, the server is asked."""
 _MOST_ACTIONS: Final = 20
 """More than any way through the decisions takes: a guard against two rules that undo each other."""
 
@@ -54,15 +53,13 @@ async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
         return DONE
     home = Ref(key.namespace, picture.workspace.name)
     async with AsyncExitStack() as alone:
-        inside = alone.enter_context(operator.sessions.arrive(home, key))
+        turn = alone.enter_context(Turn(operator.sessions, home, key))
         for _ in range(_MOST_ACTIONS):
             action = next_action(picture)
             if action is None:
                 break
             try:
-                if not inside and isinstance(action, _TO_SERVER):
-                    alone.enter_context(operator.sessions.admit(home, key))
-                    inside = True
+                turn.fit(action)
                 if isinstance(action, ListSyncs):
                     # From looking for a lost create until the claim stands in the status, nobody else may do the same.
                     await alone.enter_async_context(operator.creates.gate(picture.workspace.place).settling())
@@ -70,7 +67,7 @@ async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
             except SyncOperatorError as error:
                 if isinstance(action, MarkCreate | DropFinalizer) and _changed_meanwhile(error):
                     return Outcome(again_after=0.2)
-                if not inside and _is_brief(operator, home, action, error):
+                if not turn.had and _is_brief(operator, home, action, error):
                     return DONE
                 picture = _failed(operator, picture, action, error)
             else:
@@ -78,6 +75,7 @@ async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
                     return _leave(operator, picture, obj)
         else:
             raise AssertionError("a reconcile that does not end")
+        turn.give_back()
         return await _report(operator, picture, obj)
 
 

@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from enum import Enum
-from itertools import islice
 from typing import Final, Protocol
 
 from sync_operator.errors import HeldBackError
+from sync_operator.remote.line import Line
 from sync_operator.remote.pressure import Budget, Circuit, Passage
 
 __all__ = ["Later", "Sign", "Timer", "Traffic"]
@@ -23,9 +23,8 @@ __all__ = ["Later", "Sign", "Timer", "Traffic"]
 _log = logging.getLogger(__name__)
 _SHARE: Final = 0.5
 """The operator's part of the requests a minute; run pods, which keep no common count, have the rest."""
-_CALL_LIFE: Final = 30.0
-"""Seconds for which a turn is kept for somebody who was called, and may be gone."""
 _SHORTEST_NAP: Final = 0.05
+_LONGEST_NAP: Final = 30.0
 _PROBE_REMINDER: Final = 60.0
 
 
@@ -80,8 +79,7 @@ class Traffic:
         self._limit = requests_per_minute
         self._budget = Budget(requests_per_minute * _SHARE, clock())
         self._limits: dict[Hashable, int] = {}
-        self._line: dict[Hashable, None] = {}
-        self._called: dict[Hashable, float] = {}
+        self._line = Line()
         self._inside = 0
         self._waiting: deque[asyncio.Future[bool]] = deque()
         self._timer: Timer | None = None
@@ -119,10 +117,9 @@ class Traffic:
             HeldBackError: not now; ``wake`` is called with the key when it is worth trying again.
         """
         if not self._has_room():
-            self._line.setdefault(key)
-            self._serve()
+            self.park(key)
             raise self._held(len(self._line))
-        self._line.pop(key, None)
+        self._line.leave(key)
         with self._work():
             yield
 
@@ -136,22 +133,21 @@ class Traffic:
         Returns:
             True when it stands in the line now; False when there is room, its turn has come, or the wait is longer.
         """
-        if key in self._called or not self._circuit.closed or self._has_room():
+        if self._line.calls(key) or not self._circuit.closed or self._has_room():
             return False
         if self._budget.seconds(len(self._line) + 1, self._clock()) >= longest:
             return False
-        self._line.setdefault(key)
-        self._serve()
+        self.park(key)
         return True
 
     @contextmanager
     def arrive(self, key: Hashable) -> Iterator[bool]:
         """Let somebody in who was called, whether it needs the server still or not; False for all others."""
-        if self._called.pop(key, None) is None:
-            yield False
-        else:
+        if self._line.arrived(key):
             with self._work():
                 yield True
+        else:
+            yield False
 
     @contextmanager
     def _work(self) -> Iterator[None]:
@@ -163,8 +159,8 @@ class Traffic:
             self._serve()
 
     def park(self, key: Hashable) -> None:
-        """Put somebody into the line whose work was held back in the middle."""
-        self._line.setdefault(key)
+        """Put somebody into the line: by itself one whose work was held back in the middle."""
+        self._line.join(key)
         self._serve()
 
     async def turn(self) -> Passage:
@@ -232,21 +228,19 @@ class Traffic:
 
     def _free(self, now: float) -> int:
         """Pieces of work that may come in: each one inside or on its way is taken to need one more call."""
-        taken = self._inside + len(self._called)
+        taken = self._inside + self._line.called
         return min(self._budget.available(now), self._most_inside) - taken
 
     def _serve(self) -> None:
         """Let calls and work through as far as they may."""
         now = self._clock()
-        self._called = {key: at for key, at in self._called.items() if now - at < _CALL_LIFE}
+        self._line.give_up(now)
         if self._circuit.closed:
             while self._waiting and self._budget.available(now):
                 self._budget.take(now)
                 self._release(paid=True)
             if not self._waiting:
-                for key in tuple(islice(self._line, max(0, self._free(now)))):
-                    del self._line[key]
-                    self._called[key] = now
+                for key in self._line.call(self._free(now), now):
                     self._wake(key)
         else:
             while self._waiting:
@@ -273,7 +267,7 @@ class Traffic:
         if not self._circuit.closed:
             nap = self._circuit.seconds(now) or _PROBE_REMINDER
         elif self._waiting or self._line:
-            nap = self._budget.seconds(1, now) or _CALL_LIFE
+            nap = self._budget.seconds(1, now) or _LONGEST_NAP
         else:
             return
         self._timer = self._later(max(_SHORTEST_NAP, nap), self._serve)
