@@ -14,16 +14,17 @@ from tests.support.syncs import MAPPING, is_ready
 from benchmarks.clients import AT_ONCE, Cluster, open_cluster
 from sync_operator.model.names import API_VERSION
 
-__all__ = ["Crowd", "Ref", "UnfinishedError", "crowd", "why"]
+__all__ = ["SPEC", "Crowd", "Ref", "UnfinishedError", "crowd", "why"]
 
 _ALL: Final = f"/apis/{API_VERSION}/syncs"
-_SPEC: Final[Mapping[str, Any]] = {
+SPEC: Final[Mapping[str, Any]] = {
     "scheduleType": "interval",
     "syncInterval": 5,
     "syncIntervalUnit": "weeks",  # none fires while it is measured
     "configuration": MAPPING,
     "run": {"successfulHistory": 1},
 }
+"""Of each of them; defaults are left out."""
 _LOOK: Final = 0.05
 
 
@@ -76,7 +77,7 @@ class Crowd:
 
     async def create(self) -> None:
         """Create all."""
-        await self._each(lambda ref: ("POST", ref.path.removesuffix(f"/{ref.name}"), sync_manifest(ref.name, **_SPEC)))
+        await self._each(lambda ref: ("POST", ref.path.removesuffix(f"/{ref.name}"), sync_manifest(ref.name, **SPEC)))
 
     async def change(self, ref: Ref, key: str) -> int:
         """Change what is sent to the server, but not the schedule; the Sync's generation from then on."""

@@ -13,8 +13,7 @@ from typing import Any
 import uvloop
 
 from benchmarks.clients import AT_ONCE, Cluster, Server, open_cluster
-from benchmarks.work import CRONJOBS, NAMESPACE, SYNCS, Phase, cronjob, server_body, status
-from sync_operator.model.names import FINALIZER
+from benchmarks.work import CRONJOBS, NAMESPACE, SYNCS, Phase, cronjob, mark, server_body, status
 
 
 async def _run(phase: Phase) -> None:
@@ -38,7 +37,7 @@ async def _run(phase: Phase) -> None:
 
 async def _create(cluster: Cluster, server: Server, sync: dict[str, Any]) -> None:
     path = f"{SYNCS}/{sync['metadata']['name']}"
-    await cluster.call("PATCH", path, {"metadata": {"finalizers": [FINALIZER]}})
+    await cluster.call("PATCH", path, mark())
     made = json.loads(await server.call("POST", "/syncs", server_body(sync["spec"])))
     sync_id = str(made["data"]["id"])
     await cluster.call("POST", CRONJOBS, cronjob(sync, sync_id))

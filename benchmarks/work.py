@@ -1,17 +1,34 @@
-"""What must be done for one Sync, as plain requests: floor and plain operator send the same, and nothing else."""
+"""What must be done for one Sync, as plain requests: floor and plain operator send the same, and nothing else.
+
+Bodies are to the field what the operator sends, as a test says: to write a smaller object would be less work.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sync_operator.model.names import API_VERSION, SYNC_KIND
+from sync_operator.model.names import (
+    API_VERSION,
+    APPLIED,
+    CREATE_STARTED,
+    FINALIZER,
+    MANAGED_BY,
+    MANAGED_BY_LABEL,
+    SYNC_KIND,
+    SYNC_LABEL,
+    SYNC_NAME,
+)
 
-__all__ = ["CRONJOBS", "NAMESPACE", "SYNCS", "Phase", "cronjob", "server_body", "status"]
+__all__ = ["CRONJOBS", "NAMESPACE", "SERVER", "SYNCS", "Phase", "cronjob", "mark", "server_body", "status"]
 
 NAMESPACE: Final = "bench"
 SYNCS: Final = f"/apis/{API_VERSION}/namespaces/{NAMESPACE}/syncs"
 CRONJOBS: Final = f"/apis/batch/v1/namespaces/{NAMESPACE}/cronjobs"
+SERVER: Final = "http://127.0.0.1:12345"
+"""Stands for the sync server's URL in what is written into the cluster."""
+_LOG: Final = "/dev/termination-log"
+_TOKEN: Final = "/var/run/secrets/sync-operator/token"  # noqa: S105 (a path)
 
 
 class Phase(StrEnum):
@@ -22,6 +39,12 @@ class Phase(StrEnum):
     UPDATE = "update"
     COMPARE = "compare"
     DELETE = "delete"
+
+
+def mark() -> dict[str, Any]:
+    """The finalizer, with the mark of a create that is about to be sent."""
+    started = f"{datetime.now(UTC).isoformat(timespec='seconds')}/{'0' * 32}"
+    return {"metadata": {"finalizers": [FINALIZER], "annotations": {CREATE_STARTED: started}}}
 
 
 def server_body(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,81 +58,129 @@ def server_body(spec: Mapping[str, Any]) -> dict[str, Any]:
             "configuration": spec["configuration"],
             "stream_name": spec["streamName"],
             "sync_mode": spec["syncMode"],
+            "sync_interval": spec["syncInterval"],
+            "sync_interval_unit": spec["syncIntervalUnit"],
         }
     }
 
 
 def cronjob(sync: Mapping[str, Any], sync_id: str) -> dict[str, Any]:
-    """A CronJob as the operator makes it."""
+    """The CronJob of a Sync."""
     metadata = sync["metadata"]
-    labels = {"app.kubernetes.io/managed-by": "benchmark", "squared.ai/sync": metadata["name"]}
-    container = {
-        "name": "runner",
-        "image": "sync-operator:test",
-        "args": ["runner", "--termination-message", "/dev/termination-log"],
-        "env": [
-            {"name": "SYNC_ID", "value": sync_id},
-            {"name": "SYNC_API_URL", "value": "http://127.0.0.1"},
-            {"name": "SYNC_API_WORKSPACE_ID", "value": "1"},
-            {"name": "SYNC_API_TOKEN_FILE", "value": "/var/run/secrets/sync-operator/token/token"},
-        ],
-        "volumeMounts": [{"name": "token", "mountPath": "/var/run/secrets/sync-operator/token", "readOnly": True}],
-        "securityContext": {"readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
-    }
-    pod = {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [container],
-        "volumes": [{"name": "token", "secret": {"secretName": "token"}}],
-    }
-    owner = {"apiVersion": API_VERSION, "kind": SYNC_KIND, "name": metadata["name"], "uid": metadata["uid"]}
+    name = metadata["name"]
+    ours = {"labels": {MANAGED_BY_LABEL: MANAGED_BY, SYNC_LABEL: name}, "annotations": {SYNC_NAME: name}}
+    owner = {"apiVersion": API_VERSION, "kind": SYNC_KIND, "name": name, "uid": metadata["uid"]}
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
         "metadata": {
-            "name": metadata["name"],
+            "name": name,
             "namespace": metadata["namespace"],
-            "labels": labels,
+            "labels": ours["labels"],
+            "annotations": {**ours["annotations"], APPLIED: "0" * 16},
             "ownerReferences": [owner | {"controller": True, "blockOwnerDeletion": True}],
         },
         "spec": {
             "schedule": "@every 840h",
             "timeZone": "Etc/UTC",
             "concurrencyPolicy": "Forbid",
+            "suspend": False,
+            "successfulJobsHistoryLimit": 1,
+            "failedJobsHistoryLimit": 3,
             "jobTemplate": {
-                "metadata": {"labels": labels},
-                "spec": {"backoffLimit": 0, "template": {"metadata": {"labels": labels}, "spec": pod}},
+                "metadata": ours,
+                "spec": {
+                    "backoffLimit": 0,
+                    "podFailurePolicy": {"rules": [_ignored(), _exit("Ignore", 143), _exit("FailJob", 2, 4)]},
+                    "template": {"metadata": ours, "spec": _pod(sync_id)},
+                },
             },
         },
     }
 
 
+def _ignored() -> dict[str, Any]:
+    return {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+
+
+def _exit(action: str, *codes: int) -> dict[str, Any]:
+    return {"action": action, "onExitCodes": {"containerName": "runner", "operator": "In", "values": list(codes)}}
+
+
+def _pod(sync_id: str) -> dict[str, Any]:
+    values = {
+        "SYNC_ID": sync_id,
+        "SYNC_API_URL": SERVER,
+        "SYNC_API_WORKSPACE_ID": "1",
+        "SYNC_API_DIALECT": "Multiwoven",
+        "SYNC_API_TOKEN_FILE": f"{_TOKEN}/token",
+        "SYNC_MAX_FAILED_ROWS_PERCENT": "0",
+    }
+    settings = {"LOG_FORMAT": "json", "SYNC_OPERATOR_ALLOW_INSECURE_HOSTS": "127.0.0.1"}
+    job = {"apiVersion": "v1", "fieldPath": "metadata.labels['batch.kubernetes.io/job-name']"}
+    container = {
+        "name": "runner",
+        "image": "sync-operator:test",
+        "args": ["runner", "--termination-message", _LOG],
+        "env": [
+            *({"name": name, "value": value} for name, value in values.items()),
+            {"name": "SYNC_RUN_NAME", "valueFrom": {"fieldRef": job}},
+            *({"name": name, "value": value} for name, value in settings.items()),
+        ],
+        "terminationMessagePath": _LOG,
+        "volumeMounts": [{"name": "token", "mountPath": _TOKEN, "readOnly": True}],
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    items = [{"key": "token", "path": "token"}]
+    return {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+        "volumes": [{"name": "token", "secret": {"secretName": "token", "items": items}}],
+    }
+
+
 def status(sync: Mapping[str, Any], sync_id: str) -> dict[str, Any]:
-    """A status of the size that the operator writes."""
-    generation, now = sync["metadata"]["generation"], datetime.now(UTC).isoformat(timespec="seconds")
-    conditions = [
-        {
-            "type": kind,
-            "status": "True",
-            "reason": "Registered",
-            "message": f"registered as sync {sync_id} in workspace 1, runs at '@every 840h' in time zone Etc/UTC",
-            "lastTransitionTime": now,
-            "observedGeneration": generation,
-        }
-        for kind in ("Ready", "Registered", "Scheduled")
-    ]
+    """The status of a Sync that is Ready."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    generation, spec = sync["metadata"]["generation"], sync["spec"]
+    registered, scheduled = f"registered as sync {sync_id} in workspace 1", "runs every 840h"
+    said = (
+        ("Ready", "Scheduled", f"{registered}, {scheduled}"),
+        ("Registered", "Registered", registered),
+        ("Scheduled", "Scheduled", scheduled),
+    )
     return {
         "status": {
             "observedGeneration": generation,
             "id": sync_id,
             "workspaceId": "1",
+            "url": SERVER,
             "origin": "Created",
-            "serverStatus": "healthy",
+            "sourceId": spec["sourceId"],
+            "destinationId": spec["destinationId"],
+            "modelId": spec["modelId"],
+            "serverStatus": "pending",
             "effectiveSchedule": "@every 840h",
             "timeZone": "Etc/UTC",
             "nextRuns": [now] * 5,
             "cronJob": sync["metadata"]["name"],
-            "conditions": conditions,
+            "conditions": [
+                {
+                    "type": kind,
+                    "status": "True",
+                    "observedGeneration": generation,
+                    "lastTransitionTime": now,
+                    "reason": reason,
+                    "message": message,
+                }
+                for kind, reason, message in said
+            ],
         }
     }

@@ -1,0 +1,65 @@
+"""What floor and plain operator send is what the operator sends: else they would be compared with less work."""
+
+from dataclasses import replace
+from typing import Any
+
+from benchmarks import work
+from benchmarks.crowd import SPEC
+from tests.support.manifests import sync_manifest
+from tests.support.pictures import BORN, connected, marked, pictured, stored, synced
+
+from sync_operator.decide.cronjob import cronjob_manifest
+from sync_operator.decide.picture import Deployment
+from sync_operator.decide.report import sync_status
+from sync_operator.decide.server import desired_body
+from sync_operator.model.names import APPLIED, CREATE_STARTED
+from sync_operator.model.status import to_dict
+
+NAME, ID = "sync-00001", "7"
+SETTINGS = (("LOG_FORMAT", "json"), ("SYNC_OPERATOR_ALLOW_INSECURE_HOSTS", "127.0.0.1"))
+PICTURE = pictured(
+    synced(NAME, metadata={"namespace": work.NAMESPACE}, **SPEC),
+    workspace=connected(url=work.SERVER),
+    deployment=Deployment(image="sync-operator:test", environment=SETTINGS),
+)
+
+
+def a_sync() -> dict[str, Any]:
+    """The same Sync, as the API server returns it."""
+    sync = sync_manifest(NAME, syncMode="full_refresh", **SPEC)
+    return sync | {"metadata": {"name": NAME, "namespace": work.NAMESPACE, "uid": f"uid-{NAME}", "generation": 1}}
+
+
+def test_the_cronjob_is_the_operators() -> None:
+    ours, theirs = cronjob_manifest(PICTURE, ID, suspended=False), work.cronjob(a_sync(), ID)
+
+    assert theirs == ours | {"metadata": ours["metadata"] | {"annotations": theirs["metadata"]["annotations"]}}
+    digests = [manifest["metadata"]["annotations"].pop(APPLIED) for manifest in (ours, theirs)]
+    assert theirs == ours
+    assert len(digests[0]) == len(digests[1])
+
+
+def test_the_body_is_the_operators() -> None:
+    assert work.server_body(a_sync()["spec"]) == {"sync": desired_body(PICTURE)}
+
+
+def test_the_status_is_the_operators_but_for_times() -> None:
+    live = cronjob_manifest(PICTURE, ID, suspended=False)
+    live["metadata"]["creationTimestamp"] = BORN.isoformat()
+    ours = to_dict(sync_status(replace(PICTURE, cronjob=live, remote=stored(PICTURE, ID))))
+
+    assert _timeless(work.status(a_sync(), ID)["status"]) == _timeless(ours)
+
+
+def test_the_mark_is_as_long_as_the_operators() -> None:
+    theirs = work.mark()["metadata"]
+
+    assert list(theirs["annotations"]) == [CREATE_STARTED]
+    assert theirs["finalizers"] == marked()["finalizers"]
+    assert len(theirs["annotations"][CREATE_STARTED]) == len("2026-01-31T11:00:00+00:00/") + 32
+
+
+def _timeless(status: dict[str, Any]) -> dict[str, Any]:
+    """A status with each time replaced by how long its text is."""
+    conditions = [entry | {"lastTransitionTime": len(entry["lastTransitionTime"])} for entry in status["conditions"]]
+    return status | {"nextRuns": [len(time) for time in status["nextRuns"]], "conditions": conditions}
