@@ -30,7 +30,7 @@ class Line:
         """How many are on the way."""
         return len(self._called)
 
-    def calls(self, key: Hashable) -> bool:
+    def is_called(self, key: Hashable) -> bool:
         """True for who is on the way."""
         return key in self._called
 

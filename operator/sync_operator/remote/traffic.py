@@ -133,7 +133,7 @@ class Traffic:
         Returns:
             True when it stands in the line now; False when there is room, its turn has come, or the wait is longer.
         """
-        if self._line.calls(key) or not self._circuit.closed or self._has_room():
+        if self._line.is_called(key) or not self._circuit.closed or self._has_room():
             return False
         if self._budget.seconds(len(self._line) + 1, self._clock()) >= longest:
             return False
