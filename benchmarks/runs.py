@@ -7,12 +7,12 @@ alone, and we write its status. Looking for the run and telling of it is the ope
 import asyncio
 import json
 import time
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from benchmarks.clients import Cluster, Server
 from benchmarks.crowd import Ref
 from benchmarks.witness import Witness
+from benchmarks.work import timestamp
 
 __all__ = ["Runs"]
 
@@ -42,7 +42,9 @@ class Runs:
         await server.call("POST", "/schedule_syncs", {"schedule_sync": {"sync_id": int(sync_id)}})
         await self._follow(server, ref, sync_id)
         ended = time.monotonic()
-        await self._tell(ref, job, {"active": 0, "succeeded": 1, "completionTime": _now(), "conditions": _complete()})
+        await self._tell(
+            ref, job, {"active": 0, "succeeded": 1, "completionTime": timestamp(), "conditions": _complete()}
+        )
         return await self._witness.told(ref, job) - ended
 
     async def _begin(self, ref: Ref) -> str:
@@ -56,13 +58,13 @@ class Runs:
             "metadata": {
                 "name": name,
                 "labels": template["metadata"]["labels"],
-                "annotations": template["metadata"]["annotations"] | {_SCHEDULED: _now()},
+                "annotations": template["metadata"]["annotations"] | {_SCHEDULED: timestamp()},
                 "ownerReferences": [owner | {"controller": True, "blockOwnerDeletion": True}],
             },
             "spec": template["spec"] | {"managedBy": "squared.ai/benchmark"},
         }
         await self._cluster.call("POST", f"/apis/batch/v1/namespaces/{ref.namespace}/jobs", manifest)
-        await self._tell(ref, name, {"active": 1, "startTime": _now()})
+        await self._tell(ref, name, {"active": 1, "startTime": timestamp()})
         return name
 
     async def _follow(self, server: Server, ref: Ref, sync_id: str) -> None:
@@ -81,9 +83,5 @@ class Runs:
 
 
 def _complete() -> list[dict[str, Any]]:
-    stamp = {"status": "True", "lastTransitionTime": _now(), "lastProbeTime": _now()}
+    stamp = {"status": "True", "lastTransitionTime": timestamp(), "lastProbeTime": timestamp()}
     return [{"type": kind, "reason": "CompletionsReached", **stamp} for kind in ("SuccessCriteriaMet", "Complete")]
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

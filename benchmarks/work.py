@@ -20,7 +20,7 @@ from sync_operator.model.names import (
     SYNC_NAME,
 )
 
-__all__ = ["CRONJOBS", "NAMESPACE", "SERVER", "SYNCS", "Phase", "cronjob", "mark", "server_body", "status"]
+__all__ = ["CRONJOBS", "NAMESPACE", "SERVER", "SYNCS", "Phase", "cronjob", "mark", "server_body", "status", "timestamp"]
 
 NAMESPACE: Final = "bench"
 SYNCS: Final = f"/apis/{API_VERSION}/namespaces/{NAMESPACE}/syncs"
@@ -39,6 +39,11 @@ class Phase(StrEnum):
     UPDATE = "update"
     COMPARE = "compare"
     DELETE = "delete"
+
+
+def timestamp() -> str:
+    """The time now, as Kubernetes writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def mark() -> dict[str, Any]:
@@ -148,7 +153,7 @@ def _pod(sync_id: str) -> dict[str, Any]:
 
 def status(sync: Mapping[str, Any], sync_id: str) -> dict[str, Any]:
     """The status of a Sync that is Ready."""
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = timestamp()
     generation, spec = sync["metadata"]["generation"], sync["spec"]
     registered, scheduled = f"registered as sync {sync_id} in workspace 1", "runs every 840h"
     said = (

@@ -33,7 +33,7 @@ class Cache:
 
     def get(self, kind: str, ref: Ref) -> dict[str, Any] | None:
         """The object as last seen, or None."""
-        held = self._objects.get(kind, {}).get(ref)
+        held = self._held(kind, ref)
         return whole(held) if held is not None else None
 
     def has(self, kind: str, ref: Ref) -> bool:
@@ -49,8 +49,12 @@ class Cache:
         """True when some state of this object is held."""
         return self._alive(kind, seen) is not None
 
+    def _held(self, kind: str, ref: Ref) -> dict[str, Any] | None:
+        """What is kept of an object, as it is kept."""
+        return self._objects.get(kind, {}).get(ref)
+
     def _alive(self, kind: str, seen: Seen) -> dict[str, Any] | None:
-        held = self._objects.get(kind, {}).get(Ref(seen.namespace, seen.name))
+        held = self._held(kind, Ref(seen.namespace, seen.name))
         return held if held is not None and held["metadata"]["uid"] == seen.uid else None
 
     def all(self, kind: str) -> Iterable[dict[str, Any]]:
@@ -61,7 +65,7 @@ class Cache:
         """Keep an object unless a newer state of it is known; True when it brought something new."""
         news = not self.knows(kind, Seen.of(obj))
         if news:
-            self._hold(kind, slim(kind, obj, self._objects.get(kind, {}).get(ref_of(obj))))
+            self._hold(kind, slim(kind, obj, self._held(kind, ref_of(obj))))
         return news
 
     def _hold(self, kind: str, obj: dict[str, Any]) -> None:
@@ -81,14 +85,14 @@ class Cache:
 
     def kept(self, kind: str, obj: dict[str, Any]) -> dict[str, Any]:
         """What is kept of an object: where it is known as it is, what is held already."""
-        held = self._objects.get(kind, {}).get(ref_of(obj))
+        held = self._held(kind, ref_of(obj))
         known = held is not None and _same_life(held, obj) and version_of(held) == version_of(obj)
         return held if known and held is not None else slim(kind, obj, held)
 
     def drop(self, kind: str, obj: Mapping[str, Any]) -> None:
         """Forget an object that is gone, unless one of the same name took its place."""
         ref = ref_of(obj)
-        held = self._objects.get(kind, {}).get(ref)
+        held = self._held(kind, ref)
         if held is None or not _same_life(held, obj):
             return
         del self._objects[kind][ref]
@@ -108,7 +112,7 @@ class Cache:
         listed = {ref_of(obj): obj for obj in objects}
         for held in known:
             ref = ref_of(held)
-            now = self._objects.get(kind, {}).get(ref)
+            now = self._held(kind, ref)
             if ref not in listed:
                 self.drop(kind, held)
             elif _same_life(held, listed[ref]) and (now is None or not _same_life(held, now)):

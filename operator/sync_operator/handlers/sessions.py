@@ -110,29 +110,33 @@ class Sessions:
         Raises:
             HeldBackError: it is not this Sync's turn; it is woken when it is.
         """
-        session = self.get(ref)
-        return session.traffic.admit(key) if session and session.traffic else nullcontext()
+        traffic = self._traffic_of(ref)
+        return traffic.admit(key) if traffic else nullcontext()
 
     def line_up(self, ref: Ref, key: Key, *, longest: float) -> bool:
         """True for a Sync that waits for admission from the start, ``longest`` seconds at most: it is woken then."""
-        session = self.get(ref)
-        return bool(session and session.traffic and session.traffic.line_up(key, longest=longest))
+        traffic = self._traffic_of(ref)
+        return traffic is not None and traffic.line_up(key, longest=longest)
 
     def arrive(self, ref: Ref, key: Key) -> AbstractContextManager[bool]:
         """True for a Sync that was woken because it is its turn: it needs no further admission."""
-        session = self.get(ref)
-        return session.traffic.arrive(key) if session and session.traffic else nullcontext(enter_result=False)
+        traffic = self._traffic_of(ref)
+        return traffic.arrive(key) if traffic else nullcontext(enter_result=False)
 
     def paused(self, ref: Ref) -> bool:
         """True while calls do not go through, for a moment or longer."""
-        session = self.get(ref)
-        return bool(session and session.traffic and not session.traffic.open)
+        traffic = self._traffic_of(ref)
+        return traffic is not None and not traffic.open
 
     def park(self, ref: Ref, key: Key) -> None:
         """Wake a Sync that was held back in the middle when calls go through again."""
+        traffic = self._traffic_of(ref)
+        if traffic:
+            traffic.park(key)
+
+    def _traffic_of(self, ref: Ref) -> Traffic | None:
         session = self.get(ref)
-        if session and session.traffic:
-            session.traffic.park(key)
+        return session.traffic if session else None
 
     async def open(self, ref: Ref, spec: WorkspaceSpec, workspace: Mapping[str, Any]) -> Session:
         """A client from the Workspace's spec and Secrets, not yet proven to work; the one held where nothing changed.

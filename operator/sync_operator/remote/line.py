@@ -4,9 +4,9 @@ from collections.abc import Hashable, Iterator
 from itertools import islice
 from typing import Final
 
-__all__ = ["Line"]
+__all__ = ["CALL_LIFE", "Line"]
 
-_CALL_LIFE: Final = 30.0
+CALL_LIFE: Final = 30.0
 """Seconds for which a turn is kept for somebody who was called, and may be gone."""
 
 
@@ -56,4 +56,4 @@ class Line:
 
     def give_up(self, now: float) -> None:
         """Wait no longer for those who were called long ago."""
-        self._called = {key: at for key, at in self._called.items() if now - at < _CALL_LIFE}
+        self._called = {key: at for key, at in self._called.items() if now - at < CALL_LIFE}

@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Final, Protocol
 
 from sync_operator.errors import HeldBackError
-from sync_operator.remote.line import Line
+from sync_operator.remote.line import CALL_LIFE, Line
 from sync_operator.remote.pressure import Budget, Circuit, Passage
 
 __all__ = ["Later", "Sign", "Timer", "Traffic"]
@@ -24,7 +24,6 @@ _log = logging.getLogger(__name__)
 _SHARE: Final = 0.5
 """The operator's part of the requests a minute; run pods, which keep no common count, have the rest."""
 _SHORTEST_NAP: Final = 0.05
-_LONGEST_NAP: Final = 30.0
 _PROBE_REMINDER: Final = 60.0
 
 
@@ -267,7 +266,7 @@ class Traffic:
         if not self._circuit.closed:
             nap = self._circuit.seconds(now) or _PROBE_REMINDER
         elif self._waiting or self._line:
-            nap = self._budget.seconds(1, now) or _LONGEST_NAP
+            nap = self._budget.seconds(1, now) or CALL_LIFE
         else:
             return
         self._timer = self._later(max(_SHORTEST_NAP, nap), self._serve)

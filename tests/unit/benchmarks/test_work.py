@@ -7,6 +7,7 @@ from benchmarks import work
 from benchmarks.crowd import SPEC
 from tests.support.manifests import sync_manifest
 from tests.support.pictures import BORN, connected, marked, pictured, stored, synced
+from tests.support.plane import IMAGE
 
 from sync_operator.decide.cronjob import cronjob_manifest
 from sync_operator.decide.picture import Deployment
@@ -20,7 +21,7 @@ SETTINGS = (("LOG_FORMAT", "json"), ("SYNC_OPERATOR_ALLOW_INSECURE_HOSTS", "127.
 PICTURE = pictured(
     synced(NAME, metadata={"namespace": work.NAMESPACE}, **SPEC),
     workspace=connected(url=work.SERVER),
-    deployment=Deployment(image="sync-operator:test", environment=SETTINGS),
+    deployment=Deployment(image=IMAGE, environment=SETTINGS),
 )
 
 
