@@ -1,6 +1,6 @@
 # One word per job; every job works on a clean clone with Python 3 and make. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup check verify generate cluster helm unit test chaos e2e bench profile churn demo clean
+.PHONY: help setup check verify generate cluster helm unit test isolation chaos e2e bench profile churn demo clean
 
 PYTHON := .venv/bin/python
 STAMP := .venv/.complete
@@ -48,6 +48,11 @@ test: check verify  ## everything: checks, then all tests with branch coverage
 	.venv/bin/coverage run -m pytest $(SIDE_BY_SIDE)
 	.venv/bin/coverage combine --quiet
 	.venv/bin/coverage report --fail-under=90
+
+isolation: setup  ## tenants that attack the operator, each beside a healthy one
+	@cluster/build >/dev/null
+	@helm/tool/build >/dev/null
+	$(PYTEST) $(SIDE_BY_SIDE) tests/isolation
 
 chaos: setup  ## kill the controller and spoil answers at every step; CHAOS_ROUNDS=10 for a longer run
 	$(PYTEST) $(SIDE_BY_SIDE) tests/chaos

@@ -96,6 +96,8 @@ class WorkspaceView:
         ca_secret: name and key of the CA bundle that run pods mount, if any.
         timeout_seconds: how long the server may take for an answer.
         credentials_kept: True when Workspace or Secret are gone, but the credentials that worked last are in memory.
+        account: who the credentials belong to: the user's id from ``users/me``, or the subject of a JSON web token;
+            empty before the server has proven them, and for an opaque token.
     """
 
     name: str
@@ -109,6 +111,7 @@ class WorkspaceView:
     ca_secret: tuple[str, str] | None = None
     timeout_seconds: float = 30.0
     credentials_kept: bool = False
+    account: str = ""
 
     @property
     def place(self) -> Place:

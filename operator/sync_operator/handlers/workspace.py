@@ -23,6 +23,7 @@ from sync_operator.model.reading import read_workspace_spec
 from sync_operator.model.status import read_workspace_status, to_dict
 from sync_operator.model.workspace import WorkspaceSpec
 from sync_operator.remote.detect import detect_dialect
+from sync_operator.remote.login import token_subject
 from sync_operator.remote.types import Dialect, User
 
 __all__ = ["reconcile_workspace"]
@@ -93,15 +94,24 @@ async def _prove(operator: Operator, look: _Look, ref: Ref, obj: Mapping[str, An
         await opened.login.account.ensure(opened.login)
     now, held = operator.clock(), look.held
     if held is not None and _is_proven(held, opened) and _is_recent(held, now):
-        proven = replace(opened, view=replace(opened.view, dialect=held.view.dialect))
+        view = replace(opened.view, dialect=held.view.dialect, account=held.view.account)
+        proven = replace(opened, view=view)
     else:
         look.asked = True
         wanted = None if spec.dialect is DialectChoice.AUTO else Dialect(spec.dialect.value)
         dialect, look.user = await detect_dialect(opened.client, wanted)
         opened.client.dialect = dialect
-        proven = replace(opened, view=replace(opened.view, dialect=dialect), checked_at=now)
+        view = replace(opened.view, dialect=dialect, account=_account(opened, look.user))
+        proven = replace(opened, view=view, checked_at=now)
     await operator.sessions.publish(proven, obj)
     return proven
+
+
+def _account(opened: Session, user: User | None) -> str:
+    """Who the proven credentials belong to; empty where neither the server nor the token tells."""
+    if user is not None and user.id:
+        return user.id
+    return token_subject(opened.login() if opened.login else opened.token)
 
 
 def _is_proven(held: Session, opened: Session) -> bool:

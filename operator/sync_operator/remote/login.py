@@ -12,11 +12,13 @@ from typing import Any, Final
 from sync_operator.errors import TransientError, UnauthorizedError
 from sync_operator.remote.transport import Exchange
 
-__all__ = ["LoginWindow", "Refusals", "Token", "request_token", "token_life"]
+__all__ = ["LoginWindow", "Refusals", "Token", "request_token", "token_life", "token_subject"]
 
 _DEFAULT_LIFE: Final = timedelta(minutes=30)
 _SHORTEST_LIFE: Final = timedelta(minutes=1)
 _LONGEST_LIFE: Final = timedelta(days=30)
+_MAX_SUBJECT: Final = 64
+"""Characters of a token's subject that are kept: it is written into the status of each Sync."""
 _WINDOW: Final = 20.0
 _LOGINS_A_WINDOW: Final = 4
 """The server takes five in 20 s from one address; one is left to people behind the same address."""
@@ -123,6 +125,18 @@ def token_life(token: str, now: datetime) -> timedelta:
     except (OverflowError, ValueError):
         return _DEFAULT_LIFE
     return life if _SHORTEST_LIFE <= life <= _LONGEST_LIFE else _DEFAULT_LIFE
+
+
+def token_subject(token: str) -> str:
+    """The account that a JSON web token names (claim ``sub``), cut to 64 characters; empty for an opaque token.
+
+    A Multiwoven server writes the user's id there, the same as ``GET /users/me`` tells.
+    """
+    subject = _claims(token).get("sub")
+    if isinstance(subject, bool) or not isinstance(subject, str | int):
+        return ""
+    text = str(subject)[:_MAX_SUBJECT]
+    return text if text.isprintable() else ""
 
 
 def _claims(token: str) -> dict[str, Any]:

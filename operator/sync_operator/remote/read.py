@@ -76,9 +76,10 @@ def read_named(body: Any) -> Named | None:
 
 def read_user(body: Any) -> User:
     """Who the token belongs to."""
-    attributes = _unwrap(body).get("attributes")
+    resource = _unwrap(body)
+    attributes, number = resource.get("attributes"), _count(resource.get("id"))
     held = attributes if isinstance(attributes, Mapping) else {}
-    return User(email=_word(held.get("email")), role=_word(held.get("role")))
+    return User(email=_word(held.get("email")), role=_word(held.get("role")), id=str(number) if number else "")
 
 
 def read_list[T](body: Any, read: Callable[[Any], T | None]) -> list[T]:

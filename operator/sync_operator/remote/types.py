@@ -145,7 +145,14 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who the token belongs to (``GET /users/me``): e-mail and role name; empty when not answered."""
+    """Who the token belongs to (``GET /users/me``).
+
+    Attributes:
+        email: e-mail address; empty when not answered.
+        role: name of the role; empty when not answered.
+        id: the server's id of the user, a string of digits; empty when not answered.
+    """
 
     email: str = ""
     role: str = ""
+    id: str = ""

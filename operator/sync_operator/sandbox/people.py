@@ -91,7 +91,7 @@ async def me(request: web.Request) -> web.Response:
     token = authenticate(request)
     workspace_of(request, token)
     attributes = {"name": token.email.partition("@")[0], "email": token.email, "role": token.role, "status": "active"}
-    return single(store, {"id": "1", "type": "users", "attributes": attributes})
+    return single(store, {"id": str(store.user_number(token.email)), "type": "users", "attributes": attributes})
 
 
 @routes.get("/api/v1/workspaces")

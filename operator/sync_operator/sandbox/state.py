@@ -152,6 +152,7 @@ class Store:
         temporal_away: the workflow engine is down: calls are answered as ever, and nothing comes of them.
         cancel_lag: seconds from a cancel to the end of the workflow, in which triggers are void.
         events: what is due, a heap.
+        users: e-mail address → id of the user, in the order in which they were first seen.
     """
 
     clock: Callable[[], datetime]
@@ -171,6 +172,7 @@ class Store:
     cancel_lag: float = 0.0
     events: list[Event] = field(default_factory=list)
     next_sync: int = 1
+    users: dict[str, int] = field(default_factory=dict)
     _number: int = 0
     _runs_of: dict[int, list[Run]] = field(default_factory=lambda: defaultdict(list))
 
@@ -185,6 +187,10 @@ class Store:
         """A number that was not given out before."""
         self._number += 1
         return self._number
+
+    def user_number(self, email: str) -> int:
+        """The id of a user: each e-mail address has one of its own."""
+        return self.users.setdefault(email, len(self.users) + 1)
 
     def at(self, time: datetime, action: Callable[[datetime], None]) -> None:
         """Let something happen at a time."""

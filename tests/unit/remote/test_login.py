@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_operator.remote.login import LoginWindow, Refusals, Token, token_life
+from sync_operator.remote.login import LoginWindow, Refusals, Token, token_life, token_subject
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HALF_AN_HOUR = timedelta(minutes=30)
@@ -86,3 +86,20 @@ def test_a_refused_password_is_tried_again_only_after_somebody_touched_its_secre
     assert refusals.holds("wrong", "a", "1")
     refusals.clear("wrong")
     assert not refusals.holds("wrong", "a", "1")
+
+
+@pytest.mark.parametrize(
+    ("token", "subject"),
+    [
+        (jwt({"sub": "17"}), "17"),
+        (jwt({"sub": 17}), "17"),
+        (jwt({"sub": True}), ""),
+        (jwt({"sub": ["17"]}), ""),
+        (jwt({"sub": "a\nb"}), ""),
+        (jwt({"sub": "x" * 100_000}), "x" * 64),
+        (jwt({}), ""),
+        ("opaque", ""),
+    ],
+)
+def test_the_subject_of_a_token_is_short_and_printable(token: str, subject: str) -> None:
+    assert token_subject(token) == subject

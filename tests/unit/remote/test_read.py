@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from sync_operator.errors import TransientError
-from sync_operator.remote.read import read_list, read_sync
+from sync_operator.remote.read import read_list, read_sync, read_user
+from sync_operator.remote.types import User
 
 ONE = {"id": "7", "type": "syncs", "attributes": {"stream_name": "orders"}}
 
@@ -17,3 +18,13 @@ def test_a_list_may_be_wrapped_and_what_cannot_be_read_is_left_out(body: Any) ->
 def test_what_is_no_list_is_not_taken_for_an_empty_one(body: Any) -> None:
     with pytest.raises(TransientError, match="something else was answered"):
         read_list(body, read_sync)
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [("7", "7"), (7, "7"), ("0", ""), ("seven", ""), (None, ""), ("9" * 5000, "")],
+)
+def test_the_id_of_a_user_is_a_number_or_nothing(told: Any, known: str) -> None:
+    body = {"data": {"id": told, "type": "users", "attributes": {"email": "a@b.example", "role": "Admin"}}}
+
+    assert read_user(body) == User("a@b.example", "Admin", known)
