@@ -12,7 +12,22 @@ from sync_operator.cluster.login import ClusterSession
 from sync_operator.errors import KubernetesError
 from sync_operator.model.names import FIELD_MANAGER, GROUP, SYNC_PLURAL, VERSION, WORKSPACE_PLURAL
 
-__all__ = ["CRONJOBS", "EVENTS", "JOBS", "LEASES", "PAGE", "PODS", "SECRETS", "SYNCS", "WORKSPACES", "Kube", "Resource"]
+__all__ = [
+    "CRDS",
+    "CRONJOBS",
+    "EVENTS",
+    "GROUP_VERSIONS",
+    "JOBS",
+    "LEASES",
+    "NAMESPACES",
+    "PAGE",
+    "PODS",
+    "SECRETS",
+    "SYNCS",
+    "WORKSPACES",
+    "Kube",
+    "Resource",
+]
 
 type _Items = list[dict[str, Any]]
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=60)
@@ -51,6 +66,10 @@ PODS: Final = Resource("/api/v1", "pods")
 SECRETS: Final = Resource("/api/v1", "secrets")
 EVENTS: Final = Resource("/api/v1", "events")
 LEASES: Final = Resource("/apis/coordination.k8s.io/v1", "leases")
+NAMESPACES: Final = Resource("/api/v1", "namespaces")
+CRDS: Final = Resource("/apis/apiextensions.k8s.io/v1", "customresourcedefinitions")
+GROUP_VERSIONS: Final = Resource(f"/apis/{GROUP}", "")
+"""By the name of a version: which kinds our group has, and what can be done with each."""
 
 
 class Kube:
@@ -65,7 +84,7 @@ class Kube:
         self._session = session
         self._check = check
 
-    async def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
+    async def get(self, resource: Resource, namespace: str | None, name: str) -> dict[str, Any] | None:
         """Read one object; None when there is none."""
         return await self._unless_gone("GET", resource.path(namespace, name))
 

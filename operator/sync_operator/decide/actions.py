@@ -22,6 +22,8 @@ __all__ = [
     "ListNames",
     "ListRuns",
     "ListSyncs",
+    "LookAtCrd",
+    "MarkCluster",
     "MarkCreate",
     "ProveWorkspace",
     "ReadRun",
@@ -54,6 +56,13 @@ class MarkCreate:
 
     at: datetime
     fresh: bool
+    phase: ClassVar[Phase] = Phase.REGISTRATION
+
+
+@dataclass(frozen=True, slots=True)
+class MarkCluster:
+    """Write the mark of this cluster on a Sync that has none, or that of another one which is gone."""
+
     phase: ClassVar[Phase] = Phase.REGISTRATION
 
 
@@ -203,6 +212,13 @@ class AnswerRunRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class LookAtCrd:
+    """Ask whether it is the CRD of all Syncs that is being deleted."""
+
+    phase: ClassVar[Phase] = Phase.DELETION
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteSync:
     """Cancel an active run and `DELETE /syncs/:id`."""
 
@@ -236,11 +252,13 @@ type ServerAction = (
 type Action = (
     ServerAction
     | ReadSecrets
+    | MarkCluster
     | MarkCreate
     | ForgetSync
     | GuardSchedule
     | ApplyCronJob
     | DeleteCronJob
     | AnswerRunRequest
+    | LookAtCrd
     | DropFinalizer
 )

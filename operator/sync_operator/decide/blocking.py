@@ -2,6 +2,7 @@
 
 from sync_operator.decide.body import sync_body
 from sync_operator.decide.candidates import doubtful_creates, lost_creates
+from sync_operator.decide.cluster_mark import cluster_changed
 from sync_operator.decide.match import Claim, elder
 from sync_operator.decide.obstacles import OUTAGES, SLOW_RETRY, obstacle_of
 from sync_operator.decide.once import once
@@ -30,6 +31,7 @@ def registration_obstacle(picture: Picture) -> Obstacle | None:
     """The first obstacle: a failure of this reconcile, else what the picture shows; None when the way is free."""
     return (
         picture.failures.get(Phase.REGISTRATION)
+        or cluster_changed(picture)
         or _invalid_spec(picture)
         or workspace_changed(picture)
         or workspace_obstacle(picture)

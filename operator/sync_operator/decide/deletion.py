@@ -7,6 +7,7 @@ from sync_operator.decide.actions import (
     DropFinalizer,
     ListNames,
     ListSyncs,
+    LookAtCrd,
     ReadSecrets,
 )
 from sync_operator.decide.blocking import (
@@ -17,6 +18,7 @@ from sync_operator.decide.blocking import (
     workspace_suspended,
 )
 from sync_operator.decide.candidates import lost_creates
+from sync_operator.decide.cluster_mark import cluster_changed
 from sync_operator.decide.cronjob import cronjob_name
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.refs import lacks_names, named_roles
@@ -38,6 +40,8 @@ def deletion_step(picture: Picture) -> Action | None:
         return DeleteCronJob(cronjob_name(picture.sync.name), Phase.DELETION)
     if picture.released or keeps(picture) or (picture.sync_id is None and not _may_have_created(picture)):
         return DropFinalizer()
+    if picture.crd_deleted is None:
+        return LookAtCrd()
     if deletion_obstacle(picture):
         return None
     if picture.sync_id is not None:
@@ -80,8 +84,13 @@ def _unreachable(picture: Picture) -> Obstacle | None:
 
 
 def keeps(picture: Picture) -> bool:
-    """True when the server's sync outlives this resource: by policy, or because it belongs to another Sync."""
-    return retains(picture) or conflict(picture) is not None
+    """True when the server's sync outlives this resource.
+
+    By policy, because it belongs to another Sync or another cluster, or because nobody asked for this deletion: the CRD
+    goes, and takes all Syncs along.
+    """
+    of_others = cluster_changed(picture) or conflict(picture)
+    return retains(picture) or bool(picture.crd_deleted) or of_others is not None
 
 
 def retains(picture: Picture) -> bool:

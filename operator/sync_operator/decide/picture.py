@@ -179,6 +179,7 @@ class Picture:
     Attributes:
         now: aware, UTC.
         deployment: the controller's part of every CronJob.
+        cluster: uid that stands for this cluster; empty where it is not known.
         cronjob: the live CronJob as the API server returns it, or None.
         jobs: its Jobs, oldest first.
         create_fresh: True when this process wrote the create mark and has sent nothing since.
@@ -210,6 +211,7 @@ class Picture:
         answered_request: the run request answered in this reconcile.
         cleaned: True once the CronJob and its Jobs are gone for good (deletion).
         released: True once nothing on the server belongs to this Sync any more (deletion).
+        crd_deleted: whether it is the CRD of all Syncs that is being deleted; None before it was asked (deletion).
         failures: the obstacle each phase ran into.
         answers: what `once` has found out about this picture; the next one begins without any.
     """
@@ -218,6 +220,7 @@ class Picture:
     sync: SyncView
     workspace: WorkspaceView
     deployment: Deployment
+    cluster: str = ""
     cronjob: Mapping[str, Any] | None = None
     jobs: tuple[JobView, ...] = ()
     create_fresh: bool = False
@@ -249,6 +252,7 @@ class Picture:
     answered_request: str | None = None
     cleaned: bool = False
     released: bool = False
+    crd_deleted: bool | None = None
     failures: Mapping[Phase, Obstacle] = field(default_factory=dict)
     answers: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 

@@ -6,6 +6,7 @@ from sync_operator.decide.actions import (
     ForgetSync,
     ListNames,
     ListSyncs,
+    MarkCluster,
     MarkCreate,
     ProveWorkspace,
     ReadSecrets,
@@ -16,6 +17,7 @@ from sync_operator.decide.actions import (
 )
 from sync_operator.decide.blocking import registration_obstacle
 from sync_operator.decide.candidates import lost_creates
+from sync_operator.decide.cluster_mark import cluster_changed, lacks_cluster_mark
 from sync_operator.decide.picture import Phase, Picture
 from sync_operator.decide.refs import lacks_names, named_roles
 from sync_operator.decide.server import (
@@ -37,6 +39,8 @@ __all__ = ["registration_step"]
 def registration_step(picture: Picture) -> Action | None:
     """The next thing to do for the registration, or None when it is done or cannot go on."""
     sync = picture.sync
+    if cluster_changed(picture):
+        return None
     if sync.status.id and FINALIZER not in sync.finalizers and Phase.REGISTRATION not in picture.failures:
         return _mark(picture)  # `kubectl replace` drops it
     if sync.spec is None or picture.workspace.dialect is None or registration_obstacle(picture):
@@ -49,6 +53,8 @@ def registration_step(picture: Picture) -> Action | None:
         return ReadSecrets(sync.spec.configuration_secrets, Phase.REGISTRATION)
     if not picture.sync_id and not (FINALIZER in sync.finalizers and CREATE_STARTED in sync.annotations):
         return _mark(picture)
+    if lacks_cluster_mark(picture):
+        return MarkCluster()
     if picture.sync_id is None:
         return _take_or_create(picture, sync.spec)
     if picture.gone:

@@ -2,6 +2,7 @@
 
 from sync_operator.decide.actions import Action, AnswerRunRequest, ListRuns, ReadRun, TakeRun
 from sync_operator.decide.blocking import conflict, workspace_changed
+from sync_operator.decide.cluster_mark import cluster_changed
 from sync_operator.decide.cronjob import requested_job
 from sync_operator.decide.picture import JobView, Phase, Picture
 from sync_operator.decide.server import is_registered
@@ -15,7 +16,9 @@ __all__ = ["open_request", "run_step", "running_job"]
 def run_step(picture: Picture) -> Action | None:
     """The next thing to do about runs, or None."""
     workspace, sync_id, spec = picture.workspace, picture.sync.status.id, picture.sync.spec
-    if Phase.RUNS in picture.failures or spec is None or workspace_changed(picture) or conflict(picture):
+    if Phase.RUNS in picture.failures or spec is None:
+        return None
+    if workspace_changed(picture) or cluster_changed(picture) or conflict(picture):
         return None
     token = open_request(picture)
     if token is not None and is_registered(picture):

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sync_operator.decide.actions import Action, ApplyCronJob, DeleteCronJob, GuardSchedule
 from sync_operator.decide.blocking import conflict, workspace_changed
+from sync_operator.decide.cluster_mark import cluster_changed
 from sync_operator.decide.cronjob import cronjob_manifest, cronjob_name
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.server import is_gone
@@ -36,7 +37,7 @@ def scheduling_step(picture: Picture) -> Action | None:
         return None
     if spec.scheduler is Scheduler.SERVER:
         return DeleteCronJob(cronjob_name(picture.sync.name), Phase.SCHEDULING) if live else None
-    if picture.sync_id is None or picture.workspace.dialect is None:
+    if picture.sync_id is None or picture.workspace.dialect is None or (live is None and cluster_changed(picture)):
         return None
     desired = _desired(picture, picture.sync_id)
     name = desired["metadata"]["name"]
@@ -72,7 +73,7 @@ def suspended(picture: Picture) -> bool:
     manual = schedule is None or schedule.expression is None
     if manual or spec is None or spec.suspend or picture.workspace.suspended or is_gone(picture):
         return True
-    return bool(workspace_changed(picture) or conflict(picture))
+    return bool(workspace_changed(picture) or cluster_changed(picture) or conflict(picture))
 
 
 def last_schedule(cronjob: Mapping[str, Any]) -> datetime | None:

@@ -14,9 +14,12 @@ from sync_operator.decide.actions import (
     DropFinalizer,
     ForgetSync,
     GuardSchedule,
+    LookAtCrd,
+    MarkCluster,
     MarkCreate,
     ReadSecrets,
 )
+from sync_operator.decide.cluster_mark import cluster_marks
 from sync_operator.decide.cronjob import sync_label
 from sync_operator.decide.picture import Picture
 from sync_operator.errors import KubernetesError
@@ -42,8 +45,10 @@ async def act(operator: Operator, picture: Picture, action: Action) -> Picture:
         case ReadSecrets():
             values = await read_secret_values(operator.kube, picture.sync.namespace, action.wanted)
             return replace(picture, secrets=values)
-        case MarkCreate() | DropFinalizer():
-            return await _finalizer(operator, picture, action)
+        case LookAtCrd():
+            return replace(picture, crd_deleted=await operator.crd.under_way(picture.sync.uid))
+        case MarkCreate() | MarkCluster() | DropFinalizer():
+            return await _mark(operator, picture, action)
         case ForgetSync():
             return await _forget(operator, picture)
         case GuardSchedule() | ApplyCronJob() | DeleteCronJob():
@@ -56,15 +61,17 @@ async def act(operator: Operator, picture: Picture, action: Action) -> Picture:
             return await act_on_server(operator, picture, action)
 
 
-async def _finalizer(operator: Operator, picture: Picture, action: MarkCreate | DropFinalizer) -> Picture:
-    """One patch of our own finalizer; the resource version makes it fail when somebody else wrote in between."""
+async def _mark(operator: Operator, picture: Picture, action: MarkCreate | MarkCluster | DropFinalizer) -> Picture:
+    """One patch of finalizer and marks; the resource version makes it fail when somebody else wrote in between."""
     sync = picture.sync
     metadata: dict[str, Any] = {"resourceVersion": sync.resource_version}
+    if isinstance(action, DropFinalizer):
+        metadata["finalizers"] = [name for name in sync.finalizers if name != FINALIZER]
+    else:
+        metadata["annotations"] = cluster_marks(picture.cluster)
     if isinstance(action, MarkCreate):
         metadata["finalizers"] = [*(name for name in sync.finalizers if name != FINALIZER), FINALIZER]
-        metadata["annotations"] = {CREATE_STARTED: f"{action.at.isoformat(timespec='seconds')}/{operator.uid}"}
-    else:
-        metadata["finalizers"] = [name for name in sync.finalizers if name != FINALIZER]
+        metadata["annotations"] |= {CREATE_STARTED: f"{action.at.isoformat(timespec='seconds')}/{operator.uid}"}
     answer = await operator.kube.merge(SYNCS, sync.namespace, sync.name, {"metadata": metadata})
     if answer is None:
         raise KubernetesError(404, "NotFound", f"Sync {sync.name!r} is gone")

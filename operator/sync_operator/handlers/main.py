@@ -15,6 +15,7 @@ from uuid import uuid4
 import kopf
 import uvloop
 
+from sync_operator.cluster.identity import cluster_uid
 from sync_operator.cluster.kube import CRONJOBS, SECRETS, Kube
 from sync_operator.cluster.lease import Lease
 from sync_operator.cluster.login import ClusterSession, open_session
@@ -133,6 +134,7 @@ async def _act(
     # kopf cancels tasks that are born after it, so ours are made before; kopf itself stops by the flag.
     ready, stop = asyncio.Event(), asyncio.Event()
     session.watches.leave_out(operator.knows, {CRONJOBS.plural: operator.lacks_cronjob})
+    operator.cluster = await cluster_uid(operator.kube, everywhere=not settings.watch_namespaces)
     session.watches.listed(await operator.refresh() | await _secrets(operator))
     tasks = [
         asyncio.create_task(operator.queue.run(), name="queue"),

@@ -36,6 +36,7 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
         sync=sync,
         workspace=workspace,
         deployment=operator.deployment,
+        cluster=operator.cluster,
         cronjob=cronjob,
         jobs=jobs,
         create_fresh=operator.creates.fresh(sync.uid),

@@ -15,6 +15,7 @@ from sync_operator.decide.cronjob import cronjob_name
 from sync_operator.decide.picture import Deployment
 from sync_operator.errors import KubernetesError
 from sync_operator.handlers.cache import Cache, Ref
+from sync_operator.handlers.crd_deletion import CrdDeletion
 from sync_operator.handlers.creates import Creates
 from sync_operator.handlers.listings import Listings
 from sync_operator.handlers.names import NameLists
@@ -53,8 +54,10 @@ class Operator:
         clock: the time now, aware, UTC.
         resync: how often the caches are compared with the cluster, and Syncs with their servers.
         namespaces: namespaces served; empty means all.
+        cluster: uid that stands for this cluster; empty where it is not known.
         events: tells people what happened.
         creates: the create fence's memory.
+        crd: tells a deletion of the CRD from that of a Sync.
         listings: the last list of each server workspace.
         names: the last lists of its connectors and models, where Syncs give them by name.
         watch_runs: uids of Syncs that their servers schedule, and whose runs are to be looked at.
@@ -69,12 +72,14 @@ class Operator:
     clock: Callable[[], datetime]
     resync: timedelta
     namespaces: tuple[str, ...] = ()
+    cluster: str = ""
     cache: Cache = field(default_factory=Cache)
     recheck: set[str] = field(default_factory=set)
     watch_runs: set[str] = field(default_factory=set)
     cleaned: set[str] = field(default_factory=set)
     events: Recorder = field(init=False)
     creates: Creates = field(init=False)
+    crd: CrdDeletion = field(init=False)
     listings: Listings = field(init=False)
     names: NameLists = field(init=False)
     queue: WorkQueue = field(init=False)
@@ -83,6 +88,7 @@ class Operator:
         """Start the memories from an empty page."""
         self.events = Recorder(self.kube, busy=lambda: self.queue.depth > 0)
         self.creates = Creates(self.clock())
+        self.crd = CrdDeletion(self.kube, self.clock, everywhere=not self.namespaces)
         self.listings = Listings(self.clock)
         self.names = NameLists(self.clock)
 
@@ -127,8 +133,13 @@ class Operator:
         return not self.cache.holds("CronJob", seen)
 
     def notice(self, sync: Mapping[str, Any]) -> None:
-        """Remember since when a Sync is known whose create was announced, and may have been sent by somebody else."""
+        """Remember since when it is known of a Sync that its create was announced, or that it is being deleted.
+
+        The create may have been sent by somebody else.
+        """
         metadata = sync["metadata"]
+        if "deletionTimestamp" in metadata:
+            self.crd.noticed(metadata["uid"])
         if CREATE_STARTED in metadata.get("annotations", {}) and not sync.get("status", {}).get("id"):
             self.creates.noticed(metadata["uid"], self.clock())
 
@@ -169,6 +180,7 @@ class Operator:
             has_cronjob=self.cache.has("CronJob", cronjob),
             jobs=self.cache.jobs_of(here),
             now=self.clock(),
+            cluster=self.cluster,
         )
 
     async def write_status(

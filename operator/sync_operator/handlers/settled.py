@@ -6,12 +6,14 @@ from typing import Any
 
 from sync_operator.cluster.views import job_view
 from sync_operator.model.base import rfc3339
-from sync_operator.model.names import FINALIZER, RUN_REQUESTED_AT
+from sync_operator.model.names import CLUSTER, FINALIZER, RUN_REQUESTED_AT
 
 __all__ = ["is_settled"]
 
 
-def is_settled(sync: Mapping[str, Any], *, has_cronjob: bool, jobs: Iterable[Mapping[str, Any]], now: datetime) -> bool:
+def is_settled(
+    sync: Mapping[str, Any], *, has_cronjob: bool, jobs: Iterable[Mapping[str, Any]], now: datetime, cluster: str
+) -> bool:
     """True when the last look found all in place for this generation, and nothing that shows has happened since.
 
     What does not show is a CronJob that others changed while nobody watched, a Secret, and another release's mind.
@@ -21,13 +23,17 @@ def is_settled(sync: Mapping[str, Any], *, has_cronjob: bool, jobs: Iterable[Map
         has_cronjob: whether the CronJob of its name is there.
         jobs: its Jobs.
         now: aware.
+        cluster: uid that stands for this cluster; empty where it is not known.
     """
     metadata, spec, status = sync["metadata"], sync.get("spec", {}), sync.get("status", {})
     if "deletionTimestamp" in metadata or FINALIZER not in metadata.get("finalizers", ()):
         return False
     if "freshness" in spec or "configurationSecrets" in spec:
         return False
-    requested = metadata.get("annotations", {}).get(RUN_REQUESTED_AT)
+    annotations = metadata.get("annotations", {})
+    if cluster and annotations.get(CLUSTER, cluster) != cluster:
+        return False
+    requested = annotations.get(RUN_REQUESTED_AT)
     if requested is not None and requested != status.get("lastHandledRunRequest"):
         return False
     ready = next((entry for entry in status.get("conditions", ()) if entry["type"] == "Ready"), None)

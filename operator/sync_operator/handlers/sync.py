@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from sync_operator.cluster.kube import SYNCS
-from sync_operator.decide.actions import Action, DropFinalizer, ListSyncs, MarkCreate
+from sync_operator.decide.actions import Action, DropFinalizer, ListSyncs, MarkCluster, MarkCreate
 from sync_operator.decide.deletion import keeps
 from sync_operator.decide.events import Notice, sync_notices
 from sync_operator.decide.health import fresh_until
@@ -65,7 +65,7 @@ async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
                     await alone.enter_async_context(operator.creates.gate(picture.workspace.place).settling())
                 picture = await act(operator, picture, action)
             except SyncOperatorError as error:
-                if isinstance(action, MarkCreate | DropFinalizer) and _changed_meanwhile(error):
+                if isinstance(action, MarkCreate | MarkCluster | DropFinalizer) and _changed_meanwhile(error):
                     return Outcome(again_after=0.2)
                 if not turn.had and _is_brief(operator, home, action, error):
                     return DONE
@@ -162,8 +162,11 @@ def _leave(operator: Operator, picture: Picture, obj: dict[str, Any]) -> Outcome
     if sync_id is not None:
         kept = keeps(picture)
         words = f"sync {sync_id} stays on the server" if kept else f"sync {sync_id} was deleted on the server"
+        if picture.crd_deleted:
+            words = f"{words}: the CRD of all Syncs is being deleted, which says nothing about the servers"
         notice = Notice(Reason.RETAINED if kept else Reason.DELETED, words)
         operator.events.record(obj, notice, now=picture.now)
     operator.creates.forget(picture.sync.uid)
+    operator.crd.forget(picture.sync.uid)
     operator.recheck.discard(picture.sync.uid)
     return DONE

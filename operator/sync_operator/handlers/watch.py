@@ -115,6 +115,7 @@ class _Handlers:
         if gone:
             queue.forget(key)
             self._operator.cleaned.discard(obj["metadata"]["uid"])
+            self._operator.crd.forget(obj["metadata"]["uid"])
         elif new:
             self._operator.notice(obj)
             queue.add(key)

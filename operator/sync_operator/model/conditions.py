@@ -43,6 +43,7 @@ class Reason(StrEnum):
     RECREATED = "Recreated"
     EXTERNAL_NOT_FOUND = "ExternalNotFound"
     WORKSPACE_CHANGED = "WorkspaceChanged"
+    CLUSTER_CHANGED = "ClusterChanged"
     CRON_JOB_REJECTED = "CronJobRejected"
     RUN_STARTED = "RunStarted"
     RUN_SUCCEEDED = "RunSucceeded"

@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 from tests.support.pictures import BORN, NOW, connected, marked, pictured, registered, stored, synced
 
-from sync_operator.decide.actions import Action, DeleteCronJob, DeleteSync, DropFinalizer, ListSyncs, ReadSecrets
+from sync_operator.decide.actions import (
+    Action,
+    DeleteCronJob,
+    DeleteSync,
+    DropFinalizer,
+    ListSyncs,
+    LookAtCrd,
+    ReadSecrets,
+)
 from sync_operator.decide.deletion import deletion_obstacle, keeps
 from sync_operator.decide.match import Claim
 from sync_operator.decide.picture import Obstacle, Phase, Picture, SyncView, WorkspaceView
@@ -30,7 +38,7 @@ def deleted(sync_id: str | None = "7", *, origin: str = "Created", mark: bool = 
 
 
 def cleaned(sync: SyncView | None = None, **changes: Any) -> Picture:
-    return pictured(sync or deleted(), cleaned=True, **changes)
+    return pictured(sync or deleted(), **{"cleaned": True, "crd_deleted": False} | changes)
 
 
 def listing(*ids: str) -> Listing:
@@ -48,6 +56,18 @@ def test_a_sync_without_our_finalizer_is_left_alone() -> None:
 
 NEXT: dict[str, tuple[Picture, Action]] = {
     "a sync that we made": (cleaned(), DeleteSync("7")),
+    "why it is deleted was not asked": (cleaned(crd_deleted=None), LookAtCrd()),
+    "why it is deleted was not asked, and nobody knows what a create has made": (
+        cleaned(deleted(None), crd_deleted=None),
+        LookAtCrd(),
+    ),
+    "why it is deleted does not matter": (cleaned(deleted(origin="Adopted"), crd_deleted=None), DropFinalizer()),
+    "the CRD is being deleted": (cleaned(crd_deleted=True), DropFinalizer()),
+    "the CRD is being deleted, whatever the policy says": (
+        cleaned(deleted(deletionPolicy="Delete"), crd_deleted=True),
+        DropFinalizer(),
+    ),
+    "the CRD is being deleted, and a create was announced": (cleaned(deleted(None), crd_deleted=True), DropFinalizer()),
     "it is gone on the server": (cleaned(released=True), DropFinalizer()),
     "nothing was ever announced": (cleaned(deleted(None, mark=False)), DropFinalizer()),
     "a create was announced, and nothing sent": (cleaned(deleted(None), create_fresh=True), DropFinalizer()),

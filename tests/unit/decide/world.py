@@ -27,9 +27,12 @@ from sync_operator.decide.actions import (
     ForgetSync,
     GuardSchedule,
     ListSyncs,
+    LookAtCrd,
+    MarkCluster,
     MarkCreate,
     ReadSecrets,
 )
+from sync_operator.decide.cluster_mark import cluster_marks
 from sync_operator.decide.deletion import keeps
 from sync_operator.decide.obstacles import obstacle_of
 from sync_operator.decide.picture import Deployment, Picture, WorkspaceView
@@ -224,8 +227,10 @@ class World:
         match action:
             case ReadSecrets():
                 return replace(picture, secrets=self._secrets(action))
-            case MarkCreate() | DropFinalizer():
-                return self._finalizer(picture, action)
+            case LookAtCrd():
+                return replace(picture, crd_deleted=False)
+            case MarkCreate() | MarkCluster() | DropFinalizer():
+                return self._mark(picture, action)
             case ForgetSync():
                 return self._forget(picture)
             case GuardSchedule():
@@ -255,12 +260,14 @@ class World:
             raise InvalidSpecError("spec.configurationSecrets[0].secretKeyRef.name", f"there is no Secret {missing}")
         return {pointer: self.secrets[name] for pointer, name in names.items()}
 
-    def _finalizer(self, picture: Picture, action: MarkCreate | DropFinalizer) -> Picture:
+    def _mark(self, picture: Picture, action: MarkCreate | MarkCluster | DropFinalizer) -> Picture:
         sync = picture.sync
-        metadata: dict[str, Any] = {"finalizers": [entry for entry in sync.finalizers if entry != FINALIZER]}
+        metadata: dict[str, Any] = {"annotations": cluster_marks(picture.cluster)}
+        if not isinstance(action, MarkCluster):
+            metadata["finalizers"] = [entry for entry in sync.finalizers if entry != FINALIZER]
         if isinstance(action, MarkCreate):
             metadata["finalizers"] += [FINALIZER]
-            metadata["annotations"] = {CREATE_STARTED: f"{action.at.isoformat()}/{self.operator.uid}"}
+            metadata["annotations"] |= {CREATE_STARTED: f"{action.at.isoformat()}/{self.operator.uid}"}
         answer = self._merge(sync.name, {"metadata": metadata}, version=sync.resource_version)
         if isinstance(action, MarkCreate) and action.fresh:
             self.operator.creates.announced(sync.uid)

@@ -9,7 +9,7 @@ from tests.support.pictures import NOW
 
 from sync_operator.handlers.settled import is_settled
 from sync_operator.model.base import rfc3339
-from sync_operator.model.names import FINALIZER, REPORTED, RUN_REQUESTED_AT
+from sync_operator.model.names import CLUSTER, FINALIZER, REPORTED, RUN_REQUESTED_AT
 
 SYNC: dict[str, Any] = {
     "metadata": {"generation": 3, "finalizers": ["other", FINALIZER], "annotations": {RUN_REQUESTED_AT: "again"}},
@@ -34,7 +34,7 @@ def job(*conditions: dict[str, str], **annotations: str) -> dict[str, Any]:
 
 
 def settled(sync: dict[str, Any], *jobs: dict[str, Any], has_cronjob: bool = True) -> bool:
-    return is_settled(sync, has_cronjob=has_cronjob, jobs=jobs, now=NOW)
+    return is_settled(sync, has_cronjob=has_cronjob, jobs=jobs, now=NOW, cluster="here")
 
 
 def changed(place: str, value: Any) -> dict[str, Any]:
@@ -51,6 +51,7 @@ def test_what_is_in_order_is_settled() -> None:
     assert settled(SYNC)
     assert settled(SYNC, job(), job(COMPLETE, **{REPORTED: "true"}))
     assert settled(changed("status/nextRuns", []))
+    assert settled(changed("metadata/annotations", {CLUSTER: "here"}))
 
 
 def test_a_sync_that_the_server_schedules_is_settled_without_a_cronjob() -> None:
@@ -68,6 +69,7 @@ def test_a_sync_that_the_server_schedules_is_settled_without_a_cronjob() -> None
         ("metadata/finalizers", ["other"]),
         ("metadata/generation", 4),
         ("metadata/annotations", {RUN_REQUESTED_AT: "once more"}),
+        ("metadata/annotations", {CLUSTER: "another"}),
         ("spec/freshness", {"maxAge": "1h"}),
         ("spec/configurationSecrets", [{"pointer": "/a"}]),
         ("status", {}),
