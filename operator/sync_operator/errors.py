@@ -15,6 +15,8 @@ SyncOperatorError
 │   └── HostRefusedError      we do not speak to the address that the server's name stands for
 ├── TransientError            may heal by itself: retry with backoff
 │   ├── ThrottledError        429: not before ``retry_after`` seconds
+│   ├── ServerFaultError      400 or 500 for trouble of the server's own: it is through with the call
+│   ├── AnswerTooLongError    the answer is longer than is read: ask for less at once
 │   ├── NoSuchCallError       404 or 405, but not in the API's words: something else answered in its place
 │   └── HeldBackError         not sent: the workspace's traffic is held back, and whoever waits is called
 ├── OutcomeUnknownError       the request may have been carried out: look before doing it again
@@ -25,6 +27,7 @@ from enum import StrEnum
 
 __all__ = [
     "AccessError",
+    "AnswerTooLongError",
     "ConflictError",
     "ForbiddenError",
     "HeldBackError",
@@ -37,6 +40,7 @@ __all__ = [
     "OutcomeUnknownError",
     "PermanentError",
     "RejectedError",
+    "ServerFaultError",
     "ServerState",
     "StateError",
     "SyncOperatorError",
@@ -158,6 +162,17 @@ class TransientError(SyncOperatorError):
 
 class ThrottledError(TransientError):
     """429."""
+
+
+class ServerFaultError(TransientError):
+    """The server itself answered 400 or 500 for trouble of its own: it is through with the call, and works on no more.
+
+    Other answers of that kind (502, 503, 504) may come from a proxy in front of it, and say nothing about that.
+    """
+
+
+class AnswerTooLongError(TransientError):
+    """The answer is longer than is read; where less can be asked for at once, that may help."""
 
 
 class NoSuchCallError(TransientError):

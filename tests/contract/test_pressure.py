@@ -10,6 +10,7 @@ from tests.support.trafficrig import TrafficRig
 from sync_operator.errors import (
     HeldBackError,
     NoSuchCallError,
+    ServerFaultError,
     SyncOperatorError,
     ThrottledError,
     TransientError,
@@ -41,9 +42,10 @@ async def rig(api: Served) -> AsyncIterator[Rig]:
     [{"status": 500}, {"status": 503}, {"status": 302}, {"garbage": "<html>"}, {"lose": "before"}, {"lose": "after"}],
 )
 async def test_three_unusable_answers_stop_the_calls(rig: Rig, fault: dict[str, Any]) -> None:
+    kind = ServerFaultError if fault.get("status") == 500 else TransientError
     for _ in range(3):
-        await rig.fails(TransientError, **fault)
-    await rig.fails(TransientError, **fault)  # the probe
+        await rig.fails(kind, **fault)
+    await rig.fails(kind, **fault)  # the probe
     sent = len(rig.api.seen())
     for _ in range(50):
         await rig.fails(HeldBackError)

@@ -11,6 +11,7 @@ from sync_operator.errors import (
     NoSuchCallError,
     NotFoundError,
     RejectedError,
+    ServerFaultError,
     ServerState,
     StateError,
     SyncOperatorError,
@@ -111,7 +112,7 @@ def refusal(answer: Answer, call: str, *, now: datetime, secrets: tuple[str, ...
         case status if 300 <= status < 400:  # noqa: PLR2004 (HTTP: redirects)
             return TransientError(f"{said}: a redirect, which is never followed; name the final URL in spec.url")
         case status if status >= 500 or status in _LATER:  # noqa: PLR2004 (HTTP: the server's own trouble)
-            return TransientError(said)
+            return ServerFaultError(said) if status == 500 else TransientError(said)  # noqa: PLR2004 (its own answer)
         case _:
             return RejectedError(said, details=details)
 
@@ -126,7 +127,7 @@ def _bad_request(answer: Answer, said: str, words: str, details: dict[str, str])
         return StateError(ServerState.ALREADY_SO, said)
     if "is not a valid" in words:
         return RejectedError(said, details=details)
-    return TransientError(said)
+    return ServerFaultError(said)
 
 
 def _state(words: str) -> ServerState:

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from sync_operator.errors import TransientError
 from sync_operator.redact import redact
+from sync_operator.remote.paging import Page, Row
 from sync_operator.remote.types import Named, RemoteRun, RemoteSync, Rows, RunStatus, User
 
-__all__ = ["is_last_page", "read_date", "read_list", "read_named", "read_run", "read_sync", "read_user"]
+__all__ = ["read_date", "read_list", "read_named", "read_page", "read_run", "read_sync", "read_user"]
 
 _DIGITS: Final = 19
 """Digits of the largest number that a database holds as an id or a count."""
@@ -94,10 +95,18 @@ def read_list[T](body: Any, read: Callable[[Any], T | None]) -> list[T]:
     return [entry for entry in map(read, data) if entry is not None]
 
 
-def is_last_page(body: Any) -> bool:
-    """True when a list says that no page follows it; one that says nothing may be followed by another."""
+def read_page[T: Row](body: Any, read: Callable[[Any], T | None]) -> Page[T]:
+    """One page of a list.
+
+    Raises:
+        TransientError: as `read_list`.
+    """
+    rows = tuple(read_list(body, read))
+    data = body.get("data") if isinstance(body, Mapping) else body
     links = body.get("links") if isinstance(body, Mapping) else None
-    return isinstance(links, Mapping) and "next" in links and not links["next"]
+    return Page(
+        rows, len(data or ()), last=not links["next"] if isinstance(links, Mapping) and "next" in links else None
+    )
 
 
 def read_date(text: str) -> datetime | None:

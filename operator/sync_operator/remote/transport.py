@@ -16,7 +16,13 @@ from urllib.parse import urlencode
 import httpcore
 
 from sync_operator import __version__
-from sync_operator.errors import OutcomeUnknownError, SyncOperatorError, TransientError, UnauthorizedError
+from sync_operator.errors import (
+    AnswerTooLongError,
+    OutcomeUnknownError,
+    SyncOperatorError,
+    TransientError,
+    UnauthorizedError,
+)
 from sync_operator.redact import redact
 from sync_operator.remote.answers import Answer, is_usable, parse_body, refusal, retry_after
 from sync_operator.remote.connections import Connection
@@ -92,6 +98,7 @@ class Exchange:
         body: Mapping[str, Any] | None = None,
         repeatable: bool = True,
         most_bytes: int = _MOST_BYTES,
+        timeout_seconds: float | None = None,
         secrets: tuple[str, ...] = (),
     ) -> Answer:
         """Send one request and return its 2xx answer.
@@ -103,15 +110,17 @@ class Exchange:
             body: JSON body.
             repeatable: False for a write that does harm when it is carried out twice.
             most_bytes: longest answer that is read.
+            timeout_seconds: for this call, where the server is known to take its time for it.
             secrets: values in the body that no message may show; a sync's configuration is never shown anyway.
 
         Raises:
             HeldBackError: nothing was sent, because it is not our turn.
+            AnswerTooLongError: repeatable, and the answer is longer than ``most_bytes``.
             TransientError: nothing was carried out, or carrying it out again does no harm.
             OutcomeUnknownError: not repeatable, and it may have been carried out.
             SyncOperatorError: the server refused; which class, see `sync_operator.errors`.
         """
-        request = _Request(method, path, query, body, most_bytes)
+        request = _Request(method, path, query, body, most_bytes, timeout_seconds or self.timeout_seconds)
         token = _checked(self.token()) if self.token else ""
         answer = await self._answer(request, token, repeatable=repeatable)
         if answer.status == 401 and self.token and await self.renew(token):  # noqa: PLR2004 (HTTP: unauthorized)
@@ -169,7 +178,7 @@ class Exchange:
         if request.body is not None:
             headers["Content-Type"] = "application/json"
         try:
-            async with self.connection.taken() as http, asyncio.timeout(_WHOLE_ANSWER * self.timeout_seconds):
+            async with self.connection.taken() as http, asyncio.timeout(_WHOLE_ANSWER * request.timeout_seconds):
                 answer = await self._read(http, request, headers)
         except _UNSENT as error:
             words = f"{request}: the server at {self.base} cannot be reached ({cause(error)})"
@@ -181,14 +190,14 @@ class Exchange:
         if answer is None:
             mebibytes = request.most_bytes / 2**20
             words = f"{request}: the answer of {self.base} was longer than {mebibytes:g} MiB"
-            raise _lost(words, repeatable=repeatable)
+            raise AnswerTooLongError(redact(words)) if repeatable else OutcomeUnknownError(redact(words))
         return answer
 
     async def _read(
         self, http: httpcore.AsyncConnectionPool, request: "_Request", headers: Mapping[str | bytes, str | bytes]
     ) -> Answer | None:
         """The answer, or None when it is too long; a refusal that is too long is read as one without words."""
-        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self.timeout_seconds)
+        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), request.timeout_seconds)
         query = f"?{urlencode(request.query)}" if request.query else ""
         async with http.stream(
             request.method,
@@ -215,6 +224,7 @@ class _Request:
     query: Mapping[str, str] | None
     body: Mapping[str, Any] | None
     most_bytes: int
+    timeout_seconds: float
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

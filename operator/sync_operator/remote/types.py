@@ -115,10 +115,12 @@ class Listing:
     Attributes:
         syncs: each once.
         clock: the server's own time as it answered (aware); None when it did not say.
+        unlisted: numbers, from 1 and the last changed first, of the rows that the server refuses to list.
     """
 
     syncs: tuple[RemoteSync, ...]
     clock: datetime | None = None
+    unlisted: tuple[int, ...] = ()
 
 
 class Role(StrEnum):

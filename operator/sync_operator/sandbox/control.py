@@ -88,12 +88,17 @@ async def state(request: web.Request) -> web.Response:
 
 @routes.patch("/sandbox/syncs/{id}")
 async def edit_sync(request: web.Request) -> web.Response:
-    """Somebody changes a sync behind the operator's back: any attributes, and ``status``."""
+    """Somebody changes a sync behind the operator's back: any attributes, and ``status``.
+
+    ``broken`` (true or false): its connector is gone, so that the server can show neither it nor a page that has it.
+    """
     store = request.app[STORE]
     sync = store.syncs.get(int(request.match_info["id"]))
     if sync is None:
         raise web.HTTPNotFound(text="no such sync; GET /sandbox/state lists them\n")
     asked: dict[str, Any] = await request.json()
+    if "broken" in asked:
+        (store.broken.add if asked.pop("broken") else store.broken.discard)(sync.id)
     sync.status = asked.pop("status", sync.status)
     sync.attributes |= asked
     sync.updated_at = store.clock()
@@ -120,6 +125,13 @@ async def set_engine(request: web.Request) -> web.Response:
     asked = await _object(request, {"temporal_away", "cancel_lag"})
     store.temporal_away = asked.get("temporal_away", store.temporal_away)
     store.cancel_lag = asked.get("cancel_lag", store.cancel_lag)
+    return web.json_response({})
+
+
+@routes.put("/sandbox/lists")
+async def set_list_cost(request: web.Request) -> web.Response:
+    """How long lists of syncs take: ``cost_ms`` milliseconds a row."""
+    request.app[STORE].list_cost = (await _object(request, {"cost_ms"}))["cost_ms"] / 1000
     return web.json_response({})
 
 

@@ -24,9 +24,10 @@ beside /api/v1 there is a control API, without a token:
   POST, DELETE /sandbox/faults        {"method","path","times","status","body","retry_after","delay","lose","garbage"}
   POST /sandbox/outcomes              {"sync_id","times","ending","rows","failed_rows","seconds","appears_after",...}
   GET /sandbox/state                  every sync and run
-  PATCH /sandbox/syncs/ID             change a sync as somebody else would
+  PATCH /sandbox/syncs/ID             change a sync as somebody else would; {"broken": true}: no list can show it
   PATCH /sandbox/runs/ID              {"status": "paused"}
   PUT /sandbox/engine                 {"temporal_away", "cancel_lag"}: 200s of which nothing comes
+  PUT /sandbox/lists                  {"cost_ms"}: as --list-cost-ms
   PUT /sandbox/users/EMAIL            {"password"}: a user who may log in
   PUT /sandbox/catalogs/ID            streams of a destination, null for a missing catalog
   PUT, DELETE /sandbox/connectors/ID  {"name", "kind", "workspace_id"}: what sourceRef and destinationRef find
@@ -49,6 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--run-seconds", type=_seconds, default=10.0, help="how long a run takes (default: %(default)s)"
     )
     parser.add_argument("--rows", type=_count, default=1000, help="rows of a run (default: %(default)s)")
+    parser.add_argument(
+        "--list-cost-ms",
+        type=_seconds,
+        default=0.0,
+        help="milliseconds that a list of syncs takes for each of its rows, also when its client has given up; a "
+        "Multiwoven server takes about 5 (default: %(default)s)",
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -99,6 +107,7 @@ async def _serve(args: argparse.Namespace, token: str) -> None:
         tokens={token: Token(workspaces=workspaces)},
         workspaces=workspaces,
         default_outcome=Outcome(rows=args.rows, seconds=args.run_seconds),
+        list_cost=args.list_cost_ms / 1000,
     )
     runner = web.AppRunner(make_app(store), access_log=None)
     await runner.setup()

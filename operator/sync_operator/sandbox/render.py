@@ -1,6 +1,7 @@
 """How the server shows its things: resources, lists with links, and what the two dialects wrap differently."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -11,7 +12,7 @@ from sync_operator.sandbox.progress import run_rows
 from sync_operator.sandbox.shapes import e2
 from sync_operator.sandbox.state import Run, Store, StoredSync, Thing
 
-__all__ = ["connector", "listing", "model", "run_resource", "single", "stamp", "sync_resource"]
+__all__ = ["connector", "listing", "model", "page_of", "run_resource", "single", "stamp", "sync_resource"]
 
 
 def stamp(time: datetime | None) -> str | None:
@@ -26,10 +27,16 @@ def single(store: Store, resource: dict[str, Any], *, status: int = 200) -> web.
     return web.json_response({"data": resource}, status=status)
 
 
-def listing(
-    request: web.Request, store: Store, resources: Sequence[dict[str, Any]], *, sized: bool = True
-) -> web.Response:
-    """One page of a list with its links; the list of connectors is not ``sized``, but keeps to ten a page.
+@dataclass(frozen=True, slots=True)
+class Shown[T]:
+    """What one page of a list shows, and its links."""
+
+    things: Sequence[T]
+    links: dict[str, str | None]
+
+
+def page_of[T](request: web.Request, store: Store, things: Sequence[T], *, sized: bool = True) -> Shown[T]:
+    """One page of a list; the list of connectors is not ``sized``, but keeps to ten a page.
 
     Raises:
         Refusal: ``per_page=0``.
@@ -42,7 +49,7 @@ def listing(
         raise e2("divided by 0")
     size = size if size > 0 else default
     page = max(page, 1)
-    last = max(1, -(-len(resources) // size))
+    last = max(1, -(-len(things) // size))
     base = f"{request.scheme}://{request.host}{request.path}"
 
     def link(number: int) -> str:
@@ -55,11 +62,29 @@ def listing(
         "next": link(page + 1) if page != last else None,
         "last": link(last),
     }
-    return web.json_response({"data": list(resources[(page - 1) * size : page * size]), "links": links})
+    return Shown(things[(page - 1) * size : page * size], links)
+
+
+def listing(
+    request: web.Request, store: Store, resources: Sequence[dict[str, Any]], *, sized: bool = True
+) -> web.Response:
+    """The answer with one page of a list, as `page_of` cuts it.
+
+    Raises:
+        Refusal: ``per_page=0``.
+    """
+    shown = page_of(request, store, resources, sized=sized)
+    return web.json_response({"data": list(shown.things), "links": shown.links})
 
 
 def sync_resource(store: Store, sync: StoredSync) -> dict[str, Any]:
-    """A sync; the documented dialect shows just what its page lists."""
+    """A sync; the documented dialect shows just what its page lists.
+
+    Raises:
+        Refusal: the sync's connector is gone, which the server does not foresee (contract section 11).
+    """
+    if sync.id in store.broken:
+        raise e2("undefined method 'read_attribute_for_serialization' for nil")
     shown = (
         *("source_id", "destination_id", "model_id", "configuration", "schedule_type", "sync_mode", "sync_interval"),
         *("sync_interval_unit", "cron_expression", "stream_name", "cursor_field"),

@@ -1,5 +1,6 @@
 """What the sandbox remembers: syncs, runs, tokens, what is due, and how the next runs are to go."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -151,6 +152,9 @@ class Store:
         missing: kinds and ids of things that do not exist: ``("connector", 7)``, ``("model", 9)``.
         temporal_away: the workflow engine is down: calls are answered as ever, and nothing comes of them.
         cancel_lag: seconds from a cancel to the end of the workflow, in which triggers are void.
+        list_cost: seconds that a list takes for each of its rows (contract section 11).
+        broken: ids of syncs whose connector is gone: every page that would show one is refused.
+        worker: held while a list is made, also when its client has given up: one list is made after the other.
         events: what is due, a heap.
         users: e-mail address → id of the user, in the order in which they were first seen.
     """
@@ -170,6 +174,9 @@ class Store:
     passwords: dict[str, str] = field(default_factory=dict)
     temporal_away: bool = False
     cancel_lag: float = 0.0
+    list_cost: float = 0.0
+    broken: set[int] = field(default_factory=set)
+    worker: asyncio.Lock = field(default_factory=asyncio.Lock)
     events: list[Event] = field(default_factory=list)
     next_sync: int = 1
     users: dict[str, int] = field(default_factory=dict)
