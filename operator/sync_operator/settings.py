@@ -50,7 +50,7 @@ class ControllerSettings:
         metrics_port: TCP port of ``/metrics``.
         health_port: TCP port of ``/healthz`` and ``/readyz``.
         leader_election: True where several replicas run, of which one is to act.
-        workers: how many reconciles run side by side.
+        workers: how many reconciles run side by side; those that wait for a server for long are not counted.
         proxies: proxy variables of this process, passed on to run pods.
     """
 

@@ -149,12 +149,19 @@ def is_new(port: int) -> bool:
 class Controller:
     """A controller that can be killed and started again.
 
+    Args:
+        plane: the control plane.
+        folder: for its logs.
+        wrapper: a command that runs the one which is given to it as arguments.
+        environment: variables that differ from those of all tests.
+
     Attributes:
         arguments: after the command.
     """
 
-    def __init__(self, plane: Plane, folder: Path, **environment: str) -> None:
+    def __init__(self, plane: Plane, folder: Path, wrapper: tuple[str, ...] = (), /, **environment: str) -> None:
         self.arguments: tuple[str, ...] = ()
+        self._wrapper = wrapper
         self._folder = folder
         self._starts = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -199,7 +206,7 @@ class Controller:
         self._starts += 1
         environment = os.environ | self._environment
         with self.log.open("wb") as sink:
-            command: list[str | Path] = [PROGRAM, "controller", *self.arguments]
+            command: list[str | Path] = [*self._wrapper, PROGRAM, "controller", *self.arguments]
             self._process = subprocess.Popen(command, stdout=sink, stderr=sink, env=environment)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
@@ -210,9 +217,11 @@ class Controller:
 
 
 @contextmanager
-def running_controller(plane: Plane, folder: Path, **environment: str) -> Iterator[Controller]:
+def running_controller(
+    plane: Plane, folder: Path, wrapper: tuple[str, ...] = (), /, **environment: str
+) -> Iterator[Controller]:
     """Start a controller, and stop it in the end."""
-    controller = Controller(plane, folder, **environment)
+    controller = Controller(plane, folder, wrapper, **environment)
     try:
         controller.start()
         yield controller

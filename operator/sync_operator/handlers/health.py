@@ -42,13 +42,22 @@ class Health:
         watches: those of the session.
         leader: this process's part in the election, if there is one.
         clock: seconds that only grow.
+        stalled: says that work waits and none is finished; empty while it goes on.
     """
 
-    def __init__(self, watches: Watches, leader: Leader | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        watches: Watches,
+        leader: Leader | None,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        stalled: Callable[[], str] = str,
+    ) -> None:
         self.stage = Stage.STARTING
         self._watches = watches
         self._leader = leader
         self._clock = clock
+        self._stalled = stalled
         self._turned_at = clock()
 
     async def beat(self) -> None:
@@ -62,7 +71,7 @@ class Health:
         still = self._clock() - self._turned_at
         if still > _STUCK:
             return f"the event loop is stuck: no turn for {still:.0f} s"
-        return (self._leader.trouble() if self._leader else "") or self._watches.dead()
+        return (self._leader.trouble() if self._leader else "") or self._watches.dead() or self._stalled()
 
     def unready(self) -> str:
         """Says why the process is not ready; empty when it stands by, or acts with filled caches that are watched."""

@@ -83,7 +83,7 @@ async def _run(settings: ControllerSettings, lease_name: str) -> None:
         leads=lambda: leader is None or leader.leads,
     )
     operator = make_operator(settings, Kube(session, check), uid, pool, metrics)
-    health = Health(session.watches, leader)
+    health = Health(session.watches, leader, stalled=operator.queue.stalled)
     probes = Probes(health, settings.health_port)
     try:
         probes.start()

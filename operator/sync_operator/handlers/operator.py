@@ -14,7 +14,7 @@ from sync_operator.cluster.patch import merge_patch
 from sync_operator.decide.cronjob import cronjob_name
 from sync_operator.decide.picture import Deployment
 from sync_operator.errors import KubernetesError
-from sync_operator.handlers.cache import Cache, Ref
+from sync_operator.handlers.cache import Cache, Ref, workspace_name
 from sync_operator.handlers.crd_deletion import CrdDeletion
 from sync_operator.handlers.creates import Creates
 from sync_operator.handlers.listings import Listings
@@ -23,6 +23,7 @@ from sync_operator.handlers.queue import Key, WorkQueue
 from sync_operator.handlers.sessions import Sessions
 from sync_operator.handlers.settled import is_settled
 from sync_operator.model.names import CREATE_STARTED, MANAGED_BY, MANAGED_BY_LABEL, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.model.workspace import server_of
 
 __all__ = ["OURS", "WATCHED", "Operator"]
 
@@ -86,7 +87,7 @@ class Operator:
 
     def __post_init__(self) -> None:
         """Start the memories from an empty page."""
-        self.events = Recorder(self.kube, busy=lambda: self.queue.depth > 0)
+        self.events = Recorder(self.kube, busy=lambda: self.queue.busy)
         self.creates = Creates(self.clock())
         self.crd = CrdDeletion(self.kube, self.clock, everywhere=not self.namespaces)
         self.listings = Listings(self.clock)
@@ -153,6 +154,15 @@ class Operator:
         self._add_in_order(
             Key(SYNC_KIND, obj["metadata"]["namespace"], obj["metadata"]["name"]) for obj in self.cache.all(SYNC_KIND)
         )
+
+    def server_of(self, key: Key) -> str | None:
+        """The server that the reconcile of a key may have to ask, as host and port; None when none is known."""
+        home = Ref(key.namespace, key.name)
+        if key.kind == SYNC_KIND:
+            sync = self.cache.get(SYNC_KIND, home)
+            home = Ref(key.namespace, workspace_name(sync)) if sync else home
+        url = (self.cache.get(WORKSPACE_KIND, home) or {}).get("spec", {}).get("url")
+        return server_of(url) if isinstance(url, str) else None
 
     def wake_syncs(self, workspace: Ref, *, changed: bool) -> None:
         """Ask for a reconcile of every Sync of a Workspace: of settled ones at once only when the Workspace changed."""

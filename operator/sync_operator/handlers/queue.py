@@ -3,12 +3,15 @@
 import asyncio
 import logging
 import random
-from collections import OrderedDict, deque
+import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
-__all__ = ["DONE", "DRIFT_KIND", "Key", "Outcome", "WorkQueue"]
+from sync_operator.handlers.fair import FairQueue, Key
+
+__all__ = ["DONE", "DRIFT_KIND", "MAX_WORKER_SECONDS", "Key", "Outcome", "WorkQueue"]
 
 _log = logging.getLogger(__name__)
 _FIRST_RETRY: Final = 1.0
@@ -18,15 +21,10 @@ _SLOWLY: Final = 0.05
 """Seconds between two keys of those that are in no hurry; less only where they would take too long."""
 DRIFT_KIND: Final = "Drift"
 """Kind of the keys that stand for comparing one Workspace's syncs with the server."""
-_URGENT_KINDS: Final = frozenset({"Workspace"})
-
-
-class Key(NamedTuple):
-    """What is to be reconciled: a Sync or a Workspace."""
-
-    kind: str
-    namespace: str
-    name: str
+MAX_WORKER_SECONDS: Final = 2.0
+"""A reconcile that takes longer waits for somebody: it goes on, and its worker does something else."""
+MAX_STALL_SECONDS: Final = 300.0
+"""Longer than any reconcile has to wait for an answer or for a turn: see `remote.transport`, `remote.traffic`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +44,39 @@ DONE: Final = Outcome()
 
 
 class WorkQueue:
-    """Runs one coroutine function over keys with a fixed number of workers.
+    """Runs one coroutine function over keys, so many at a time; `FairQueue` says which one is next.
 
-    Workspaces go before Syncs, which cannot do without them, and before those goes what is added as first. A key added
-    while it is being worked on is worked on once more afterwards. Keys that are in no hurry come in one by one, so that
-    ten thousand of them stand in nobody's way.
+    A key added while it is being worked on is worked on once more afterwards. Keys that are in no hurry come in one by
+    one, so that ten thousand of them stand in nobody's way.
+
+    Args:
+        work: reconciles one key.
+        workers: how many keys are worked on at once; a reconcile is counted for `MAX_WORKER_SECONDS` at most.
+        server_of: see `FairQueue`.
+        clock: seconds that only grow.
     """
 
-    def __init__(self, work: Callable[[Key], Awaitable[Outcome]], *, workers: int) -> None:
+    def __init__(
+        self,
+        work: Callable[[Key], Awaitable[Outcome]],
+        *,
+        workers: int,
+        server_of: Callable[[Key], str | None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._work = work
-        self._workers = workers
-        self._urgent: deque[Key] = deque()
-        self._ordinary: deque[Key] = deque()
-        self._waiting: set[Key] = set()
+        self._clock = clock
+        self._waiting = FairQueue(workers, server_of)
         self._active: set[Key] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._dirty: dict[Key, bool] = {}
         self._failures: dict[Key, int] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._unhurried: OrderedDict[Key, None] = OrderedDict()
         self._pause = _SLOWLY
         self._next: asyncio.TimerHandle | None = None
-        self._wake = asyncio.Semaphore(0)
+        self._wake = asyncio.Event()
+        self._moved_at = 0.0
         self.finished = 0
 
     def add(self, key: Key, *, first: bool = False) -> None:
@@ -75,10 +85,11 @@ class WorkQueue:
         self._unhurried.pop(key, None)
         if key in self._active:
             self._dirty[key] = first or self._dirty.get(key, False)
-        elif key not in self._waiting or first:
-            self._waiting.add(key)
-            (self._urgent if first or key.kind in _URGENT_KINDS else self._ordinary).append(key)
-            self._wake.release()
+        else:
+            if not self._waiting:
+                self._moved_at = self._clock()
+            self._waiting.add(key, first=first)
+            self._wake.set()
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Ask for a reconcile later, unless it is asked for earlier in the meantime."""
@@ -121,44 +132,63 @@ class WorkQueue:
         return len(self._waiting)
 
     @property
+    def busy(self) -> bool:
+        """True while keys wait for the end of others that are worked on, and not only for slow servers."""
+        return bool(self._waiting) and self._waiting.at_work
+
+    @property
     def idle(self) -> bool:
         """True when no reconcile is under way."""
         return not self._active
 
+    def stalled(self) -> str:
+        """Says for how long nothing has been finished though work waits; empty while it goes on. Any thread may ask.
+
+        What waits for a server, for its share of a budget or for the end of a pause does not wait here.
+        """
+        waiting, seconds = len(self._waiting), self._clock() - self._moved_at
+        if not waiting or seconds < MAX_STALL_SECONDS:
+            return ""
+        return f"no reconcile has finished for {seconds:.0f} s while {waiting} wait"
+
     async def run(self) -> None:
         """Work until cancelled; reconciles under way then end first."""
-        stopping = asyncio.Event()
-        tasks = [asyncio.create_task(self._worker(stopping), name=f"worker-{n}") for n in range(self._workers)]
         try:
-            # Unlike gather, wait leaves the tasks alone when it is cancelled itself: a request already on its way
-            # to the sync server is to be seen through.
-            await asyncio.wait(tasks)
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while (key := self._waiting.pop()) is not None:
+                    self._begin(key)
         finally:
-            stopping.set()
             self._unhurried.clear()
-            for _ in tasks:
-                self._wake.release()
-            await asyncio.wait(tasks, timeout=_LAST_WORK_SECONDS)
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=_LAST_WORK_SECONDS)
 
-    async def _worker(self, stopping: asyncio.Event) -> None:
-        while True:
-            await self._wake.acquire()
-            if stopping.is_set():
-                return
-            key = (self._urgent or self._ordinary).popleft()
-            if key not in self._waiting:
-                continue  # it was added as first since, and had its turn then
-            self._waiting.discard(key)
-            self._active.add(key)
-            try:
-                outcome = await self._work(key)
-            except Exception:  # noqa: BLE001 (the outermost frame: see below)
-                # A defect in one object's reconcile must not end the worker: it is logged whole, and retried.
-                _log.exception("reconcile of %s %s/%s failed unexpectedly", *key)
-                outcome = Outcome(failed=True)
-            self._active.discard(key)
-            self.finished += 1
-            self._settle(key, outcome)
+    def _begin(self, key: Key) -> None:
+        self._active.add(key)
+        task = asyncio.create_task(self._reconcile(key))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _reconcile(self, key: Key) -> None:
+        long = asyncio.get_running_loop().call_later(MAX_WORKER_SECONDS, self._give_up_worker, key)
+        try:
+            outcome = await self._work(key)
+        except Exception:  # noqa: BLE001 (the outermost frame: see below)
+            # A defect in one object's reconcile must not end the work: it is logged whole, and retried.
+            _log.exception("reconcile of %s %s/%s failed unexpectedly", *key)
+            outcome = Outcome(failed=True)
+        long.cancel()
+        self._waiting.done(key)
+        self._active.discard(key)
+        self.finished += 1
+        self._moved_at = self._clock()
+        self._settle(key, outcome)
+        self._wake.set()
+
+    def _give_up_worker(self, key: Key) -> None:
+        self._waiting.give_up_worker(key)
+        self._wake.set()
 
     def _settle(self, key: Key, outcome: Outcome) -> None:
         if outcome.failed:

@@ -87,4 +87,4 @@ def _queue(settings: ControllerSettings, operator: Operator, metrics: Metrics) -
         finally:
             metrics.reconciled(result, time.monotonic() - start)
 
-    return WorkQueue(work, workers=settings.workers)
+    return WorkQueue(work, workers=settings.workers, server_of=operator.server_of)

@@ -1,6 +1,7 @@
 """``spec`` of a Workspace: the connection to one workspace of one server, owned by the tenant."""
 
 import re
+from functools import lru_cache
 from typing import Annotated, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ __all__ = [
     "TokenSecretRef",
     "WorkspaceSpec",
     "place_of",
+    "server_of",
 ]
 
 URL_FORM: Final = (
@@ -52,6 +54,15 @@ def place_of(url: str, workspace_id: str | None) -> Place:
     parts = urlsplit(url)
     host = parts.netloc.lower().removesuffix({"https": ":443", "http": ":80"}.get(parts.scheme, "\0"))
     return Place(f"{parts.scheme}://{host}{parts.path.rstrip('/')}", workspace_id)
+
+
+@lru_cache(maxsize=1024)
+def server_of(url: str) -> str:
+    """The server of a URL, as host and port in one spelling; the whole URL where it cannot be read."""
+    try:
+        return urlsplit(place_of(url, None).url).netloc
+    except ValueError:
+        return url
 
 
 class TokenSecretRef(Model):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.support.clockwork import run, until_idle
 from tests.unit.handlers.working import FAILED, HOME, A, B, C, Work, working
 
-from sync_operator.handlers.queue import DONE, Key, Outcome
+from sync_operator.handlers.queue import DONE, MAX_WORKER_SECONDS, Key, Outcome
 
 
 def test_repeats_are_merged_while_they_wait() -> None:
@@ -274,3 +274,50 @@ def test_who_was_asked_for_earlier_or_is_gone_has_no_second_turn() -> None:
 
     run(story())
     assert work.order == [A, C]
+
+
+def test_who_waits_for_long_gives_the_worker_to_others() -> None:
+    work = Work(workers=1)
+    work.hold(A)
+
+    async def story() -> None:
+        async with working(work):
+            work.queue.add(A)
+            work.queue.add(B)
+            await asyncio.sleep(MAX_WORKER_SECONDS - 0.1)
+            assert work.order == [A]
+            await asyncio.sleep(0.2)
+            assert work.order == [A, B]
+            assert work.busy == {A}
+            work.queue.add(A)
+            await until_idle()
+            assert work.order == [A, B], "it is still worked on"
+
+    run(story())
+    assert work.queue.idle
+
+
+def test_a_stall_is_told_and_its_end_and_what_is_none_is_not() -> None:
+    work = Work(workers=1)
+    work.hold(A, B)
+
+    async def story() -> None:
+        assert work.queue.stalled() == ""
+        async with working(work):
+            await asyncio.sleep(1000)
+            assert work.queue.stalled() == "", "idle"
+            work.queue.add(A)
+            await asyncio.sleep(1000)
+            assert work.queue.stalled() == "", "one takes its time, and nobody waits"
+            for number in range(20):
+                work.hold(key := Key("Sync", "team", str(number)))
+                work.queue.add(key)
+            await asyncio.sleep(299)
+            assert work.queue.stalled() == ""
+            await asyncio.sleep(2)
+            assert work.queue.stalled() == "no reconcile has finished for 301 s while 17 wait"
+            work.held.pop(A).set()
+            await until_idle()
+            assert work.queue.stalled() == ""
+
+    run(story())

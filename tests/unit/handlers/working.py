@@ -18,7 +18,7 @@ class Work:
     """Notes when each key was worked on, and ends as it was told to: at once, or when let go."""
 
     def __init__(self, outcome: Callable[[Key], Outcome] = lambda _: DONE, *, workers: int = 2) -> None:
-        self.queue = WorkQueue(self._do, workers=workers)
+        self.queue = WorkQueue(self._do, workers=workers, clock=lambda: asyncio.get_event_loop().time())
         self.done: list[tuple[Key, float]] = []
         self.busy: set[Key] = set()
         self.held: dict[Key, asyncio.Event] = {}
