@@ -1,19 +1,27 @@
 """Logging: one JSON object a line (for machines) or one plain line (for people), on standard error.
 
 Whatever looks like a secret is masked here once more: the traceback of a defect may quote what no message of ours does.
+Nothing that is logged can begin a line of its own, or move the cursor of a terminal.
 """
 
 import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import Final
 
+from sync_operator.bounds import MAX_NUMBER, escaped
 from sync_operator.redact import mask
 from sync_operator.settings import LogSettings
 
 __all__ = ["configure_logging"]
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_MAX_MESSAGE: Final = 8 * 1024
+_MAX_EXTRA: Final = 1024
+_MAX_TRACEBACK: Final = 16 * 1024
+_INDENT: Final = "    "
+"""Begins each line of a traceback, as no log line of ours begins."""
 
 
 class _JsonFormatter(logging.Formatter):
@@ -24,12 +32,12 @@ class _JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": mask(record.getMessage()),
+            "message": _bounded(record.getMessage(), _MAX_MESSAGE),
         }
-        entry.update(_extras(record))
+        entry |= {key: _extra(value) for key, value in _extras(record).items()}
         if record.exc_info:
-            entry["exception"] = mask(self.formatException(record.exc_info))
-        return json.dumps(entry, default=str, ensure_ascii=False)
+            entry["exception"] = _bounded(self.formatException(record.exc_info), _MAX_TRACEBACK)
+        return escaped(json.dumps(entry, ensure_ascii=False))
 
 
 class _TextFormatter(logging.Formatter):
@@ -37,12 +45,31 @@ class _TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
-        line = f"{time} {record.levelname} {record.getMessage()}"
-        return mask(f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line)
+        line = f"{time} {record.levelname} {escaped(_bounded(record.getMessage(), _MAX_MESSAGE))}"
+        if not record.exc_info:
+            return line
+        traceback = _bounded(self.formatException(record.exc_info), _MAX_TRACEBACK)
+        return "\n".join([line, *(_INDENT + escaped(part) for part in traceback.split("\n"))])
 
 
 def _extras(record: logging.LogRecord) -> dict[str, object]:
     return {key: value for key, value in vars(record).items() if key not in _STANDARD and key.islower()}
+
+
+def _extra(value: object) -> object:
+    """A value as JSON has it: numbers as they are, all else as masked text."""
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) <= MAX_NUMBER):
+        return value
+    if isinstance(value, float) and abs(value) <= MAX_NUMBER:  # neither infinite nor no number at all
+        return value
+    return _bounded(value if isinstance(value, str) else str(value), _MAX_EXTRA)
+
+
+def _bounded(text: str, limit: int) -> str:
+    """Masked, with its beginning and its end where it is too long: the end of a traceback says what happened."""
+    if len(text) > limit:
+        text = f"{text[: limit // 2]} … {text[-limit // 2 :]}"
+    return mask(text)
 
 
 def configure_logging(settings: LogSettings) -> None:

@@ -118,7 +118,7 @@ async def test_a_session_that_is_taken_again_and_again_is_taken_back_once_a_minu
         taken_back += [second] * (login() != before)
         rig.api.clock.advance(1)
     assert taken_back == [0, 60, 120, 180, 240]
-    assert f"another client keeps logging in as {EMAIL}" in str(refused[0])
+    assert "another client keeps logging in as the user of spec.auth" in str(refused[0])
     assert "a user of its own" in str(refused[0])
     assert all(error.retry_after and error.retry_after <= 60 for error in refused)
 
@@ -142,7 +142,7 @@ async def test_a_wrong_password_is_not_repeated_until_its_secret_changes(rig: Ri
         await ensure(wrong)
     for login in (wrong, rig.login("b", "wrong", version="9"), rig.login("a", "wrong")):
         for _ in range(3):
-            with pytest.raises(UnauthorizedError, match="was refused for"):
+            with pytest.raises(UnauthorizedError, match="was refused"):
                 await ensure(login)
     assert rig.logins() == [401]
     assert wrong.account.is_refused(wrong)

@@ -49,3 +49,45 @@ def test_exceptions_are_told_whole(capsys: pytest.CaptureFixture[str], form: str
     configure_logging(LogSettings(form))
     logging.getLogger("sync_operator").error("failed", exc_info=RuntimeError("a defect"))
     assert "RuntimeError: a defect" in capsys.readouterr().err
+
+
+FORGED = "a@b\n12:00:00 CRITICAL stopped: forged\r\x9b31m\u202e\u2028 \ud800"
+
+
+def test_no_text_line_can_be_forged(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(LogSettings("text"))
+    logging.getLogger("sync_operator").error("logged in as %s", FORGED, exc_info=ValueError(FORGED))
+    first, *rest = capsys.readouterr().err.removesuffix("\n").split("\n")
+    assert "\\u000a12:00:00 CRITICAL stopped: forged\\u000d\\u009b31m\\u202e\\u2028 \\ud800" in first
+    assert rest
+    assert all(line.startswith("    ") and line.isprintable() for line in rest)
+
+
+def test_no_json_line_holds_a_control_character(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(LogSettings("json"))
+    logging.getLogger("sync_operator").error("said %s \U000e0001", FORGED, extra={"who": FORGED})
+    [line] = capsys.readouterr().err.removesuffix("\n").split("\n")
+    assert line.isprintable()
+    assert json.loads(line)["message"] == f"said {FORGED} \U000e0001"
+    assert json.loads(line)["who"] == FORGED
+
+
+def test_extras_are_masked_and_bounded(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(LogSettings("json"))
+    extra = {"words": "password=planted", "long": "x" * 99_999, "rows": 3, "part": 0.5, "none": None, "yes": True}
+    odd = {"nan": float("nan"), "inf": float("inf"), "huge": 10**400, "thing": {"token": "planted"}}
+    logging.getLogger("sync_operator").error("here", extra=extra | odd)
+    written = capsys.readouterr().err
+    entry = json.loads(written)
+    assert "planted" not in written
+    assert len(entry["long"]) < 1100
+    assert [entry[name] for name in ("rows", "part", "none", "yes", "nan", "inf")] == [3, 0.5, None, True, "nan", "inf"]
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_long_message_and_a_long_traceback_are_cut(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    configure_logging(LogSettings(form))
+    logging.getLogger("sync_operator").error("m" * 2**20, exc_info=ValueError("v" * 2**20 + " the end"))
+    written = capsys.readouterr().err
+    assert len(written) < 30_000
+    assert "the end" in written

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_operator.redact import mask, redact
+from sync_operator.redact import mask, redact, redact_each
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,7 @@ def test_what_looks_like_a_secret_is_masked(text: str, shown: str) -> None:
 def test_long_words_are_cut() -> None:
     assert redact("x" * 500) == "x" * 299 + "…"
     assert redact("y" * 20, limit=10) == "y" * 9 + "…"
+    assert redact("a" + " " * 9000 + "b") == "a…"
 
 
 @given(st.text(min_size=1, max_size=40))
@@ -50,7 +51,42 @@ def test_a_named_secret_is_masked_however_it_is_written(secret: str) -> None:
 
 def test_what_is_left_of_a_long_secret_is_masked_too() -> None:
     secret = "planted-secret-0123456789"
-    said = f"'{secret[:20]}…' is wrong, {secret[:13]!r} too; {secret[:11]} may be any word"
-    assert mask(said, secrets=(secret,)) == "'[redacted]…' is wrong, '[redacted]' too; planted-sec may be any word"
+    said = f"'{secret[:20]}…' is wrong, '…{secret[-13:]}' too, {secret[5:14]!r} as well; {secret[:7]} may be any word"
+    shown = "'[redacted]…' is wrong, '…[redacted]' too, '[redacted]' as well; planted may be any word"
+    assert mask(said, secrets=(secret,)) == shown
     assert mask(secret[:15], secrets=(secret[:15],)) == "[redacted]"
-    assert mask(secret[:12], secrets=(secret[:15],)) == secret[:12]
+
+
+@given(st.text(min_size=8, max_size=200), st.data())
+def test_any_piece_of_a_secret_is_masked(secret: str, data: st.DataObject) -> None:
+    begin = data.draw(st.integers(0, len(secret) - 8))
+    end = data.draw(st.integers(begin + 8, len(secret)))
+    assert mask(f"⟦{secret[begin:end]}⟧", secrets=(secret,)) == "⟦[redacted]⟧"
+
+
+def test_the_end_of_a_value_that_a_database_quotes_is_masked() -> None:
+    value = "L" * 40 + "SuperSecretValue-9f31c0d2"
+    said = f'CONTEXT: JSON data, line 1: ...{value[-35:]}","b":"x'
+    assert redact(said, secrets=(value,)) == 'CONTEXT: JSON data, line 1: ...[redacted]","b":"x'
+
+
+def test_a_very_long_value_is_known_by_its_pieces_too() -> None:
+    value = "".join(f"{number:x}." for number in range(40_000))
+    assert redact(f"({value[1000:1100]})", secrets=(value,)).count("[redacted]") == 1
+    assert len(redact(f"({value[1000:1100]})", secrets=(value,))) < 30
+
+
+def test_several_texts_go_through_the_secrets_once() -> None:
+    assert redact_each(("planted", "all", "a planted b"), secrets=("planted",)) == [
+        "[redacted]",
+        "all",
+        "a [redacted] b",
+    ]
+    assert redact_each(()) == []
+
+
+@given(st.text(alphabet=st.characters(), max_size=600))
+def test_a_line_holds_only_what_prints(text: str) -> None:
+    line = redact(text)
+    assert line.isprintable()
+    assert len(line) <= 300

@@ -42,8 +42,7 @@ def decode_secret(secret: Mapping[str, Any] | None, *, namespace: str, name: str
         )
     data = secret.get("data") or {}
     if key not in data:
-        held = ", ".join(sorted(data)) or "none"
-        raise MissingSecretError(f"{field}.key", f"Secret {name!r} has no key {key!r} (its keys: {held}); add it")
+        raise MissingSecretError(f"{field}.key", f"Secret {name!r} has no key {key!r}; add it, or name another one")
     try:
         value = base64.b64decode(data[key], validate=True).decode("utf-8").strip()
     except (binascii.Error, UnicodeDecodeError):

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Hashable
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -28,6 +29,10 @@ class Account:
         window: how often the server may be asked to log anybody in.
         clock: the time now.
         renewed: called whenever a login gave a new token.
+
+    Attributes:
+        name: tells accounts apart and is fit for an annotation: what came out of a Secret is printed nowhere.
+        url: of the server.
     """
 
     def __init__(
@@ -38,7 +43,8 @@ class Account:
         clock: Callable[[], datetime],
         renewed: Callable[["Account"], None],
     ) -> None:
-        self.name = f"{email} {url}"
+        self.name = f"sha256:{sha256(f'{email} {url}'.encode()).hexdigest()}"
+        self.url = url
         self._email = email
         self._window = window
         self._clock = clock
@@ -83,7 +89,7 @@ class Account:
             except TransientError as error:
                 if held is None or now >= held.end:
                     raise
-                _log.warning("renewing the session of %s failed, it is tried again: %s", self._email, error)
+                _log.warning("renewing a session at %s failed, it is tried again: %s", self.url, error)
                 return held
 
     async def retake(self, login: "Login", dead: str) -> bool:
@@ -102,9 +108,9 @@ class Account:
             early = held is not None and now < held.end
             if self._retaken_at is not None and now < self._retaken_at + _BETWEEN_RETAKES:
                 raise UnauthorizedError(
-                    f"another client keeps logging in as {self._email}, and each login ends the session before; give "
-                    "the operator a user of its own in the Secret of spec.auth.loginSecretRef. Until then it logs in "
-                    "once a minute",
+                    "another client keeps logging in as the user of spec.auth.loginSecretRef, and each login ends the "
+                    "session before; give the operator a user of its own in that Secret. Until then it logs in once a "
+                    "minute",
                     retry_after=(self._retaken_at + _BETWEEN_RETAKES - now).total_seconds(),
                 )
             await self._log_in(login)
@@ -134,7 +140,7 @@ class Account:
         self._failures = 0
         self._refusals.clear(login.password)
         self._password, self._token = login.password, token
-        _log.info("logged in as %s", self._email)
+        _log.info("logged in at %s", self.url)
         self._renewed(self)
         return token
 
@@ -142,8 +148,8 @@ class Account:
         """Raise when no login may be made now."""
         if self.is_refused(login):
             raise UnauthorizedError(
-                f"POST /login was refused for {self._email} before, with the same password: put the right one into the "
-                "Secret of spec.auth.loginSecretRef. It is not tried again before that Secret changes"
+                "POST /login was refused before, with the same password: put the right one into the Secret of "
+                "spec.auth.loginSecretRef. It is not tried again before that Secret changes"
             )
         now = self._clock().timestamp()
         if now < self._not_before:

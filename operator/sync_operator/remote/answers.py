@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from sync_operator.bounds import bounded_date, bounded_text, is_too_deep
 from sync_operator.errors import (
     ForbiddenError,
     NoSuchCallError,
@@ -20,8 +21,7 @@ from sync_operator.errors import (
     UnauthorizedError,
     WorkspaceError,
 )
-from sync_operator.redact import redact
-from sync_operator.remote.read import read_date
+from sync_operator.redact import redact_each
 
 __all__ = ["Answer", "camel", "is_usable", "parse_body", "refusal", "retry_after"]
 
@@ -32,7 +32,12 @@ _STATES: Final = (
     ("should be manual", ServerState.NOT_MANUAL),
 )
 _HEALING: Final = ("catalog is missing", "must exist")
-_MOST_DIGITS: Final = 9
+_MAX_WAIT: Final = 24 * 3600.0
+"""Seconds: a server that asks for more means "not now" all the same."""
+_MAX_DIGITS: Final = 9
+_MAX_DETAILS: Final = 16
+"""Fields that a refusal names; one that names more is read no further."""
+_MAX_DETAIL: Final = 512
 _LATER: Final = frozenset({408, 425})
 """Client errors by number, but the server only means: not now."""
 
@@ -47,11 +52,15 @@ class Answer:
 
 
 def parse_body(content: bytes) -> Any:
-    """The JSON value of a body, or None."""
+    """The JSON value of a body; None where it is none, or one that nobody writes (too many levels, endless numbers)."""
     try:
-        return json.loads(content)
+        return None if is_too_deep(content) else json.loads(content, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def is_usable(answer: Answer) -> bool:
@@ -71,10 +80,10 @@ def retry_after(answer: Answer, now: datetime) -> float | None:
     text = answer.headers.get("retry-after", "").strip()
     if not text:
         return None
-    if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
-        return float(text)
-    date = read_date(text)
-    return None if date is None else max(0.0, (date - now).total_seconds())
+    if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS:
+        return min(_MAX_WAIT, float(text))
+    date = bounded_date(text)
+    return None if date is None else min(_MAX_WAIT, max(0.0, (date - now).total_seconds()))
 
 
 def refusal(answer: Answer, call: str, *, now: datetime, secrets: tuple[str, ...] = ()) -> SyncOperatorError:
@@ -86,9 +95,10 @@ def refusal(answer: Answer, call: str, *, now: datetime, secrets: tuple[str, ...
         now: for a ``Retry-After`` that names a date.
         secrets: values that must not appear in the message.
     """
-    found = _details(answer.body).items()
-    details = {redact(field, secrets=secrets): redact(words, secrets=secrets) for field, words in found}
-    words = _words(answer.body, details, secrets)
+    found = _details(answer.body)
+    own, *shown = redact_each((_own_words(answer.body), *found.keys(), *found.values()), secrets=secrets)
+    details = dict(zip(shown[: len(found)], shown[len(found) :], strict=True))
+    [words] = redact_each([": ".join(part for part in (own, _fields(details)) if part)])
     said = f"{call} was answered with {answer.status}" + (f": {words}" if words else "")
     match answer.status:
         case 401:
@@ -134,41 +144,45 @@ def _state(words: str) -> ServerState:
     return next((state for text, state in _STATES if text in words), ServerState.OTHER)
 
 
-def _words(body: Any, details: dict[str, str], secrets: tuple[str, ...]) -> str:
-    """The server's own words in one line; fields by the names they have in the manifest."""
-    fields = ", ".join(f"spec.{camel(field)} {text}" for field, text in details.items())
-    said = ""
-    if isinstance(body, dict):
-        errors = body.get("errors")
-        if isinstance(errors, list) and errors and isinstance(errors[0], dict):
-            said = str(errors[0].get("detail") or errors[0].get("title") or "")
-        elif isinstance(body.get("error"), str):
-            said = body["error"]
-        elif isinstance(body.get("message"), str):
-            said = body["message"]
-    return redact(": ".join(part for part in (said, fields) if part), secrets=secrets)
+def _own_words(body: Any) -> str:
+    """The server's own words, as they are."""
+    if not isinstance(body, dict):
+        return ""
+    errors = body.get("errors")
+    if isinstance(errors, list) and errors and isinstance(errors[0], dict):
+        return bounded_text(errors[0].get("detail") or errors[0].get("title"))
+    said = next((body[name] for name in ("error", "message") if isinstance(body.get(name), str)), "")
+    return bounded_text(said)
+
+
+def _fields(details: Mapping[str, str]) -> str:
+    """What is said of single fields, by the names they have in the manifest."""
+    return ", ".join(f"spec.{camel(field)} {text}" for field, text in details.items())
 
 
 def _details(body: Any) -> dict[str, str]:
-    """Field → first message: from E1 (nested) and from the ``source`` of a 422."""
+    """Field → first message, of the first fields: from E1 (nested) and from the ``source`` of a 422."""
     errors = body.get("errors") if isinstance(body, dict) else None
     if isinstance(errors, dict):
-        return dict(_flatten(errors))
+        return _flatten(errors)
     if isinstance(errors, list) and errors and isinstance(errors[0], dict):
         source = errors[0].get("source")
         if isinstance(source, dict) and "pointer" not in source:
-            return dict(_flatten(source))
+            return _flatten(source)
     return {}
 
 
-def _flatten(errors: Mapping[str, Any]) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    for field, value in errors.items():
+def _flatten(errors: Mapping[str, Any]) -> dict[str, str]:
+    """Fields and what is said of each, however deep they are; no more than `_MAX_DETAILS`."""
+    found: dict[str, str] = {}
+    waiting = list(reversed(list(errors.items())))
+    while waiting and len(found) < _MAX_DETAILS:
+        field, value = waiting.pop()
         if isinstance(value, dict):
-            found.extend(_flatten(value))
+            waiting.extend(reversed(list(value.items())))
         else:
             first = value[0] if isinstance(value, list) and value else value
-            found.append((str(field), str(first)))
+            found[bounded_text(field, _MAX_DETAIL)] = bounded_text(first, _MAX_DETAIL)
     return found
 
 

@@ -3,15 +3,16 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
+from sync_operator.bounds import bounded_date
 from sync_operator.errors import NotFoundError, OutcomeUnknownError, ServerState, StateError, TransientError
-from sync_operator.redact import redact
+from sync_operator.redact import redact_each
 from sync_operator.remote.answers import Answer
 from sync_operator.remote.connections import HttpPool
 from sync_operator.remote.paging import Page, read_whole_list
-from sync_operator.remote.read import read_date, read_list, read_named, read_page, read_run, read_sync, read_user
+from sync_operator.remote.read import read_list, read_named, read_page, read_run, read_sync, read_user
+from sync_operator.remote.reasons import reason_of
 from sync_operator.remote.traffic import Traffic
 from sync_operator.remote.transport import Exchange, Told, no_renewal, untold
 from sync_operator.remote.types import Dialect, Listing, Named, RemoteRun, RemoteSync, Role, RunList, User
@@ -22,6 +23,7 @@ _PAGE: Final = 500
 """Rows to ask for at once. A Multiwoven server, which takes any number, makes a list in about 5 ms a row."""
 _DOCUMENTED_PAGE: Final = 100
 _RECORDS_LOOKED_AT: Final = 100
+_MAX_REASON: Final = 120
 _MOST_LIST_BYTES: Final = 8 * 1024 * 1024
 """A page with longer configurations is asked for in parts."""
 MAX_PAGE_SECONDS: Final = 120.0
@@ -120,7 +122,7 @@ class ApiClient:
         async def ask(page: int, size: int) -> Page[RemoteSync]:
             nonlocal clock
             answer = await self._page("/syncs", page, size)
-            clock = read_date(answer.headers.get("date", ""))
+            clock = bounded_date(answer.headers.get("date", ""))
             return read_page(answer.body, read_sync)
 
         whole = await read_whole_list(ask, size=self._most_rows)
@@ -205,7 +207,7 @@ class ApiClient:
         query = {"page": "1", **self._page_size(limit)}
         answer = await self._exchange.send("GET", f"/syncs/{_digits(sync_id)}/sync_runs", query=query)
         runs = sorted(read_list(answer.body, read_run), key=lambda run: run.id, reverse=True)
-        return RunList(tuple(runs), read_date(answer.headers.get("date", "")))
+        return RunList(tuple(runs), bounded_date(answer.headers.get("date", "")))
 
     async def get_run(self, sync_id: str, run_id: int) -> RemoteRun:
         """`GET /syncs/:id/sync_runs/:run`."""
@@ -228,8 +230,8 @@ class ApiClient:
             body = (await self._exchange.send("GET", path, query=query)).body
         except NotFoundError:
             return ()
-        told = read_list(body, partial(_reason, secrets=(self._token(), *secrets)))
-        counted = Counter(reason for reason in told if reason)
+        told = read_list(body, reason_of)[:_RECORDS_LOOKED_AT]
+        counted = Counter(redact_each(told, secrets=(self._token(), *secrets), limit=_MAX_REASON))
         return tuple(
             f"{reason} ({count} {'row' if count == 1 else 'rows'})" for reason, count in counted.most_common(limit)
         )
@@ -251,12 +253,3 @@ def _digits(sync_id: str) -> str:
     if not (sync_id.isascii() and sync_id.isdigit()):
         raise ValueError("an id of the API is a string of digits")
     return sync_id
-
-
-def _reason(record: Any, *, secrets: tuple[str, ...]) -> str | None:
-    """The words of a failed record's logs; the record itself is not looked at."""
-    attributes = record.get("attributes") if isinstance(record, Mapping) else None
-    logs = attributes.get("logs") if isinstance(attributes, Mapping) else None
-    if isinstance(logs, Mapping):
-        logs = logs.get("response") or logs.get("error") or logs.get("message")
-    return redact(str(logs), secrets=secrets, limit=120) if logs else None

@@ -19,6 +19,8 @@ _SHORTEST_LIFE: Final = timedelta(minutes=1)
 _LONGEST_LIFE: Final = timedelta(days=30)
 _MAX_SUBJECT: Final = 64
 """Characters of a token's subject that are kept: it is written into the status of each Sync."""
+_MAX_TOKEN: Final = 16 * 1024
+"""Characters of a token: servers take no longer headers."""
 _WINDOW: Final = 20.0
 _LOGINS_A_WINDOW: Final = 4
 """The server takes five in 20 s from one address; one is left to people behind the same address."""
@@ -97,16 +99,17 @@ async def request_token(exchange: Exchange, email: str, password: str, *, now: d
     """
     body = {"email": email, "password": password}
     try:
-        answer = await exchange.send("POST", "/login", body=body, secrets=(password,))
+        answer = await exchange.send("POST", "/login", body=body, secrets=(email, password))
     except UnauthorizedError:
         raise UnauthorizedError(
-            f"POST /login was refused for {email}: wrong e-mail address or password, or a locked account; put the "
-            "right ones into the Secret of spec.auth.loginSecretRef. It is not tried again before that Secret changes"
+            "POST /login was refused: wrong e-mail address or password, or a locked account; put the right ones into "
+            "the Secret of spec.auth.loginSecretRef, each under its own key. It is not tried again before that Secret "
+            "changes"
         ) from None
     data = answer.body.get("data", answer.body) if isinstance(answer.body, dict) else {}
     attributes = data.get("attributes") if isinstance(data, dict) else None
     value = attributes.get("token") if isinstance(attributes, dict) else None
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or len(value) > _MAX_TOKEN:
         raise TransientError(f"POST /login was accepted, but the answer holds no token; is {exchange.base} the server?")
     return Token(value, now, token_life(value, now))
 

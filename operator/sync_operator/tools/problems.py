@@ -15,7 +15,7 @@ __all__ = ["Problem", "Severity", "github_line", "shown_problem"]
 
 _LONGEST_LINE: Final = 160
 """Characters of a line that are quoted where there is no terminal to fit."""
-_SECRET: Final = re.compile(r"""^[\s{]*["']?kind["']?\s*:\s*["']?Secret\b""", re.MULTILINE)
+_SECRET: Final = re.compile(r"""^[ \t{]*["']?kind["']?[ \t]*:[ \t]*["']?Secret\b""", re.MULTILINE)
 
 
 class Severity(StrEnum):

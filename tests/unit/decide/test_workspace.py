@@ -57,9 +57,9 @@ def test_a_value_is_read_without_the_space_around_it(value: str) -> None:
     ("held", "field", "words"),
     [
         (None, "spec.auth.tokenSecretRef.name", "there is no Secret 'token' in namespace 'team'; create it"),
-        ({}, "spec.auth.tokenSecretRef.key", "(its keys: none); add it"),
-        ({"data": None}, "spec.auth.tokenSecretRef.key", "(its keys: none); add it"),
-        (secret(a="planted", b="planted"), "spec.auth.tokenSecretRef.key", "(its keys: a, b); add it"),
+        ({}, "spec.auth.tokenSecretRef.key", "has no key 'token'; add it"),
+        ({"data": None}, "spec.auth.tokenSecretRef.key", "has no key 'token'; add it"),
+        (secret(a="planted", b="planted"), "spec.auth.tokenSecretRef.key", "has no key 'token'; add it"),
         (secret(token=" \n"), "spec.auth.tokenSecretRef.key", "holds no text; put the value there"),
         ({"data": {"token": "planted!"}}, "spec.auth.tokenSecretRef.key", "holds no text"),
         ({"data": {"token": "//8="}}, "spec.auth.tokenSecretRef.key", "holds no text"),
