@@ -77,6 +77,6 @@ def test_the_end_of_a_watch_before_the_start_ends_the_process(world: World) -> N
     world.controller.stop()
     world.controller.begin()
 
-    assert world.controller.await_end() == 3
-    assert "watching the cluster ended" in world.controller.log.read_text()
+    assert world.controller.await_end() == 5
+    assert "the core task 'watch' ended" in world.controller.log.read_text()
     world.controller.start()

@@ -42,6 +42,7 @@ class Recorder:
         self._busy = busy
         self._waiting: asyncio.Queue[tuple[float, dict[str, Any]]] = asyncio.Queue(_MOST_WAITING)
         self._stopping = False
+        self._unwritten = 0
 
     def record(self, about: Mapping[str, Any], notice: Notice, *, now: datetime) -> None:
         """Have one event written about an object.
@@ -53,21 +54,26 @@ class Recorder:
         """
         try:
             self._waiting.put_nowait((time.monotonic(), _event(about, notice, now)))
+            self._unwritten += 1
         except asyncio.QueueFull:
             _log.warning("event %s about %s dropped: too many wait", notice.reason.value, about["metadata"]["name"])
 
     async def run(self) -> None:
-        """Write until cancelled; what waits then is still written, if that does not take long."""
+        """Write until cancelled; what waits then is still written, if that does not take long. The rest is counted."""
         writing = asyncio.create_task(self._write(), name="event writer")
         try:
             # Unlike a plain await, this leaves the writer alone when it is cancelled.
             await asyncio.wait([writing])
+            writing.result()
         finally:
             self._stopping = True
-            rest = asyncio.create_task(self._waiting.join())
-            await asyncio.wait([rest], timeout=_LAST_SECONDS)
-            rest.cancel()
-            writing.cancel()
+            if not writing.done():
+                rest = asyncio.create_task(self._waiting.join())
+                await asyncio.wait([rest], timeout=_LAST_SECONDS)
+                rest.cancel()
+                writing.cancel()
+            if self._unwritten:
+                _log.warning("%d events dropped: they were not written before the stop", self._unwritten)
 
     async def _write(self) -> None:
         while True:
@@ -79,8 +85,8 @@ class Recorder:
             except KubernetesError as error:
                 # A terminating namespace refuses events; the status still tells.
                 _log.warning("event %s about %s lost: %s", body["reason"], body["involvedObject"]["name"], error)
-            finally:
-                self._waiting.task_done()
+            self._unwritten -= 1
+            self._waiting.task_done()
 
     def _gives_way(self, since: float) -> bool:
         return self._busy() and not self._stopping and time.monotonic() - since < _LONGEST_WAIT

@@ -95,7 +95,7 @@ class Kube:
     async def version(self, resource: Resource, namespace: str | None) -> str:
         """The resource version of a collection as it is now."""
         page = await self._call("GET", resource.path(namespace), query={"limit": "1"})
-        return str(page["metadata"]["resourceVersion"])
+        return _collection(page, f"GET {resource.path(namespace)}")[1]
 
     async def snapshot(
         self,
@@ -123,10 +123,11 @@ class Kube:
                 items.clear()
                 del query["continue"]
                 continue
-            items.extend(map(keep, page.get("items", ())))
-            token = page.get("metadata", {}).get("continue")
+            listed, version = _collection(page, f"GET {resource.path(namespace)}")
+            items.extend(map(keep, listed))
+            token = page["metadata"].get("continue")
             if not token:
-                return items, str(page["metadata"]["resourceVersion"])
+                return items, version
             query["continue"] = token
 
     async def create(self, resource: Resource, namespace: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -245,7 +246,19 @@ def _object(answer: bytes, call: str) -> dict[str, Any]:
         parsed = None
     if not isinstance(parsed, dict):
         raise KubernetesError(0, "NoAnswer", f"the cluster's API server answered {call} with something other than JSON")
+    if not isinstance(parsed.get("metadata"), dict):
+        raise KubernetesError(
+            0, "NoAnswer", f"the cluster's API server answered {call} with something other than its own"
+        )
     return parsed
+
+
+def _collection(page: Mapping[str, Any], call: str) -> tuple[_Items, str]:
+    """Items and resource version of a list; one without them comes from something between us and the API server."""
+    items, version = page.get("items"), page["metadata"].get("resourceVersion")
+    if not isinstance(items or [], list) or not isinstance(version, str) or not version.isdecimal():
+        raise KubernetesError(0, "NoAnswer", f"the cluster's API server answered {call} with something that is no list")
+    return items or [], version
 
 
 def _refusal(status: int, answer: bytes, call: str) -> KubernetesError:

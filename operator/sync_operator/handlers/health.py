@@ -20,7 +20,8 @@ __all__ = ["Health", "Probes", "Stage"]
 
 _STUCK: Final = 30.0
 """Seconds without a turn after which the main loop is stuck: no work of ours holds it for a tenth of that."""
-_BEAT: Final = 1.0
+_BEAT: Final = 0.1
+"""Seconds between two turns that are looked at: what holds the loop for less than half of that is seldom seen."""
 _KINDS: Final = frozenset({"syncs", "workspaces", "cronjobs", "jobs", "secrets"})
 
 
@@ -60,11 +61,16 @@ class Health:
         self._stalled = stalled
         self._turned_at = clock()
 
-    async def beat(self) -> None:
-        """Note every turn of the loop, for ever."""
+    async def beat(self, lagged: Callable[[float], None]) -> None:
+        """Note turns of the loop, for ever.
+
+        Args:
+            lagged: is told by how many seconds each turn came later than it was due.
+        """
         while True:
             self._turned_at = self._clock()
             await asyncio.sleep(_BEAT)
+            lagged(max(0.0, self._clock() - self._turned_at - _BEAT))
 
     def trouble(self) -> str:
         """Says why the process should be ended; empty when it should not."""

@@ -68,6 +68,13 @@ class Leader:
         """True while this process may act."""
         return holds(self._confirmed_at, self._clock(), self.times)
 
+    @property
+    def keeping(self) -> asyncio.Task[None]:
+        """The task that renews the Lease; there is one once this process was elected."""
+        if self._keeping is None:
+            raise RuntimeError("not elected yet")
+        return self._keeping
+
     def check(self) -> None:
         """To be called right before anything is sent; does not return where somebody else may lead."""
         if not self.leads:

@@ -20,6 +20,7 @@ from sync_operator.cluster.kube import CRONJOBS, SECRETS, Kube
 from sync_operator.cluster.lease import Lease
 from sync_operator.cluster.login import ClusterSession, open_session
 from sync_operator.errors import InvalidSettingsError, KubernetesError
+from sync_operator.handlers.core_tasks import CoreTasks
 from sync_operator.handlers.creates import Creates
 from sync_operator.handlers.health import Health, Probes, Stage
 from sync_operator.handlers.leader import Leader
@@ -35,9 +36,10 @@ from sync_operator.settings import ControllerSettings
 __all__ = ["add_arguments", "main"]
 
 _log = logging.getLogger(__name__)
-_EXIT_UNUSABLE = 2
-_EXIT_CLUSTER = 3
+_EXIT_UNUSABLE: Final = 2
+_EXIT_CLUSTER: Final = 3
 _EXIT_LEASE: Final = 4
+_EXIT_DEFECT: Final = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +57,8 @@ def main(args: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; ends the process with exit code 4 when it loses its Lease.
 
     Returns:
-        0 after a clean stop, 2 when the settings cannot be used, 3 when the cluster cannot.
+        0 after a clean stop, 2 when the settings cannot be used, 3 when the cluster cannot, 5 when a core task ended by
+        itself or the controller failed in another way that nobody foresaw.
     """
     try:
         settings = ControllerSettings.from_environment()
@@ -64,15 +67,21 @@ def main(args: argparse.Namespace) -> int:
         return _EXIT_UNUSABLE
     configure_logging(settings.log)
     try:
-        uvloop.run(_run(settings, args.lease_name))
+        failed = uvloop.run(_run(settings, args.lease_name))
     except KubernetesError as error:
         _log.error("stopped: %s", error)
         return _EXIT_CLUSTER
-    return 0
+    except Exception as error:  # noqa: BLE001 (the outermost frame)
+        # Whatever it was, the kubelet is told by the exit code, and people by one line.
+        _log.critical("stopped: %s: %s", type(error).__name__, error, exc_info=error)
+        return _EXIT_DEFECT
+    return _EXIT_DEFECT if failed else 0
 
 
-async def _run(settings: ControllerSettings, lease_name: str) -> None:
+async def _run(settings: ControllerSettings, lease_name: str) -> bool:
+    """Run until told to stop; True when it was the end of a core task that told so."""
     told = asyncio.Event()
+    core = CoreTasks(told)
     session, uid = open_session(), uuid4().hex
     leader = _candidate(session, lease_name, uid) if settings.leader_election else None
     check = leader.check if leader else None
@@ -80,6 +89,7 @@ async def _run(settings: ControllerSettings, lease_name: str) -> None:
     metrics = Metrics(
         syncs=lambda: operator.cache.all(SYNC_KIND),
         depth=lambda: operator.queue.depth,
+        longest=lambda: operator.queue.longest,
         leads=lambda: leader is None or leader.leads,
     )
     operator = make_operator(settings, Kube(session, check), uid, pool, metrics)
@@ -88,10 +98,13 @@ async def _run(settings: ControllerSettings, lease_name: str) -> None:
     try:
         probes.start()
         page = await serve_metrics(settings.metrics_port, metrics)
-        beating = asyncio.create_task(health.beat(), name="heartbeat")
+        beating = core.start(health.beat(metrics.lagged), "heartbeat")
         _listen(told)
         if leader is None or await _elected(leader, operator, health, told):
-            await _act(settings, operator, session, leader, health, told)
+            if leader is not None:
+                core.adopt(leader.keeping)
+            await _act(settings, operator, session, core, leader, health, told)
+        told.set()
         beating.cancel()
         await page.cleanup()
         probes.stop()
@@ -99,6 +112,7 @@ async def _run(settings: ControllerSettings, lease_name: str) -> None:
         operator.sessions.close()
         await pool.aclose()
         await session.http.close()
+    return core.failed
 
 
 def _candidate(session: ClusterSession, lease_name: str, uid: str) -> Leader:
@@ -126,6 +140,7 @@ async def _act(
     settings: ControllerSettings,
     operator: Operator,
     session: ClusterSession,
+    core: CoreTasks,
     leader: Leader | None,
     health: Health,
     told: asyncio.Event,
@@ -136,29 +151,37 @@ async def _act(
     session.watches.leave_out(operator.knows, {CRONJOBS.plural: operator.lacks_cronjob})
     operator.cluster = await cluster_uid(operator.kube, everywhere=not settings.watch_namespaces)
     session.watches.listed(await operator.refresh() | await _secrets(operator))
-    tasks = [
-        asyncio.create_task(operator.queue.run(), name="queue"),
-        asyncio.create_task(_resync(operator, settings.resync.total_seconds()), name="resync"),
+    working = [
+        core.start(operator.queue.run(), "queue"),
+        core.start(_resync(operator, settings.resync.total_seconds()), "resync"),
     ]
-    telling = asyncio.create_task(operator.events.run(), name="events")
-    watching = asyncio.create_task(_watch(settings, operator, session, ready, stop), name="watch")
+    telling = core.start(operator.events.run(), "events")
+    watching = core.start(_watch(settings, operator, session, ready, stop, told), "watch")
     operator.enqueue_all()
-    await asyncio.wait([watching, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
+    await _either(ready, told)
     _listen(told)  # kopf has put handlers of its own in the place of ours
-    if ready.is_set():
+    if ready.is_set() and not told.is_set():
         health.stage = Stage.ACTING
         _log.info("ready")
-    await asyncio.wait([watching, asyncio.create_task(told.wait())], return_when=asyncio.FIRST_COMPLETED)
+    await told.wait()
     _log.info("stopping")
-    for task in tasks:
+    for task in working:
         task.cancel()
-    await asyncio.wait(tasks)
+    await asyncio.wait(working)
     telling.cancel()
     await asyncio.wait([telling])
     if leader is not None and operator.queue.idle:  # else the Lease is left to expire: something may still be sent
         await leader.resign()
     stop.set()
-    await watching
+    await asyncio.wait([watching])
+
+
+async def _either(one: asyncio.Event, other: asyncio.Event) -> None:
+    """Wait until one of two events is set."""
+    waiting = [asyncio.create_task(one.wait()), asyncio.create_task(other.wait())]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
 
 
 async def _secrets(operator: Operator) -> dict[str, str]:
@@ -181,27 +204,27 @@ async def _watch(
     session: ClusterSession,
     ready: asyncio.Event,
     stop: asyncio.Event,
+    told: asyncio.Event,
 ) -> None:
+    """Watch the cluster until told to stop."""
     registry = make_registry(operator)
 
     @kopf.on.login(registry=registry)
     async def login(**_: object) -> kopf.AiohttpSession:
         return kopf.AiohttpSession(server=session.server, aiohttp_session=session.kopf)
 
-    try:
-        await kopf.operator(
-            registry=registry,
-            settings=make_settings(clusterwide=not settings.watch_namespaces),
-            identity=cast("Any", operator.uid),  # by itself kopf asks for the user's name, and a container's has none
-            standalone=True,
-            clusterwide=not settings.watch_namespaces,
-            namespaces=settings.watch_namespaces,
-            ready_flag=ready,
-            stop_flag=stop,
-        )
-    except Exception as error:
-        words = f"watching the cluster ended ({type(error).__name__}: {error})"
-        raise KubernetesError(0, "WatchEnded", words) from error
+    await kopf.operator(
+        registry=registry,
+        settings=make_settings(clusterwide=not settings.watch_namespaces),
+        identity=cast("Any", operator.uid),  # by itself kopf asks for the user's name, and a container's has none
+        standalone=True,
+        clusterwide=not settings.watch_namespaces,
+        namespaces=settings.watch_namespaces,
+        ready_flag=ready,
+        stop_flag=stop,
+    )
+    # It returns when it is stopped, or by a signal that came while its handlers were in the place of ours.
+    told.set()
 
 
 async def _resync(operator: Operator, seconds: float) -> None:

@@ -3,6 +3,7 @@
 Series per Sync are bounded by the Syncs that exist; no label holds an id of the server, a message or a path.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -16,6 +17,7 @@ from prometheus_client.registry import Collector
 __all__ = ["Metrics", "serve_metrics"]
 
 _SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_LAG_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _OUTCOMES: Final = ("queried", "total", "succeeded", "failed", "skipped")
 
 
@@ -27,13 +29,15 @@ class Metrics:
         *,
         syncs: Callable[[], Iterable[Mapping[str, Any]]],
         depth: Callable[[], int],
+        longest: Callable[[], float] = lambda: 0.0,
         leads: Callable[[], bool] = lambda: True,
     ) -> None:
         """Count from zero.
 
         Args:
-            syncs: the Syncs as the cache holds them.
+            syncs: the Syncs as the cache holds them; what is in one is never changed, another takes its place.
             depth: how many keys wait for a worker.
+            longest: seconds for which the longest running reconcile has gone on.
             leads: whether this process acts, or stands by.
         """
         self.registry = CollectorRegistry()
@@ -59,7 +63,14 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self.registry.register(_FromCache(syncs, depth, leads))
+        self._lag = Histogram(
+            "sync_operator_event_loop_lag_seconds",
+            "By how much turns of the event loop came late, looked at ten times a second.",
+            buckets=_LAG_SECONDS,
+            registry=self.registry,
+        )
+        self._gauges = _Gauges(syncs, depth, longest, leads)
+        self.registry.register(self._gauges)
 
     def reconciled(self, result: str, seconds: float) -> None:
         """One reconcile ended; the result is ``success``, ``requeue`` or ``error``."""
@@ -78,23 +89,45 @@ class Metrics:
         self._requests.labels(workspace, operation, str(code)).inc()
         self._request_seconds.labels(operation).observe(seconds)
 
+    def lagged(self, seconds: float) -> None:
+        """A turn of the event loop came so many seconds late."""
+        self._lag.observe(seconds)
 
-class _FromCache(Collector):
-    """Gauges of what the statuses say at the time of the scrape."""
+    async def page(self) -> bytes:
+        """All of it as text, written in a thread: with ten thousand Syncs that takes seconds."""
+        self._gauges.look()
+        return await asyncio.to_thread(generate_latest, self.registry)
+
+
+class _Gauges(Collector):
+    """Gauges of what was there when the event loop last looked; they are written in another thread."""
 
     def __init__(
         self,
         syncs: Callable[[], Iterable[Mapping[str, Any]]],
         depth: Callable[[], int],
+        longest: Callable[[], float],
         leads: Callable[[], bool],
     ) -> None:
         self._syncs = syncs
         self._depth = depth
+        self._longest = longest
         self._leads = leads
+        self._seen: tuple[list[Mapping[str, Any]], int, float, bool] = ([], 0, 0.0, False)
+
+    def look(self) -> None:
+        """Take a snapshot; to be called in the thread of the event loop."""
+        self._seen = list(self._syncs()), self._depth(), self._longest(), self._leads()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        yield GaugeMetricFamily("sync_operator_queue_depth", "Keys that wait for a worker.", value=self._depth())
-        yield GaugeMetricFamily("sync_operator_leader", "1 while this process acts.", value=self._leads())
+        syncs, depth, longest, leads = self._seen
+        yield GaugeMetricFamily("sync_operator_queue_depth", "Keys that wait for a worker.", value=depth)
+        yield GaugeMetricFamily(
+            "sync_operator_queue_longest_running_processor_seconds",
+            "For how long the longest running reconcile has gone on; 0 while none is under way.",
+            value=longest,
+        )
+        yield GaugeMetricFamily("sync_operator_leader", "1 while this process acts.", value=leads)
         one = ["namespace", "name"]
         conditions = GaugeMetricFamily(
             "sync_operator_sync_condition", "1 for the present status.", labels=[*one, "type", "status"]
@@ -106,7 +139,7 @@ class _FromCache(Collector):
             "sync_operator_sync_expected_interval_seconds", "Time between the next two scheduled runs.", labels=one
         )
         rows = GaugeMetricFamily("sync_operator_sync_last_run_rows", "Rows of the last run.", labels=[*one, "outcome"])
-        for sync in self._syncs():
+        for sync in syncs:
             who = [sync["metadata"]["namespace"], sync["metadata"]["name"]]
             status = sync.get("status", {})
             for entry in status.get("conditions", ()):
@@ -131,7 +164,7 @@ async def serve_metrics(port: int, metrics: Metrics) -> web.AppRunner:
     """
 
     async def page(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=await metrics.page(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     app = web.Application()
     app.add_routes([web.get("/metrics", page)])

@@ -67,8 +67,9 @@ class WorkQueue:
         self._work = work
         self._clock = clock
         self._waiting = FairQueue(workers, server_of)
-        self._active: set[Key] = set()
+        self._active: dict[Key, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._defect: BaseException | None = None
         self._dirty: dict[Key, bool] = {}
         self._failures: dict[Key, int] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
@@ -137,6 +138,11 @@ class WorkQueue:
         return bool(self._waiting) and self._waiting.at_work
 
     @property
+    def longest(self) -> float:
+        """Seconds for which the longest running reconcile has gone on; 0 when none is under way."""
+        return self._clock() - min(self._active.values()) if self._active else 0.0
+
+    @property
     def idle(self) -> bool:
         """True when no reconcile is under way."""
         return not self._active
@@ -152,10 +158,16 @@ class WorkQueue:
         return f"no reconcile has finished for {seconds:.0f} s while {waiting} wait"
 
     async def run(self) -> None:
-        """Work until cancelled; reconciles under way then end first."""
+        """Work until cancelled; reconciles under way then end first.
+
+        Raises:
+            BaseException: a defect of the queue itself, not of a reconcile: its key would never have its turn again.
+        """
         try:
             while True:
                 await self._wake.wait()
+                if self._defect is not None:
+                    raise self._defect
                 self._wake.clear()
                 while (key := self._waiting.pop()) is not None:
                     self._begin(key)
@@ -165,10 +177,16 @@ class WorkQueue:
                 await asyncio.wait(self._tasks, timeout=_LAST_WORK_SECONDS)
 
     def _begin(self, key: Key) -> None:
-        self._active.add(key)
+        self._active[key] = self._clock()
         task = asyncio.create_task(self._reconcile(key))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._defect = error
+            self._wake.set()
 
     async def _reconcile(self, key: Key) -> None:
         long = asyncio.get_running_loop().call_later(MAX_WORKER_SECONDS, self._give_up_worker, key)
@@ -178,9 +196,15 @@ class WorkQueue:
             # A defect in one object's reconcile must not end the work: it is logged whole, and retried.
             _log.exception("reconcile of %s %s/%s failed unexpectedly", *key)
             outcome = Outcome(failed=True)
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            # Not we were cancelled, but something that the reconcile waited for.
+            _log.error("reconcile of %s %s/%s failed unexpectedly", *key, exc_info=error)
+            outcome = Outcome(failed=True)
         long.cancel()
         self._waiting.done(key)
-        self._active.discard(key)
+        del self._active[key]
         self.finished += 1
         self._moved_at = self._clock()
         self._settle(key, outcome)

@@ -73,13 +73,18 @@ def test_every_missing_sign_of_life_is_told(stage: Stage) -> None:
     assert signs.health.trouble() == signs.health.unready() == "the event loop is stuck: no turn for 31 s"
 
 
-async def test_a_turn_of_the_loop_makes_it_well() -> None:
+async def test_a_turn_of_the_loop_makes_it_well_and_tells_by_how_much_it_was_late() -> None:
     signs = Signs()
     signs.now += 60
-    beating = asyncio.create_task(signs.health.beat())
+    lags: list[float] = []
+    beating = asyncio.create_task(signs.health.beat(lags.append))
     await asyncio.sleep(0)
 
     assert signs.health.trouble() == ""
+    signs.now += 2.1
+    await asyncio.sleep(0.25)
+    assert lags[0] == pytest.approx(2.0)
+    assert lags[1] == 0.0
     beating.cancel()
 
 

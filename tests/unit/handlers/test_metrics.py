@@ -1,3 +1,5 @@
+import asyncio
+
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -31,7 +33,8 @@ async def scraped(metrics: Metrics) -> dict[str, float]:
 
 
 async def test_the_page_tells_of_the_work_and_of_each_sync() -> None:
-    metrics = Metrics(syncs=lambda: [SYNC, FRESH], depth=lambda: 3)
+    metrics = Metrics(syncs=lambda: [SYNC, FRESH], depth=lambda: 3, longest=lambda: 1.5)
+    metrics.lagged(0.2)
     metrics.reconciled("success", 0.2)
     metrics.requested("shop/default", "GET /syncs/:id", 200, 0.1)
 
@@ -41,6 +44,8 @@ async def test_the_page_tells_of_the_work_and_of_each_sync() -> None:
     assert seen["sync_operator_reconcile_duration_seconds_count"] == 1
     assert seen["sync_operator_api_requests_total 200 GET /syncs/:id shop/default"] == 1
     assert seen["sync_operator_queue_depth"] == 3
+    assert seen["sync_operator_queue_longest_running_processor_seconds"] == 1.5
+    assert seen["sync_operator_event_loop_lag_seconds_sum"] == pytest.approx(0.2)
     assert seen["sync_operator_sync_condition False RunsHealthy orders shop"] == 1
     assert seen["sync_operator_sync_expected_interval_seconds orders shop"] == 45 * 60
     assert seen["sync_operator_sync_last_success_timestamp_seconds orders shop"] == pytest.approx(1767225600)
@@ -63,3 +68,22 @@ async def test_a_sync_that_is_gone_leaves_no_series() -> None:
     syncs.clear()
 
     assert not [key for key in await scraped(metrics) if "orders" in key]
+
+
+async def test_ten_thousand_syncs_do_not_hold_the_event_loop() -> None:
+    syncs = [{**SYNC, "metadata": {"namespace": "shop", "name": f"orders-{number}"}} for number in range(10_000)]
+    metrics = Metrics(syncs=lambda: syncs, depth=lambda: 0)
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    turning = asyncio.create_task(turn())
+    page = await metrics.page()
+    turning.cancel()
+
+    assert page.count(b"\nsync_operator_sync_condition{") == 20_000
+    assert turns > 20

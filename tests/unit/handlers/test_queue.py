@@ -321,3 +321,52 @@ def test_a_stall_is_told_and_its_end_and_what_is_none_is_not() -> None:
             assert work.queue.stalled() == ""
 
     run(story())
+
+
+def test_a_defect_of_the_queue_ends_it() -> None:
+    def odd(_: Key) -> Outcome:
+        return None  # type: ignore[return-value]  # a defect outside of any reconcile
+
+    work = Work(odd)
+
+    async def story() -> None:
+        work.queue.add(A)
+        with pytest.raises(AttributeError):
+            await work.queue.run()
+
+    run(story())
+
+
+def test_what_a_reconcile_waits_for_may_be_cancelled_without_harm() -> None:
+    work = Work(workers=1)
+
+    async def cancelled(key: Key) -> Outcome:
+        if key == A:
+            raise asyncio.CancelledError
+        return await work._do(key)
+
+    work.queue._work = cancelled
+
+    async def story() -> None:
+        work.queue.add(A)
+        work.queue.add(B)
+        async with working(work):
+            await asyncio.sleep(0)
+            await until_idle()
+            assert work.order == [B]
+
+    run(story())
+
+
+def test_how_long_a_reconcile_goes_on_is_told() -> None:
+    work = Work()
+    work.hold(A)
+
+    async def story() -> None:
+        assert work.queue.longest == 0.0
+        async with working(work):
+            work.queue.add(A)
+            await asyncio.sleep(50)
+            assert work.queue.longest == pytest.approx(50)
+
+    run(story())
