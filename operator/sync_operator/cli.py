@@ -1,6 +1,7 @@
 """The command line: `sync-operator COMMAND`. Each command's module is imported only when it is asked for."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -29,7 +30,8 @@ _COMMANDS: Final = {
 _MISUSED: Final = 2
 _INTERRUPTED: Final = 130
 _BROKEN_PIPE: Final = 141
-"""What a shell makes of SIGINT and SIGPIPE."""
+_TERMINATED: Final = 143
+"""What a shell makes of SIGINT, SIGPIPE and SIGTERM."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,6 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code. Usage errors exit with 2, as argparse does.
     """
+    if argv is None:
+        # The first process of a container ignores a SIGTERM that it has no handler for, and a command's libraries take
+        # a second to be imported. Controller and runner put handlers of their own in the place of this one.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     words = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(prog="sync-operator", description="Reverse-ETL syncs as Kubernetes resources.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")

@@ -156,6 +156,20 @@ async def test_the_servers_clock_may_differ_by_minutes(api: Served, ahead: timed
     assert len(api.store.runs) == 2, "one for each time, and none for the replacement"
 
 
+@pytest.mark.parametrize("ahead", [timedelta(minutes=-6), timedelta(minutes=6)])
+async def test_the_nodes_clock_may_be_wrong_by_minutes(api: Served, ahead: timedelta) -> None:
+    """With a run each five minutes, none of them is taken for the run of the time before."""
+
+    def wall() -> datetime:
+        return api.clock() + ahead
+
+    for number in range(1, 4):
+        slot = api.clock()
+        assert (await run_pod(api, job_of(slot), wall=wall)).code is ExitCode.DELIVERED
+        assert len(api.store.runs) == number
+        api.clock.advance(300 - (api.clock() - slot).total_seconds())
+
+
 async def test_a_requested_run_is_told_apart_by_the_time_of_its_request(api: Served) -> None:
     await run_pod(api)
     api.clock.advance(60)

@@ -116,3 +116,15 @@ def test_an_interrupted_command_leaves_quietly(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(validate, "main", interrupted)
 
     assert main(["validate", "-"]) == 130
+
+
+def test_a_sigterm_during_the_imports_is_heeded() -> None:
+    """The first process of a container is deaf to signals that it has no handler for: not so this one."""
+    story = (
+        "import os, signal, sys, time, sync_operator.cli as cli\n"
+        "cli.import_module = lambda _: (os.kill(os.getpid(), signal.SIGTERM), time.sleep(10))\n"
+        "sys.argv[1:] = ['runner']\n"
+        "cli.main()"
+    )
+
+    assert subprocess.run([sys.executable, "-c", story], check=False, timeout=30).returncode == 143

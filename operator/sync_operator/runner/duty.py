@@ -14,12 +14,15 @@ from typing import Final
 from sync_operator.remote.types import RemoteRun
 from sync_operator.runner.ending import ExitCode, ending_of
 
-__all__ = ["answering_run", "is_own", "made_at", "slot_of"]
+__all__ = ["answering_run", "is_own", "made_at", "since_there", "slot_of"]
 
 _SCHEDULED_JOB: Final = re.compile(r"-(\d{8,9})$", re.ASCII)
 _OLDEST_SLOT: Final = timedelta(days=60)
 _SLACK: Final = timedelta(seconds=2)
 """A `Date` header knows whole seconds only, and a server's own schedule fires on the dot."""
+
+MAX_TRUSTED_OFFSET: Final = timedelta(minutes=1)
+"""Between the node's clock and the server's; what differs by more is compared with the control plane's first."""
 
 
 def slot_of(job_name: str, now: datetime) -> datetime | None:
@@ -32,6 +35,25 @@ def slot_of(job_name: str, now: datetime) -> datetime | None:
         return None
     slot = datetime.fromtimestamp(int(match[1]) * 60, UTC)
     return slot if -_OLDEST_SLOT <= slot - now <= timedelta(days=1) else None
+
+
+def since_there(since: datetime, node: datetime, server: datetime) -> datetime:
+    """What the server's clock shows, or showed, at a time of the control plane's clock.
+
+    Three clocks are involved, and nobody tells the offset between the control plane's and the server's: only the node's
+    can be held against each. Where node and server differ by more than a minute, one of the two is wrong, and it is the
+    one by which the Job began longer ago, or has yet to begin. Otherwise a node that is minutes ahead would take the
+    run of the time before for this Job's, and no run would ever be made.
+
+    Args:
+        since: the time, by the control plane's clock; it has passed.
+        node: the node's time now.
+        server: the server's time now.
+    """
+    offset = server - node
+    by_node, by_server = node - since, server - since
+    node_is_right = by_server < -_SLACK or -_SLACK <= by_node <= by_server
+    return since + offset if abs(offset) <= MAX_TRUSTED_OFFSET or node_is_right else since
 
 
 def made_at(run: RemoteRun) -> datetime | None:

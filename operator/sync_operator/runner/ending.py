@@ -9,7 +9,7 @@ from sync_operator.model.conditions import Reason
 from sync_operator.remote.judge import judge
 from sync_operator.remote.types import RemoteRun
 
-__all__ = ["Ending", "ExitCode", "ending_of", "termination_message"]
+__all__ = ["Ending", "ExitCode", "crash", "ending_of", "termination_message"]
 
 _MESSAGE_LIMIT: Final = 2048
 """Bytes of the words; the whole message stays below the 4096 bytes that the kubelet keeps."""
@@ -23,6 +23,8 @@ class ExitCode(IntEnum):
     REFUSED = 2
     UNREACHABLE = 3
     CANCELED = 4
+    CRASHED = 70
+    """A defect of the runner itself (``EX_SOFTWARE`` of sysexits.h); it says nothing about the run."""
     HANDED_OVER = 143
     """SIGTERM: the run goes on, and another pod follows it."""
 
@@ -43,6 +45,12 @@ def ending_of(run: RemoteRun, max_failed_rows_percent: float) -> Ending:
         return Ending(ExitCode.DELIVERED, verdict.message, run)
     code = ExitCode.CANCELED if verdict.reason is Reason.RUN_CANCELED else ExitCode.FAILED
     return Ending(code, verdict.message, run)
+
+
+def crash(error: Exception, run: RemoteRun | None = None) -> Ending:
+    """The ending by a defect, with the run that was followed; what the error says is for the log, which is masked."""
+    words = f"the runner failed unexpectedly ({type(error).__name__}): report it with the log of this pod"
+    return Ending(ExitCode.CRASHED, f"{words}; run {run.id} goes on" if run and not run.status.finished else words, run)
 
 
 def termination_message(ending: Ending) -> str:

@@ -13,9 +13,9 @@ from sync_operator.log import configure_logging
 from sync_operator.remote.client import ApiClient, Endpoint
 from sync_operator.remote.connections import HttpPool
 from sync_operator.remote.hosts import check_url
-from sync_operator.remote.types import Dialect
+from sync_operator.remote.types import Dialect, RemoteRun
 from sync_operator.runner.clock import Clock
-from sync_operator.runner.ending import Ending, ExitCode, termination_message
+from sync_operator.runner.ending import Ending, ExitCode, crash, termination_message
 from sync_operator.runner.follow import Follower
 from sync_operator.runner.patience import GaveUpError, Patience, TokenFile
 from sync_operator.settings import RunnerSettings
@@ -36,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = (
         "Environment: SYNC_ID, SYNC_API_URL, SYNC_API_TOKEN_FILE, and others; see the README. Exit codes: 0 delivered, "
-        "1 run failed or rows rejected, 2 wrong configuration or refused, 3 server unreachable, 4 canceled."
+        "1 run failed or rows rejected, 2 wrong configuration or refused, 3 server unreachable, 4 canceled, 70 a defect "
+        "of the runner, 143 told to stop."
     )
 
 
@@ -54,7 +55,10 @@ def main(args: argparse.Namespace) -> int:
         ending = Ending(ExitCode.REFUSED, str(error))
     else:
         configure_logging(settings.log)
-        ending = asyncio.run(_run(settings))
+        try:
+            ending = asyncio.run(_run(settings))
+        except Exception as error:  # noqa: BLE001 (the outermost frame: Python's own exit code says "the run failed")
+            ending = _crash(error)
         level = logging.INFO if ending.code in {ExitCode.DELIVERED, ExitCode.HANDED_OVER} else logging.ERROR
         _log.log(level, ending.message, extra={"exit_code": int(ending.code)})
     try:
@@ -106,6 +110,15 @@ async def _until_told_to_stop(follower: Follower) -> Ending:
         return Ending(ExitCode.REFUSED, str(error))
     except SyncOperatorError as error:
         return Ending(ExitCode.REFUSED, f"{error}{_unwatched(follower)}")
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 (as in main, where the run is not known)
+        return _crash(error, follower.run)
+
+
+def _crash(error: Exception, run: RemoteRun | None = None) -> Ending:
+    _log.error("the runner failed unexpectedly", exc_info=error)
+    return crash(error, run)
 
 
 def _unwatched(follower: Follower) -> str:

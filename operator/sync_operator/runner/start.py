@@ -8,7 +8,7 @@ from sync_operator.errors import OutcomeUnknownError, ServerState, StateError, T
 from sync_operator.remote.client import ApiClient
 from sync_operator.remote.types import Dialect, RemoteRun
 from sync_operator.runner.clock import Clock, ServerClock
-from sync_operator.runner.duty import answering_run, is_own, slot_of
+from sync_operator.runner.duty import answering_run, is_own, since_there, slot_of
 from sync_operator.runner.patience import Patience
 from sync_operator.settings import RunnerSettings
 
@@ -44,6 +44,7 @@ class Starter:
         self._patience = patience
         self._since = settings.since or slot_of(settings.run_name, clock.wall())
         self._late = self._since is not None and clock.wall() - self._since > _PUNCTUAL
+        self._since_there: datetime | None = None
         self._newest: int | None = None
 
     async def obtain(self) -> RemoteRun | None:
@@ -67,7 +68,7 @@ class Starter:
     def is_own(self, run: RemoteRun) -> bool:
         """True for a run made for this Job, as opposed to one that was found under way."""
         newer = self._newest is not None and run.id > self._newest
-        return newer or is_own(run, self._since_there())
+        return newer or is_own(run, self._since_there)
 
     def _hold(self) -> float:
         """Seconds to look for a run before the first trigger.
@@ -115,21 +116,21 @@ class Starter:
         """The run that answers this Job, as the server's list tells it now."""
         seen = await self._client.look_at_runs(self._settings.sync_id)
         self.server.told(seen.clock)
+        if self._since is not None and self._since_there is None:
+            # Once: as time goes on, a clock that is behind comes to look like one that is right.
+            self._since_there = since_there(self._since, self._clock.wall(), self.server.now())
         if self._newest is None:
             self._newest = max((run.id for run in seen.runs), default=0)
         newest = self._newest
         run = answering_run(
             seen.runs,
-            self._since_there(),
+            self._since_there,
             retries=self._settings.retries,
             max_failed_rows_percent=self._settings.max_failed_rows_percent,
         ) or next((run for run in reversed(seen.runs) if run.id > newest), None)
         if run is not None:
             _log.info(_found(run, run.id > newest), extra={"run": run.id})
         return run
-
-    def _since_there(self) -> datetime | None:
-        return self.server.at(self._since) if self._since is not None else None
 
 
 def _found(run: RemoteRun, new: bool) -> str:

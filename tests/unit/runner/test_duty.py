@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sync_operator.remote.types import RemoteRun, Rows, RunStatus
-from sync_operator.runner.duty import answering_run, is_own, slot_of
+from sync_operator.runner.duty import answering_run, is_own, since_there, slot_of
 
 NOW = datetime(2026, 11, 24, 5, 50, tzinfo=UTC)
 SINCE = NOW - timedelta(minutes=1)
@@ -82,3 +82,28 @@ def test_a_run_is_dated_by_whatever_time_the_server_shows() -> None:
     assert is_own(RemoteRun(1, DONE, finished_at=later), SINCE)
     assert not is_own(RemoteRun(1, DONE, started_at=earlier, finished_at=later), SINCE)
     assert not is_own(RemoteRun(1, DONE), SINCE)
+
+
+LATE, SOON, MINUTES = timedelta(minutes=10), timedelta(seconds=5), timedelta(minutes=6)
+NO_TIME = timedelta()
+
+
+@pytest.mark.parametrize(
+    ("passed", "node", "server", "off"),
+    [
+        pytest.param(SOON, NO_TIME, NO_TIME, NO_TIME, id="all clocks agree"),
+        pytest.param(SOON, NO_TIME, timedelta(seconds=40), timedelta(seconds=40), id="less than a minute is trusted"),
+        pytest.param(SOON, MINUTES, NO_TIME, NO_TIME, id="the node is ahead"),
+        pytest.param(LATE, MINUTES, NO_TIME, NO_TIME, id="the node is ahead, and the pod late"),
+        pytest.param(SOON, -MINUTES, NO_TIME, NO_TIME, id="the node is behind"),
+        pytest.param(SOON, NO_TIME, MINUTES, MINUTES, id="the server is ahead"),
+        pytest.param(LATE, NO_TIME, MINUTES, MINUTES, id="the server is ahead, and the pod late"),
+        pytest.param(SOON, NO_TIME, -MINUTES, -MINUTES, id="the server is behind"),
+    ],
+)
+def test_a_wrong_clock_is_told_from_the_right_ones(
+    passed: timedelta, node: timedelta, server: timedelta, off: timedelta
+) -> None:
+    now = SINCE + passed
+
+    assert since_there(SINCE, now + node, now + server) == SINCE + off

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from sync_operator.remote.read import read_run
 from sync_operator.remote.types import RemoteRun, Rows, RunStatus
-from sync_operator.runner.ending import Ending, ExitCode, termination_message
+from sync_operator.runner.ending import Ending, ExitCode, crash, termination_message
 
 KEPT_BY_THE_KUBELET = 4096
 
@@ -17,6 +17,18 @@ def test_the_termination_message_tells_run_rows_and_words() -> None:
     rows = {"queried": 10, "total": 10, "succeeded": 9, "failed": 1, "skipped": 0}
     assert said == {"message": "one refused", "runId": 7, "status": "success", "rows": rows}
     assert json.loads(termination_message(Ending(ExitCode.REFUSED, "no"))) == {"message": "no"}
+
+
+def test_a_defect_has_a_code_of_its_own_and_quotes_nothing() -> None:
+    run = RemoteRun(7, RunStatus.IN_PROGRESS)
+
+    ending = crash(ValueError("secret"), run)
+
+    assert (ending.code, ending.run) == (70, run)
+    assert "ValueError" in ending.message
+    assert "run 7 goes on" in ending.message
+    assert "secret" not in ending.message
+    assert "goes on" not in crash(ValueError()).message
 
 
 @pytest.mark.parametrize("character", ["a", "ü", '"', "\x00", "\N{PILE OF POO}", "\ud800"])

@@ -54,6 +54,28 @@ def test_a_wrong_environment_is_exit_code_2_with_last_words(
     assert "secret" not in said.read_text()
 
 
+def test_a_defect_is_exit_code_70_with_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = tmp_path / "token"
+    token.write_text("secret")
+    for name, value in {
+        "SYNC_ID": "1",
+        "SYNC_API_URL": "https://127.0.0.1:1",
+        "SYNC_API_TOKEN_FILE": str(token),
+    }.items():
+        monkeypatch.setenv(name, value)
+    said = tmp_path / "said"
+
+    async def odd(_: object) -> None:
+        raise OverflowError("nobody thought of secret")
+
+    monkeypatch.setattr("sync_operator.runner.follow.Follower.ending", odd)
+
+    assert main(["runner", "--termination-message", str(said)]) == 70
+
+    assert "OverflowError" in json.loads(said.read_text())["message"]
+    assert "secret" not in said.read_text()
+
+
 def test_last_words_that_cannot_be_written_are_no_reason_to_fail(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
