@@ -215,11 +215,13 @@ class KubernetesError(SyncOperatorError):
     Attributes:
         status: HTTP status; 0 when there was no answer.
         reason: machine word of the Kubernetes ``Status`` object, such as ``Conflict``; may be empty.
+        retry_after: seconds after which it asks to be called again, not having done anything; None where it does not.
     """
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    def __init__(self, status: int, reason: str, message: str, *, retry_after: float | None = None) -> None:
         self.status = status
         self.reason = reason
+        self.retry_after = retry_after
         super().__init__(message)
 
     @property

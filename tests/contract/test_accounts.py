@@ -25,8 +25,19 @@ class Rig:
         self.api = api
         self.pool = HttpPool()
         self.renewed: list[Account] = []
-        self.accounts = Accounts(api.clock, self.renewed.append)
+        self.stepped = 0.0
+        self.accounts = Accounts(api.clock, self.renewed.append, seconds=lambda: self.since_start)
         api.store.passwords[EMAIL] = PASSWORD
+
+    @property
+    def since_start(self) -> float:
+        """Seconds that only grow, whatever steps the time of day makes."""
+        return self.api.clock.seconds() - self.stepped
+
+    def step(self, seconds: float) -> None:
+        """Somebody corrects the time of day."""
+        self.stepped += seconds
+        self.api.clock.advance(seconds)
 
     def login(self, holder: str = "a", password: str = PASSWORD, *, version: str = "1", email: str = EMAIL) -> Login:
         exchange = Exchange(self.pool.connection(self.api.url), self.api.url, token=None, timeout_seconds=5)
@@ -40,7 +51,9 @@ class Rig:
     async def somebody_logs_in(self) -> None:
         """In another process, with the same address and password."""
         person = self.login("person")
-        person.account = Accounts(self.api.clock, lambda _: None).get(self.api.url, EMAIL)
+        person.account = Accounts(self.api.clock, lambda _: None, seconds=self.api.clock.seconds).get(
+            self.api.url, EMAIL
+        )
         await ensure(person)
 
     def logins(self) -> list[int]:
@@ -80,7 +93,7 @@ async def test_a_token_is_renewed_ahead_of_its_end(rig: Rig) -> None:
 
 async def test_a_token_of_an_earlier_process_needs_no_login(rig: Rig) -> None:
     left = Token(await ensure(rig.login()), rig.api.clock())
-    rig.accounts = Accounts(rig.api.clock, rig.renewed.append)
+    rig.accounts = Accounts(rig.api.clock, rig.renewed.append, seconds=rig.api.clock.seconds)
     login = rig.login()
     login.account.adopt(login, left)
     rig.api.clock.advance(600)
@@ -279,3 +292,18 @@ async def test_a_server_without_login_says_so() -> None:
         with pytest.raises(TransientError, match="does not know this call"):
             await ensure(rig.login())
         await rig.pool.aclose()
+
+
+@pytest.mark.parametrize("step", [-3600.0, 3600.0])
+async def test_a_step_of_the_time_of_day_changes_no_pause(rig: Rig, step: float) -> None:
+    login = rig.login()
+    rig.api.fault(path="/login", status=503)
+    with pytest.raises(TransientError):
+        await ensure(login)
+    rig.step(step)
+    with pytest.raises(TransientError, match="tried again soon") as told:
+        await ensure(login)
+    assert told.value.retry_after == pytest.approx(1.0)
+
+    rig.api.clock.advance(1.1)
+    assert await ensure(login)

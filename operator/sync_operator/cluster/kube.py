@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -35,9 +36,17 @@ PAGE: Final = 500
 """Objects that are asked for at once."""
 _FIRST: Final = "1"
 """The resource version of an empty cluster."""
-_BUSY: Final = frozenset({429, 500, 502, 503, 504})
+_TOO_MANY: Final = 429
+_UNAVAILABLE: Final = 503
+_BUSY: Final = frozenset({_TOO_MANY, 500, 502, _UNAVAILABLE, 504})
+_DID_NOTHING: Final = frozenset({_TOO_MANY, _UNAVAILABLE})
 _EXPIRED: Final = 410
 _TRIES: Final = 4
+"""Of a call that got no answer, or an error that may pass."""
+MAX_TRIES_ON_REQUEST: Final = 10
+"""Of a call that the API server asks to be repeated; client-go makes as many."""
+MAX_RETRY_AFTER: Final = 30.0
+"""Seconds; the API server asks for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,15 +210,15 @@ class Kube:
         content: str = "application/json",
         query: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """One call, repeated only where the API server says that it did nothing, or where repeating does no harm."""
-        for attempt in range(1, _TRIES + 1):
+        """One call, repeated where the API server did nothing and says so, or where repeating does no harm."""
+        for attempt in range(1, MAX_TRIES_ON_REQUEST + 1):
             try:
                 return await self._once(method, path, body, content, query)
             except KubernetesError as error:
-                again = error.status in _BUSY or (error.status == 0 and method != "POST")
-                if not again or attempt == _TRIES:
+                if attempt >= _tries(method, error):
                     raise
-                await asyncio.sleep(0.1 * 2**attempt)
+                pause = 0.1 * 2**attempt if error.retry_after is None else error.retry_after
+                await asyncio.sleep(pause * random.uniform(1.0, 1.1))  # noqa: S311 (jitter, not a secret)
         raise AssertionError("unreachable")
 
     async def _once(
@@ -229,13 +238,28 @@ class Kube:
                 method, url, params=query, data=data, headers={"Content-Type": content}, timeout=_TIMEOUT
             ) as response:
                 answer = await response.read()
-                status = response.status
+                status, asked = response.status, _retry_after(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             message = f"the cluster's API server gave no answer to {method} {path} ({type(error).__name__})"
             raise KubernetesError(0, "NoAnswer", message) from error
         if status < 300:  # noqa: PLR2004 (HTTP: success)
             return _object(answer, f"{method} {path}")
-        raise _refusal(status, answer, f"{method} {path}")
+        raise _refusal(status, answer, f"{method} {path}", asked)
+
+
+def _tries(method: str, error: KubernetesError) -> int:
+    """How often a call is made that fails so. A POST is repeated only where it certainly did nothing."""
+    if error.status in _BUSY and error.retry_after is not None and (method != "POST" or error.status in _DID_NOTHING):
+        return MAX_TRIES_ON_REQUEST
+    if error.status == _TOO_MANY or (method != "POST" and error.status in {0, *_BUSY}):
+        return _TRIES
+    return 1
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> float | None:
+    """The header in seconds, as the API server writes it."""
+    value = response.headers.get("Retry-After", "")
+    return min(float(value), MAX_RETRY_AFTER) if value.isascii() and value.isdecimal() else None
 
 
 def _object(answer: bytes, call: str) -> dict[str, Any]:
@@ -261,7 +285,7 @@ def _collection(page: Mapping[str, Any], call: str) -> tuple[_Items, str]:
     return items or [], version
 
 
-def _refusal(status: int, answer: bytes, call: str) -> KubernetesError:
+def _refusal(status: int, answer: bytes, call: str, retry_after: float | None) -> KubernetesError:
     """Read a ``Status`` object."""
     try:
         parsed = json.loads(answer)
@@ -269,4 +293,5 @@ def _refusal(status: int, answer: bytes, call: str) -> KubernetesError:
         parsed = {}
     reason = str(parsed.get("reason", "")) if isinstance(parsed, dict) else ""
     words = str(parsed.get("message", "")) if isinstance(parsed, dict) else ""
-    return KubernetesError(status, reason, f"{call} was refused with {status} {reason}: {words or 'no reason given'}")
+    message = f"{call} was refused with {status} {reason}: {words or 'no reason given'}"
+    return KubernetesError(status, reason, message, retry_after=retry_after)

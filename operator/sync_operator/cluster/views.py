@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sync_operator.decide.picture import JobView, SyncView
 from sync_operator.errors import InvalidSpecError
@@ -12,6 +12,9 @@ from sync_operator.model.status import read_sync_status
 from sync_operator.schedule.plan import effective_schedule
 
 __all__ = ["job_view", "owning_sync", "sync_view"]
+
+MAX_ID_DIGITS: Final = 19
+"""Of a run; whatever else stands there was not written by us."""
 
 
 def sync_view(obj: Mapping[str, Any]) -> SyncView:
@@ -59,6 +62,7 @@ def job_view(obj: Mapping[str, Any]) -> JobView:
         trigger = "Request"
     else:
         trigger = "Other"
+    told = annotations.get(REPORTED, "")
     finished_at = status.get("completionTime") or (ended or {}).get("lastTransitionTime")
     return JobView(
         name=metadata["name"],
@@ -69,6 +73,7 @@ def job_view(obj: Mapping[str, Any]) -> JobView:
         finished=ended is not None,
         reported=REPORTED in annotations,
         overdue=ended is not None and ended.get("reason") == "DeadlineExceeded",
+        run_id=int(told) if told.isascii() and told.isdecimal() and len(told) <= MAX_ID_DIGITS else None,
     )
 
 

@@ -26,7 +26,7 @@ __all__ = [
     "MarkCluster",
     "MarkCreate",
     "ProveWorkspace",
-    "ReadRun",
+    "ReadRuns",
     "ReadSecrets",
     "ReadSync",
     "ServerAction",
@@ -177,10 +177,10 @@ class DeleteCronJob:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadRun:
-    """Read the run that a finished Job made or followed."""
+class ReadRuns:
+    """Read the runs that finished Jobs made or followed: of all of them at once, in the order of their ends."""
 
-    job: JobView
+    jobs: tuple[JobView, ...]
     sync_id: str
     phase: ClassVar[Phase] = Phase.RUNS
 
@@ -242,7 +242,7 @@ type ServerAction = (
     | UpdateSync
     | SetEnabled
     | ProveWorkspace
-    | ReadRun
+    | ReadRuns
     | ListRuns
     | TakeRun
     | DeleteSync

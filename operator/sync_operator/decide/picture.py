@@ -128,6 +128,7 @@ class JobView:
         finished: True when the Job has the condition ``Complete`` or ``Failed``.
         reported: True when the Sync's status has told how it ended.
         overdue: True when its deadline ended it, so that its pod could not cancel the run.
+        run_id: of the run that the status told of; None where there was none, or is nothing told yet.
     """
 
     name: str
@@ -138,6 +139,7 @@ class JobView:
     finished: bool = False
     reported: bool = False
     overdue: bool = False
+    run_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,10 @@
 """Runs: which of them are still to be reported, and which run request is still to be answered."""
 
-from sync_operator.decide.actions import Action, AnswerRunRequest, ListRuns, ReadRun, TakeRun
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+from typing import Final
+
+from sync_operator.decide.actions import Action, AnswerRunRequest, ListRuns, ReadRuns, TakeRun
 from sync_operator.decide.blocking import conflict, workspace_changed
 from sync_operator.decide.cluster_mark import cluster_changed
 from sync_operator.decide.cronjob import requested_job
@@ -10,7 +14,10 @@ from sync_operator.model.names import RUN_REQUESTED_AT
 from sync_operator.model.sync import Scheduler
 from sync_operator.remote.types import RemoteRun, RunStatus
 
-__all__ = ["open_request", "run_step", "running_job"]
+__all__ = ["attributed_runs", "open_request", "probable_run", "run_step", "running_job"]
+
+MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
+"""Between the cluster's clock and the server's."""
 
 
 def run_step(picture: Picture) -> Action | None:
@@ -29,8 +36,8 @@ def run_step(picture: Picture) -> Action | None:
     if sync_id is None or not workspace.found or workspace.obstacle is not None or workspace.suspended:
         return None
     ended = _unreported(picture)
-    if ended is not None:
-        return ReadRun(ended, sync_id)
+    if ended:
+        return ReadRuns(ended, sync_id)
     if picture.watch_runs and picture.runs is None:
         return ListRuns(sync_id)
     other = _of_others(picture)
@@ -49,13 +56,44 @@ def running_job(picture: Picture) -> JobView | None:
     return next((job for job in reversed(picture.jobs) if not job.finished), None)
 
 
-def _unreported(picture: Picture) -> JobView | None:
-    """The Job that ended first, of those which the status has not told of."""
+def attributed_runs(picture: Picture) -> set[int]:
+    """Ids of the runs of which it is known, or was told, whose they are."""
+    last = picture.sync.status.last_run
+    told = {int(last.id)} if last is not None and last.id is not None else set()
+    read = {result.run.id for result in picture.results if result.run is not None}
+    return told | read | {job.run_id for job in picture.jobs if job.run_id is not None}
+
+
+def probable_run(
+    job: JobView, runs: Iterable[RemoteRun], *, but: Collection[int], others: Iterable[JobView]
+) -> RemoteRun | None:
+    """The run of a Job that left no last words: the first one made after it, and before the next Job.
+
+    Where there is none, the last one made before it may be its own, by a server's clock that is behind.
+
+    Args:
+        job: which has ended.
+        runs: the server's.
+        but: ids of the runs that are known to be of other Jobs.
+        others: the Sync's Jobs.
+    """
+    times = [(run.created_at or run.started_at, run) for run in runs if run.id not in but]
+    made = sorted(((at, run.id, run) for at, run in times if at is not None), key=lambda entry: entry[:2])
+    ends = [one.created_at for one in others if one.created_at > job.created_at]
+    ends += [job.finished_at + MAX_CLOCK_SKEW] if job.finished_at is not None else []
+    after = [run for at, _, run in made if job.created_at <= at <= min(ends, default=at)]
+    before = [run for at, _, run in made if job.created_at - MAX_CLOCK_SKEW <= at < job.created_at]
+    return (after or before[::-1] or [None])[0]
+
+
+def _unreported(picture: Picture) -> tuple[JobView, ...]:
+    """The Jobs that have ended, and which the status has not told of, in the order of their ends."""
     read = {result.job.name for result in picture.results if result.job is not None}
     ended = [job for job in picture.jobs if job.finished and not job.reported and job.name not in read]
     if ended:
-        return min(ended, key=lambda job: (job.finished_at or job.created_at, job.name))
-    return None if picture.results else _vanished(picture)
+        return tuple(sorted(ended, key=lambda job: (job.finished_at or job.created_at, job.name)))
+    gone = None if picture.results else _vanished(picture)
+    return (gone,) if gone is not None else ()
 
 
 def _vanished(picture: Picture) -> JobView | None:

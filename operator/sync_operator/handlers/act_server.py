@@ -11,7 +11,7 @@ from sync_operator.decide.actions import (
     ListRuns,
     ListSyncs,
     ProveWorkspace,
-    ReadRun,
+    ReadRuns,
     ReadSync,
     ServerAction,
     SetEnabled,
@@ -24,7 +24,7 @@ from sync_operator.decide.refs import names_since
 from sync_operator.errors import KubernetesError, NotFoundError, OutcomeUnknownError, SyncOperatorError, TransientError
 from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.operator import Operator
-from sync_operator.handlers.results import job_result, other_result
+from sync_operator.handlers.results import job_results, other_result
 from sync_operator.model.conditions import Reason
 from sync_operator.remote.client import ApiClient
 from sync_operator.remote.detect import detect_dialect
@@ -32,6 +32,8 @@ from sync_operator.remote.types import RemoteSync
 
 __all__ = ["act_on_server"]
 
+_RUNS_LISTED: Final = 20
+MAX_RUNS_LISTED: Final = 100
 _RUN_GOES_ON: Final = 15.0
 """Seconds between looks at a run whose Job ended before it."""
 
@@ -62,8 +64,8 @@ async def act_on_server(operator: Operator, picture: Picture, action: ServerActi
         case ProveWorkspace():
             await detect_dialect(client, client.dialect)
             return replace(picture, proven=True)
-        case ReadRun():
-            return await _read_run(operator, client, picture, action)
+        case ReadRuns():
+            return await _read_runs(operator, client, picture, action)
         case ListRuns():
             return replace(picture, runs=await client.list_runs(action.sync_id))
         case TakeRun():
@@ -130,14 +132,16 @@ async def _read(operator: Operator, client: ApiClient, picture: Picture, action:
     return replace(picture, remote=remote)
 
 
-async def _read_run(operator: Operator, client: ApiClient, picture: Picture, action: ReadRun) -> Picture:
-    runs = await client.list_runs(action.sync_id)
-    result = await job_result(operator.kube, client, picture, action, runs)
-    if result.run is None or result.run.status.finished:
-        return replace(picture, runs=runs, results=(*picture.results, result))
-    if action.job.overdue:
+async def _read_runs(operator: Operator, client: ApiClient, picture: Picture, action: ReadRuns) -> Picture:
+    runs = await client.list_runs(action.sync_id, limit=min(MAX_RUNS_LISTED, max(_RUNS_LISTED, 2 * len(action.jobs))))
+    *ended, last = await job_results(operator.kube, client, picture, action, runs)
+    if last.run is None or last.run.status.finished:
+        return replace(picture, runs=runs, results=(*picture.results, *ended, last))
+    job = last.job
+    if job is not None and job.overdue:
         await client.cancel(action.sync_id)
-    words = f"Job {action.job.name} ended, but its run {result.run.id} goes on; waiting for its end"
+    words = f"Job {job.name if job else ''} ended, but its run {last.run.id} goes on; waiting for its end"
+    picture = replace(picture, runs=runs, results=(*picture.results, *ended))
     return picture.failed(Phase.RUNS, Obstacle(Reason.RUN_STARTED, words, retry_after=_RUN_GOES_ON))
 
 

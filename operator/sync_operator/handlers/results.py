@@ -1,37 +1,56 @@
 """What a finished Job did: the run as the API tells it, found by the runner's last words or by its time."""
 
 import json
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import batched
 from typing import Any, Final
 
 from sync_operator.cluster.kube import JOBS, PODS, Kube
-from sync_operator.decide.actions import ReadRun, TakeRun
-from sync_operator.decide.picture import JobResult, JobView, Picture
-from sync_operator.errors import InvalidSpecError, NotFoundError
+from sync_operator.decide.actions import ReadRuns, TakeRun
+from sync_operator.decide.picture import JobResult, Picture
+from sync_operator.decide.runs import attributed_runs, probable_run
+from sync_operator.errors import InvalidSpecError, NotFoundError, SyncOperatorError
 from sync_operator.handlers.secret_values import read_secret_values
 from sync_operator.model.names import REPORTED
 from sync_operator.remote.client import ApiClient
 from sync_operator.remote.types import RemoteRun
 
-__all__ = ["job_result", "mark_reported", "other_result"]
+__all__ = ["job_results", "mark_reported", "other_result"]
 
-_CLOCK_SKEW: Final = timedelta(minutes=5)
+_JOB_NAME: Final = "batch.kubernetes.io/job-name"
+_JOBS_AT_ONCE: Final = 20
+"""Whose pods are listed by one request: their names are in its URL."""
 _REASONS: Final = 3
 
 
-async def job_result(
-    kube: Kube, client: ApiClient, picture: Picture, action: ReadRun, runs: tuple[RemoteRun, ...]
-) -> JobResult:
-    """What a finished Job's run did.
+async def job_results(
+    kube: Kube, client: ApiClient, picture: Picture, action: ReadRuns, runs: tuple[RemoteRun, ...]
+) -> tuple[JobResult, ...]:
+    """What the runs of finished Jobs did, in the order of the Jobs: up to the first that cannot be told yet.
 
     Raises:
-        SyncOperatorError: the API or the cluster gave no answer; to be tried again.
+        SyncOperatorError: nothing can be told yet, as the API or the cluster gave no answer; to be tried again.
     """
-    words = await _last_words(kube, picture.sync.namespace, action.job.name)
-    run = await _run(client, action, words, runs)
-    reasons = await _reasons(kube, client, picture, action.sync_id, run) if run is not None else ()
-    return JobResult(job=action.job, run=run, message=str(words.get("message", ""))[:1024], reasons=reasons)
+    said = await _last_words(kube, picture.sync.namespace, [job.name for job in action.jobs])
+    known = attributed_runs(picture) | {words["runId"] for words in said.values() if _names_run(words)}
+    results: list[JobResult] = []
+    for job in action.jobs:
+        words = said.get(job.name, {})
+        try:
+            run = await _named_run(client, action.sync_id, words, runs)
+            if not words:
+                run = probable_run(job, runs, but=known, others=picture.jobs)
+            reasons = await _reasons(kube, client, picture, action.sync_id, run) if run is not None else ()
+        except SyncOperatorError:
+            if results:
+                break
+            raise
+        if run is not None:
+            known.add(run.id)
+        results.append(JobResult(job=job, run=run, message=str(words.get("message", ""))[:1024], reasons=reasons))
+        if run is not None and not run.status.finished:
+            break
+    return tuple(results)
 
 
 async def other_result(kube: Kube, client: ApiClient, picture: Picture, action: TakeRun) -> JobResult:
@@ -56,7 +75,8 @@ async def mark_reported(kube: Kube, namespace: str, results: Iterable[JobResult]
     noted = []
     for result in results:
         if result.job is not None:
-            patch = {"metadata": {"annotations": {REPORTED: "true"}}}
+            told = str(result.run.id) if result.run is not None else "true"
+            patch = {"metadata": {"annotations": {REPORTED: told}}}
             noted.append(await kube.merge(JOBS, namespace, result.job.name, patch))
     return [job for job in noted if job is not None]
 
@@ -73,10 +93,13 @@ async def _reasons(kube: Kube, client: ApiClient, picture: Picture, sync_id: str
     return await client.failure_reasons(sync_id, run.id, secrets=tuple(hidden.values()), limit=_REASONS)
 
 
-async def _last_words(kube: Kube, namespace: str, job: str) -> Mapping[str, Any]:
-    """The termination message of the Job's newest pod that left one; empty when there is none."""
-    pods = await kube.list(PODS, namespace, selector=f"batch.kubernetes.io/job-name={job}")
-    for pod in sorted(pods, key=lambda entry: str(entry["metadata"]["creationTimestamp"]), reverse=True):
+async def _last_words(kube: Kube, namespace: str, jobs: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+    """By Job, the termination message of its newest pod that left one."""
+    pods: list[dict[str, Any]] = []
+    for names in batched(jobs, _JOBS_AT_ONCE, strict=False):
+        pods += await kube.list(PODS, namespace, selector=f"{_JOB_NAME} in ({','.join(names)})")
+    said: dict[str, Mapping[str, Any]] = {}
+    for pod in sorted(pods, key=lambda entry: str(entry["metadata"]["creationTimestamp"])):
         for container in pod.get("status", {}).get("containerStatuses", ()):
             message = container.get("state", {}).get("terminated", {}).get("message", "")
             try:
@@ -84,31 +107,24 @@ async def _last_words(kube: Kube, namespace: str, job: str) -> Mapping[str, Any]
             except ValueError:
                 continue
             if isinstance(words, dict):
-                return words
-    return {}
+                said[pod["metadata"]["labels"][_JOB_NAME]] = words
+    return said
 
 
-async def _run(
-    client: ApiClient, action: ReadRun, words: Mapping[str, Any], runs: tuple[RemoteRun, ...]
+def _names_run(words: Mapping[str, Any]) -> bool:
+    return isinstance(words.get("runId"), int)
+
+
+async def _named_run(
+    client: ApiClient, sync_id: str, words: Mapping[str, Any], runs: tuple[RemoteRun, ...]
 ) -> RemoteRun | None:
-    named = words.get("runId")
-    if isinstance(named, int):
-        listed = next((run for run in runs if run.id == named), None)
-        if listed is not None:
-            return listed
-        try:
-            return await client.get_run(action.sync_id, named)
-        except NotFoundError:
-            return None
-    if words:
+    """The run that the last words name."""
+    if not _names_run(words):
         return None
-    return next((run for run in runs if _within(run, action.job)), None)
-
-
-def _within(run: RemoteRun, job: JobView) -> bool:
-    """True when the run was made while the Job lived, give or take the difference of two clocks."""
-    made = run.created_at or run.started_at
-    if made is None:
-        return False
-    until = job.finished_at or made
-    return job.created_at - _CLOCK_SKEW <= made <= until + _CLOCK_SKEW
+    listed = next((run for run in runs if run.id == words["runId"]), None)
+    if listed is not None:
+        return listed
+    try:
+        return await client.get_run(sync_id, words["runId"])
+    except NotFoundError:
+        return None

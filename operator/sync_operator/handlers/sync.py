@@ -51,7 +51,7 @@ async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
     picture = observe(operator, obj)
     if picture is None:
         return DONE
-    home = Ref(key.namespace, picture.workspace.name)
+    home, restless = Ref(key.namespace, picture.workspace.name), False
     async with AsyncExitStack() as alone:
         turn = alone.enter_context(Turn(operator.sessions, home, key))
         for _ in range(_MOST_ACTIONS):
@@ -74,9 +74,14 @@ async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
                 if isinstance(action, DropFinalizer):
                     return _leave(operator, picture, obj)
         else:
-            raise AssertionError("a reconcile that does not end")
+            # A defect, which is told by the log; the status tells how far it got, so that nothing is done twice.
+            action = next_action(picture)
+            words = "Sync %s/%s: %d actions did not bring it to rest, the next one is %s: report this"
+            _log.error(words, key.namespace, key.name, _MOST_ACTIONS, type(action).__name__)
+            restless = True
         turn.give_back()
-        return await _report(operator, picture, obj)
+        outcome = await _report(operator, picture, obj)
+        return Outcome(failed=True) if restless else outcome
 
 
 def _lines_up(operator: Operator, key: Key, obj: Mapping[str, Any]) -> bool:

@@ -24,7 +24,7 @@ RUN_REQUESTED_AT: Final = "squared.ai/run-requested-at"
 ANSWERED_RUN_REQUEST: Final = "squared.ai/answers-run-request"
 """Annotation on a Job that answers a run request: the token it answers."""
 REPORTED: Final = "squared.ai/reported"
-"""Annotation on a Job whose end the Sync's status has told."""
+"""Annotation on a Job whose end the Sync's status has told: the id of its run, or ``true`` where there was none."""
 
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "sync-operator"

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Hashable
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from sync_operator.remote.transport import Exchange
 __all__ = ["Account", "Accounts", "Login"]
 
 _log = logging.getLogger(__name__)
-_BETWEEN_RETAKES: Final = timedelta(minutes=1)
+_BETWEEN_RETAKES: Final = 60.0
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
 
@@ -27,8 +28,9 @@ class Account:
         url: of the server.
         email: of the user.
         window: how often the server may be asked to log anybody in.
-        clock: the time now.
+        clock: the time now, for the life of tokens, which others read too.
         renewed: called whenever a login gave a new token.
+        seconds: that only grow, for pauses: a step of the time of day makes none of them longer.
 
     Attributes:
         name: tells accounts apart and is fit for an annotation: what came out of a Secret is printed nowhere.
@@ -42,18 +44,21 @@ class Account:
         window: LoginWindow,
         clock: Callable[[], datetime],
         renewed: Callable[["Account"], None],
+        *,
+        seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = f"sha256:{sha256(f'{email} {url}'.encode()).hexdigest()}"
         self.url = url
         self._email = email
         self._window = window
         self._clock = clock
+        self._seconds = seconds
         self._renewed = renewed
         self._lock = asyncio.Lock()
         self._refusals = Refusals()
         self._password = ""
         self._token: Token | None = None
-        self._retaken_at: datetime | None = None
+        self._retaken_at: float | None = None
         self._failures = 0
         self._not_before = 0.0
 
@@ -106,36 +111,37 @@ class Account:
             if held is not None and held.value != dead:
                 return True
             early = held is not None and now < held.end
-            if self._retaken_at is not None and now < self._retaken_at + _BETWEEN_RETAKES:
+            since = self._seconds() - self._retaken_at if self._retaken_at is not None else _BETWEEN_RETAKES
+            if since < _BETWEEN_RETAKES:
                 raise UnauthorizedError(
                     "another client keeps logging in as the user of spec.auth.loginSecretRef, and each login ends the "
                     "session before; give the operator a user of its own in that Secret. Until then it logs in once a "
                     "minute",
-                    retry_after=(self._retaken_at + _BETWEEN_RETAKES - now).total_seconds(),
+                    retry_after=_BETWEEN_RETAKES - since,
                 )
             await self._log_in(login)
             if early:
-                self._retaken_at = now
+                self._retaken_at = self._seconds()
             return True
 
     async def _log_in(self, login: "Login") -> Token:
         self._check(login)
-        now = self._clock()
-        self._window.take(now.timestamp())
+        asked = self._seconds()
+        self._window.take(asked)
         try:
-            token = await request_token(login.exchange, self._email, login.password, now=now)
+            token = await request_token(login.exchange, self._email, login.password, now=self._clock())
         except UnauthorizedError:
             self.refuse(login)
             if login.password == self._password:
                 self._token = None
             raise
         except ThrottledError as error:
-            self._window.pause(error.retry_after, now.timestamp())
+            self._window.pause(error.retry_after, asked)
             raise
         except TransientError as error:
             pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self._failures, 16))
             self._failures += 1
-            self._not_before = now.timestamp() + pause
+            self._not_before = asked + pause
             raise TransientError(str(error), retry_after=pause) from error
         self._failures = 0
         self._refusals.clear(login.password)
@@ -151,7 +157,7 @@ class Account:
                 "POST /login was refused before, with the same password: put the right one into the Secret of "
                 "spec.auth.loginSecretRef. It is not tried again before that Secret changes"
             )
-        now = self._clock().timestamp()
+        now = self._seconds()
         if now < self._not_before:
             raise TransientError("POST /login failed; it is tried again soon", retry_after=self._not_before - now)
         wait = self._window.seconds(now)
@@ -194,10 +200,18 @@ class Accounts:
     Args:
         clock: the time now.
         renewed: called with an account that has a new token.
+        seconds: that only grow.
     """
 
-    def __init__(self, clock: Callable[[], datetime], renewed: Callable[[Account], None]) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], datetime],
+        renewed: Callable[[Account], None],
+        *,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._clock = clock
+        self._seconds = seconds
         self._renewed = renewed
         self._windows: dict[str, LoginWindow] = {}
         self._accounts: dict[tuple[str, str], Account] = {}
@@ -207,7 +221,7 @@ class Accounts:
         key = (url, email)
         if key not in self._accounts:
             window = self._windows.setdefault(urlsplit(url).netloc.lower(), LoginWindow())
-            self._accounts[key] = Account(url, email, window, self._clock, self._renewed)
+            self._accounts[key] = Account(url, email, window, self._clock, self._renewed, seconds=self._seconds)
         return self._accounts[key]
 
     def forget(self, account: Account) -> None:

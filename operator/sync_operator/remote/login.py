@@ -46,7 +46,10 @@ class Token:
 
 
 class LoginWindow:
-    """At most four logins in 20 seconds to one server, and a pause where it asks for one. Pure: times are seconds."""
+    """At most four logins in 20 seconds to one server, and a pause where it asks for one.
+
+    Pure: times are seconds that only grow.
+    """
 
     def __init__(self) -> None:
         self._made: deque[float] = deque(maxlen=_LOGINS_A_WINDOW)

@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = (
         "Environment: SYNC_ID, SYNC_API_URL, SYNC_API_TOKEN_FILE, and others; see the README. Exit codes: 0 delivered, "
-        "1 run failed or rows rejected, 2 wrong configuration or refused, 3 server unreachable, 4 canceled, 70 a defect "
-        "of the runner, 143 told to stop."
+        "1 run failed or rows rejected, 2 wrong configuration or refused, 3 server unreachable, 4 canceled, 70 a "
+        "defect of the runner, 143 told to stop."
     )
 
 

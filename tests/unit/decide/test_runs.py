@@ -19,16 +19,16 @@ from tests.support.pictures import (
     synced,
 )
 
-from sync_operator.decide.actions import AnswerRunRequest, ListRuns, ReadRun, TakeRun
+from sync_operator.decide.actions import AnswerRunRequest, ListRuns, ReadRuns, TakeRun
 from sync_operator.decide.cronjob import cronjob_manifest
 from sync_operator.decide.match import Claim
 from sync_operator.decide.picture import JobResult, Obstacle, Phase, Picture
 from sync_operator.decide.report import sync_status
-from sync_operator.decide.runs import run_step
+from sync_operator.decide.runs import attributed_runs, probable_run, run_step
 from sync_operator.model.conditions import Reason
 from sync_operator.model.names import ANSWERED_RUN_REQUEST
 from sync_operator.model.status import LastRun
-from sync_operator.remote.types import RunStatus
+from sync_operator.remote.types import RemoteRun, RunStatus
 
 
 def cronjob() -> dict[str, Any]:
@@ -37,7 +37,7 @@ def cronjob() -> dict[str, Any]:
     return made
 
 
-def test_jobs_are_reported_once_each_in_the_order_of_their_ends() -> None:
+def test_jobs_are_reported_together_in_the_order_of_their_ends() -> None:
     jobs = (
         finished_job("b", at=BORN, ended=NOW),
         finished_job("a", at=BORN + HOUR / 2),
@@ -50,7 +50,45 @@ def test_jobs_are_reported_once_each_in_the_order_of_their_ends() -> None:
     second = run_step(replace(picture, results=(JobResult(jobs[1], finished_run()),)))
     third = run_step(replace(picture, results=(JobResult(jobs[1], finished_run()), JobResult(jobs[0], None))))
 
-    assert (first, second, third) == (ReadRun(jobs[1], "7"), ReadRun(jobs[0], "7"), None)
+    assert (first, second, third) == (ReadRuns((jobs[1], jobs[0]), "7"), ReadRuns((jobs[0],), "7"), None)
+
+
+MINUTE = HOUR / 60
+
+
+def made(run_id: int, minutes: float) -> RemoteRun:
+    """A run made that many minutes after the Job `a`."""
+    return RemoteRun(run_id, RunStatus.SUCCESS, created_at=BORN + minutes * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("runs", "but", "run_id"),
+    [
+        pytest.param([made(3, 0.2), made(2, 0.1)], (), 2, id="the first one after it, not the newest"),
+        pytest.param([made(3, 0.2), made(2, 0.1)], {2}, 3, id="not one that is another Job's"),
+        pytest.param([made(3, 1.1)], (), None, id="not one made after the next Job"),
+        pytest.param([made(2, -1), made(1, -2)], (), 2, id="the last one before it, by a server that is behind"),
+        pytest.param([made(3, 0.1), made(2, -1)], (), 3, id="one after it rather than one before it"),
+        pytest.param([made(2, -6)], (), None, id="none that is older than clocks differ"),
+        pytest.param([RemoteRun(2, RunStatus.SUCCESS)], (), None, id="none of which the server tells no time"),
+    ],
+)
+def test_the_run_of_a_job_without_words_is_the_one_that_fits(
+    runs: list[RemoteRun], but: set[int], run_id: int | None
+) -> None:
+    job, later = finished_job("a", at=BORN, ended=BORN + MINUTE / 2), finished_job("b", at=BORN + MINUTE)
+
+    found = probable_run(job, runs, but=but, others=(job, later))
+
+    assert (found.id if found else None) == run_id
+
+
+def test_runs_that_were_told_of_are_known() -> None:
+    told = replace(finished_job("a", reported=True), run_id=4)
+    before = LastRun(trigger="Schedule", status="success", id="5")
+    picture = pictured(ours(registered(last_run=before)), jobs=(told,))
+
+    assert attributed_runs(replace(picture, results=(JobResult(None, made(6, 0)),))) == {4, 5, 6}
 
 
 def test_a_job_that_was_deleted_while_it_ran_is_still_told() -> None:
@@ -58,8 +96,9 @@ def test_a_job_that_was_deleted_while_it_ran_is_still_told() -> None:
 
     action = run_step(pictured(ours(registered(last_run=before))))
 
-    assert isinstance(action, ReadRun)
-    assert (action.job.name, action.job.created_at, action.job.finished_at) == ("gone", ENDED - HOUR, NOW)
+    assert isinstance(action, ReadRuns)
+    [job] = action.jobs
+    assert (job.name, job.created_at, job.finished_at) == ("gone", ENDED - HOUR, NOW)
     assert run_step(pictured(ours(registered(last_run=before)), jobs=(finished_job("gone", ended=None),))) is None
 
 
