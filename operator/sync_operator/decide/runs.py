@@ -83,7 +83,7 @@ def probable_run(
     ends += [job.finished_at + MAX_CLOCK_SKEW] if job.finished_at is not None else []
     after = [run for at, _, run in made if job.created_at <= at <= min(ends, default=at)]
     before = [run for at, _, run in made if job.created_at - MAX_CLOCK_SKEW <= at < job.created_at]
-    return (after or before[::-1] or [None])[0]
+    return next(iter(after or before[::-1]), None)
 
 
 def _unreported(picture: Picture) -> tuple[JobView, ...]:
