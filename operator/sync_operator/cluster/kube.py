@@ -270,7 +270,7 @@ def _object(answer: bytes, call: str) -> dict[str, Any]:
         parsed = None
     if not isinstance(parsed, dict):
         raise KubernetesError(0, "NoAnswer", f"the cluster's API server answered {call} with something other than JSON")
-    if not isinstance(parsed.get("metadata"), dict):
+    if not isinstance(parsed.get("kind"), str):
         raise KubernetesError(
             0, "NoAnswer", f"the cluster's API server answered {call} with something other than its own"
         )
@@ -279,7 +279,8 @@ def _object(answer: bytes, call: str) -> dict[str, Any]:
 
 def _collection(page: Mapping[str, Any], call: str) -> tuple[_Items, str]:
     """Items and resource version of a list; one without them comes from something between us and the API server."""
-    items, version = page.get("items"), page["metadata"].get("resourceVersion")
+    items, metadata = page.get("items"), page.get("metadata")
+    version = metadata.get("resourceVersion") if isinstance(metadata, dict) else None
     if not isinstance(items or [], list) or not isinstance(version, str) or not version.isdecimal():
         raise KubernetesError(0, "NoAnswer", f"the cluster's API server answered {call} with something that is no list")
     return items or [], version
