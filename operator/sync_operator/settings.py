@@ -1,31 +1,28 @@
 """The process environment, read in this one place and handed on as frozen values."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from os import environ
 from pathlib import Path
 
 from sync_operator.durations import parse_duration
+from sync_operator.env_values import choice, each, flag, moment, number, percent, read, required, words
 from sync_operator.errors import InvalidSettingsError
+from sync_operator.host_patterns import HostPattern, HostRules, literal_address, parse_network
 
-__all__ = ["ControllerSettings", "HostRules", "LogSettings", "RunnerSettings", "ToolSettings", "proxy_environment"]
+__all__ = [
+    "ControllerSettings",
+    "LogSettings",
+    "RunPodRules",
+    "RunnerSettings",
+    "ToolSettings",
+    "proxy_environment",
+    "watch_namespaces",
+]
 
 _PREFIX = "SYNC_OPERATOR_"
 _PROXY_NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
-
-
-@dataclass(frozen=True, slots=True)
-class HostRules:
-    """Which API hosts may be spoken to.
-
-    Attributes:
-        allowed: when not empty, only these hosts (lower case; ``*.example.com``: every host below it).
-        insecure: hosts that may be spoken to by plain http.
-    """
-
-    allowed: tuple[str, ...] = ()
-    insecure: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +31,25 @@ class LogSettings:
 
     format: str = "json"
     level: str = "INFO"
+
+
+@dataclass(frozen=True, slots=True)
+class RunPodRules:
+    """What ``spec.run.pod`` of a Sync may ask for. By default no identity, priority, label or annotation but our own.
+
+    Attributes:
+        service_accounts: names beside ``default``; ``*`` is any.
+        priority_classes: names; ``*`` is any that is not Kubernetes' own (``system-…``).
+        label_prefixes: how the keys of labels may begin; ``*`` is any.
+        annotation_prefixes: the same for annotations.
+        control_plane: True where run pods may ask for control-plane nodes.
+    """
+
+    service_accounts: tuple[str, ...] = ()
+    priority_classes: tuple[str, ...] = ()
+    label_prefixes: tuple[str, ...] = ()
+    annotation_prefixes: tuple[str, ...] = ()
+    control_plane: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +67,26 @@ class ControllerSettings:
         health_port: TCP port of ``/healthz`` and ``/readyz``.
         leader_election: True where several replicas run, of which one is to act.
         workers: how many reconciles run side by side; those that wait for a server for long are not counted.
-        proxies: proxy variables of this process, passed on to run pods.
+        proxies: proxy variables of this process, passed on to run pods where there is no ``runner_proxy_secret``.
+        runner_proxy_secret: Secret of a Sync's namespace from which run pods take them instead; empty when not set.
+        run_pods: what Syncs may ask for their run pods.
+        require_secret_label: True where ``configurationSecrets`` are read only from Secrets that carry our label.
     """
 
     runner_image: str
     runner_image_pull_secrets: tuple[str, ...] = ()
     watch_namespaces: tuple[str, ...] = ()
     resync: timedelta = timedelta(seconds=300)
-    hosts: HostRules = HostRules()
+    hosts: HostRules = field(default_factory=HostRules)
     log: LogSettings = LogSettings()
     metrics_port: int = 8080
     health_port: int = 8081
     leader_election: bool = False
     workers: int = 16
-    proxies: tuple[tuple[str, str], ...] = ()
+    proxies: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    runner_proxy_secret: str = ""
+    run_pods: RunPodRules = RunPodRules()
+    require_secret_label: bool = False
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str] = environ) -> "ControllerSettings":
@@ -80,6 +102,16 @@ class ControllerSettings:
             "RESYNC_SECONDS",
             "ALLOWED_HOSTS",
             "ALLOW_INSECURE_HOSTS",
+            "ALLOW_INTERNAL_HOSTS",
+            "CLUSTER_NETWORKS",
+            "POD_IPS",
+            "RUNNER_PROXY_SECRET",
+            "RUN_POD_SERVICE_ACCOUNTS",
+            "RUN_POD_PRIORITY_CLASSES",
+            "RUN_POD_LABEL_PREFIXES",
+            "RUN_POD_ANNOTATION_PREFIXES",
+            "RUN_POD_CONTROL_PLANE",
+            "REQUIRE_SECRET_LABEL",
             "LOG_FORMAT",
             "LOG_LEVEL",
             "METRICS_PORT",
@@ -91,18 +123,22 @@ class ControllerSettings:
             if name.startswith(_PREFIX) and name.removeprefix(_PREFIX) not in known:
                 listed = ", ".join(_PREFIX + word for word in sorted(known))
                 raise InvalidSettingsError(f"{name}: unknown setting; known are {listed}")
+        proxy_secret = env.get(_PREFIX + "RUNNER_PROXY_SECRET", "").strip()
         return cls(
-            runner_image=_required(env, _PREFIX + "RUNNER_IMAGE", "the image of the run pods"),
-            runner_image_pull_secrets=_words(env, _PREFIX + "RUNNER_IMAGE_PULL_SECRETS"),
-            watch_namespaces=_words(env, _PREFIX + "WATCH_NAMESPACES"),
-            resync=timedelta(seconds=_number(env, _PREFIX + "RESYNC_SECONDS", 300, low=10, high=86_400)),
+            runner_image=required(env, _PREFIX + "RUNNER_IMAGE", "the image of the run pods"),
+            runner_image_pull_secrets=words(env, _PREFIX + "RUNNER_IMAGE_PULL_SECRETS"),
+            watch_namespaces=watch_namespaces(env),
+            resync=timedelta(seconds=number(env, _PREFIX + "RESYNC_SECONDS", 300, low=10, high=86_400)),
             hosts=_host_rules(env),
             log=_log(env, _PREFIX),
-            metrics_port=_number(env, _PREFIX + "METRICS_PORT", 8080, low=0, high=65_535),
-            health_port=_number(env, _PREFIX + "HEALTH_PORT", 8081, low=0, high=65_535),
-            leader_election=_choice(env, _PREFIX + "LEADER_ELECTION", "false", ("true", "false")) == "true",
-            workers=_number(env, _PREFIX + "WORKERS", 16, low=1, high=256),
-            proxies=proxy_environment(env),
+            metrics_port=number(env, _PREFIX + "METRICS_PORT", 8080, low=0, high=65_535),
+            health_port=number(env, _PREFIX + "HEALTH_PORT", 8081, low=0, high=65_535),
+            leader_election=flag(env, _PREFIX + "LEADER_ELECTION"),
+            workers=number(env, _PREFIX + "WORKERS", 16, low=1, high=256),
+            proxies=proxy_environment(env) if proxy_secret else _without_credentials(proxy_environment(env)),
+            runner_proxy_secret=proxy_secret,
+            run_pods=_run_pod_rules(env),
+            require_secret_label=flag(env, _PREFIX + "REQUIRE_SECRET_LABEL"),
         )
 
 
@@ -138,7 +174,7 @@ class RunnerSettings:
     run_name: str = ""
     since: datetime | None = None
     retries: int = 0
-    hosts: HostRules = HostRules()
+    hosts: HostRules = field(default_factory=HostRules)
     proxies: tuple[tuple[str, str], ...] = ()
     log: LogSettings = LogSettings(format="text")
 
@@ -149,26 +185,26 @@ class RunnerSettings:
         Raises:
             InvalidSettingsError: a variable is missing or cannot be used; names it.
         """
-        sync_id = _required(env, "SYNC_ID", "the server's id of the sync to run")
+        sync_id = required(env, "SYNC_ID", "the server's id of the sync to run")
         if not (sync_id.isascii() and sync_id.isdigit()):
             raise InvalidSettingsError(f"SYNC_ID: {sync_id!r} is not a string of digits")
         ca_file = env.get("SYNC_API_CA_FILE")
         timeout = env.get("SYNC_RUN_TIMEOUT")
         return cls(
             sync_id=sync_id,
-            api_url=_required(env, "SYNC_API_URL", "the base URL of the sync server").rstrip("/"),
-            dialect=_choice(env, "SYNC_API_DIALECT", "Multiwoven", ("Documented", "Multiwoven")),
-            token_file=Path(_required(env, "SYNC_API_TOKEN_FILE", "the file that holds the API token")),
+            api_url=required(env, "SYNC_API_URL", "the base URL of the sync server").rstrip("/"),
+            dialect=choice(env, "SYNC_API_DIALECT", "Multiwoven", ("Documented", "Multiwoven")),
+            token_file=Path(required(env, "SYNC_API_TOKEN_FILE", "the file that holds the API token")),
             workspace_id=env.get("SYNC_API_WORKSPACE_ID") or None,
             ca_file=Path(ca_file) if ca_file else None,
-            max_failed_rows_percent=_percent(env, "SYNC_MAX_FAILED_ROWS_PERCENT"),
-            timeout=_read(env, "SYNC_RUN_TIMEOUT", parse_duration) if timeout else None,
+            max_failed_rows_percent=percent(env, "SYNC_MAX_FAILED_ROWS_PERCENT"),
+            timeout=read(env, "SYNC_RUN_TIMEOUT", parse_duration) if timeout else None,
             run_name=env.get("SYNC_RUN_NAME", ""),
-            since=_read(env, "SYNC_RUN_SINCE", _moment) if env.get("SYNC_RUN_SINCE") else None,
-            retries=_number(env, "SYNC_RUN_RETRIES", 0, low=0, high=1000),
+            since=read(env, "SYNC_RUN_SINCE", moment) if env.get("SYNC_RUN_SINCE") else None,
+            retries=number(env, "SYNC_RUN_RETRIES", 0, low=0, high=1000),
             hosts=_host_rules(env),
             proxies=proxy_environment(env),
-            log=LogSettings(format=_choice(env, "LOG_FORMAT", "text", ("json", "text"))),
+            log=LogSettings(format=choice(env, "LOG_FORMAT", "text", ("json", "text"))),
         )
 
 
@@ -183,6 +219,7 @@ class ToolSettings:
         dialect: ``SYNC_API_DIALECT``: ``Auto``, ``Documented`` or ``Multiwoven``.
         token: ``SYNC_API_TOKEN``; empty when not set.
         ca_file: ``SYNC_API_CA_FILE``.
+        run_pods: the operator's rules for run pods; None where none of its variables is set.
     """
 
     colour: bool = True
@@ -191,8 +228,9 @@ class ToolSettings:
     dialect: str = "Auto"
     token: str = field(default="", repr=False)
     ca_file: Path | None = None
-    hosts: HostRules = HostRules()
+    hosts: HostRules = field(default_factory=HostRules)
     proxies: tuple[tuple[str, str], ...] = ()
+    run_pods: RunPodRules | None = None
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str] = environ) -> "ToolSettings":
@@ -206,12 +244,18 @@ class ToolSettings:
             colour=not env.get("NO_COLOR"),
             url=env.get("SYNC_API_URL", "").strip(),
             workspace_id=env.get("SYNC_API_WORKSPACE_ID") or None,
-            dialect=_choice(env, "SYNC_API_DIALECT", "Auto", ("Auto", "Documented", "Multiwoven")),
+            dialect=choice(env, "SYNC_API_DIALECT", "Auto", ("Auto", "Documented", "Multiwoven")),
             token=env.get("SYNC_API_TOKEN", "").strip(),
             ca_file=Path(ca_file) if ca_file else None,
             hosts=_host_rules(env),
             proxies=proxy_environment(env),
+            run_pods=_run_pod_rules(env) if any(name.startswith(_PREFIX + "RUN_POD_") for name in env) else None,
         )
+
+
+def watch_namespaces(env: Mapping[str, str] = environ) -> tuple[str, ...]:
+    """Namespaces to serve; empty means all."""
+    return words(env, _PREFIX + "WATCH_NAMESPACES")
 
 
 def proxy_environment(env: Mapping[str, str] = environ) -> tuple[tuple[str, str], ...]:
@@ -228,72 +272,44 @@ def proxy_environment(env: Mapping[str, str] = environ) -> tuple[tuple[str, str]
     return found
 
 
-def _read[T](env: Mapping[str, str], name: str, parse: Callable[[str], T]) -> T:
-    try:
-        return parse(env[name].strip())
-    except ValueError as error:
-        raise InvalidSettingsError(f"{name}: {error}") from None
+def _without_credentials(proxies: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    for name, value in proxies:
+        if "@" in value and name.lower() != "no_proxy":
+            raise InvalidSettingsError(
+                f"{name}: carries a login, which every CronJob would show in clear text; put the proxy's URL into a "
+                "Secret of each namespace with Syncs, under the key HTTPS_PROXY, and the name of that Secret into "
+                f"{_PREFIX}RUNNER_PROXY_SECRET"
+            )
+    return proxies
 
 
-def _moment(text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise ValueError(f"{text!r} is not a time like 2026-01-02T03:04:05Z")
-    return time
-
-
-def _required(env: Mapping[str, str], name: str, meaning: str) -> str:
-    value = env.get(name, "").strip()
-    if not value:
-        raise InvalidSettingsError(f"{name}: not set; it must hold {meaning}")
-    return value
-
-
-def _words(env: Mapping[str, str], name: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in env.get(name, "").split(",") if word.strip())
-
-
-def _number(env: Mapping[str, str], name: str, default: int, *, low: int, high: int) -> int:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
-            raise ValueError(f"{text!r} is not a whole number from {low} to {high}")
-        return int(text)
-
-    return _read(env, name, parse) if env.get(name) else default
-
-
-def _percent(env: Mapping[str, str], name: str) -> float:
-    def parse(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = -1.0
-        if not 0 <= value <= 100:  # noqa: PLR2004 (a percentage)
-            raise ValueError(f"{text!r} is not a percentage from 0 to 100")
-        return value
-
-    return _read(env, name, parse) if env.get(name) else 0.0
-
-
-def _choice(env: Mapping[str, str], name: str, default: str, choices: tuple[str, ...]) -> str:
-    value = env.get(name) or default
-    if value not in choices:
-        raise InvalidSettingsError(f"{name}: {value!r} is not one of {', '.join(choices)}")
-    return value
+def _run_pod_rules(env: Mapping[str, str]) -> RunPodRules:
+    start = _PREFIX + "RUN_POD_"
+    return RunPodRules(
+        service_accounts=words(env, start + "SERVICE_ACCOUNTS"),
+        priority_classes=words(env, start + "PRIORITY_CLASSES"),
+        label_prefixes=words(env, start + "LABEL_PREFIXES"),
+        annotation_prefixes=words(env, start + "ANNOTATION_PREFIXES"),
+        control_plane=flag(env, start + "CONTROL_PLANE"),
+    )
 
 
 def _host_rules(env: Mapping[str, str]) -> HostRules:
+    def hosts(name: str) -> tuple[str, ...]:
+        return tuple(each(env, _PREFIX + name, HostPattern.parse))
+
+    api_server = env.get("KUBERNETES_SERVICE_HOST", "")
     return HostRules(
-        allowed=tuple(host.lower() for host in _words(env, _PREFIX + "ALLOWED_HOSTS")),
-        insecure=tuple(host.lower() for host in _words(env, _PREFIX + "ALLOW_INSECURE_HOSTS")),
+        allowed=hosts("ALLOWED_HOSTS"),
+        insecure=hosts("ALLOW_INSECURE_HOSTS"),
+        internal=hosts("ALLOW_INTERNAL_HOSTS"),
+        cluster=tuple(each(env, _PREFIX + "CLUSTER_NETWORKS", parse_network)),
+        own=(*each(env, _PREFIX + "POD_IPS", parse_network), *([api_server] if literal_address(api_server) else ())),
     )
 
 
 def _log(env: Mapping[str, str], prefix: str) -> LogSettings:
     return LogSettings(
-        format=_choice(env, prefix + "LOG_FORMAT", "json", ("json", "text")),
-        level=_choice(env, prefix + "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+        format=choice(env, prefix + "LOG_FORMAT", "json", ("json", "text")),
+        level=choice(env, prefix + "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
     )

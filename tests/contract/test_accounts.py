@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import pytest
+from tests.support.hosts import LOCAL
 from tests.support.served import Served, served
 
 from sync_operator.errors import NotFoundError, ThrottledError, TransientError, UnauthorizedError
@@ -23,7 +24,7 @@ class Rig:
 
     def __init__(self, api: Served) -> None:
         self.api = api
-        self.pool = HttpPool()
+        self.pool = HttpPool(LOCAL)
         self.renewed: list[Account] = []
         self.stepped = 0.0
         self.accounts = Accounts(api.clock, self.renewed.append, seconds=lambda: self.since_start)

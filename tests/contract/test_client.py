@@ -2,6 +2,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from tests.support.hosts import LOCAL
 from tests.support.served import BODY, START, Served, served
 
 from sync_operator.errors import (
@@ -191,7 +192,7 @@ async def test_what_may_be_repeated_is_only_transient(api: Served, fault: dict[s
 
 
 async def test_a_server_that_is_not_there_was_surely_not_reached() -> None:
-    pool = HttpPool()
+    pool = HttpPool(LOCAL)
     endpoint = Endpoint("http://127.0.0.1:1", "1", Dialect.MULTIWOVEN, timeout_seconds=2)
     client = ApiClient(endpoint, token=lambda: "secret-token", pool=pool)
     with pytest.raises(TransientError) as lost:
@@ -209,7 +210,7 @@ async def test_ids_are_digits_before_they_are_put_into_a_path(api: Served) -> No
 
 async def test_the_token_is_read_at_each_send(api: Served) -> None:
     tokens = iter(["dead", "good"])
-    pool = HttpPool()
+    pool = HttpPool(LOCAL)
     client = ApiClient(Endpoint(api.url, "1", Dialect.MULTIWOVEN), token=lambda: next(tokens), pool=pool)
     with pytest.raises(UnauthorizedError):
         await client.whoami()
@@ -245,7 +246,7 @@ async def test_auto_is_not_fooled_by_a_server_of_another_kind(api: Served) -> No
 async def test_every_exchange_is_told_of_with_ids_left_out(api: Served) -> None:
     told: list[tuple[str, int]] = []
     endpoint = Endpoint(api.url, "1", Dialect.MULTIWOVEN)
-    pool = HttpPool()
+    pool = HttpPool(LOCAL)
     client = ApiClient(
         endpoint, token=lambda: "good", pool=pool, told=lambda call, status, _seconds: told.append((call, status))
     )

@@ -5,6 +5,7 @@ import gzip
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from tests.support.hosts import LOCAL
 from tests.support.raw import AUTHORITY, Raw, answer, raw_server, served_tls
 
 from sync_operator.errors import (
@@ -14,6 +15,7 @@ from sync_operator.errors import (
     RejectedError,
     TransientError,
 )
+from sync_operator.host_patterns import HostRules
 from sync_operator.remote.client import ApiClient, Endpoint
 from sync_operator.remote.connections import HttpPool
 from sync_operator.remote.network import Resolve
@@ -55,7 +57,7 @@ async def connect() -> AsyncIterator[Connect]:
         timeout_seconds: float = 5,
         check: Callable[[], None] | None = None,
     ) -> ApiClient:
-        pool = HttpPool(proxies, resolve=names or Names(["127.0.0.1"]), check=check)
+        pool = HttpPool(LOCAL, proxies, resolve=names or Names(["127.0.0.1"]), check=check)
         pools.append(pool)
         url = f"{scheme}://{host}:{raw.port}"
         endpoint = Endpoint(url, "1", Dialect.MULTIWOVEN, timeout_seconds=timeout_seconds, ca_pem=ca_pem)
@@ -135,6 +137,18 @@ async def test_no_address_of_a_name_may_be_link_local_or_a_metadata_service(conn
         assert raw.received == []
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "0.0.0.0", "::ffff:127.0.0.1", "64:ff9b:1::1"])  # noqa: S104
+@pytest.mark.parametrize("rules", [HostRules(insecure=("*.example",)), HostRules(internal=("sync.example:1",))])
+async def test_a_name_does_not_lead_to_this_machine_without_being_listed(address: str, rules: HostRules) -> None:
+    async with raw_server() as raw:
+        pool = HttpPool(rules, resolve=Names([address]))
+        endpoint = Endpoint(f"http://sync.example:{raw.port}", "1", Dialect.MULTIWOVEN)
+        with pytest.raises(HostRefusedError, match="SYNC_OPERATOR_ALLOW_INTERNAL_HOSTS"):
+            await ApiClient(endpoint, token=lambda: "t", pool=pool).probe_list()
+        await pool.aclose()
+        assert raw.received == []
+
+
 async def test_the_next_address_is_tried_when_one_does_not_answer(connect: Connect) -> None:
     async with raw_server() as raw:
         await connect(raw, Names(["127.0.0.3", "127.0.0.1"])).probe_list()
@@ -147,7 +161,7 @@ async def test_the_next_address_is_tried_when_one_does_not_answer(connect: Conne
 
 async def test_a_name_that_nobody_knows_is_told_so(connect: Connect) -> None:
     async with raw_server() as raw:
-        pool = HttpPool()
+        pool = HttpPool(LOCAL)
         client = ApiClient(
             Endpoint("http://no-such-host.invalid", None, Dialect.MULTIWOVEN), token=lambda: "t", pool=pool
         )

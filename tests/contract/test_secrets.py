@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from tests.support.hosts import LOCAL
 from tests.support.raw import Raw, answer, raw_server
 from tests.support.served import BODY, START, Served
 
@@ -117,7 +118,7 @@ def assert_clean(text: str) -> None:
 
 async def create(raw: Raw, wire: bytes, token: str = TOKEN) -> SyncOperatorError:
     raw.answers[:] = [wire]
-    pool = HttpPool()
+    pool = HttpPool(LOCAL)
     endpoint = Endpoint(f"http://127.0.0.1:{raw.port}", "1", Dialect.MULTIWOVEN, timeout_seconds=5)
     client = ApiClient(endpoint, token=lambda: token, pool=pool)
     with pytest.raises(SyncOperatorError) as refused:
@@ -154,7 +155,7 @@ async def test_a_login_without_a_token_shows_nothing(raw: Raw, data: Any) -> Non
 
 
 async def login(raw: Raw) -> SyncOperatorError:
-    pool = HttpPool()
+    pool = HttpPool(LOCAL)
     base = f"http://127.0.0.1:{raw.port}"
     exchange = Exchange(pool.connection(base), base, token=None, timeout_seconds=5)
     with pytest.raises(SyncOperatorError) as refused:
@@ -173,7 +174,7 @@ async def test_a_token_that_no_header_can_carry_is_not_quoted(raw: Raw, token: s
 
 
 async def test_credentials_in_a_url_are_not_shown() -> None:
-    pool = HttpPool()
+    pool = HttpPool(LOCAL)
     endpoint = Endpoint("http://me:planted@127.0.0.1:1", "1", Dialect.MULTIWOVEN, timeout_seconds=5)
     with pytest.raises(SyncOperatorError) as refused:
         await ApiClient(endpoint, token=lambda: TOKEN, pool=pool).probe_list()

@@ -54,9 +54,10 @@ def test_crds_may_go_with_the_release_or_come_from_elsewhere(helm: Helm) -> None
 
     crds = [document for document in going if document["kind"] == "CustomResourceDefinition"]
     assert len(crds) == 2
-    assert not any("annotations" in crd["metadata"] for crd in crds)
-    hooks = [document["metadata"]["annotations"]["helm.sh/hook"] for document in going if document not in crds]
-    assert set(hooks) == {"pre-delete"}
+    assert [crd["metadata"]["annotations"] for crd in crds] == [{"squared.ai/allow-delete": "true"}] * 2
+    policies = [document for document in going if document["kind"].startswith("ValidatingAdmissionPolicy")]
+    others = [document for document in going if document not in (*crds, *policies)]
+    assert {document["metadata"]["annotations"]["helm.sh/hook"] for document in others} == {"pre-delete"}
 
 
 @pytest.mark.parametrize("crds", [{}, {"keep": True}, {"enabled": False, "keep": False}])
@@ -121,7 +122,8 @@ def test_names_are_at_most_63_characters_and_readable(helm: Helm) -> None:
     assert name(LONG) == f"{LONG}-sync-oper"
     assert name(LONG, nameOverride="operator-of-syncs") == f"{LONG}-operator"
     everything = helm.template(release=LONG, **EVERYTHING)
-    assert max(len(made["metadata"]["name"]) for made in everything if "Role" not in made["kind"]) == 63
+    in_namespace = [made for made in everything if "Role" not in made["kind"] and "Policy" not in made["kind"]]
+    assert max(len(made["metadata"]["name"]) for made in in_namespace) == 63
 
 
 def test_every_object_is_labelled_and_every_namespaced_one_says_where_it_is(helm: Helm) -> None:
@@ -140,6 +142,8 @@ def test_every_object_is_labelled_and_every_namespaced_one_says_where_it_is(helm
         "Service",
         "ServiceAccount",
         "ServiceMonitor",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
         "Workspace",
     }
     for document in rendered:
@@ -147,7 +151,7 @@ def test_every_object_is_labelled_and_every_namespaced_one_says_where_it_is(helm
         assert labels["app.kubernetes.io/instance"] == RELEASE
         assert labels["app.kubernetes.io/managed-by"] == "Helm"
         assert labels["team"] == "data"
-        cluster_scoped = document["kind"] in {"ClusterRole", "CustomResourceDefinition"}
+        cluster_scoped = document["kind"].startswith(("ClusterRole", "CustomResourceDefinition", "ValidatingAdmission"))
         assert document["metadata"].get("namespace") == (None if cluster_scoped else "ops")
 
 

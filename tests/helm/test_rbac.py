@@ -64,7 +64,7 @@ def release(installer: Helm, kube_of_cluster: Kube) -> Callable[..., dict[str, s
         [container] = deployments.get(name=ACCOUNT, namespace=NAMESPACE).to_dict()["spec"]["template"]["spec"][
             "containers"
         ]
-        return {entry["name"]: entry["value"] for entry in container["env"]}
+        return {entry["name"]: entry["value"] for entry in container["env"] if entry.get("value")}
 
     return install
 
@@ -108,7 +108,8 @@ def login_job(tenant: Tenant) -> None:
 def test_in_named_namespaces_and_nowhere_else(
     release: Callable[..., dict[str, str]], cluster: Plane, one: Tenant, two: Tenant, tmp_path: Path
 ) -> None:
-    environment = release(watchNamespaces=TENANTS, loginWorkspaces={"enabled": True})
+    policy = {"admissionPolicy": {"enabled": True}}
+    environment = release(watchNamespaces=TENANTS, loginWorkspaces={"enabled": True}, runPods=policy)
     with running_controller(cluster, tmp_path, KUBECONFIG=str(account_kubeconfig(cluster, tmp_path)), **environment):
         whole_job(one)
         name_taken(one)

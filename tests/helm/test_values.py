@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from tests.support.helm import NAMESPACE, Helm, HelmError, the
 
-from sync_operator.settings import ControllerSettings, HostRules, LogSettings
+from sync_operator.host_patterns import HostRules
+from sync_operator.settings import ControllerSettings, LogSettings, RunPodRules
 
 
 def pod(helm: Helm, **values: Any) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def container(helm: Helm, **values: Any) -> dict[str, Any]:
 
 def settings(helm: Helm, **values: Any) -> ControllerSettings:
     """What the controller reads from the environment that the chart gives it."""
-    environment = {entry["name"]: entry["value"] for entry in container(helm, **values)["env"]}
+    environment = {entry["name"]: entry["value"] for entry in container(helm, **values)["env"] if "value" in entry}
     return ControllerSettings.from_environment(environment)
 
 
@@ -36,10 +37,20 @@ def test_every_setting_has_its_value(helm: Helm) -> None:
     read = settings(
         helm,
         image={"registry": "registry.example.com:5000", "repository": "team/sync-operator", "tag": "v2"},
-        runner={"imagePullSecrets": ["pull", "pull-more"]},
+        runner={"imagePullSecrets": ["pull", "pull-more"], "proxySecret": "sync-proxy"},
+        runPods={
+            "allowedServiceAccounts": ["runs", "more"],
+            "allowedPriorityClasses": ["low"],
+            "allowedLabelPrefixes": ["team.example.com/"],
+            "allowedAnnotationPrefixes": ["*"],
+            "allowControlPlane": True,
+        },
+        secrets={"requireLabel": True},
         watchNamespaces=["one", "two"],
         allowedHosts=["*.example.com", "api.example.org"],
         allowInsecureHosts=["sandbox.test", "::1"],
+        allowInternalHosts=["[::1]:8443", "10.96.0.0/12"],
+        clusterNetworks=["10.0.0.0/8", "fd00::/108"],
         resyncSeconds=86_400,
         workers=64,
         log={"format": "text", "level": "DEBUG"},
@@ -51,10 +62,18 @@ def test_every_setting_has_its_value(helm: Helm) -> None:
         runner_image_pull_secrets=("pull", "pull-more"),
         watch_namespaces=("one", "two"),
         resync=read.resync,
-        hosts=HostRules(("*.example.com", "api.example.org"), ("sandbox.test", "::1")),
+        hosts=HostRules(
+            ("*.example.com", "api.example.org"),
+            ("sandbox.test", "::1"),
+            internal=("[::1]:8443", "10.96.0.0/12"),
+            cluster=("10.0.0.0/8", "fd00::/108"),
+        ),
         log=LogSettings("text", "DEBUG"),
         workers=64,
         proxies=(("HTTPS_PROXY", "http://proxy:3128"),),
+        runner_proxy_secret="sync-proxy",
+        run_pods=RunPodRules(("runs", "more"), ("low",), ("team.example.com/",), ("*",), control_plane=True),
+        require_secret_label=True,
     )
     assert read.resync.total_seconds() == 86_400
 

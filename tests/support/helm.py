@@ -17,6 +17,7 @@ RELEASE: Final = "op"
 NAMESPACE: Final = "ops"
 EVERYTHING: Final[dict[str, Any]] = {
     "watchNamespaces": [NAMESPACE],
+    "runPods": {"admissionPolicy": {"enabled": True}},
     "leaderElection": {"enabled": True},
     "podDisruptionBudget": {"enabled": True},
     "networkPolicy": {"enabled": True},

@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from sync_operator.decide.pointers import with_secrets
 from sync_operator.errors import InvalidSpecError
+from sync_operator.host_patterns import HostRules
 from sync_operator.model.names import SYNC_KIND
 from sync_operator.model.reading import read_sync_spec, read_workspace_spec
 from sync_operator.remote.hosts import check_url
 from sync_operator.schedule.plan import effective_schedule
-from sync_operator.settings import HostRules
 from sync_operator.tools.checking import Judged, judge_all
 from sync_operator.tools.manifests import gather
 from sync_operator.tools.sources import Source
@@ -34,8 +33,7 @@ def controller_takes(kind: str, name: str, spec: Mapping[str, Any]) -> bool:
             effective_schedule(read, "default", name)
             with_secrets(read.configuration, {entry.pointer: "" for entry in read.configuration_secrets})
         else:
-            url = read_workspace_spec(spec).url
-            check_url(url, HostRules(insecure=(urlsplit(url).hostname or "",)))
+            check_url(read_workspace_spec(spec).url, HostRules(insecure=("*",), internal=("0.0.0.0/0", "::/0")))
     except InvalidSpecError:
         return False
     return True

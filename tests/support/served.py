@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
+from tests.support.hosts import LOCAL
 
 from sync_operator.remote.client import ApiClient, Endpoint
 from sync_operator.remote.connections import HttpPool
@@ -131,7 +132,7 @@ async def served(
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    pool = HttpPool()
+    pool = HttpPool(LOCAL)
     client = ApiClient(Endpoint(url, "1", dialect, timeout_seconds=5), token=lambda: token, pool=pool)
     try:
         api = Served(url, store, clock, app[FAULTS], client, runner)

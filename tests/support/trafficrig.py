@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable
 
+from tests.support.hosts import LOCAL
 from tests.support.served import Served
 from tests.support.timers import FakeTimers
 
@@ -20,7 +21,7 @@ class TrafficRig:
         self.api = api
         self.time = FakeTimers(now)
         self.woken: list[Hashable] = []
-        self.pool = HttpPool()
+        self.pool = HttpPool(LOCAL)
         self.traffic = Traffic(
             "server",
             requests_per_minute,

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from sync_operator.errors import InvalidSettingsError
-from sync_operator.settings import ControllerSettings, HostRules, LogSettings, RunnerSettings
+from sync_operator.host_patterns import HostRules
+from sync_operator.settings import ControllerSettings, LogSettings, RunnerSettings, RunPodRules, ToolSettings
 
 LEAST = {"SYNC_OPERATOR_RUNNER_IMAGE": "registry/sync-operator:1"}
 RUNNER = {"SYNC_ID": "12", "SYNC_API_URL": "https://api.example.com/", "SYNC_API_TOKEN_FILE": "/token"}
@@ -25,11 +26,22 @@ def test_everything_can_be_set() -> None:
             "SYNC_OPERATOR_RESYNC_SECONDS": "60",
             "SYNC_OPERATOR_ALLOWED_HOSTS": "API.example.com",
             "SYNC_OPERATOR_ALLOW_INSECURE_HOSTS": "localhost",
+            "SYNC_OPERATOR_ALLOW_INTERNAL_HOSTS": "10.96.0.10:8080",
+            "SYNC_OPERATOR_CLUSTER_NETWORKS": "10.96.0.0/12,FD00::/108",
+            "SYNC_OPERATOR_POD_IPS": "10.244.0.5,fd00::5",
+            "KUBERNETES_SERVICE_HOST": "10.96.0.1",
             "SYNC_OPERATOR_LOG_FORMAT": "text",
             "SYNC_OPERATOR_LOG_LEVEL": "DEBUG",
             "SYNC_OPERATOR_HEALTH_PORT": "0",
             "SYNC_OPERATOR_LEADER_ELECTION": "true",
             "SYNC_OPERATOR_WORKERS": "4",
+            "SYNC_OPERATOR_RUN_POD_SERVICE_ACCOUNTS": "runs,more",
+            "SYNC_OPERATOR_RUN_POD_PRIORITY_CLASSES": "low",
+            "SYNC_OPERATOR_RUN_POD_LABEL_PREFIXES": "team/",
+            "SYNC_OPERATOR_RUN_POD_ANNOTATION_PREFIXES": "*",
+            "SYNC_OPERATOR_RUN_POD_CONTROL_PLANE": "true",
+            "SYNC_OPERATOR_REQUIRE_SECRET_LABEL": "true",
+            "SYNC_OPERATOR_RUNNER_PROXY_SECRET": "sync-proxy",
             "HTTPS_PROXY": "http://proxy:3128",
             "NO_PROXY": "",
         }
@@ -39,12 +51,21 @@ def test_everything_can_be_set() -> None:
         runner_image_pull_secrets=("a", "b"),
         watch_namespaces=("one", "two"),
         resync=timedelta(seconds=60),
-        hosts=HostRules(("api.example.com",), ("localhost",)),
+        hosts=HostRules(
+            ("api.example.com",),
+            ("localhost",),
+            internal=("10.96.0.10:8080",),
+            cluster=("10.96.0.0/12", "fd00::/108"),
+            own=("10.244.0.5", "fd00::5", "10.96.0.1"),
+        ),
         log=LogSettings("text", "DEBUG"),
         health_port=0,
         leader_election=True,
         workers=4,
         proxies=(("HTTPS_PROXY", "http://proxy:3128"),),
+        runner_proxy_secret="sync-proxy",
+        run_pods=RunPodRules(("runs", "more"), ("low",), ("team/",), ("*",), control_plane=True),
+        require_secret_label=True,
     )
 
 
@@ -58,6 +79,9 @@ def test_everything_can_be_set() -> None:
         ({"SYNC_OPERATOR_RESYNC_SECONDS": "5m"}, "SYNC_OPERATOR_RESYNC_SECONDS: '5m' is not"),
         ({"SYNC_OPERATOR_LOG_FORMAT": "xml"}, "SYNC_OPERATOR_LOG_FORMAT: 'xml' is not one of json, text"),
         ({"SYNC_OPERATOR_LOG_LEVEL": "loud"}, "SYNC_OPERATOR_LOG_LEVEL: 'loud'"),
+        ({"SYNC_OPERATOR_ALLOWED_HOSTS": "https://a"}, "SYNC_OPERATOR_ALLOWED_HOSTS: 'https://a'"),
+        ({"SYNC_OPERATOR_ALLOW_INSECURE_HOSTS": "a:b"}, "the port is no number from 1 to 65535"),
+        ({"SYNC_OPERATOR_CLUSTER_NETWORKS": "all"}, "'all' is no address or network"),
     ],
 )
 def test_what_cannot_be_used_is_named(changes: dict[str, str], words: str) -> None:
@@ -105,3 +129,23 @@ def test_a_runner_needs_three_variables() -> None:
 def test_a_runner_names_what_it_cannot_use(changes: dict[str, str], words: str) -> None:
     with pytest.raises(InvalidSettingsError, match=words):
         RunnerSettings.from_environment(RUNNER | changes)
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "http_proxy"])
+@pytest.mark.parametrize("url", ["http://someone:planted@proxy:3128", "someone:planted@proxy:3128"])
+def test_a_proxy_with_a_login_needs_a_secret_for_run_pods(name: str, url: str) -> None:
+    with pytest.raises(
+        InvalidSettingsError, match=f"{name}: carries a login.*SYNC_OPERATOR_RUNNER_PROXY_SECRET"
+    ) as told:
+        ControllerSettings.from_environment(LEAST | {name: url})
+    assert "planted" not in str(told.value)
+
+    settings = ControllerSettings.from_environment(LEAST | {name: url, "SYNC_OPERATOR_RUNNER_PROXY_SECRET": "proxy"})
+    assert settings.proxies == ((name, url),)
+    assert "planted" not in repr(settings)
+
+
+def test_tools_know_the_rules_for_run_pods_where_they_are_set() -> None:
+    assert ToolSettings.from_environment({}).run_pods is None
+    told = ToolSettings.from_environment({"SYNC_OPERATOR_RUN_POD_LABEL_PREFIXES": "team/"}).run_pods
+    assert told == RunPodRules(label_prefixes=("team/",))

@@ -8,6 +8,7 @@ from sync_operator.decide.obstacles import OUTAGES, SLOW_RETRY, obstacle_of
 from sync_operator.decide.once import once
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.refs import field_path, name_obstacle
+from sync_operator.decide.run_pods import pod_refusal
 from sync_operator.decide.server import drift, fixed_fields, lacks_secrets, wrong_fields
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.conditions import ConditionType, Reason
@@ -124,6 +125,8 @@ def unknown_outcome(picture: Picture) -> Obstacle | None:
 def _invalid_spec(picture: Picture) -> Obstacle | None:
     sync, dialect = picture.sync, picture.workspace.dialect
     error = sync.spec_error
+    if sync.spec is not None and error is None:
+        error = pod_refusal(sync.spec.run.pod, picture.deployment.run_pods)
     if sync.spec is not None and dialect is not None and error is None:
         try:
             sync_body(sync.spec, {}, dialect, picture.secrets or {})

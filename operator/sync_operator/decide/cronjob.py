@@ -29,7 +29,11 @@ _LABEL_LIMIT: Final = 63
 _NEVER: Final = "0 0 31 2 *"
 """A line that never fires, for a CronJob that only serves requested runs."""
 _CANCEL_GRACE: Final = 120
-"""Seconds the runner has, after its own timeout, to cancel the run before its pod is ended."""
+"""Seconds the runner has in each try, beside its own timeout, to be started and to cancel the run."""
+_MAX_DEADLINE: Final = 2**31 - 1
+"""What the CronJob controller takes as a number of seconds."""
+_PROXY_KEYS: Final = (("HTTPS_PROXY", False), ("HTTP_PROXY", True), ("NO_PROXY", True))
+"""Keys of the proxy Secret, and whether a run may begin without."""
 _POD_FAILURES: Final = [
     {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
     {"action": "Ignore", "onExitCodes": {"containerName": "runner", "operator": "In", "values": [143]}},
@@ -84,7 +88,8 @@ def cronjob_manifest(picture: Picture, sync_id: str, *, suspended: bool) -> dict
         },
     }
     if spec.run.timeout:
-        template["activeDeadlineSeconds"] = int(parse_duration(spec.run.timeout).total_seconds()) + _CANCEL_GRACE
+        one_try = int(parse_duration(spec.run.timeout).total_seconds()) + _CANCEL_GRACE
+        template["activeDeadlineSeconds"] = min(one_try * (spec.run.retries + 1), _MAX_DEADLINE)
     body: dict[str, Any] = {
         "schedule": sync.schedule.expression or _NEVER,
         "timeZone": sync.schedule.time_zone,
@@ -217,6 +222,10 @@ def _environment(picture: Picture, spec: SyncSpec, sync_id: str) -> list[dict[st
     job_name = "metadata.labels['batch.kubernetes.io/job-name']"
     listed.append({"name": "SYNC_RUN_NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": job_name}}})
     listed.extend({"name": name, "value": value} for name, value in picture.deployment.environment)
+    secret = picture.deployment.proxy_secret
+    if secret:
+        keys = [(name, {"name": secret, "key": name, "optional": optional}) for name, optional in _PROXY_KEYS]
+        listed.extend({"name": name, "valueFrom": {"secretKeyRef": key}} for name, key in keys)
     return listed
 
 

@@ -15,6 +15,7 @@ from sync_operator.model.sync import SyncSpec
 from sync_operator.model.workspace import Place, place_of
 from sync_operator.remote.types import Dialect, Listing, RemoteRun, RemoteSync
 from sync_operator.schedule.plan import Schedule
+from sync_operator.settings import RunPodRules
 
 __all__ = ["Deployment", "JobResult", "JobView", "Obstacle", "Phase", "Picture", "SyncView", "WorkspaceView"]
 
@@ -167,11 +168,15 @@ class Deployment:
         image: image of the run pods.
         pull_secrets: names of image pull secrets for every run pod.
         environment: variables handed on as they are (proxies, host rules, log format).
+        proxy_secret: Secret of the Sync's namespace from which run pods take their proxies; empty for none.
+        run_pods: what a Sync may ask for its run pods.
     """
 
     image: str
     pull_secrets: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    proxy_secret: str = ""
+    run_pods: RunPodRules = field(default_factory=RunPodRules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,9 @@ from sync_operator.decide.actions import Action, ApplyCronJob, DeleteCronJob, Gu
 from sync_operator.decide.blocking import conflict, workspace_changed
 from sync_operator.decide.cluster_mark import cluster_changed
 from sync_operator.decide.cronjob import cronjob_manifest, cronjob_name
+from sync_operator.decide.obstacles import obstacle_of
 from sync_operator.decide.picture import Obstacle, Phase, Picture
+from sync_operator.decide.run_pods import pod_refusal
 from sync_operator.decide.server import is_gone
 from sync_operator.model.conditions import Reason
 from sync_operator.model.names import APPLIED
@@ -53,7 +55,10 @@ def scheduling_step(picture: Picture) -> Action | None:
 
 def scheduling_obstacle(picture: Picture) -> Obstacle | None:
     """What keeps the schedule from being put in place."""
-    failed = picture.failures.get(Phase.SCHEDULING)
+    failed, spec = picture.failures.get(Phase.SCHEDULING), picture.sync.spec
+    refused = pod_refusal(spec.run.pod, picture.deployment.run_pods) if spec is not None else None
+    if failed is None and refused is not None:
+        return obstacle_of(refused)
     if failed is not None or picture.cronjob is None:
         return failed
     owners = picture.cronjob["metadata"].get("ownerReferences", [])

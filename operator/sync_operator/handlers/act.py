@@ -43,7 +43,9 @@ async def act(operator: Operator, picture: Picture, action: Action) -> Picture:
     _log.debug("Sync %s/%s: %s", picture.sync.namespace, picture.sync.name, type(action).__name__)
     match action:
         case ReadSecrets():
-            values = await read_secret_values(operator.kube, picture.sync.namespace, action.wanted)
+            values = await read_secret_values(
+                operator.kube, picture.sync.namespace, action.wanted, require_label=operator.require_secret_label
+            )
             return replace(picture, secrets=values)
         case LookAtCrd():
             return replace(picture, crd_deleted=await operator.crd.under_way(picture.sync.uid))

@@ -85,7 +85,7 @@ async def _run(settings: ControllerSettings, lease_name: str) -> bool:
     session, uid = open_session(), uuid4().hex
     leader = _candidate(session, lease_name, uid) if settings.leader_election else None
     check = leader.check if leader else None
-    pool = HttpPool(settings.proxies, check=check)
+    pool = HttpPool(settings.hosts, settings.proxies, check=check)
     metrics = Metrics(
         syncs=lambda: operator.cache.all(SYNC_KIND),
         depth=lambda: operator.queue.depth,

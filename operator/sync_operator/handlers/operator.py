@@ -56,6 +56,7 @@ class Operator:
         resync: how often the caches are compared with the cluster, and Syncs with their servers.
         namespaces: namespaces served; empty means all.
         cluster: uid that stands for this cluster; empty where it is not known.
+        require_secret_label: True where only labelled Secrets may be sent in a configuration.
         events: tells people what happened.
         creates: the create fence's memory.
         crd: tells a deletion of the CRD from that of a Sync.
@@ -74,6 +75,7 @@ class Operator:
     resync: timedelta
     namespaces: tuple[str, ...] = ()
     cluster: str = ""
+    require_secret_label: bool = False
     cache: Cache = field(default_factory=Cache)
     recheck: set[str] = field(default_factory=set)
     watch_runs: set[str] = field(default_factory=set)

@@ -3,21 +3,39 @@
 from collections.abc import Sequence
 
 from sync_operator.cluster.kube import SECRETS, Kube
-from sync_operator.decide.workspace import decode_secret
+from sync_operator.decide.workspace import MissingSecretError, decode_secret
+from sync_operator.model.names import ALLOW_SYNC
 from sync_operator.model.sync import ConfigurationSecret
 
 __all__ = ["read_secret_values"]
 
 
-async def read_secret_values(kube: Kube, namespace: str, wanted: Sequence[ConfigurationSecret]) -> dict[str, str]:
+async def read_secret_values(
+    kube: Kube, namespace: str, wanted: Sequence[ConfigurationSecret], *, require_label: bool = False
+) -> dict[str, str]:
     """The values by JSON pointer. Each Secret is read once.
 
+    Args:
+        kube: the cluster.
+        namespace: of the Sync.
+        wanted: its references.
+        require_label: True where each Secret must carry the label ``squared.ai/allow-sync: "true"``.
+
     Raises:
-        InvalidSpecError: a Secret or key is not there (yet).
+        MissingSecretError: a Secret, key or label is not there (yet).
         KubernetesError: it could not be read.
     """
     refs = [entry.secret_key_ref for entry in wanted]
     read = {name: await kube.get(SECRETS, namespace, name) for name in dict.fromkeys(ref.name for ref in refs)}
+    for number, ref in enumerate(refs):
+        secret = read[ref.name]
+        if require_label and secret is not None and secret["metadata"].get("labels", {}).get(ALLOW_SYNC) != "true":
+            raise MissingSecretError(
+                f"spec.configurationSecrets[{number}].secretKeyRef.name",
+                f'Secret {ref.name!r} has no label {ALLOW_SYNC}: "true", without which nothing of it is sent to a '
+                f"server (chart value secrets.requireLabel); if it may be: kubectl label secret {ref.name} "
+                f"-n {namespace} {ALLOW_SYNC}=true",
+            )
     return {
         entry.pointer: decode_secret(
             read[entry.secret_key_ref.name],

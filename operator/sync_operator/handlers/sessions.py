@@ -17,6 +17,7 @@ from sync_operator.errors import TransientError
 from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.credentials import Credentials, read_credentials
 from sync_operator.handlers.queue import Key
+from sync_operator.host_patterns import HostRules
 from sync_operator.model.names import WORKSPACE_KIND
 from sync_operator.model.workspace import Place, WorkspaceSpec, place_of
 from sync_operator.remote.accounts import Account, Accounts, Login
@@ -26,7 +27,6 @@ from sync_operator.remote.hosts import check_url
 from sync_operator.remote.traffic import Traffic
 from sync_operator.remote.transport import Exchange
 from sync_operator.remote.types import Dialect
-from sync_operator.settings import HostRules
 
 __all__ = ["Session", "Sessions"]
 

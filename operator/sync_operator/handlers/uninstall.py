@@ -1,7 +1,8 @@
 """`python -m sync_operator.handlers.uninstall`: refuses while there are Syncs, whose CRD is about to be deleted.
 
 The chart runs it before an uninstall that does not keep the CRDs. With the CRD every Sync would go, and nobody would be
-left to take its finalizer away or to delete it on its server.
+left to take its finalizer away or to delete it on its server. Where its account may list the Syncs of some namespaces
+only, it looks in those that the environment names.
 """
 
 import asyncio
@@ -12,11 +13,13 @@ from typing import Final
 from sync_operator.cluster.kube import SYNCS, Kube
 from sync_operator.cluster.login import open_session
 from sync_operator.errors import KubernetesError
+from sync_operator.settings import watch_namespaces
 
 __all__ = ["main", "refusal"]
 
 _NAMED: Final = 20
 """Syncs that are listed by name: a message is for people."""
+_FORBIDDEN: Final = 403
 _NO_SUCH_KIND: Final = 404
 
 
@@ -35,12 +38,16 @@ def refusal(syncs: Sequence[str]) -> str:
 async def _syncs() -> list[str]:
     session = open_session()
     async with session.http:
+        kube = Kube(session)
         try:
-            found = await Kube(session).list(SYNCS, None)
+            found = await kube.list(SYNCS, None)
         except KubernetesError as error:
+            namespaces = watch_namespaces() if error.status == _FORBIDDEN else ()
             if error.status == _NO_SUCH_KIND:
                 return []
-            raise
+            if not namespaces:
+                raise
+            found = [sync for namespace in namespaces for sync in await kube.list(SYNCS, namespace)]
     return [f"{sync['metadata']['namespace']}/{sync['metadata']['name']}" for sync in found]
 
 

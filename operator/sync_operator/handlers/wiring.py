@@ -43,7 +43,9 @@ def make_operator(settings: ControllerSettings, kube: Kube, uid: str, pool: Http
         ("LOG_FORMAT", settings.log.format),
         ("SYNC_OPERATOR_ALLOWED_HOSTS", ",".join(hosts.allowed)),
         ("SYNC_OPERATOR_ALLOW_INSECURE_HOSTS", ",".join(hosts.insecure)),
-        *settings.proxies,
+        ("SYNC_OPERATOR_ALLOW_INTERNAL_HOSTS", ",".join(hosts.internal)),
+        ("SYNC_OPERATOR_CLUSTER_NETWORKS", ",".join(hosts.cluster)),
+        *(() if settings.runner_proxy_secret else settings.proxies),
     )
     operator = Operator(
         kube=kube,
@@ -60,11 +62,14 @@ def make_operator(settings: ControllerSettings, kube: Kube, uid: str, pool: Http
             image=settings.runner_image,
             pull_secrets=settings.runner_image_pull_secrets,
             environment=tuple((name, value) for name, value in environment if value),
+            proxy_secret=settings.runner_proxy_secret,
+            run_pods=settings.run_pods,
         ),
         uid=uid,
         clock=utc_now,
         resync=settings.resync,
         namespaces=settings.watch_namespaces,
+        require_secret_label=settings.require_secret_label,
     )
     operator.queue = _queue(settings, operator, metrics)
     return operator

@@ -26,6 +26,9 @@ ANSWERED_RUN_REQUEST: Final = "squared.ai/answers-run-request"
 REPORTED: Final = "squared.ai/reported"
 """Annotation on a Job whose end the Sync's status has told: the id of its run, or ``true`` where there was none."""
 
+ALLOW_SYNC: Final = "squared.ai/allow-sync"
+"""Label on Secrets whose values ``configurationSecrets`` may send to a server, where the operator asks for it."""
+
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "sync-operator"
 SYNC_LABEL: Final = "squared.ai/sync"

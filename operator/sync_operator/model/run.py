@@ -59,15 +59,15 @@ class PodSpec(Model):
     tolerations: Annotated[tuple[Toleration, ...], Field(max_length=32)] = ()
     """Taints of nodes that run pods tolerate."""
     service_account_name: DnsName | None = None
-    """Service account of run pods, for admission and image pulls; its token is never mounted."""
+    """Service account of run pods, one that the operator allows; its token is never mounted."""
     labels: _Labels = Field(default_factory=dict)
-    """Further labels of run pods; the operator's own win."""
+    """Further labels of run pods, with keys that the operator allows; its own win."""
     annotations: Annotated[dict[str, _Note], Field(max_length=32)] = Field(default_factory=dict)
-    """Further annotations of run pods; the operator's own win."""
+    """Further annotations of run pods, with keys that the operator allows; its own win."""
     image_pull_secrets: Annotated[tuple[ImagePullSecret, ...], Field(max_length=16)] = ()
     """Secrets to pull the image with, beside those that the operator gives to every run pod."""
     priority_class_name: DnsName | None = None
-    """Priority class of run pods."""
+    """Priority class of run pods, one that the operator allows."""
 
 
 class RunSpec(Model):

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpcore
 
 from sync_operator.errors import InvalidSpecError
+from sync_operator.host_patterns import HostRules
 from sync_operator.remote.network import CheckedBackend, Resolve, proxy_for, resolve
 
 __all__ = ["Connection", "HttpPool"]
@@ -65,6 +66,7 @@ class HttpPool:
     """The connections to all servers.
 
     Args:
+        hosts: which servers may be spoken to.
         proxies: proxy variables of the environment, as name and value.
         resolve: finds the addresses of a host.
         check: called right before any request goes out, and again before its body does, when the connection stands
@@ -73,12 +75,14 @@ class HttpPool:
 
     def __init__(
         self,
+        hosts: HostRules,
         proxies: tuple[tuple[str, str], ...] = (),
         *,
         resolve: Resolve = resolve,
         check: Callable[[], None] | None = None,
     ) -> None:
         self._extensions = {"trace": _before_sending(check)} if check else {}
+        self._hosts = hosts
         self._proxies = dict(proxies)
         self._resolve = resolve
         self._trusted: dict[str | None, ssl.SSLContext] = {}
@@ -99,7 +103,7 @@ class HttpPool:
                 ssl_context=self._trust(ca_pem) if ca_pem is not None or parts.scheme == "https" else None,
                 proxy=proxy,
                 # The proxy itself was chosen by whoever runs the operator: it may have any address.
-                network_backend=None if proxy else CheckedBackend(self._resolve),
+                network_backend=None if proxy else CheckedBackend(self._hosts, self._resolve),
                 max_connections=1,
                 keepalive_expiry=_KEEP_IDLE_SECONDS,
             )
@@ -130,7 +134,7 @@ def _before_sending(check: Callable[[], None]) -> Callable[[str, Any], Awaitable
 
 def _trust(ca_pem: str | None) -> ssl.SSLContext:
     if ca_pem is None:
-        return httpcore.default_ssl_context()
+        return ssl.create_default_context()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cadata=ca_pem)

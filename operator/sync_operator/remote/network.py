@@ -12,12 +12,12 @@ from urllib.parse import unquote, urlsplit
 import httpcore
 
 from sync_operator.errors import HostRefusedError
-from sync_operator.remote.hosts import is_refused
+from sync_operator.host_patterns import HostRules
+from sync_operator.remote.hosts import DEFAULT_PORTS, address_refusal
 
 __all__ = ["CheckedBackend", "Resolve", "cause", "proxy_for", "resolve"]
 
 type Resolve = Callable[[str, int], Awaitable[list[str]]]
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _CAUSES: Final[Mapping[type[BaseException], str]] = {
     httpcore.ConnectTimeout: "no connection in time",
     httpcore.ProxyError: "the proxy refused",
@@ -41,7 +41,8 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
     certificate go on to speak of the name.
     """
 
-    def __init__(self, resolve: Resolve = resolve) -> None:
+    def __init__(self, rules: HostRules, resolve: Resolve = resolve) -> None:
+        self._rules = rules
         self._resolve = resolve
         self._inner = httpcore.AnyIOBackend()
 
@@ -56,7 +57,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         """Connect to the first address that answers.
 
         Raises:
-            HostRefusedError: one of the addresses is never a sync server's.
+            HostRefusedError: one of the addresses is never a sync server's, or not without being listed.
             httpcore.ConnectError: no address, or none that answers.
         """
         try:
@@ -67,11 +68,9 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         except OSError as error:
             raise httpcore.ConnectError(error) from error
         for address in addresses:
-            if is_refused(ip_address(address)):
-                raise HostRefusedError(
-                    f"host {host} stands for {address}, which is link-local or a metadata service and never a sync "
-                    "server; put another host into spec.url, or mend its DNS entry"
-                )
+            refused = address_refusal(ip_address(address), host, port, self._rules)
+            if refused:
+                raise HostRefusedError(f"host {host} stands for {address}, which is {refused}")
         failed: httpcore.ConnectError | httpcore.ConnectTimeout = httpcore.ConnectError("no address")
         share = None if timeout is None else timeout / max(1, len(addresses))
         for address in addresses:
@@ -93,7 +92,7 @@ def proxy_for(url: str, variables: Mapping[str, str]) -> httpcore.Proxy | None:
             domains (``example.com`` and ``.example.com`` alike), addresses, networks (``10.0.0.0/8``), or ``*``.
     """
     parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme]
+    host, port = parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme]
     known = {name.lower(): value for name, value in variables.items()}
     proxy = known.get(f"{parts.scheme}_proxy", "").strip()
     exempt = (entry.strip().lower() for entry in known.get("no_proxy", "").split(","))

@@ -69,7 +69,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 async def _run(settings: RunnerSettings) -> Ending:
-    pool = HttpPool(settings.proxies)
+    pool = HttpPool(settings.hosts, settings.proxies)
     try:
         return await _until_told_to_stop(_follower(settings, pool))
     except InvalidSpecError as error:

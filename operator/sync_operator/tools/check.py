@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
-from urllib.parse import urlsplit
 
 from sync_operator.decide.body import check_dialect
 from sync_operator.decide.pointers import with_secrets
+from sync_operator.decide.run_pods import pod_refusal
 from sync_operator.errors import InvalidSpecError
+from sync_operator.host_patterns import HostRules
 from sync_operator.model.reading import Flaw, Place, flaws_of, inspect_spec
 from sync_operator.model.rules import SYNC_RULES, WORKSPACE_RULES
 from sync_operator.model.status import SyncStatus, WorkspaceStatus
@@ -20,7 +21,7 @@ from sync_operator.model.workspace import WorkspaceSpec
 from sync_operator.remote.hosts import check_url
 from sync_operator.remote.types import Dialect
 from sync_operator.schedule.plan import Schedule, effective_schedule, next_runs
-from sync_operator.settings import HostRules
+from sync_operator.settings import RunPodRules
 from sync_operator.tools.clocks import clock_warnings
 from sync_operator.tools.hints import meant_field, remedy
 from sync_operator.tools.manifests import Manifest
@@ -30,6 +31,8 @@ from sync_operator.tools.problems import Problem, Severity
 __all__ = ["Checked", "check_sync", "check_workspace"]
 
 _ROOT = ("apiVersion", "kind", "metadata", "spec", "status")
+_ALL_LISTED = HostRules(insecure=("*",), internal=("0.0.0.0/0", "::/0"))
+"""What the most generous operator allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +66,23 @@ def check_workspace(manifest: Manifest) -> Checked[WorkspaceSpec]:
     return Checked(manifest, tuple(problems), spec)
 
 
-def check_sync(manifest: Manifest, dialect: Dialect | None, now: datetime) -> Checked[SyncSpec]:
+def check_sync(
+    manifest: Manifest, dialect: Dialect | None, now: datetime, pods: RunPodRules | None = None
+) -> Checked[SyncSpec]:
     """Judge a Sync.
 
     Args:
         manifest: the Sync.
         dialect: of its server, where its Workspace is known and names one.
         now: aware; from when on runs are counted.
+        pods: the operator's rules for run pods; where None, what they may refuse is a warning.
     """
     spec, flaws = inspect_spec(SyncSpec, SYNC_RULES, manifest.value.get("spec"))
     problems = [*_outer_problems(manifest, SyncStatus), *_problems(manifest, flaws, "spec")]
     if spec is None or any(not flaw.unknown for flaw in flaws):
         return Checked(manifest, tuple(problems), spec)
     schedule, refused = _schedule(manifest, spec)
-    problems += chain(refused, _configuration_problems(manifest, spec, dialect))
+    problems += chain(refused, _configuration_problems(manifest, spec, dialect), _pod_problems(manifest, spec, pods))
     if schedule is None:
         return Checked(manifest, tuple(problems), spec)
     runs = () if spec.suspend else next_runs(schedule, now, anchor=None)
@@ -86,13 +92,18 @@ def check_sync(manifest: Manifest, dialect: Dialect | None, now: datetime) -> Ch
 
 def _url_problems(manifest: Manifest, url: str) -> Iterator[Problem]:
     """What the controller refuses whatever its settings are, and what it refuses unless they allow it."""
-    host = (urlsplit(url).hostname or "").lower()
-    for rules, severity in ((HostRules(insecure=(host,)), Severity.ERROR), (HostRules(), Severity.WARNING)):
+    for rules, severity in ((_ALL_LISTED, Severity.ERROR), (HostRules(), Severity.WARNING)):
         try:
             check_url(url, rules)
         except InvalidSpecError as error:
             yield _invalid(manifest, error, severity)
             return
+
+
+def _pod_problems(manifest: Manifest, spec: SyncSpec, pods: RunPodRules | None) -> Iterator[Problem]:
+    refused = pod_refusal(spec.run.pod, pods or RunPodRules())
+    if refused is not None:
+        yield _invalid(manifest, refused, Severity.WARNING if pods is None else Severity.ERROR)
 
 
 def _outer_problems(manifest: Manifest, status: type[SyncStatus | WorkspaceStatus]) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 from sync_operator.model.sync import SyncSpec, WorkspaceRef
 from sync_operator.model.workspace import Place, WorkspaceSpec, place_of
 from sync_operator.remote.types import Dialect
+from sync_operator.settings import RunPodRules
 from sync_operator.tools.check import Checked, check_sync, check_workspace
 from sync_operator.tools.manifests import Gathered, Manifest
 from sync_operator.tools.problems import Problem, Severity
@@ -49,17 +50,18 @@ class Judged:
         return all(problem.severity is not Severity.ERROR for problem in self.problems)
 
 
-def judge_all(found: Gathered, now: datetime) -> Judged:
+def judge_all(found: Gathered, now: datetime, pods: RunPodRules | None = None) -> Judged:
     """Judge everything that was gathered.
 
     Args:
         found: the input.
         now: aware; from when on runs are counted.
+        pods: the operator's rules for run pods, where they are known.
     """
     workspaces = [check_workspace(manifest) for manifest in found.of(WORKSPACE_KIND)]
     homes = {(checked.manifest.namespace, checked.manifest.name): checked for checked in workspaces}
     syncs = [
-        check_sync(manifest, _dialect(homes.get((manifest.namespace, _home(manifest)))), now)
+        check_sync(manifest, _dialect(homes.get((manifest.namespace, _home(manifest)))), now, pods)
         for manifest in found.of(SYNC_KIND)
     ]
     clashes = [*_twice((*workspaces, *syncs)), *_same_external(syncs, homes)]

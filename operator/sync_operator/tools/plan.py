@@ -76,7 +76,7 @@ def main(args: argparse.Namespace) -> int:
         complain("plan", error)
         return 2
     now = datetime.now(UTC)
-    judged = judge_all(found, now)
+    judged = judge_all(found, now, settings.run_pods)
     if not judged.valid:
         show_problems(judged, settings, "plan")
         return 1

@@ -90,7 +90,7 @@ async def _read(
 
 @asynccontextmanager
 async def _pool(settings: ToolSettings) -> AsyncIterator[HttpPool]:
-    pool = HttpPool(settings.proxies)
+    pool = HttpPool(settings.hosts, settings.proxies)
     try:
         yield pool
     finally:

@@ -17,6 +17,10 @@ from sync_operator.tools.terminal import Style, complain, style_of
 __all__ = ["add_arguments", "add_input_arguments", "main", "moment"]
 
 _EPILOG: Final = """\
+environment:
+  SYNC_OPERATOR_RUN_POD_SERVICE_ACCOUNTS and the others of that beginning
+                         as for the controller; without any, what it may refuse is a warning
+
 exit codes:
   0  all manifests are valid (warnings do no harm)
   1  at least one is not
@@ -63,12 +67,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Validate; returns the exit code."""
     try:
-        style = style_of(sys.stdout, colour=ToolSettings.from_environment().colour)
+        settings = ToolSettings.from_environment()
+        style = style_of(sys.stdout, colour=settings.colour)
         sources = read_sources(args.files, sys.stdin.buffer)
     except (UsageError, InvalidSettingsError) as error:
         complain("validate", error)
         return 2
-    judged = judge_all(gather(sources, args.namespace), args.start or datetime.now(UTC))
+    judged = judge_all(gather(sources, args.namespace), args.start or datetime.now(UTC), settings.run_pods)
     lines = _lines(judged, args.output, style)
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     return 0 if judged.valid else 1

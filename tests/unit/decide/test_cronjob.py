@@ -137,7 +137,7 @@ def test_what_the_spec_says_of_runs() -> None:
     made = manifest(pictured(ours(run=run)))
 
     job = made["spec"]["jobTemplate"]["spec"]
-    assert job["activeDeadlineSeconds"] == 5400 + 120
+    assert job["activeDeadlineSeconds"] == 3 * (5400 + 120), "each of the three tries has its time"
     assert job["backoffLimit"] == 2
     assert made["spec"]["startingDeadlineSeconds"] == 60
     assert (made["spec"]["successfulJobsHistoryLimit"], made["spec"]["failedJobsHistoryLimit"]) == (5, 1)
@@ -162,6 +162,19 @@ def test_the_pod_may_do_nothing_but_run() -> None:
     assert drained == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
     assert (stopped["action"], stopped["onExitCodes"]["values"]) == ("Ignore", [143]), "another pod follows the run"
     assert (final["action"], final["onExitCodes"]["values"]) == ("FailJob", [2, 4]), "a retry changes nothing"
+
+
+def test_run_pods_take_their_proxies_from_a_secret_of_their_namespace() -> None:
+    deployment = Deployment("runner:2", environment=(("LOG_FORMAT", "json"),), proxy_secret="sync-proxy")
+
+    env = pod(manifest(pictured(ours(), deployment=deployment)))["containers"][0]["env"]
+
+    refs = {entry["name"]: entry["valueFrom"]["secretKeyRef"] for entry in env if "PROXY" in entry["name"]}
+    assert refs == {
+        "HTTPS_PROXY": {"name": "sync-proxy", "key": "HTTPS_PROXY", "optional": False},
+        "HTTP_PROXY": {"name": "sync-proxy", "key": "HTTP_PROXY", "optional": True},
+        "NO_PROXY": {"name": "sync-proxy", "key": "NO_PROXY", "optional": True},
+    }
 
 
 def test_the_pod_is_told_where_the_sync_is_and_never_the_token() -> None:

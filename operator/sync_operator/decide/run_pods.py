@@ -1,0 +1,67 @@
+"""What a Sync may ask for its run pods: no more than whoever runs the operator allows.
+
+The operator makes these pods with its own rights, in the tenant's namespace. Without a rule, who may write Syncs could
+give a pod what RBAC and the cluster's webhooks keep for others.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from sync_operator.errors import InvalidSpecError
+from sync_operator.model.run import PodSpec, Toleration
+from sync_operator.settings import RunPodRules
+
+__all__ = ["pod_refusal"]
+
+_CONTROL_PLANE: Final = frozenset({"node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"})
+_SYSTEM: Final = "system-"
+"""Kubernetes' own priority classes, which push out whatever else is on a node."""
+
+
+def pod_refusal(pod: PodSpec, rules: RunPodRules) -> InvalidSpecError | None:
+    """The first thing in ``spec.run.pod`` that the rules do not allow, and the setting that would; None without any."""
+    return next(_refusals(pod, rules), None)
+
+
+def _refusals(pod: PodSpec, rules: RunPodRules) -> Iterator[InvalidSpecError]:
+    account, priority = pod.service_account_name, pod.priority_class_name
+    if account not in {None, "default"} and not {account, "*"} & set(rules.service_accounts):
+        yield _refused("serviceAccountName", account, "SERVICE_ACCOUNTS", "allowedServiceAccounts")
+    if priority is not None and not _allows_class(priority, rules.priority_classes):
+        yield _refused("priorityClassName", priority, "PRIORITY_CLASSES", "allowedPriorityClasses")
+    yield from _keys("labels", pod.labels, rules.label_prefixes, "LABEL_PREFIXES", "allowedLabelPrefixes")
+    yield from _keys(
+        "annotations", pod.annotations, rules.annotation_prefixes, "ANNOTATION_PREFIXES", "allowedAnnotationPrefixes"
+    )
+    if not rules.control_plane:
+        for key in sorted(_CONTROL_PLANE & set(pod.node_selector)):
+            yield _refused("nodeSelector", key, "CONTROL_PLANE", "allowControlPlane")
+        for number, toleration in enumerate(pod.tolerations):
+            if _reaches_control_plane(toleration):
+                words = toleration.key or "every taint"
+                yield _refused(f"tolerations[{number}]", words, "CONTROL_PLANE", "allowControlPlane")
+
+
+def _keys(
+    field: str, keys: Iterable[str], prefixes: tuple[str, ...], variable: str, value: str
+) -> Iterator[InvalidSpecError]:
+    for key in sorted(keys):
+        if not any(prefix == "*" or key.startswith(prefix) for prefix in prefixes):
+            yield _refused(field, key, variable, value)
+
+
+def _allows_class(name: str, allowed: tuple[str, ...]) -> bool:
+    return name in allowed or ("*" in allowed and not name.startswith(_SYSTEM))
+
+
+def _reaches_control_plane(toleration: Toleration) -> bool:
+    """True for a toleration of its taint, or of every taint; one that only bears eviction lets no pod onto a node."""
+    return (toleration.key or "") in {"", *_CONTROL_PLANE} and toleration.effect != "NoExecute"
+
+
+def _refused(field: str, what: str | None, variable: str, value: str) -> InvalidSpecError:
+    return InvalidSpecError(
+        f"spec.run.pod.{field}",
+        f"{what} is not allowed for run pods; leave it out, or have whoever runs the operator allow it in "
+        f"SYNC_OPERATOR_RUN_POD_{variable} (chart value runPods.{value})",
+    )
