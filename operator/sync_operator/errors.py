@@ -160,6 +160,10 @@ class TransientError(SyncOperatorError):
         super().__init__(message)
 
 
+class UnreachedError(TransientError):
+    """Nothing of the request has reached the server: its name, its certificate, a proxy, or nobody listens."""
+
+
 class ThrottledError(TransientError):
     """429."""
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from tests.support.caller import Caller, detail
+from tests.support.caller import SEED, Caller, detail
 from tests.support.served import BODY
 
-from sync_operator.sandbox.state import Token
+from sync_operator.sandbox.faults import Fault
+from sync_operator.sandbox.state import Thing, Token
 
 
 async def test_1_the_order_of_checks(call: Caller) -> None:
@@ -75,3 +76,39 @@ async def test_1_five_wrong_passwords_lock_and_five_logins_in_20_s_throttle(call
 
 async def test_1_answers_tell_the_servers_time(call: Caller) -> None:
     assert (await call("GET", "/users/me")).headers["Date"] == "Sun, 01 Mar 2026 12:00:00 GMT"
+
+
+async def test_accounts_of_the_documented_dialect_see_only_their_own_and_share_one_counter(doc: Caller) -> None:
+    store = doc.api.store
+    store.tokens["other"] = Token(email="b@example.com", workspaces=frozenset({7}))
+    store.connectors[901] = Thing(901, "source", "Warehouse", store.clock(), 7)
+
+    first = await doc("POST", "/syncs", {"sync": {**BODY, **SEED}}, workspace=None)
+    second = await doc("POST", "/syncs", {"sync": {**BODY, **SEED}}, workspace=None, token="other")
+    assert (first.json()["id"], second.json()["id"]) == ("1", "2")
+
+    async def ids(path: str, token: str) -> list[str]:
+        listed = (await doc("GET", path, workspace=None, token=token)).json()["data"]
+        return [entry["id"] for entry in listed]
+
+    assert await ids("/syncs", "good") == ["1"]
+    assert await ids("/syncs", "other") == ["2"]
+    assert await ids("/connectors", "other") == ["901"]
+    assert await ids("/models", "other") == []
+    assert "901" not in await ids("/connectors", "good")
+    assert (await doc("GET", "/syncs/1", workspace=None, token="other")).status_code == 404
+
+
+async def test_users_of_one_workspace_see_the_same_syncs_and_are_told_apart(call: Caller) -> None:
+    call.api.store.tokens["other"] = Token(email="b@example.com")
+    await call.create()
+    assert (await call("GET", "/syncs/1", token="other")).status_code == 200
+    mine, others = [(await call("GET", "/users/me", token=token)).json()["data"]["id"] for token in ("good", "other")]
+    assert mine != others
+
+
+async def test_a_fault_may_concern_one_token_alone(call: Caller) -> None:
+    call.api.store.tokens["other"] = Token(email="b@example.com")
+    call.api.faults.waiting.append(Fault(times=-1, status=429, token="other"))
+    assert (await call("GET", "/syncs", token="other")).status_code == 429
+    assert (await call("GET", "/syncs")).status_code == 200

@@ -94,6 +94,15 @@ class Sandbox:
     def user(self, email: str, password: str) -> None:
         assert self._http.put(f"/users/{email}", json={"password": password}).status_code == 200
 
+    def token(self, token: str, email: str, workspace: int = 1) -> None:
+        """Let a token work: of another user, or (with a workspace that was not there before) of another account."""
+        body = {"email": email, "workspaces": [workspace]}
+        assert self._http.put(f"/tokens/{token}", json=body).status_code == 200
+
+    def revoke(self, token: str) -> None:
+        """Let a token work no more."""
+        assert self._http.delete(f"/tokens/{token}").status_code == 200
+
     def syncs(self) -> list[dict[str, Any]]:
         """Syncs that were not deleted."""
         stored: list[dict[str, Any]] = self._http.get("/state").json()["syncs"]

@@ -26,6 +26,7 @@ from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.operator import Operator
 from sync_operator.handlers.results import job_results, other_result
 from sync_operator.model.conditions import Reason
+from sync_operator.model.scope import Scope
 from sync_operator.remote.client import ApiClient
 from sync_operator.remote.detect import detect_dialect
 from sync_operator.remote.types import RemoteSync
@@ -44,16 +45,16 @@ async def act_on_server(operator: Operator, picture: Picture, action: ServerActi
     Raises:
         SyncOperatorError: the server refused or did not answer, or there are no credentials for it.
     """
-    client = _client(operator, picture)
+    client, scope = _client(operator, picture)
     match action:
         case CreateSync():
             return await _create(operator, client, picture, action)
         case ListNames():
             since = names_since(picture)
-            names = await operator.names.fetch(picture.workspace.place, client, action.roles, since=since)
+            names = await operator.names.fetch(scope, client, action.roles, since=since)
             return replace(picture, names=names)
         case ListSyncs():
-            return await _list(operator, client, picture)
+            return await _list(operator, client, scope, picture)
         case TakeCreated():
             operator.creates.made(picture.sync.uid, picture.workspace.place, action.remote)
             return replace(picture, remote=action.remote, others=action.others)
@@ -107,17 +108,17 @@ async def _post(operator: Operator, client: ApiClient, picture: Picture, action:
     return replace(picture, remote=remote, create_fresh=False)
 
 
-async def _list(operator: Operator, client: ApiClient, picture: Picture) -> Picture:
+async def _list(operator: Operator, client: ApiClient, scope: Scope, picture: Picture) -> Picture:
     """List to find a lost create, in a list that is younger than the create, with the claims as they are now."""
     place, uid = picture.workspace.place, picture.sync.uid
     since = operator.creates.looked_from(uid)
     if picture.settles_at is not None and picture.settles_at <= operator.clock():
         since = max(since, picture.settles_at)
-    listed = await operator.listings.fetch(place, client, since=since)
+    listed = await operator.listings.fetch(scope, client, since=since)
     here = Ref(picture.sync.namespace, picture.sync.name)
     claimed = operator.cache.claimed(place, listed.ids, but=here) | operator.creates.claimed(place, but=uid)
     # What has been written to since is another Sync's, also when that one is gone and its sync deleted.
-    claimed |= operator.listings.written_since(place)
+    claimed |= operator.listings.written_since(scope)
     return replace(picture, listing=listed.listing, listed_at=listed.at, claimed=claimed)
 
 
@@ -172,11 +173,12 @@ async def _set_enabled(client: ApiClient, sync_id: str, *, enabled: bool) -> Non
         await client.cancel_all(sync_id)
 
 
-def _client(operator: Operator, picture: Picture) -> ApiClient:
+def _client(operator: Operator, picture: Picture) -> tuple[ApiClient, Scope]:
+    """The client for the Workspace, and whose lists and names it sees."""
     session = operator.sessions.get(Ref(picture.sync.namespace, picture.workspace.name))
-    if session is None or session.client is None:
+    if session is None or session.client is None or session.scope is None:
         raise KubernetesError(0, "NoSession", f"Workspace {picture.workspace.name!r} has no usable credentials")
     if session.view.place != picture.workspace.place:
         # What was decided for one server must not be sent to another, where the same id is somebody else's sync.
         raise TransientError(f"Workspace {picture.workspace.name!r} names another server by now; looking again")
-    return session.client
+    return session.client, session.scope

@@ -14,7 +14,7 @@ from sync_operator.handlers.names import roles_of
 from sync_operator.handlers.observe import observe
 from sync_operator.handlers.operator import Operator
 from sync_operator.handlers.queue import DONE, DRIFT_KIND, Key, Outcome
-from sync_operator.handlers.sessions import Session
+from sync_operator.handlers.session import Session
 from sync_operator.model.names import SYNC_KIND
 from sync_operator.model.sync import Scheduler
 
@@ -36,12 +36,14 @@ async def look_for_drift(operator: Operator, key: Key) -> Outcome:
     workspace = Ref(key.namespace, key.name)
     session = operator.sessions.get(workspace)
     syncs = operator.cache.syncs_of(workspace)
-    if session is None or session.client is None or session.view.obstacle or session.view.suspended or not syncs:
+    if session is None or session.view.obstacle or session.view.suspended or not syncs:
+        return DONE
+    if session.client is None or session.scope is None:
         return DONE
     again = Outcome(again_after=operator.resync.total_seconds())
     since = operator.clock() - timedelta(seconds=_SHARED * operator.resync.total_seconds())
     try:
-        await operator.listings.fetch(session.view.place, session.client, since=since)
+        await operator.listings.fetch(session.scope, session.client, since=since)
     except SyncOperatorError as error:
         _log.warning("Workspace %s/%s: not compared with the server: %s", key.namespace, key.name, error)
         return again
@@ -56,10 +58,10 @@ async def _look_up_names(operator: Operator, session: Session, syncs: Iterable[K
     """List what Syncs of the Workspace give by name; what cannot be listed now stays as it was known."""
     known = (operator.cache.get(SYNC_KIND, Ref(key.namespace, key.name)) for key in syncs)
     roles = {role for obj in known if obj is not None for role in roles_of(obj)}
-    if not roles or session.client is None:
+    if not roles or session.client is None or session.scope is None:
         return
     try:
-        await operator.names.fetch(session.view.place, session.client, sorted(roles), since=since)
+        await operator.names.fetch(session.scope, session.client, sorted(roles), since=since)
     except SyncOperatorError as error:
         _log.warning("Workspace of %s: names were not looked up: %s", session.view.url, error)
 

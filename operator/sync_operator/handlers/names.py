@@ -7,7 +7,7 @@ from typing import Any
 
 from sync_operator.decide.names import NameList, Names, name_list
 from sync_operator.handlers.shared import Shared
-from sync_operator.model.workspace import Place
+from sync_operator.model.scope import Scope
 from sync_operator.remote.client import ApiClient
 from sync_operator.remote.types import Role
 
@@ -15,29 +15,29 @@ __all__ = ["NameLists", "roles_of"]
 
 
 class NameLists:
-    """The last list of each role in each place."""
+    """The last list of each role in each scope."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
-        self._lists: Shared[tuple[Place, Role], NameList] = Shared(clock)
+        self._lists: Shared[tuple[Scope, Role], NameList] = Shared(clock)
 
-    async def fetch(self, place: Place, client: ApiClient, roles: Iterable[Role], *, since: datetime) -> Names:
+    async def fetch(self, scope: Scope, client: ApiClient, roles: Iterable[Role], *, since: datetime) -> Names:
         """Lists that were asked for at or after ``since``: those held that are young enough, and new ones.
 
         Raises:
             SyncOperatorError: the server did not give one.
         """
         for role in roles:
-            await self._lists.fetch((place, role), partial(_ask, client, role), since=since)
-        return self.seen(place)
+            await self._lists.fetch((scope, role), partial(_ask, client, role), since=since)
+        return self.seen(scope)
 
-    def seen(self, place: Place) -> Names:
+    def seen(self, scope: Scope) -> Names:
         """The lists as they are known."""
-        return {role: held for role in Role if (held := self._lists.get((place, role))) is not None}
+        return {role: held for role in Role if (held := self._lists.get((scope, role))) is not None}
 
-    def forget(self, place: Place) -> None:
-        """One who asked about that place is gone; others who may be there ask anew."""
+    def forget(self, scope: Scope) -> None:
+        """One who asked about that scope is gone; others who may be there ask anew."""
         for role in Role:
-            self._lists.forget((place, role))
+            self._lists.forget((scope, role))
 
 
 async def _ask(client: ApiClient, role: Role, at: datetime) -> NameList:

@@ -27,7 +27,9 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
     here = Ref(sync.namespace, sync.name)
     wanted = wanted_id(obj)
     place = sync.place or workspace.place
-    seen, absent = operator.listings.seen(place, sync.status.id) if sync.status.id else (None, False)
+    # Only what its own account was told, and about the very place where it lives.
+    scope = session.scope if session and session.scope and session.scope.place == place else None
+    seen, absent = operator.listings.seen(scope, sync.status.id) if scope and sync.status.id else (None, False)
     settled, registered = _written(sync)
     cronjob = operator.cache.get("CronJob", Ref(sync.namespace, cronjob_name(sync.name)))
     jobs = tuple(job_view(job) for job in operator.cache.jobs_of(here))
@@ -43,7 +45,7 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
         create_sent=operator.creates.sent(sync.uid),
         settles_at=operator.creates.settles_at(sync.uid, timedelta(seconds=workspace.timeout_seconds)),
         rivals=operator.cache.rivals(place, wanted, but=here) if wanted else (),
-        names=operator.names.seen(workspace.place) if sync.spec and named_roles(sync.spec) else {},
+        names=operator.names.seen(scope) if scope and sync.spec and named_roles(sync.spec) else {},
         registered=registered and sync.uid not in operator.recheck,
         settled=settled,
         remote=operator.creates.known(sync.uid, workspace.place) if wanted is None else None,

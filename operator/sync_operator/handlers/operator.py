@@ -23,6 +23,7 @@ from sync_operator.handlers.queue import Key, WorkQueue
 from sync_operator.handlers.sessions import Sessions
 from sync_operator.handlers.settled import is_settled
 from sync_operator.model.names import CREATE_STARTED, MANAGED_BY, MANAGED_BY_LABEL, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.model.scope import Scope
 from sync_operator.model.workspace import server_of
 
 __all__ = ["OURS", "WATCHED", "Operator"]
@@ -126,6 +127,11 @@ class Operator:
         for sync in self.cache.all(SYNC_KIND):
             self.notice(sync)
         return versions
+
+    def forget_scope(self, scope: Scope) -> None:
+        """No Workspace is in that scope any more: what its account was told is given back."""
+        self.listings.forget(scope)
+        self.names.forget(scope)
 
     def knows(self, plural: str, seen: Seen) -> bool:
         """True when this state of an object, or a later one, is known; never for kinds that are not cached."""

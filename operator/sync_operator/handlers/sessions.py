@@ -3,9 +3,9 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, cast
@@ -13,56 +13,26 @@ from typing import Any, cast
 from sync_operator.cluster.kube import SECRETS, Kube
 from sync_operator.cluster.token_secret import KEY, TokenSecret, token_secret_name
 from sync_operator.decide.picture import Obstacle, WorkspaceView
-from sync_operator.errors import TransientError
+from sync_operator.errors import AccessError
 from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.credentials import Credentials, read_credentials
 from sync_operator.handlers.queue import Key
+from sync_operator.handlers.routes import Routes
+from sync_operator.handlers.session import Session
 from sync_operator.host_patterns import HostRules
 from sync_operator.model.names import WORKSPACE_KIND
+from sync_operator.model.scope import Scope
 from sync_operator.model.workspace import Place, WorkspaceSpec, place_of
 from sync_operator.remote.accounts import Account, Accounts, Login
 from sync_operator.remote.client import ApiClient, Endpoint
 from sync_operator.remote.connections import HttpPool
 from sync_operator.remote.hosts import check_url
+from sync_operator.remote.route import Route
 from sync_operator.remote.traffic import Traffic
 from sync_operator.remote.transport import Exchange
 from sync_operator.remote.types import Dialect
 
-__all__ = ["Session", "Sessions"]
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """How one Workspace is reached, and whether it may be.
-
-    Attributes:
-        view: what decisions know of it; carries the obstacle when it may not be used.
-        client: the API client; None until credentials were complete once.
-        endpoint: where the client speaks to.
-        token: the bearer token of a Workspace that has one; empty with a login.
-        login: the Workspace's part in an account, for one that logs in.
-        traffic: what all calls to this server workspace go through.
-        generation: of the Workspace that was looked at.
-        checked_at: when the server last proved the connection.
-        told: False when the Workspace was blocked since its last look, so that its Syncs are still to hear of it.
-    """
-
-    view: WorkspaceView
-    client: ApiClient | None = None
-    endpoint: Endpoint | None = None
-    token: str = ""
-    login: Login | None = None
-    traffic: Traffic | None = None
-    generation: int = 0
-    checked_at: datetime | None = None
-    told: bool = True
-
-    @property
-    def proven(self) -> bool:
-        """True when the credentials were not refused the last time they were used; no answer says nothing of them."""
-        obstacle = self.view.obstacle
-        accepted = obstacle is None or isinstance(obstacle.error, TransientError)
-        return self.client is not None and (accepted or self.view.credentials_kept)
+__all__ = ["Sessions"]
 
 
 class Sessions:
@@ -76,6 +46,7 @@ class Sessions:
         wake: asks for a reconcile.
         most_inside: how many workers one server workspace may occupy.
         requested: is told of every request: Workspace, call, HTTP status, seconds.
+        forget_scope: called when no Workspace is in a scope any more.
     """
 
     def __init__(
@@ -88,8 +59,10 @@ class Sessions:
         wake: Callable[[Key], None],
         most_inside: int,
         requested: Callable[[str, str, int, float], None],
+        forget_scope: Callable[[Scope], None],
     ) -> None:
         self._requested = requested
+        self._forget_scope = forget_scope
         self._kube = kube
         self._hosts = hosts
         self._pool = pool
@@ -97,8 +70,9 @@ class Sessions:
         self._wake = wake
         self._most_inside = most_inside
         self._accounts = Accounts(clock, self._renewed)
-        self._traffic: dict[Place, Traffic] = {}
+        self._routes = Routes(self._make_traffic)
         self._sessions: dict[Ref, Session] = {}
+        self._users: dict[Scope, set[Ref]] = {}
 
     def get(self, ref: Ref) -> Session | None:
         """The session as it stands; None before the Workspace was looked at in this process."""
@@ -110,33 +84,33 @@ class Sessions:
         Raises:
             HeldBackError: it is not this Sync's turn; it is woken when it is.
         """
-        traffic = self._traffic_of(ref)
-        return traffic.admit(key) if traffic else nullcontext()
+        route = self._route_of(ref)
+        return route.admit(key) if route else nullcontext()
 
     def line_up(self, ref: Ref, key: Key, *, longest: float) -> bool:
         """True for a Sync that waits for admission from the start, ``longest`` seconds at most: it is woken then."""
-        traffic = self._traffic_of(ref)
-        return traffic is not None and traffic.line_up(key, longest=longest)
+        route = self._route_of(ref)
+        return route is not None and route.line_up(key, longest=longest)
 
     def arrive(self, ref: Ref, key: Key) -> AbstractContextManager[bool]:
         """True for a Sync that was woken because it is its turn: it needs no further admission."""
-        traffic = self._traffic_of(ref)
-        return traffic.arrive(key) if traffic else nullcontext(enter_result=False)
+        route = self._route_of(ref)
+        return route.arrive(key) if route else nullcontext(enter_result=False)
 
     def paused(self, ref: Ref) -> bool:
         """True while calls do not go through, for a moment or longer."""
-        traffic = self._traffic_of(ref)
-        return traffic is not None and not traffic.open
+        route = self._route_of(ref)
+        return route is not None and not route.open
 
     def park(self, ref: Ref, key: Key) -> None:
         """Wake a Sync that was held back in the middle when calls go through again."""
-        traffic = self._traffic_of(ref)
-        if traffic:
-            traffic.park(key)
+        route = self._route_of(ref)
+        if route:
+            route.park(key)
 
-    def _traffic_of(self, ref: Ref) -> Traffic | None:
+    def _route_of(self, ref: Ref) -> Route | None:
         session = self.get(ref)
-        return session.traffic if session else None
+        return session.route if session else None
 
     async def open(self, ref: Ref, spec: WorkspaceSpec, workspace: Mapping[str, Any]) -> Session:
         """A client from the Workspace's spec and Secrets, not yet proven to work; the one held where nothing changed.
@@ -157,7 +131,6 @@ class Sessions:
         )
         held = self._sessions.get(ref)
         login = await self._login(ref, endpoint, found, workspace, held) if found.email else None
-        traffic = self._own(ref, spec, held)
         token_ref, ca_ref = spec.auth.token_secret_ref, spec.ca_secret_ref
         view = WorkspaceView(
             name=ref.name,
@@ -168,16 +141,36 @@ class Sessions:
             ca_secret=(ca_ref.name, ca_ref.key) if ca_ref else None,
             timeout_seconds=spec.timeout_seconds,
         )
-        generation = workspace["metadata"]["generation"]
-        session = Session(view, None, endpoint, found.token, login, traffic, generation)
-        if held and (held.endpoint, held.token, held.login) == (endpoint, found.token, login):
-            return replace(session, client=held.client, checked_at=held.checked_at)
+        limit = None if spec.suspend else spec.requests_per_minute
+        session = Session(
+            view,
+            None,
+            endpoint,
+            found.token,
+            login,
+            requests_per_minute=limit,
+            generation=workspace["metadata"]["generation"],
+        )
+        owner = Key(WORKSPACE_KIND, *ref)
+        if held and held.route and (held.endpoint, held.token, held.login) == (endpoint, found.token, login):
+            # Another limit holds at once, also for the call that proves the connection anew.
+            self._routes.limit(owner, limit)
+            return replace(
+                session,
+                view=replace(view, account=held.view.account),
+                client=held.client,
+                route=held.route,
+                scope=held.scope,
+                accepted=held.accepted,
+                checked_at=held.checked_at,
+            )
+        route = self._routes.begin(owner, view.place, limit)
         told = partial(self._requested, f"{ref.namespace}/{ref.name}")
         if login is not None:
-            client = ApiClient(endpoint, token=login, renew=login.renew, pool=self._pool, traffic=traffic, told=told)
+            client = ApiClient(endpoint, token=login, renew=login.renew, pool=self._pool, traffic=route, told=told)
         else:
-            client = ApiClient(endpoint, token=lambda: found.token, pool=self._pool, traffic=traffic, told=told)
-        return replace(session, client=client)
+            client = ApiClient(endpoint, token=lambda: found.token, pool=self._pool, traffic=route, told=told)
+        return replace(session, client=client, route=route).judged(accepted=False)
 
     async def publish(self, session: Session, workspace: Mapping[str, Any]) -> None:
         """Write a login Workspace's token Secret: the token for run pods, or that the login is not to be repeated.
@@ -197,37 +190,66 @@ class Sessions:
         """A session of which nothing is known but the name."""
         return Session(WorkspaceView(name=ref.name))
 
-    def keep(self, ref: Ref, session: Session) -> None:
-        """Make this the Workspace's session."""
+    def keep(self, ref: Ref, session: Session, *, instead_of: Session | None) -> bool:
+        """Make this the Workspace's session, unless the one that it was made from has been replaced meanwhile.
+
+        Returns:
+            False when it was: what came in between, such as a token that was refused, must not be lost.
+        """
+        if self._sessions.get(ref) is not instead_of:
+            return False
+        self._put(ref, session)
+        return True
+
+    def gone(self, ref: Ref) -> None:
+        """The Workspace was deleted: it owns no part of any budget from now on, whoever still waits in its name."""
+        self._routes.limit(Key(WORKSPACE_KIND, *ref), None)
+
+    def _put(self, ref: Ref, session: Session) -> None:
+        before = self._sessions.get(ref)
         self._sessions[ref] = session
+        if session.scope is not None:
+            self._users.setdefault(session.scope, set()).add(ref)
+        if before is not None and before.scope != session.scope:
+            self._leave(ref, before.scope)
+        if session.route is not None:
+            limit = session.requests_per_minute if session.view.found else None
+            scope = session.scope if session.accepted else None
+            self._routes.keep(Key(WORKSPACE_KIND, *ref), session.route, scope, limit)
+
+    def _leave(self, ref: Ref, scope: Scope | None) -> None:
+        users = self._users.get(scope) if scope is not None else None
+        if scope is None or users is None:
+            return
+        users.discard(ref)
+        if not users:
+            del self._users[scope]
+            self._forget_scope(scope)
 
     def block(self, ref: Ref, obstacle: Obstacle, *, found: bool = True) -> None:
         """Stop the traffic of a Workspace; what was known of it stays, for deletions and for CronJobs."""
         held = self._sessions.get(ref) or self.blank(ref)
         kept = held.proven and not found
         view = replace(held.view, obstacle=obstacle, found=found, credentials_kept=kept)
-        self._sessions[ref] = replace(held, view=view, told=False)
-        if held.traffic and not found:
-            held.traffic.disown(Key(WORKSPACE_KIND, *ref))
+        blocked = replace(held, view=view, told=False)
+        if isinstance(obstacle.error, AccessError) and held.client is not None:
+            blocked = blocked.judged(accepted=False)
+        self._put(ref, blocked)
 
     def forget(self, ref: Ref) -> None:
         """No Workspace and no Sync needs this session any more."""
         gone = self._sessions.pop(ref, None)
         if gone is None:
             return
+        self._routes.forget(Key(WORKSPACE_KIND, *ref))
+        self._leave(ref, gone.scope)
         others = self._sessions.values()
-        if gone.traffic:
-            gone.traffic.disown(Key(WORKSPACE_KIND, *ref))
-            if all(held.traffic is not gone.traffic for held in others):
-                gone.traffic.close()
-                self._traffic = {key: held for key, held in self._traffic.items() if held is not gone.traffic}
         if gone.login and all(held.login is None or held.login.account is not gone.login.account for held in others):
             self._accounts.forget(gone.login.account)
 
     def close(self) -> None:
         """Wake nobody any more."""
-        for traffic in self._traffic.values():
-            traffic.close()
+        self._routes.close()
 
     async def _login(
         self, ref: Ref, endpoint: Endpoint, found: Credentials, workspace: Mapping[str, Any], held: Session | None
@@ -258,26 +280,16 @@ class Sessions:
         name = token_secret_name(metadata["name"])
         return TokenSecret(workspace, await self._kube.get(SECRETS, metadata["namespace"], name))
 
-    def _own(self, ref: Ref, spec: WorkspaceSpec, held: Session | None) -> Traffic:
-        """The traffic that the Workspace takes part in from now on."""
-        place = place_of(spec.url, spec.workspace_id)
-        traffic = self._traffic.get(place)
-        if traffic is None:
-            traffic = self._traffic[place] = Traffic(
-                f"workspace {place.workspace_id} of {place.url}" if place.workspace_id else place.url,
-                spec.requests_per_minute,
-                most_inside=self._most_inside,
-                clock=time.monotonic,
-                later=asyncio.get_running_loop().call_later,
-                wake=lambda woken: self._wake(cast("Key", woken)),
-                jitter=random.random,
-            )
-        owner: Hashable = Key(WORKSPACE_KIND, *ref)
-        if held and held.traffic and (held.traffic is not traffic or spec.suspend):
-            held.traffic.disown(owner)
-        if not spec.suspend:
-            traffic.own(owner, spec.requests_per_minute)
-        return traffic
+    def _make_traffic(self, place: Place, requests_per_minute: int) -> Traffic:
+        return Traffic(
+            f"workspace {place.workspace_id} of {place.url}" if place.workspace_id else place.url,
+            requests_per_minute,
+            most_inside=self._most_inside,
+            clock=time.monotonic,
+            later=asyncio.get_running_loop().call_later,
+            wake=lambda woken: self._wake(cast("Key", woken)),
+            jitter=random.random,
+        )
 
     def _renewed(self, account: Account) -> None:
         """Every Workspace with this account has a token Secret to be rewritten."""

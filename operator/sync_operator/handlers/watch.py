@@ -124,8 +124,12 @@ class _Handlers:
 
     async def on_workspace(self, event: Mapping[str, Any], **_: Any) -> None:
         obj = dict(event["object"])
-        if any(self._take(WORKSPACE_KIND, event["type"], obj)):
-            self._operator.queue.add(_key(WORKSPACE_KIND, obj))
+        key = _key(WORKSPACE_KIND, obj)
+        new, gone = self._take(WORKSPACE_KIND, event["type"], obj)
+        if gone:
+            self._operator.sessions.gone(Ref(key.namespace, key.name))
+        if new or gone:
+            self._operator.queue.add(key)
 
     async def on_cronjob(self, event: Mapping[str, Any], **_: Any) -> None:
         if event["type"] == "DELETED" and self._is_being_deleted(event["object"]):

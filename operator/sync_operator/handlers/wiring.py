@@ -13,6 +13,7 @@ from sync_operator.handlers.sessions import Sessions
 from sync_operator.handlers.sync import reconcile_sync
 from sync_operator.handlers.workspace import reconcile_workspace
 from sync_operator.model.names import WORKSPACE_KIND
+from sync_operator.model.scope import Scope
 from sync_operator.remote.connections import HttpPool
 from sync_operator.settings import ControllerSettings
 
@@ -39,6 +40,9 @@ def make_operator(settings: ControllerSettings, kube: Kube, uid: str, pool: Http
     def wake(key: Key) -> None:
         operator.queue.add(key, first=True)
 
+    def forget_scope(scope: Scope) -> None:
+        operator.forget_scope(scope)
+
     environment = (
         ("LOG_FORMAT", settings.log.format),
         ("SYNC_OPERATOR_ALLOWED_HOSTS", ",".join(hosts.allowed)),
@@ -57,6 +61,7 @@ def make_operator(settings: ControllerSettings, kube: Kube, uid: str, pool: Http
             wake=wake,
             most_inside=max(1, settings.workers * 3 // 4),
             requested=metrics.requested,
+            forget_scope=forget_scope,
         ),
         deployment=Deployment(
             image=settings.runner_image,

@@ -10,12 +10,12 @@ from sync_operator.cluster.kube import WORKSPACES
 from sync_operator.decide.obstacles import obstacle_of
 from sync_operator.decide.picture import Obstacle
 from sync_operator.decide.workspace import probe_obstacle, standing_obstacle, workspace_notice, workspace_status
-from sync_operator.errors import SyncOperatorError, TransientError, UnauthorizedError
+from sync_operator.errors import AccessError, SyncOperatorError, TransientError, UnauthorizedError
 from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.drift import schedule_look
 from sync_operator.handlers.operator import Operator
 from sync_operator.handlers.queue import DONE, Key, Outcome
-from sync_operator.handlers.sessions import Session
+from sync_operator.handlers.session import Session
 from sync_operator.model.conditions import Reason
 from sync_operator.model.enums import DialectChoice
 from sync_operator.model.names import WORKSPACE_KIND
@@ -71,7 +71,8 @@ async def reconcile_workspace(operator: Operator, key: Key) -> Outcome:
         session, outcome = _troubled(operator, look, ref, error)
         if isinstance(error, UnauthorizedError) and look.opened is not None:
             await _remember_refusal(operator, look.opened, obj)
-    operator.sessions.keep(ref, session)
+    if not operator.sessions.keep(ref, session, instead_of=before):
+        return Outcome(again_after=0.0)  # a Sync found out something else meanwhile: look once more
     await _report(operator, obj, session, look.user)
     if before is None or not before.told or (before.view, before.client) != (session.view, session.client):
         operator.wake_syncs(ref, changed=before is not None or session.view.obstacle is not None)
@@ -94,15 +95,14 @@ async def _prove(operator: Operator, look: _Look, ref: Ref, obj: Mapping[str, An
         await opened.login.account.ensure(opened.login)
     now, held = operator.clock(), look.held
     if held is not None and _is_proven(held, opened) and _is_recent(held, now):
-        view = replace(opened.view, dialect=held.view.dialect, account=held.view.account)
-        proven = replace(opened, view=view)
+        proven = replace(opened, view=replace(opened.view, dialect=held.view.dialect))
     else:
         look.asked = True
         wanted = None if spec.dialect is DialectChoice.AUTO else Dialect(spec.dialect.value)
         dialect, look.user = await detect_dialect(opened.client, wanted)
         opened.client.dialect = dialect
-        view = replace(opened.view, dialect=dialect, account=_account(opened, look.user))
-        proven = replace(opened, view=view, checked_at=now)
+        proven = opened.judged(accepted=True, account=_account(opened, look.user))
+        proven = replace(proven, view=replace(proven.view, dialect=dialect), checked_at=now)
     await operator.sessions.publish(proven, obj)
     return proven
 
@@ -121,7 +121,7 @@ def _is_proven(held: Session, opened: Session) -> bool:
 
 
 def _is_recent(held: Session, now: datetime) -> bool:
-    flows = held.traffic is None or held.traffic.open
+    flows = held.route is None or held.route.open
     return flows and held.checked_at is not None and now - held.checked_at < _PROVEN_FOR
 
 
@@ -129,9 +129,9 @@ def _troubled(operator: Operator, look: _Look, ref: Ref, error: SyncOperatorErro
     """The session after a look that failed, and when to look again."""
     held, opened = look.held, look.opened
     passing = look.asked and isinstance(error, TransientError)
-    if passing and held and opened and _is_proven(held, opened) and opened.traffic and not opened.traffic.stopped:
+    if passing and held and opened and _is_proven(held, opened) and opened.route and not opened.route.stopped:
         # One bad answer is no news: the traffic stops by itself after a few, and then its probe decides.
-        return held, Outcome(failed=True) if opened.traffic.open else DONE
+        return held, Outcome(failed=True) if opened.route.open else DONE
     obstacle = probe_obstacle(obstacle_of(error))
     session = opened or held or operator.sessions.blank(ref)
     url, workspace_id = session.view.url, session.view.workspace_id
@@ -148,8 +148,11 @@ def _troubled(operator: Operator, look: _Look, ref: Ref, error: SyncOperatorErro
     )
     kept = opened is None and session.proven and view.place == session.view.place
     # Where the traffic does not flow, it wakes us itself for the next probe.
-    woken = passing and opened is not None and opened.traffic is not None and not opened.traffic.open
-    return replace(session, view=replace(view, credentials_kept=kept)), DONE if woken else _after(obstacle)
+    woken = passing and opened is not None and opened.route is not None and not opened.route.open
+    troubled = replace(session, view=replace(view, credentials_kept=kept))
+    if opened is not None and isinstance(error, AccessError):
+        troubled = troubled.judged(accepted=False)
+    return troubled, DONE if woken else _after(obstacle)
 
 
 def _after(obstacle: Obstacle) -> Outcome:
@@ -178,10 +181,6 @@ async def _remember_refusal(operator: Operator, opened: Session, obj: Mapping[st
 def _gone(operator: Operator, ref: Ref) -> None:
     """The Workspace was deleted: Syncs learn of it; credentials are kept while any Sync may still need them."""
     if not operator.cache.syncs_of(ref):
-        session = operator.sessions.get(ref)
-        if session is not None:
-            operator.listings.forget(session.view.place)
-            operator.names.forget(session.view.place)
         operator.sessions.forget(ref)
         return
     message = f"Workspace {ref.name!r} was deleted; create it again"

@@ -13,8 +13,7 @@ from sync_operator.remote.connections import HttpPool
 from sync_operator.remote.paging import Page, read_whole_list
 from sync_operator.remote.read import read_list, read_named, read_page, read_run, read_sync, read_user
 from sync_operator.remote.reasons import reason_of
-from sync_operator.remote.traffic import Traffic
-from sync_operator.remote.transport import Exchange, Told, no_renewal, untold
+from sync_operator.remote.transport import Exchange, Gate, Told, no_renewal, untold
 from sync_operator.remote.types import Dialect, Listing, Named, RemoteRun, RemoteSync, Role, RunList, User
 
 __all__ = ["MAX_PAGE_SECONDS", "ApiClient", "Endpoint"]
@@ -71,7 +70,7 @@ class ApiClient:
         token: Callable[[], str],
         pool: HttpPool,
         renew: Callable[[str], Awaitable[bool]] = no_renewal,
-        traffic: Traffic | None = None,
+        traffic: Gate[Any] | None = None,
         told: Told = untold,
     ) -> None:
         self.dialect = endpoint.dialect

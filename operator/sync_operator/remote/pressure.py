@@ -44,6 +44,11 @@ class Budget:
         self._per_minute = per_minute
         self._tokens = min(self._tokens, self._capacity)
 
+    def cut(self, calls: int, now: float) -> None:
+        """Let no more calls than these go out at once; more come with time."""
+        self._settle(now)
+        self._tokens = min(self._tokens, calls)
+
     def available(self, now: float) -> int:
         """How many calls may go out now."""
         self._settle(now)
@@ -155,6 +160,11 @@ class Circuit:
         elif wish is not None and self._until is not None:
             self._until = max(self._until, now + min(wish, _LONGEST_WISH))
         self.throttled = True
+
+    def withdraw(self, passage: Passage) -> None:
+        """The call said nothing about the server: what is known of it stays, and a probe is still to be made."""
+        if passage is Passage.PROBE:
+            self._probing = False
 
     def _open(self, now: float, pause: float, wish: float | None) -> None:
         self._rounds += 1

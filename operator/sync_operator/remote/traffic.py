@@ -25,6 +25,7 @@ _SHARE: Final = 0.5
 """The operator's part of the requests a minute; run pods, which keep no common count, have the rest."""
 _SHORTEST_NAP: Final = 0.05
 _PROBE_REMINDER: Final = 60.0
+_MIN_PATIENCE: Final = 5.0
 
 
 class Timer(Protocol):
@@ -43,6 +44,8 @@ class Sign(Enum):
     GOOD = "good"
     BAD = "bad"
     THROTTLED = "throttled"
+    UNREACHED = "unreached"
+    """Nothing has reached it: its name, its certificate, a proxy, or nobody listens."""
 
 
 class Traffic:
@@ -83,6 +86,8 @@ class Traffic:
         self._waiting: deque[asyncio.Future[bool]] = deque()
         self._timer: Timer | None = None
         self._trouble = ""
+        self._asked_at: float | None = None
+        self._closed = False
 
     def own(self, owner: Hashable, requests_per_minute: int) -> None:
         """Name somebody who looks after the connection: it is woken to make probes, and when calls go through again.
@@ -196,11 +201,13 @@ class Traffic:
             words: what was wrong, for people.
         """
         before, now = self._circuit.closed, self._clock()
+        if passage is Passage.PROBE:
+            self._asked_at = None
         self._trouble = words or self._trouble
         match sign:
             case Sign.GOOD:
                 self._circuit.succeeded(passage)
-            case Sign.BAD:
+            case Sign.BAD | Sign.UNREACHED:
                 self._circuit.failed(passage, now, wish)
             case Sign.THROTTLED:
                 self._circuit.asked_to_wait(passage, now, wish)
@@ -211,10 +218,41 @@ class Traffic:
             self._wake_owners()
         self._serve()
 
+    def withdraw(self, passage: Passage) -> None:
+        """Give a passage back that says nothing about the server: the next owner makes the probe."""
+        self._circuit.withdraw(passage)
+        self._asked_at = None
+        self._serve()
+
+    def hand_over(self, other: "Traffic") -> None:
+        """Let those who stand in the line stand in another's line."""
+        for key in list(self._line):
+            self._line.leave(key)
+            other.park(key)
+
+    @property
+    def calls_left(self) -> int:
+        """How many calls may go out at once."""
+        return self._budget.available(self._clock())
+
+    def cut(self, calls: int) -> None:
+        """Begin with no more calls than are left elsewhere: a token that was replaced brings no further ones."""
+        self._budget.cut(calls, self._clock())
+
+    def retire(self, successor: "Traffic | None" = None) -> None:
+        """Nobody owns it any more, and nobody will: calls that still wait in it go out, the line goes elsewhere."""
+        self.close()
+        while self._waiting:
+            self._release(paid=False)
+        if successor is not None:
+            self.hand_over(successor)
+
     def close(self) -> None:
         """Call nobody any more."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
 
     def _set_budget(self) -> None:
         self._limit = min(self._limits.values())
@@ -245,7 +283,7 @@ class Traffic:
             while self._waiting:
                 self._release(paid=False)
             if self._circuit.due(now):
-                self._wake_owners()
+                self._ask_for_probe(now)
         self._set_timer()
 
     def _release(self, *, paid: bool) -> None:
@@ -254,17 +292,36 @@ class Traffic:
             place.set_result(paid)
 
     def _wake_owners(self) -> None:
-        """Owners first; where none is left, whoever has waited longest makes the probe."""
+        """All owners; where none is left, whoever has waited longest."""
         for key in list(self._limits) or list(self._line)[:1]:
             self._wake(key)
+
+    def _ask_for_probe(self, now: float) -> None:
+        """Wake the next owner in turn, and give it time to make the probe: none of them makes all of them."""
+        if self._asked_at is not None and now < self._asked_at + self._patience:
+            return
+        self._asked_at = now
+        owner = next(iter(self._limits), None)
+        if owner is None:
+            self._wake_owners()
+            return
+        self._limits[owner] = self._limits.pop(owner)
+        self._wake(owner)
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that an owner has for a probe before the next one is asked."""
+        return max(_MIN_PATIENCE, _PROBE_REMINDER / max(1, len(self._limits)))
 
     def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         now = self._clock()
+        if self._closed:
+            return
         if not self._circuit.closed:
-            nap = self._circuit.seconds(now) or _PROBE_REMINDER
+            nap = self._circuit.seconds(now) or self._patience
         elif self._waiting or self._line:
             nap = self._budget.seconds(1, now) or CALL_LIFE
         else:

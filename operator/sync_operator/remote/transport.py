@@ -10,26 +10,28 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import urlencode
 
 import httpcore
 
 from sync_operator import __version__
 from sync_operator.errors import (
+    AccessError,
     AnswerTooLongError,
     OutcomeUnknownError,
     SyncOperatorError,
     TransientError,
     UnauthorizedError,
+    UnreachedError,
 )
 from sync_operator.redact import redact
 from sync_operator.remote.answers import Answer, is_usable, parse_body, refusal, retry_after
 from sync_operator.remote.connections import Connection
 from sync_operator.remote.network import cause
-from sync_operator.remote.traffic import Sign, Traffic
+from sync_operator.remote.traffic import Sign
 
-__all__ = ["Exchange", "Told", "no_renewal", "untold"]
+__all__ = ["Exchange", "Gate", "Told", "no_renewal", "untold"]
 
 type Told = Callable[[str, int, float], None]
 _ID: Final = re.compile(r"/[0-9]+")
@@ -65,6 +67,17 @@ async def no_renewal(_: str) -> bool:
     return False
 
 
+class Gate[T](Protocol):
+    """What a call passes on its way out: a `Traffic`, or a Workspace's `Route`."""
+
+    async def turn(self) -> T:
+        """Wait until the call may go out."""
+        ...
+
+    def answered(self, passage: T, sign: Sign, wish: float | None = None, *, words: str = "") -> None:
+        """Tell how it went."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """How one server is spoken to.
@@ -86,7 +99,7 @@ class Exchange:
     renew: Callable[[str], Awaitable[bool]] = no_renewal
     workspace_id: str | None = None
     timeout_seconds: float = 30.0
-    traffic: Traffic | None = None
+    traffic: Gate[Any] | None = None
     told: Told = untold
 
     async def send(
@@ -149,6 +162,8 @@ class Exchange:
             sign, pause = _sign(answer), retry_after(answer, datetime.now(UTC))
             words = "" if sign is Sign.GOOD else f"{request} was answered with {answer.status}"
         except SyncOperatorError as error:
+            # An address that is refused is found out while connecting, too.
+            sign = Sign.UNREACHED if isinstance(error, UnreachedError | AccessError) else Sign.BAD
             words = str(error)
             raise
         else:
@@ -182,7 +197,7 @@ class Exchange:
                 answer = await self._read(http, request, headers)
         except _UNSENT as error:
             words = f"{request}: the server at {self.base} cannot be reached ({cause(error)})"
-            raise TransientError(redact(words)) from None
+            raise UnreachedError(redact(words)) from None
         except _LOST as error:
             words = f"{request}: the answer of {self.base} was lost ({cause(error)})"
             # The words tell all that is fit to be told; the error itself may quote headers or what the server sent.

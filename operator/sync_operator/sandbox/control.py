@@ -8,7 +8,7 @@ from aiohttp import web
 from sync_operator.sandbox.faults import Fault, Faults
 from sync_operator.sandbox.guard import STORE
 from sync_operator.sandbox.progress import end_workflow, run_rows, settle
-from sync_operator.sandbox.state import Ending, Store, Thing
+from sync_operator.sandbox.state import Ending, Store, Thing, Token
 
 __all__ = ["FAULTS", "routes"]
 
@@ -139,6 +139,27 @@ async def set_list_cost(request: web.Request) -> web.Response:
 async def set_password(request: web.Request) -> web.Response:
     """Let a user log in with this ``password``; there are none at the start."""
     request.app[STORE].passwords[request.match_info["email"]] = (await _object(request, {"password"}))["password"]
+    return web.json_response({})
+
+
+@routes.put("/sandbox/tokens/{token}")
+async def set_token(request: web.Request) -> web.Response:
+    """Let this bearer token work, for the user ``email`` with ``role`` in ``workspaces``.
+
+    Workspaces that were not there at the start are what other accounts of the documented dialect have: each sees only
+    its own, and all ids come from one counter.
+    """
+    asked = await _object(request, {"email", "role", "workspaces"})
+    if "workspaces" in asked:
+        asked["workspaces"] = frozenset(asked["workspaces"])
+    request.app[STORE].tokens[request.match_info["token"]] = Token(**asked)
+    return web.json_response({})
+
+
+@routes.delete("/sandbox/tokens/{token}")
+async def delete_token(request: web.Request) -> web.Response:
+    """Let this bearer token work no more."""
+    request.app[STORE].tokens.pop(request.match_info["token"], None)
     return web.json_response({})
 
 

@@ -33,6 +33,7 @@ class Fault:
         linger: seconds to wait after the request was carried out, before it is answered.
         lose: ``before`` closes the connection without carrying the request out, ``after`` once it is carried out.
         garbage: carry out, then answer with this text instead of JSON.
+        token: hits only requests with this bearer token; empty for all.
     """
 
     method: str = "*"
@@ -45,11 +46,18 @@ class Fault:
     linger: float = 0.0
     lose: str = ""
     garbage: str | None = None
+    token: str = ""
 
     def hits(self, request: web.Request) -> bool:
         """True for a request that this fault is for."""
         path = request.path.removeprefix("/api/v1")
-        return self.times != 0 and self.method in {"*", request.method} and re.match(self.path, path) is not None
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        return (
+            self.token in {"", token}
+            and self.times != 0
+            and self.method in {"*", request.method}
+            and re.match(self.path, path) is not None
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,14 +25,14 @@ def authenticate(request: web.Request) -> Token:
 
 
 def workspace_of(request: web.Request, token: Token) -> int:
-    """The workspace that the header names; the documented dialect has only one.
+    """The workspace that the header names; in the documented dialect each account has one, which its token tells.
 
     Raises:
         Refusal: 400, also for a workspace that the user is no member of.
     """
     store = request.app[STORE]
     if store.dialect == "documented":
-        return min(store.workspaces)
+        return min(token.workspaces)
     value = request.headers.get("Workspace-Id", "")
     if not value.isdigit() or int(value) not in token.workspaces & store.workspaces:
         raise e2("Workspace not found")

@@ -29,6 +29,7 @@ beside /api/v1 there is a control API, without a token:
   PUT /sandbox/engine                 {"temporal_away", "cancel_lag"}: 200s of which nothing comes
   PUT /sandbox/lists                  {"cost_ms"}: as --list-cost-ms
   PUT /sandbox/users/EMAIL            {"password"}: a user who may log in
+  PUT, DELETE /sandbox/tokens/TOKEN   {"email", "role", "workspaces"}: another user's token, or another account's
   PUT /sandbox/catalogs/ID            streams of a destination, null for a missing catalog
   PUT, DELETE /sandbox/connectors/ID  {"name", "kind", "workspace_id"}: what sourceRef and destinationRef find
   PUT, DELETE /sandbox/models/ID      {"name", "workspace_id"}: what modelRef finds

@@ -107,7 +107,7 @@ class Thing:
 
     Attributes:
         kind: ``source``, ``destination`` or ``model``.
-        workspace_id: whose it is; None for those that are there from the start, in every workspace.
+        workspace_id: whose it is; None for those that are there from the start, in every workspace of the start.
     """
 
     id: int
@@ -119,7 +119,14 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Who a bearer token belongs to."""
+    """Who a bearer token belongs to.
+
+    Attributes:
+        email: of the user, who may have several tokens.
+        role: Admin, Member or Viewer.
+        workspaces: which the user may name; of those, the documented dialect, which names none, shows the first.
+        expires_at: when it dies; None for never.
+    """
 
     email: str = "operator@example.com"
     role: str = "Admin"

@@ -44,9 +44,11 @@ from sync_operator.handlers.act_server import act_on_server
 from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.observe import observe
 from sync_operator.handlers.operator import Operator
-from sync_operator.handlers.sessions import Session, Sessions
+from sync_operator.handlers.session import Session
+from sync_operator.handlers.sessions import Sessions
 from sync_operator.model.base import rfc3339
 from sync_operator.model.names import CREATE_STARTED, FINALIZER, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.model.scope import Scope, scope_of
 from sync_operator.model.status import SyncStatus, read_sync_status, to_dict
 from sync_operator.remote.types import Role
 
@@ -55,6 +57,7 @@ __all__ = ["OTHER_URL", "World"]
 OTHER_URL = "https://elsewhere.example.com"
 HOME = Ref(NAMESPACE, "default")
 MOST_ACTIONS = 20
+TOKEN = "token"
 
 
 @dataclass
@@ -96,6 +99,11 @@ class World:
         """The server that the Workspace names."""
         return self.servers[self.view.url]
 
+    @property
+    def scope(self) -> Scope:
+        """Whose lists the Workspace sees."""
+        return scope_of(self.view.place, account="", credential=TOKEN)
+
     def pass_time(self, seconds: float) -> None:
         """Time moves on, for everybody."""
         self.now += timedelta(seconds=seconds)
@@ -117,6 +125,7 @@ class World:
                 wake=lambda _: None,
                 most_inside=1,
                 requested=lambda *_: None,
+                forget_scope=self._forget_scope,
             ),
             deployment=Deployment(image="runner:1"),
             uid="process",
@@ -127,6 +136,9 @@ class World:
         self.alone = None
         self.tell_workspace()
         self.tell()
+
+    def _forget_scope(self, scope: Scope) -> None:
+        self.operator.forget_scope(scope)
 
     def tell(self) -> None:
         """The watch tells the process what it has not seen yet."""
@@ -140,15 +152,17 @@ class World:
         obj = workspace_manifest("default", url=self.view.url, workspaceId=self.view.workspace_id)
         obj["metadata"] |= {"namespace": NAMESPACE, "uid": "home", "resourceVersion": str(self.cluster.version)}
         self.operator.cache.put(WORKSPACE_KIND, obj)
-        self.operator.sessions.keep(HOME, Session(self.view, cast("Any", self.clients[self.view.url])))
+        sessions = self.operator.sessions
+        session = Session(self.view, cast("Any", self.clients[self.view.url]), token=TOKEN).judged(accepted=True)
+        assert sessions.keep(HOME, session, instead_of=sessions.get(HOME))
 
     def list_server(self) -> None:
         """The periodic list of the workspace."""
         if self.view.obstacle is None and not self.view.suspended:
             client = self.clients[self.view.url]
             client.expect("", [])
-            _done(self.operator.listings.fetch(self.view.place, cast("Any", client), since=self.now))
-            _done(self.operator.names.fetch(self.view.place, cast("Any", client), list(Role), since=self.now))
+            _done(self.operator.listings.fetch(self.scope, cast("Any", client), since=self.now))
+            _done(self.operator.names.fetch(self.scope, cast("Any", client), list(Role), since=self.now))
 
     # Reconciles.
 

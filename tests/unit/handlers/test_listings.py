@@ -12,11 +12,14 @@ from tests.support.pictures import NOW, URL
 
 from sync_operator.errors import TransientError
 from sync_operator.handlers.listings import Listed, Listings
-from sync_operator.model.workspace import Place, place_of
+from sync_operator.model.scope import Scope
+from sync_operator.model.workspace import place_of
 from sync_operator.remote.types import Listing, RemoteSync
 
-HERE = place_of(URL, "1")
-THERE = place_of(URL, "2")
+HERE = Scope(place_of(URL, "1"), "a")
+THERE = Scope(place_of(URL, "2"), "a")
+ANOTHER = Scope(place_of(URL, "1"), "b")
+"""Another account in the same place."""
 
 
 class Server:
@@ -39,8 +42,8 @@ class Server:
             raise TransientError("no answer")
         return Listing(listed, self.now)
 
-    async def fetch(self, since: datetime, place: Place = HERE) -> Listed:
-        return await self.listings.fetch(place, cast("Any", self), since=since)
+    async def fetch(self, since: datetime, scope: Scope = HERE) -> Listed:
+        return await self.listings.fetch(scope, cast("Any", self), since=since)
 
 
 def test_many_who_ask_at_once_share_one_list() -> None:
@@ -56,17 +59,17 @@ def test_many_who_ask_at_once_share_one_list() -> None:
     assert (first.at, set(first.ids)) == (NOW, {"1", "2"})
 
 
-def test_places_do_not_wait_for_each_other() -> None:
+def test_scopes_do_not_wait_for_each_other() -> None:
     server = Server("1")
     server.takes = 10
 
     async def story() -> float:
         start = asyncio.get_running_loop().time()
-        await asyncio.gather(server.fetch(NOW), server.fetch(NOW, THERE))
+        await asyncio.gather(server.fetch(NOW), server.fetch(NOW, THERE), server.fetch(NOW, ANOTHER))
         return asyncio.get_running_loop().time() - start
 
     assert run(story()) == pytest.approx(10)
-    assert len(server.asked) == 2
+    assert len(server.asked) == 3
 
 
 def test_a_list_serves_until_a_younger_one_is_wanted() -> None:
@@ -110,7 +113,7 @@ def test_a_list_shows_a_sync_or_its_lack() -> None:
 
     assert server.listings.seen(HERE, "1") == (RemoteSync("1", {}), False)
     assert server.listings.seen(HERE, "2") == (None, True)
-    assert server.listings.seen(THERE, "1") == (None, False)
+    assert server.listings.seen(THERE, "1") == server.listings.seen(ANOTHER, "1") == (None, False)
 
     server.listings.forget(HERE)
     assert server.listings.seen(HERE, "2") == (None, False)
@@ -124,7 +127,7 @@ def test_what_was_written_while_the_list_was_made_is_not_known() -> None:
         asking = asyncio.create_task(server.fetch(NOW))
         await asyncio.sleep(5)
         server.now += timedelta(seconds=5)
-        server.listings.wrote(HERE, "2")
+        server.listings.wrote(HERE.place, "2")
         await asking
 
     run(story())
@@ -136,25 +139,26 @@ DEEDS = st.lists(
     st.tuples(
         st.sampled_from(["list", "write", "wait", "appear", "vanish"]),
         st.sampled_from(["1", "2"]),
-        st.sampled_from([HERE, THERE]),
+        st.sampled_from([HERE, THERE, ANOTHER]),
     ),
     max_size=20,
 )
 
 
 @given(DEEDS)
-def test_what_is_told_is_what_the_newest_list_after_our_last_write_said(deeds: list[tuple[str, str, Place]]) -> None:
+def test_what_is_told_is_what_the_newest_list_after_our_last_write_said(deeds: list[tuple[str, str, Scope]]) -> None:
     server = Server("1")
-    told: dict[tuple[Place, str], tuple[bool, bool]] = {}
+    scopes = (HERE, THERE, ANOTHER)
+    told: dict[tuple[Scope, str], tuple[bool, bool]] = {}
 
     async def story() -> None:
-        for deed, sync_id, place in deeds:
+        for deed, sync_id, scope in deeds:
             if deed == "list":
-                await server.fetch(server.now, place)
-                told.update({(place, known): (known in server.ids, known not in server.ids) for known in ("1", "2")})
+                await server.fetch(server.now, scope)
+                told.update({(scope, known): (known in server.ids, known not in server.ids) for known in ("1", "2")})
             elif deed == "write":
-                server.listings.wrote(place, sync_id)
-                told[place, sync_id] = (False, False)
+                server.listings.wrote(scope.place, sync_id)
+                told.update({(other, sync_id): (False, False) for other in scopes if other.place == scope.place})
             elif deed == "appear" and sync_id not in server.ids:
                 server.ids.append(sync_id)
             elif deed == "vanish" and sync_id in server.ids:
@@ -162,7 +166,26 @@ def test_what_is_told_is_what_the_newest_list_after_our_last_write_said(deeds: l
             server.now += timedelta(seconds=1)
 
     run(story())
-    for place in (HERE, THERE):
+    for scope in scopes:
         for sync_id in ("1", "2"):
-            found, absent = server.listings.seen(place, sync_id)
-            assert (found is not None, absent) == told.get((place, sync_id), (False, False))
+            found, absent = server.listings.seen(scope, sync_id)
+            assert (found is not None, absent) == told.get((scope, sync_id), (False, False))
+
+
+def test_what_is_written_is_remembered_until_every_account_has_listed_anew() -> None:
+    server = Server("1")
+
+    async def story() -> None:
+        await server.fetch(NOW)
+        await server.fetch(NOW, ANOTHER)
+        server.now += timedelta(seconds=1)
+        server.listings.wrote(HERE.place, "1")
+        server.now += timedelta(seconds=1)
+        await server.fetch(server.now)
+
+    run(story())
+    assert server.listings.written_since(HERE) == frozenset()
+    assert server.listings.written_since(ANOTHER) == {"1"}, "the other account's list is older"
+    assert server.listings.seen(ANOTHER, "1") == (None, False)
+    server.listings.forget(ANOTHER)
+    assert server.listings.seen(HERE, "1")[0] is not None

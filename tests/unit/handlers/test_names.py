@@ -1,4 +1,4 @@
-"""Lists of names: asked for once for all, by role and place, and never older than wanted."""
+"""Lists of names: asked for once for all, by role and scope, and never older than wanted."""
 
 import asyncio
 from collections import Counter
@@ -13,11 +13,13 @@ from tests.support.pictures import NOW, URL
 from sync_operator.decide.names import Names
 from sync_operator.errors import TransientError
 from sync_operator.handlers.names import NameLists, roles_of
-from sync_operator.model.workspace import Place, place_of
+from sync_operator.model.scope import Scope
+from sync_operator.model.workspace import place_of
 from sync_operator.remote.types import Named, Role
 
-HERE = place_of(URL, "1")
-THERE = place_of(URL, "2")
+HERE = Scope(place_of(URL, "1"), "a")
+THERE = Scope(place_of(URL, "2"), "a")
+ANOTHER = Scope(place_of(URL, "1"), "b")
 
 
 class Server:
@@ -37,8 +39,8 @@ class Server:
             raise TransientError("no answer")
         return (Named(self.asked[role], f"{role} by name"),)
 
-    async def fetch(self, *roles: Role, since: datetime = NOW, place: Place = HERE) -> Names:
-        return await self.lists.fetch(place, cast("Any", self), roles, since=since)
+    async def fetch(self, *roles: Role, since: datetime = NOW, scope: Scope = HERE) -> Names:
+        return await self.lists.fetch(scope, cast("Any", self), roles, since=since)
 
 
 def test_many_who_ask_at_once_share_one_list_of_each_role() -> None:
@@ -65,13 +67,13 @@ def test_only_what_is_wanted_and_too_old_is_asked_for() -> None:
     assert Role.DESTINATION not in names
 
 
-def test_places_have_lists_of_their_own() -> None:
+def test_places_and_accounts_have_lists_of_their_own() -> None:
     server = Server()
 
     run(server.fetch(Role.MODEL))
 
     assert set(server.lists.seen(HERE)) == {Role.MODEL}
-    assert server.lists.seen(THERE) == {}
+    assert server.lists.seen(THERE) == server.lists.seen(ANOTHER) == {}
 
 
 def test_a_list_that_fails_leaves_the_one_before() -> None:

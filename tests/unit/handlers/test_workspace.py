@@ -13,7 +13,7 @@ from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 @pytest.mark.parametrize("syncs", [0, 1])
 def test_lists_are_kept_as_long_as_the_workspace_or_a_sync_of_it_is_there(syncs: int) -> None:
     world = World()
-    cache, place = world.operator.cache, world.view.place
+    cache, scope = world.operator.cache, world.scope
     world.list_server()
     if syncs:
         world.operator.queue = Work().queue
@@ -22,11 +22,11 @@ def test_lists_are_kept_as_long_as_the_workspace_or_a_sync_of_it_is_there(syncs:
         )
     home = cache.get(WORKSPACE_KIND, HOME)
     assert home is not None
-    assert world.operator.listings.seen(place, "1") == (None, True)
-    assert world.operator.names.seen(place)
+    assert world.operator.listings.seen(scope, "1") == (None, True)
+    assert world.operator.names.seen(scope)
 
     cache.drop(WORKSPACE_KIND, home)
     assert run(reconcile_workspace(world.operator, Key(WORKSPACE_KIND, *HOME))) == DONE
 
-    assert world.operator.listings.seen(place, "1") == (None, bool(syncs))
-    assert bool(world.operator.names.seen(place)) == bool(syncs)
+    assert world.operator.listings.seen(scope, "1") == (None, bool(syncs))
+    assert bool(world.operator.names.seen(scope)) == bool(syncs)
