@@ -122,6 +122,7 @@ def test_nothing_is_written_twice_and_nothing_without_need(bill: Bill) -> None:
 
     asked = bill.delete_all()
     assert server_requests(tenant.sandbox) - Counter({"GET /api/vN/syncs": 100}) == {
+        "GET /api/vN/syncs/N": SYNCS,
         "DELETE /api/vN/schedule_syncs/N": SYNCS,
         "DELETE /api/vN/syncs/N": SYNCS,
     }

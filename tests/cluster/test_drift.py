@@ -19,16 +19,35 @@ def test_correct_puts_back_and_says_what(tenant: Tenant) -> None:
     tenant.connect()
     tenant.ready(scheduleType="cron_expression", cronExpression="0 1 * * *")
 
-    tenant.sandbox.edit("1", stream_name="elsewhere", sync_mode="incremental")
+    tenant.sandbox.edit("1", sync_mode="incremental", configuration=[])
 
-    eventually(lambda: stored(tenant)["attributes"]["stream_name"] == "contacts", "the stream to be put back")
+    eventually(lambda: stored(tenant)["attributes"]["configuration"] != [], "the configuration to be put back")
     sync = tenant.when(SYNC_KIND, "orders", "Registered", reason="DriftCorrected")
     message = condition(sync, "Registered")["message"]
-    assert "streamName: contacts → elsewhere" in message
+    assert "configuration/0" in message
     assert "syncMode: full_refresh → incremental" in message
     assert condition(sync)["status"] == "True"
     assert "drift" not in sync["status"]
     tenant.told("DriftCorrected")
+
+
+def test_what_is_fixed_is_told_and_never_put_back(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.ready(scheduleType="cron_expression", cronExpression="0 1 * * *")
+
+    tenant.sandbox.edit("1", stream_name="elsewhere", sync_mode="incremental")
+
+    sync = tenant.when(SYNC_KIND, "orders", "Ready", "False", "Conflict")
+    assert "spec.streamName" in condition(sync)["message"]
+    assert "streamName: contacts → elsewhere" in condition(sync)["message"]
+    assert stored(tenant)["attributes"]["sync_mode"] == "incremental"
+    eventually(lambda: tenant.cronjob()["spec"]["suspend"], "its CronJob to be suspended")
+
+    tenant.sandbox.edit("1", stream_name="contacts")
+
+    sync = tenant.when(SYNC_KIND, "orders", "Ready")
+    assert stored(tenant)["attributes"]["sync_mode"] == "full_refresh"
+    eventually(lambda: not tenant.cronjob()["spec"]["suspend"], "its CronJob to go on")
 
 
 def test_a_sync_that_somebody_disabled_is_enabled_and_can_run(tenant: Tenant) -> None:

@@ -204,10 +204,15 @@ def test_a_spec_edited_while_the_outcome_is_unknown_makes_no_twin(tenant: Tenant
     tenant.patch(streamName="mended", syncMode="incremental")
     tenant.sandbox.clear_faults()
 
+    sync = tenant.when(SYNC_KIND, "orders", "Ready", "False", "Conflict")
+    assert "spec.streamName: changed since sync 1 was made" in condition(sync)["message"]
+    assert "id" not in sync["status"]
+    tenant.patch(streamName="contacts")
+
     sync = tenant.when(SYNC_KIND, "orders", "Ready")
     [stored] = tenant.sandbox.syncs()
     assert sync["status"]["id"] == str(stored["id"])
-    assert (stored["attributes"]["stream_name"], stored["attributes"]["sync_mode"]) == ("mended", "incremental")
+    assert (stored["attributes"]["stream_name"], stored["attributes"]["sync_mode"]) == ("contacts", "incremental")
 
 
 def test_a_sync_restored_from_a_backup_is_not_looked_for_in_a_list_from_before_it_was_made(

@@ -108,6 +108,11 @@ class Sandbox:
         stored: list[dict[str, Any]] = self._http.get("/state").json()["syncs"]
         return [sync for sync in stored if not sync["deleted"]]
 
+    def rebuilt(self, *syncs: dict[str, Any], next_sync: int | None = None) -> None:
+        """The server is rebuilt, restored or replaced: it has these syncs alone, as `syncs` tells them."""
+        body = {"syncs": syncs} | ({} if next_sync is None else {"next_sync": next_sync})
+        assert self._http.put("/state", json=body).status_code == 200
+
     def runs(self) -> list[dict[str, Any]]:
         """Every run, with its present status."""
         stored: list[dict[str, Any]] = self._http.get("/state").json()["runs"]

@@ -103,7 +103,7 @@ class ReadSync:
     """`GET /syncs/:id`: the registered sync, or the one that ``spec.externalId`` asks for."""
 
     sync_id: str
-    phase: ClassVar[Phase] = Phase.REGISTRATION
+    phase: Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,7 @@ class UpdateSync:
     """`PUT /syncs/:id`; with ``take_over`` between disable and enable, to end the server's own schedule.
 
     Attributes:
+        body: without the fields that are fixed once registered.
         changes: what others changed and this puts back, for people; empty when the spec changed.
     """
 
@@ -220,9 +221,14 @@ class LookAtCrd:
 
 @dataclass(frozen=True, slots=True)
 class DeleteSync:
-    """Cancel an active run and `DELETE /syncs/:id`."""
+    """Cancel an active run, where one can be, and `DELETE /syncs/:id`.
+
+    Attributes:
+        cancels: False where the server would refuse to cancel: a disabled sync, or one that it schedules itself.
+    """
 
     sync_id: str
+    cancels: bool = True
     phase: ClassVar[Phase] = Phase.DELETION
 
 

@@ -3,6 +3,7 @@
 from sync_operator.decide.body import sync_body
 from sync_operator.decide.candidates import doubtful_creates, lost_creates
 from sync_operator.decide.cluster_mark import cluster_changed
+from sync_operator.decide.identity import account_changed, identity_conflict
 from sync_operator.decide.match import Claim, elder
 from sync_operator.decide.obstacles import OUTAGES, SLOW_RETRY, obstacle_of
 from sync_operator.decide.once import once
@@ -37,8 +38,10 @@ def registration_obstacle(picture: Picture) -> Obstacle | None:
         or workspace_changed(picture)
         or workspace_obstacle(picture)
         or conflict(picture)
+        or identity_conflict(picture)
         or name_obstacle(picture)
         or _on_the_server(picture)
+        or _made_otherwise(picture)
         or unknown_outcome(picture)
         or _standing(picture)
     )
@@ -70,8 +73,10 @@ def workspace_suspended(picture: Picture) -> Obstacle | None:
 def workspace_changed(picture: Picture) -> Obstacle | None:
     """The Workspace is no longer the one in which the Sync's id was given: ids mean something else there."""
     status, workspace = picture.sync.status, picture.workspace
-    if status.id is None or not workspace.found or status.url is None or picture.sync.place == workspace.place:
+    if status.id is None or not workspace.found or status.url is None:
         return None
+    if picture.place == workspace.place:
+        return account_changed(picture)
     return Obstacle(
         Reason.WORKSPACE_CHANGED,
         f"spec.workspaceRef: sync {status.id} lives in workspace {status.workspace_id or '(none)'} of {status.url}, "
@@ -171,6 +176,28 @@ def _gone(picture: Picture, spec: SyncSpec) -> Obstacle | None:
     remedy = "remove spec.externalId" if spec.external_id else "set spec.driftPolicy to Correct"
     message = f"{words}; {remedy} to have it made anew, or delete this Sync"
     return Obstacle(Reason.EXTERNAL_NOT_FOUND, message, stalled=True, retry_after=SLOW_RETRY)
+
+
+def _made_otherwise(picture: Picture) -> Obstacle | None:
+    """A create of ours was carried out, and a field that is fixed by it has changed in the spec since.
+
+    Its id is not written to the status before that is settled: there it would fix the spec too.
+    """
+    sync, spec = picture.sync, picture.sync.spec
+    if spec is None or sync.status.id is not None or spec.external_id or lacks_secrets(picture):
+        return None
+    made = picture.remote or next(iter(lost_creates(picture)), None)
+    names = fixed_fields(picture, made) if made is not None else ()
+    if made is None or not names:
+        return None
+    listed = ", ".join(field_path(spec, name) for name in names)
+    return Obstacle(
+        Reason.CONFLICT,
+        f"{listed}: changed since sync {made.id} was made for this Sync, which cannot be changed there; put the old "
+        "value back, or delete this Sync, and that sync with it, and make it anew",
+        stalled=True,
+        retry_after=SLOW_RETRY,
+    )
 
 
 def _drift_found(picture: Picture, spec: SyncSpec) -> Obstacle | None:

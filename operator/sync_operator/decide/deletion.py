@@ -9,6 +9,7 @@ from sync_operator.decide.actions import (
     ListSyncs,
     LookAtCrd,
     ReadSecrets,
+    ReadSync,
 )
 from sync_operator.decide.blocking import (
     conflict,
@@ -20,12 +21,14 @@ from sync_operator.decide.blocking import (
 from sync_operator.decide.candidates import lost_creates
 from sync_operator.decide.cluster_mark import cluster_changed
 from sync_operator.decide.cronjob import cronjob_name
+from sync_operator.decide.identity import identity_conflict
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.refs import lacks_names, named_roles
 from sync_operator.decide.server import lacks_secrets
 from sync_operator.model.conditions import Reason
 from sync_operator.model.names import CREATE_STARTED, FINALIZER
 from sync_operator.model.sync import DeletionPolicy
+from sync_operator.remote.types import Dialect, RemoteSync
 
 __all__ = ["deletion_obstacle", "deletion_step", "keeps"]
 
@@ -38,14 +41,16 @@ def deletion_step(picture: Picture) -> Action | None:
         return None
     if not picture.cleaned:
         return DeleteCronJob(cronjob_name(picture.sync.name), Phase.DELETION)
-    if picture.released or keeps(picture) or (picture.sync_id is None and not _may_have_created(picture)):
+    if picture.released or picture.gone or keeps(picture):
+        return DropFinalizer()
+    if picture.sync_id is None and not _may_have_created(picture):
         return DropFinalizer()
     if picture.crd_deleted is None:
         return LookAtCrd()
     if deletion_obstacle(picture):
         return None
     if picture.sync_id is not None:
-        return DeleteSync(picture.sync_id)
+        return _look_and_delete(picture, picture.sync_id)
     if picture.create_sent is None and lacks_secrets(picture):
         return ReadSecrets(picture.sync.spec.configuration_secrets if picture.sync.spec else (), Phase.DELETION)
     if picture.create_sent is None and picture.sync.spec is not None and lacks_names(picture):
@@ -56,12 +61,29 @@ def deletion_step(picture: Picture) -> Action | None:
     return DeleteSync(found[0].id) if found else DropFinalizer()
 
 
+def _look_and_delete(picture: Picture, sync_id: str) -> ReadSync | DeleteSync:
+    if not picture.looked or picture.remote is None:
+        return ReadSync(sync_id, Phase.DELETION)
+    return DeleteSync(sync_id, cancels=_cancels(picture, picture.remote))
+
+
+def _cancels(picture: Picture, remote: RemoteSync) -> bool:
+    """Whether the server would cancel a run of it at all (contract section 7)."""
+    if picture.workspace.dialect is not Dialect.MULTIWOVEN:
+        return True
+    return remote.status != "disabled" and remote.attributes.get("schedule_type") in {None, "manual"}
+
+
 def deletion_obstacle(picture: Picture) -> Obstacle | None:
     """What keeps the server's sync from being deleted, with the way out."""
     found = picture.failures.get(Phase.DELETION) or (
         None
-        if picture.released or keeps(picture)
-        else _unreadable(picture) or workspace_changed(picture) or _unreachable(picture) or unknown_outcome(picture)
+        if picture.released or picture.gone or keeps(picture)
+        else _unreadable(picture)
+        or workspace_changed(picture)
+        or identity_conflict(picture)
+        or _unreachable(picture)
+        or unknown_outcome(picture)
     )
     if found is None:
         return None

@@ -12,7 +12,7 @@ from sync_operator.errors import InvalidSpecError
 from sync_operator.model.conditions import Reason
 from sync_operator.model.status import Condition, SyncStatus
 from sync_operator.model.sync import SyncSpec
-from sync_operator.model.workspace import Place, place_of
+from sync_operator.model.workspace import Place, place_now, place_of
 from sync_operator.remote.types import Dialect, Listing, RemoteRun, RemoteSync
 from sync_operator.schedule.plan import Schedule
 from sync_operator.settings import RunPodRules
@@ -99,6 +99,7 @@ class WorkspaceView:
         credentials_kept: True when Workspace or Secret are gone, but the credentials that worked last are in memory.
         account: who the credentials belong to: the user's id from ``users/me``, or the subject of a JSON web token;
             empty before the server has proven them, and for an opaque token.
+        previous_urls: addresses that stood for this very server before.
     """
 
     name: str
@@ -113,11 +114,16 @@ class WorkspaceView:
     timeout_seconds: float = 30.0
     credentials_kept: bool = False
     account: str = ""
+    previous_urls: tuple[str, ...] = ()
 
     @property
     def place(self) -> Place:
         """Server and workspace, in one spelling."""
         return place_of(self.url, self.workspace_id)
+
+    def now(self, place: Place) -> Place:
+        """Where that place is by now, as the Workspace says of its server's former addresses."""
+        return place_now(place, self.url, self.previous_urls) if self.previous_urls else place
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +206,7 @@ class Picture:
         names: the server's lists of what the spec gives by name, as far as they are known.
         secrets: values of ``spec.configurationSecrets`` by JSON pointer; None until they were read.
         remote: the server's sync as answered last, in this reconcile or in one whose status was not written.
+        looked: True once the server has shown the sync, or said that it is gone, in this reconcile.
         updated: True once this reconcile has sent an update.
         registered: True when an earlier reconcile put the spec of this generation on the server.
         settled: True when that was so once, also if others have changed it since.
@@ -241,6 +248,7 @@ class Picture:
     names: Names = field(default_factory=dict)
     secrets: Mapping[str, str] | None = field(default=None, repr=False)
     remote: RemoteSync | None = None
+    looked: bool = False
     updated: bool = False
     registered: bool = False
     settled: bool = False
@@ -262,6 +270,12 @@ class Picture:
     crd_deleted: bool | None = None
     failures: Mapping[Phase, Obstacle] = field(default_factory=dict)
     answers: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def place(self) -> Place | None:
+        """Where the registered sync lives, as far as the Workspace tells by now; None before it is registered."""
+        place = self.sync.place
+        return self.workspace.now(place) if place is not None else None
 
     @property
     def sync_id(self) -> str | None:

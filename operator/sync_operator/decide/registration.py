@@ -26,6 +26,7 @@ from sync_operator.decide.server import (
     is_registered,
     lacks_secrets,
     runs_by_itself,
+    update_body,
     wanted_enabled,
     wrong_fields,
 )
@@ -43,9 +44,9 @@ def registration_step(picture: Picture) -> Action | None:
         return None
     if sync.status.id and FINALIZER not in sync.finalizers and Phase.REGISTRATION not in picture.failures:
         return _mark(picture)  # `kubectl replace` drops it
-    if sync.spec is None or picture.workspace.dialect is None or registration_obstacle(picture):
+    if sync.spec is None or picture.workspace.dialect is None:
         return None
-    if is_registered(picture):
+    if registration_obstacle(picture) or is_registered(picture):
         return None
     if lacks_names(picture):
         return ListNames(named_roles(sync.spec), Phase.REGISTRATION)
@@ -59,8 +60,8 @@ def registration_step(picture: Picture) -> Action | None:
         return _take_or_create(picture, sync.spec)
     if picture.gone:
         return ForgetSync() if picture.proven else ProveWorkspace()
-    if picture.remote is None:
-        return ReadSync(picture.sync_id)
+    if picture.remote is None or not picture.looked:
+        return ReadSync(picture.sync_id, Phase.REGISTRATION)
     return _put_right(picture, sync.spec, picture.remote)
 
 
@@ -73,7 +74,7 @@ def _mark(picture: Picture) -> MarkCreate:
 
 def _take_or_create(picture: Picture, spec: SyncSpec) -> Action:
     if spec.external_id:
-        return ReadSync(spec.external_id)
+        return ReadSync(spec.external_id, Phase.REGISTRATION)
     if picture.create_fresh:
         return CreateSync(desired_body(picture))
     if picture.listing is None:
@@ -87,5 +88,5 @@ def _take_or_create(picture: Picture, spec: SyncSpec) -> Action:
 def _put_right(picture: Picture, spec: SyncSpec, remote: RemoteSync) -> Action:
     changes = drift(picture, remote) if picture.registered else ()
     if wrong_fields(picture, remote):
-        return UpdateSync(remote.id, desired_body(picture), runs_by_itself(picture, remote), changes)
+        return UpdateSync(remote.id, update_body(picture), runs_by_itself(picture, remote), changes)
     return SetEnabled(remote.id, wanted_enabled(spec), changes)

@@ -7,6 +7,7 @@ from sync_operator.decide.conditions import Said, progress_conditions, write_con
 from sync_operator.decide.cronjob import cronjob_name
 from sync_operator.decide.deletion import deletion_obstacle
 from sync_operator.decide.health import fresh, last_run, last_success, runs_healthy
+from sync_operator.decide.identity import is_ours, registered_account, registered_at
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.refs import registered_ids
 from sync_operator.decide.scheduling import last_schedule, scheduling_obstacle, suspended
@@ -26,13 +27,16 @@ def sync_status(picture: Picture) -> SyncStatus:
     before = sync.status
     sync_id = _id(picture)
     runs = _next_runs(picture)
-    placed = sync_id is not None and (picture.remote is not None or before.url is None)
+    moved = picture.sync.place is not None and picture.sync.place != picture.place and is_ours(picture)
+    placed = sync_id is not None and (picture.remote is not None or before.url is None or moved)
     return before.model_copy(
         update={
             "observed_generation": sync.generation,
             "id": sync_id,
             "url": workspace.url if placed else before.url,
             "workspace_id": workspace.workspace_id if placed else before.workspace_id,
+            "registered_at": registered_at(picture) if sync_id else None,
+            "account": registered_account(picture) if sync_id else None,
             "origin": _origin(picture) if sync_id else before.origin,
             **registered_ids(picture, sync_id),
             "server_status": server_status(picture),

@@ -4,10 +4,11 @@ from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Final
 
-from sync_operator.decide.actions import Action, AnswerRunRequest, ListRuns, ReadRuns, TakeRun
+from sync_operator.decide.actions import Action, AnswerRunRequest, ListRuns, ReadRuns, ReadSync, TakeRun
 from sync_operator.decide.blocking import conflict, workspace_changed
 from sync_operator.decide.cluster_mark import cluster_changed
 from sync_operator.decide.cronjob import requested_job
+from sync_operator.decide.identity import identity_conflict
 from sync_operator.decide.picture import JobView, Phase, Picture
 from sync_operator.decide.server import is_registered
 from sync_operator.model.names import RUN_REQUESTED_AT
@@ -27,6 +28,8 @@ def run_step(picture: Picture) -> Action | None:
         return None
     if workspace_changed(picture) or cluster_changed(picture) or conflict(picture):
         return None
+    if identity_conflict(picture):
+        return None
     token = open_request(picture)
     if token is not None and is_registered(picture):
         if spec.scheduler is Scheduler.SERVER:
@@ -35,6 +38,13 @@ def run_step(picture: Picture) -> Action | None:
             return AnswerRunRequest(token, requested_job(picture.cronjob, token, picture.now))
     if sync_id is None or not workspace.found or workspace.obstacle is not None or workspace.suspended:
         return None
+    wanted = _run_to_read(picture, sync_id)
+    if wanted is not None and picture.seen is None and not picture.looked:
+        return ReadSync(sync_id, Phase.RUNS)  # its runs are told of only where it is known to be ours
+    return wanted if not picture.gone else None
+
+
+def _run_to_read(picture: Picture, sync_id: str) -> Action | None:
     ended = _unreported(picture)
     if ended:
         return ReadRuns(ended, sync_id)

@@ -11,6 +11,7 @@ from sync_operator.decide.actions import Action, ApplyCronJob, DeleteCronJob, Gu
 from sync_operator.decide.blocking import conflict, workspace_changed
 from sync_operator.decide.cluster_mark import cluster_changed
 from sync_operator.decide.cronjob import cronjob_manifest, cronjob_name
+from sync_operator.decide.identity import identity_conflict, is_unproven
 from sync_operator.decide.obstacles import obstacle_of
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.run_pods import pod_refusal
@@ -78,7 +79,10 @@ def suspended(picture: Picture) -> bool:
     manual = schedule is None or schedule.expression is None
     if manual or spec is None or spec.suspend or picture.workspace.suspended or is_gone(picture):
         return True
-    return bool(workspace_changed(picture) or cluster_changed(picture) or conflict(picture))
+    if is_unproven(picture) and picture.cronjob is not None and picture.cronjob["spec"].get("suspend"):
+        return True  # it may have been suspended because the sync is not ours
+    changed = workspace_changed(picture) or cluster_changed(picture)
+    return bool(changed or conflict(picture) or identity_conflict(picture))
 
 
 def last_schedule(cronjob: Mapping[str, Any]) -> datetime | None:

@@ -21,6 +21,7 @@ __all__ = [
     "lacks_secrets",
     "runs_by_itself",
     "server_status",
+    "update_body",
     "wanted_enabled",
     "wrong_fields",
     "wrongly_enabled",
@@ -28,7 +29,6 @@ __all__ = [
 
 _DISABLED = "disabled"
 _DELETED = "deleted"
-_CURSOR = "cursor_field"
 
 
 @once
@@ -42,6 +42,15 @@ def desired_body(picture: Picture) -> dict[str, Any]:
     if spec is None or dialect is None:
         raise ValueError("no body without spec and dialect")
     return sync_body(spec, body_ids(picture), dialect, picture.secrets or {})
+
+
+def update_body(picture: Picture) -> dict[str, Any]:
+    """The body of an update: without what is fixed, so that no update can make one sync into another.
+
+    Raises:
+        InvalidSpecError: as `desired_body`.
+    """
+    return {name: value for name, value in desired_body(picture).items() if name not in FIXED}
 
 
 def lacks_secrets(picture: Picture) -> bool:
@@ -89,9 +98,9 @@ def found_wrong(picture: Picture, remote: RemoteSync) -> bool:
 
 
 def wrong_fields(picture: Picture, remote: RemoteSync) -> tuple[str, ...]:
-    """API names of the fields to be put right; the cursor field is not among them, an update would drop it."""
+    """API names of the fields to be put right; what is fixed once registered is not among them."""
     names = differing_fields(desired_body(picture), remote.attributes)
-    return tuple(name for name in names if name != _CURSOR)
+    return tuple(name for name in names if name not in FIXED)
 
 
 def fixed_fields(picture: Picture, remote: RemoteSync) -> tuple[str, ...]:

@@ -101,7 +101,8 @@ async def _forget(operator: Operator, picture: Picture) -> Picture:
         if live is not None:
             operator.cache.put("CronJob", live)
         picture = replace(picture, cronjob=live)
-    answer = await operator.kube.merge(SYNCS, sync.namespace, sync.name, {"status": {"id": None}}, subresource="status")
+    nothing = {"status": {"id": None, "registeredAt": None, "account": None}}
+    answer = await operator.kube.merge(SYNCS, sync.namespace, sync.name, nothing, subresource="status")
     if answer is None:
         raise KubernetesError(404, "NotFound", f"Sync {sync.name!r} is gone")
     operator.cache.put(SYNC_KIND, answer)
@@ -110,6 +111,7 @@ async def _forget(operator: Operator, picture: Picture) -> Picture:
         picture,
         sync=sync_view(answer),
         remote=None,
+        looked=False,
         seen=None,
         absent=False,
         gone=False,

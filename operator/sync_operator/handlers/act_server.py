@@ -19,6 +19,7 @@ from sync_operator.decide.actions import (
     TakeRun,
     UpdateSync,
 )
+from sync_operator.decide.identity import identity_conflict
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.refs import names_since
 from sync_operator.errors import KubernetesError, NotFoundError, OutcomeUnknownError, SyncOperatorError, TransientError
@@ -74,10 +75,7 @@ async def act_on_server(operator: Operator, picture: Picture, action: ServerActi
                 picture, results=(*picture.results, await other_result(operator.kube, client, picture, action))
             )
         case DeleteSync():
-            await client.cancel(action.sync_id)
-            await client.delete_sync(action.sync_id)
-            operator.listings.wrote(picture.workspace.place, action.sync_id)
-            return replace(picture, released=True)
+            return await _delete(operator, client, picture, action)
 
 
 async def _create(operator: Operator, client: ApiClient, picture: Picture, action: CreateSync) -> Picture:
@@ -105,7 +103,7 @@ async def _post(operator: Operator, client: ApiClient, picture: Picture, action:
         raise
     creates.made(uid, place, remote)
     operator.listings.wrote(place, remote.id)
-    return replace(picture, remote=remote, create_fresh=False)
+    return replace(picture, remote=remote, looked=True, create_fresh=False)
 
 
 async def _list(operator: Operator, client: ApiClient, scope: Scope, picture: Picture) -> Picture:
@@ -116,7 +114,8 @@ async def _list(operator: Operator, client: ApiClient, scope: Scope, picture: Pi
         since = max(since, picture.settles_at)
     listed = await operator.listings.fetch(scope, client, since=since)
     here = Ref(picture.sync.namespace, picture.sync.name)
-    claimed = operator.cache.claimed(place, listed.ids, but=here) | operator.creates.claimed(place, but=uid)
+    of_others = operator.cache.claimed(place, listed.ids, but=here, refused=operator.sessions.refused)
+    claimed = of_others | operator.creates.claimed(place, but=uid)
     # What has been written to since is another Sync's, also when that one is gone and its sync deleted.
     claimed |= operator.listings.written_since(scope)
     return replace(picture, listing=listed.listing, listed_at=listed.at, claimed=claimed)
@@ -128,9 +127,10 @@ async def _read(operator: Operator, client: ApiClient, picture: Picture, action:
     except NotFoundError:
         if picture.sync.status.id is None:
             raise
-        return replace(picture, gone=True)
-    operator.listings.wrote(picture.workspace.place, remote.id)
-    return replace(picture, remote=remote)
+        return replace(picture, looked=True, gone=True)
+    if action.phase is not Phase.RUNS:
+        operator.listings.wrote(picture.workspace.place, remote.id)
+    return replace(picture, remote=remote, looked=True)
 
 
 async def _read_runs(operator: Operator, client: ApiClient, picture: Picture, action: ReadRuns) -> Picture:
@@ -140,10 +140,27 @@ async def _read_runs(operator: Operator, client: ApiClient, picture: Picture, ac
         return replace(picture, runs=runs, results=(*picture.results, *ended, last))
     job = last.job
     if job is not None and job.overdue:
-        await client.cancel(action.sync_id)
+        picture = await _cancel_ours(operator, client, picture, action)
     words = f"Job {job.name if job else ''} ended, but its run {last.run.id} goes on; waiting for its end"
     picture = replace(picture, runs=runs, results=(*picture.results, *ended))
     return picture.failed(Phase.RUNS, Obstacle(Reason.RUN_STARTED, words, retry_after=_RUN_GOES_ON))
+
+
+async def _delete(operator: Operator, client: ApiClient, picture: Picture, action: DeleteSync) -> Picture:
+    if action.cancels:
+        await client.cancel(action.sync_id)
+    await client.delete_sync(action.sync_id)
+    operator.listings.wrote(picture.workspace.place, action.sync_id)
+    return replace(picture, released=True)
+
+
+async def _cancel_ours(operator: Operator, client: ApiClient, picture: Picture, action: ReadRuns) -> Picture:
+    """Cancel the run of an overdue Job, once the server has shown in this reconcile that the sync is ours."""
+    if not picture.looked:
+        picture = await _read(operator, client, picture, ReadSync(action.sync_id, Phase.RUNS))
+    if not picture.gone and identity_conflict(picture) is None:
+        await client.cancel(action.sync_id)
+    return picture
 
 
 async def _write(operator: Operator, client: ApiClient, picture: Picture, action: UpdateSync | SetEnabled) -> Picture:

@@ -1,6 +1,6 @@
 """What the cluster holds, as last seen: kept by watch events and by the answers to our own writes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -10,8 +10,9 @@ from sync_operator.cluster.views import owning_sync
 from sync_operator.decide.match import Claim
 from sync_operator.handlers.queue import Key
 from sync_operator.handlers.slim import slim, whole
+from sync_operator.model.base import one_spelling
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
-from sync_operator.model.workspace import Place, place_of
+from sync_operator.model.workspace import Place, place_now, place_of
 
 __all__ = ["Cache", "Ref", "wanted_id", "workspace_name"]
 
@@ -159,22 +160,35 @@ class Cache:
         """Syncs that hold, or ask for, a server sync of that id, wherever their servers are."""
         return set(self._claims.get(sync_id, ()))
 
-    def rivals(self, place: Place, sync_id: str, *, but: Ref) -> tuple[Claim, ...]:
-        """Claims of other Syncs to one server sync."""
-        others = ((ref, self.get(SYNC_KIND, ref)) for ref in self._claims.get(sync_id, ()) if ref != but)
-        return tuple(_claim(ref, obj) for ref, obj in others if obj is not None and self._place(obj) == place)
+    def rivals(self, place: Place, sync_id: str, *, but: Ref, refused: Callable[[Ref], bool]) -> tuple[Claim, ...]:
+        """Claims of other Syncs to one server sync: of those that have it, and of those that may ask for it.
 
-    def claimed(self, place: Place, sync_ids: Iterable[str], *, but: Ref) -> frozenset[str]:
-        """Those of the server's syncs that belong to other Syncs, or are asked for by them."""
-        return frozenset(sync_id for sync_id in sync_ids if self.rivals(place, sync_id, but=but))
+        Args:
+            place: where the server sync is.
+            sync_id: its id.
+            but: the Sync that is not another one.
+            refused: tells of a Workspace whether its credentials do not work. Anybody can write down an id and the URL
+                of a server; without credentials for it, that is no claim.
+        """
+        others = ((ref, self.get(SYNC_KIND, ref)) for ref in self._claims.get(sync_id, ()) if ref != but)
+        here = ((ref, obj) for ref, obj in others if obj is not None and self._place(obj) == place)
+        claims = ((Ref(ref.namespace, workspace_name(obj)), _claim(ref, obj)) for ref, obj in here)
+        return tuple(claim for home, claim in claims if claim.registered or not refused(home))
+
+    def claimed(
+        self, place: Place, sync_ids: Iterable[str], *, but: Ref, refused: Callable[[Ref], bool]
+    ) -> frozenset[str]:
+        """Those of the server's syncs to which other Syncs have a claim, as `rivals` tells."""
+        return frozenset(sync_id for sync_id in sync_ids if self.rivals(place, sync_id, but=but, refused=refused))
 
     def _place(self, sync: Mapping[str, Any]) -> Place | None:
         """Where a Sync lives, or is going to."""
         status = sync.get("status", {})
-        if status.get("id") and status.get("url"):
-            return place_of(status["url"], status.get("workspaceId"))
         home = self.get(WORKSPACE_KIND, Ref(sync["metadata"]["namespace"], workspace_name(sync)))
         spec = home.get("spec", {}) if home else {}
+        if status.get("id") and status.get("url"):
+            place = place_of(status["url"], status.get("workspaceId"))
+            return place_now(place, spec["url"], spec["previousUrls"]) if "previousUrls" in spec else place
         return place_of(spec["url"], spec.get("workspaceId")) if "url" in spec else None
 
     def _unclaim(self, ref: Ref, held: Mapping[str, Any] | None) -> None:
@@ -212,7 +226,7 @@ def workspace_name(sync: Mapping[str, Any]) -> str:
 def wanted_id(sync: Mapping[str, Any]) -> str | None:
     """The server's id that a Sync has, or asks for."""
     wanted: str | None = sync.get("status", {}).get("id") or sync.get("spec", {}).get("externalId")
-    return wanted
+    return one_spelling(wanted) if wanted else None
 
 
 def _claim(ref: Ref, sync: Mapping[str, Any]) -> Claim:

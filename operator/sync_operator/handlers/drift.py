@@ -2,10 +2,12 @@
 
 import logging
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
+from sync_operator.decide.identity import is_identity_news, lacks_identity
+from sync_operator.decide.picture import Picture, SyncView
 from sync_operator.decide.refs import is_name_news
 from sync_operator.decide.server import found_wrong
 from sync_operator.errors import SyncOperatorError
@@ -48,9 +50,17 @@ async def look_for_drift(operator: Operator, key: Key) -> Outcome:
         _log.warning("Workspace %s/%s: not compared with the server: %s", key.namespace, key.name, error)
         return again
     await _look_up_names(operator, session, syncs, since)
+    unhurried = []
     for sync in syncs:
-        if _is_news(operator, sync):
+        picture = _picture(operator, sync)
+        if picture is None:
+            continue
+        if _is_news(operator, picture):
             operator.queue.add(sync)
+        elif lacks_identity(picture):
+            unhurried.append(sync)
+    if unhurried:
+        operator.queue.add_slowly(unhurried, within=operator.resync.total_seconds())
     return again
 
 
@@ -66,24 +76,26 @@ async def _look_up_names(operator: Operator, session: Session, syncs: Iterable[K
         _log.warning("Workspace of %s: names were not looked up: %s", session.view.url, error)
 
 
-def _watch_runs(operator: Operator, obj: Mapping[str, Any]) -> bool:
+def _watch_runs(operator: Operator, sync: SyncView) -> bool:
     """A sync that the server schedules runs without a Job of ours to tell."""
-    if obj.get("spec", {}).get("scheduler") != Scheduler.SERVER or not obj.get("status", {}).get("id"):
+    if sync.spec is None or sync.spec.scheduler is not Scheduler.SERVER or not sync.status.id:
         return False
-    operator.watch_runs.add(obj["metadata"]["uid"])
+    operator.watch_runs.add(sync.uid)
     return True
 
 
-def _is_news(operator: Operator, key: Key) -> bool:
+def _picture(operator: Operator, key: Key) -> Picture | None:
     obj = operator.cache.get(SYNC_KIND, Ref(key.namespace, key.name))
-    if obj is not None and _watch_runs(operator, obj):
-        return True
     picture = observe(operator, obj) if obj is not None else None
-    if picture is None or picture.sync.spec is None or picture.workspace.dialect is None:
-        return False
-    if is_name_news(picture):
+    usable = picture is not None and picture.sync.spec is not None and picture.workspace.dialect is not None
+    return picture if usable else None
+
+
+def _is_news(operator: Operator, picture: Picture) -> bool:
+    if _watch_runs(operator, picture.sync) or is_name_news(picture) or is_identity_news(picture):
         return True
     if picture.seen is None:
         return picture.absent
     moved = picture.seen.status != (picture.sync.status.server_status or "")
-    return moved or bool(picture.sync.spec.configuration_secrets) or found_wrong(picture, picture.seen)
+    secret = picture.sync.spec is not None and bool(picture.sync.spec.configuration_secrets)
+    return moved or secret or found_wrong(picture, picture.seen)

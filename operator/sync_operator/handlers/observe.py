@@ -26,7 +26,7 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
     workspace = session.view if session else WorkspaceView(name=home.name, found=False)
     here = Ref(sync.namespace, sync.name)
     wanted = wanted_id(obj)
-    place = sync.place or workspace.place
+    place = workspace.now(sync.place) if sync.place else workspace.place
     # Only what its own account was told, and about the very place where it lives.
     scope = session.scope if session and session.scope and session.scope.place == place else None
     seen, absent = operator.listings.seen(scope, sync.status.id) if scope and sync.status.id else (None, False)
@@ -44,7 +44,7 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
         create_fresh=operator.creates.fresh(sync.uid),
         create_sent=operator.creates.sent(sync.uid),
         settles_at=operator.creates.settles_at(sync.uid, timedelta(seconds=workspace.timeout_seconds)),
-        rivals=operator.cache.rivals(place, wanted, but=here) if wanted else (),
+        rivals=operator.cache.rivals(place, wanted, but=here, refused=operator.sessions.refused) if wanted else (),
         names=operator.names.seen(scope) if scope and sync.spec and named_roles(sync.spec) else {},
         registered=registered and sync.uid not in operator.recheck,
         settled=settled,

@@ -78,6 +78,11 @@ class Sessions:
         """The session as it stands; None before the Workspace was looked at in this process."""
         return self._sessions.get(ref)
 
+    def refused(self, ref: Ref) -> bool:
+        """True for a Workspace that was looked at, and whose credentials the server has not accepted."""
+        session = self.get(ref)
+        return session is not None and not session.accepted
+
     def admit(self, ref: Ref, key: Key) -> AbstractContextManager[None]:
         """The way to the server of a Workspace, for one reconcile of a Sync.
 
@@ -140,6 +145,7 @@ class Sessions:
             token_secret=(token_ref.name, token_ref.key) if token_ref else (token_secret_name(ref.name), KEY),
             ca_secret=(ca_ref.name, ca_ref.key) if ca_ref else None,
             timeout_seconds=spec.timeout_seconds,
+            previous_urls=spec.previous_urls,
         )
         limit = None if spec.suspend else spec.requests_per_minute
         session = Session(

@@ -134,9 +134,9 @@ def _troubled(operator: Operator, look: _Look, ref: Ref, error: SyncOperatorErro
         return held, Outcome(failed=True) if opened.route.open else DONE
     obstacle = probe_obstacle(obstacle_of(error))
     session = opened or held or operator.sessions.blank(ref)
-    url, workspace_id = session.view.url, session.view.workspace_id
+    url, workspace_id, former = session.view.url, session.view.workspace_id, session.view.previous_urls
     if look.spec is not None:
-        url, workspace_id = look.spec.url, look.spec.workspace_id
+        url, workspace_id, former = look.spec.url, look.spec.workspace_id, look.spec.previous_urls
     view = replace(
         session.view,
         obstacle=standing_obstacle(held.view.obstacle if held else None, obstacle),
@@ -145,6 +145,7 @@ def _troubled(operator: Operator, look: _Look, ref: Ref, error: SyncOperatorErro
         # What the Workspace names now, so that a Sync which lives elsewhere can tell.
         url=url,
         workspace_id=workspace_id,
+        previous_urls=former,
     )
     kept = opened is None and session.proven and view.place == session.view.place
     # Where the traffic does not flow, it wakes us itself for the next probe.

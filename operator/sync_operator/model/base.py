@@ -8,7 +8,19 @@ from pydantic.alias_generators import to_camel
 
 from sync_operator.durations import parse_duration
 
-__all__ = ["DNS_NAME", "DnsName", "Duration", "Flag", "Model", "SecretKey", "ServerId", "Time", "Whole", "rfc3339"]
+__all__ = [
+    "DNS_NAME",
+    "DnsName",
+    "Duration",
+    "Flag",
+    "Model",
+    "SecretKey",
+    "ServerId",
+    "Time",
+    "Whole",
+    "one_spelling",
+    "rfc3339",
+]
 
 DNS_NAME: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 
@@ -45,6 +57,11 @@ def _longer_than_nothing(text: str) -> str:
     return text
 
 
+def one_spelling(number: str) -> str:
+    """An id of the API as the server reads it: to it ``00001`` is 1. What is no string of digits stays as it is."""
+    return str(int(number)) if number.isascii() and number.isdigit() else number
+
+
 type Time = Annotated[datetime, AfterValidator(_whole_seconds), PlainSerializer(rfc3339, when_used="json")]
 """Aware, UTC, whole seconds: what survives being written and read again."""
 
@@ -53,8 +70,8 @@ type Duration = Annotated[str, Field(min_length=2, max_length=20), AfterValidato
 
 type Flag = StrictBool
 type Whole = StrictInt
-type ServerId = Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[0-9]+$")]
-"""A number of the API that is only ever passed on, kept as a string of digits."""
+type ServerId = Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[0-9]+$"), AfterValidator(one_spelling)]
+"""A number of the API that is only ever passed on, kept as a string of digits, without leading zeros."""
 type DnsName = Annotated[str, Field(min_length=1, max_length=253, pattern=DNS_NAME)]
 """The name of an object of the cluster."""
 type SecretKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]

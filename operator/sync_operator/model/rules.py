@@ -243,5 +243,10 @@ WORKSPACE_RULES: Final[tuple[Rule[WorkspaceSpec], ...]] = (
 )
 """What a Workspace's spec must be, beyond its single fields."""
 
-WORKSPACE_FORMS: Final = (CelRule("spec.url", "spec.url", f"self.matches(r'{URL_FORM}')", URL_REFUSED),)
+WORKSPACE_FORMS: Final = (
+    CelRule("spec.url", "spec.url", f"self.matches(r'{URL_FORM}')", URL_REFUSED),
+    CelRule(
+        "spec.previousUrls", "spec.previousUrls", f"self.all(url, url.matches(r'{URL_FORM}'))", f"an item {URL_REFUSED}"
+    ),
+)
 """As `SYNC_FORMS`."""

@@ -99,6 +99,12 @@ class SyncStatus(Model):
     """The server's workspace that the sync lives in."""
     url: _Url | None = None
     """URL of the server that the sync lives on."""
+    registered_at: Time | None = None
+    """When the server made the sync, by its own clock. Together with id, it tells the sync from another that has the
+    same id on a server that was rebuilt, restored or replaced. None where the server does not tell."""
+    account: _Word | None = None
+    """The account that registered the sync: the server's id of the user, or the subject of a JSON web token. None for
+    a token that tells no account."""
     origin: _Word | None = None
     """Whether the sync was `Created` by the operator or `Adopted` by spec.externalId."""
     source_id: _Id | None = None

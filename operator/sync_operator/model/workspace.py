@@ -1,13 +1,14 @@
 """``spec`` of a Workspace: the connection to one workspace of one server, owned by the tenant."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Annotated, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from sync_operator.model.base import DnsName, Flag, Model, SecretKey, ServerId, Whole
+from sync_operator.model.base import DnsName, Flag, Model, SecretKey, ServerId, Whole, one_spelling
 from sync_operator.model.enums import DialectChoice
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Place",
     "TokenSecretRef",
     "WorkspaceSpec",
+    "place_now",
     "place_of",
     "server_of",
 ]
@@ -35,6 +37,9 @@ def _is_url(text: str) -> str:
     if not re.fullmatch(URL_FORM, text):
         raise ValueError(URL_REFUSED)
     return text
+
+
+type _Url = Annotated[str, Field(min_length=8, max_length=2048), AfterValidator(_is_url)]
 
 
 class Place(NamedTuple):
@@ -53,7 +58,14 @@ def place_of(url: str, workspace_id: str | None) -> Place:
     """The place that a URL (in any spelling) and a workspace id name."""
     parts = urlsplit(url)
     host = parts.netloc.lower().removesuffix({"https": ":443", "http": ":80"}.get(parts.scheme, "\0"))
-    return Place(f"{parts.scheme}://{host}{parts.path.rstrip('/')}", workspace_id)
+    number = None if workspace_id is None else one_spelling(workspace_id)
+    return Place(f"{parts.scheme}://{host}{parts.path.rstrip('/')}", number)
+
+
+def place_now(place: Place, spec_url: str, previous_urls: Iterable[str]) -> Place:
+    """Where that place is by now, as a Workspace says of whose server ``previous_urls`` are former addresses."""
+    former = {place_of(url, None).url for url in previous_urls}
+    return place_of(spec_url, place.workspace_id) if place.url in former else place
 
 
 @lru_cache(maxsize=1024)
@@ -107,9 +119,13 @@ class Auth(Model):
 class WorkspaceSpec(Model):
     """Where the server is, and how to speak to it."""
 
-    url: Annotated[str, Field(min_length=8, max_length=2048), AfterValidator(_is_url)]
+    url: _Url
     """Base URL of the server, without /api/v1, such as `https://api.squared.ai`: a scheme, a host, at most a port and a
     path. Must be https unless the operator's settings allow plain http for that host."""
+    previous_urls: Annotated[tuple[_Url, ...], Field(max_length=16)] = ()
+    """Addresses that stood for this very server before. A Sync that was registered there is taken to live at url, once
+    the server shows the same sync there; then its status.url is written anew. Remove an address when no Sync names it
+    any more."""
     workspace_id: ServerId | None = None
     """Id of the workspace on the server, sent as header Workspace-Id. Multiwoven servers need it."""
     auth: Auth

@@ -1,6 +1,7 @@
 """The sandbox's own API, `/sandbox/…`: what was received, what is to go wrong, how runs are to go, what is stored."""
 
 from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Any, Final
 
 from aiohttp import web
@@ -8,7 +9,8 @@ from aiohttp import web
 from sync_operator.sandbox.faults import Fault, Faults
 from sync_operator.sandbox.guard import STORE
 from sync_operator.sandbox.progress import end_workflow, run_rows, settle
-from sync_operator.sandbox.state import Ending, Store, Thing, Token
+from sync_operator.sandbox.schedule import register_schedule
+from sync_operator.sandbox.state import Ending, Store, StoredSync, Thing, Token
 
 __all__ = ["FAULTS", "routes"]
 
@@ -70,6 +72,7 @@ async def state(request: web.Request) -> web.Response:
             "status": sync.status,
             "deleted": sync.discarded_at is not None,
             "server_schedule": sync.server_schedule,
+            "created_at": sync.created_at.isoformat(),
             "attributes": sync.attributes,
         }
         for sync in store.syncs.values()
@@ -84,6 +87,31 @@ async def state(request: web.Request) -> web.Response:
         for run in store.runs.values()
     ]
     return web.json_response({"syncs": syncs, "runs": runs})
+
+
+@routes.put("/sandbox/state")
+async def set_state(request: web.Request) -> web.Response:
+    """The server is rebuilt, restored or replaced: from now on it has these ``syncs`` alone, and no runs.
+
+    They are written as `GET /sandbox/state` shows them; of those with no ``created_at`` the time is now. New ones get
+    the ids after theirs, or from ``next_sync`` on.
+    """
+    store = request.app[STORE]
+    asked = await _object(request, {"syncs", "runs", "next_sync"})
+    store.forget_syncs()
+    now = store.clock()
+    for entry in asked.get("syncs", ()):
+        made = datetime.fromisoformat(entry["created_at"]) if "created_at" in entry else now
+        sync = StoredSync(
+            entry["id"], entry.get("workspace_id", min(store.workspaces)), entry["attributes"], made, made
+        )
+        sync.status = entry.get("status", sync.status)
+        sync.discarded_at = now if entry.get("deleted") else None
+        store.syncs[sync.id] = sync
+        if sync.discarded_at is None:
+            register_schedule(store, sync, now)
+    store.next_sync = asked.get("next_sync", max(store.syncs, default=0) + 1)
+    return web.json_response({})
 
 
 @routes.patch("/sandbox/syncs/{id}")

@@ -24,6 +24,7 @@ beside /api/v1 there is a control API, without a token:
   POST, DELETE /sandbox/faults        {"method","path","times","status","body","retry_after","delay","lose","garbage"}
   POST /sandbox/outcomes              {"sync_id","times","ending","rows","failed_rows","seconds","appears_after",...}
   GET /sandbox/state                  every sync and run
+  PUT /sandbox/state                  {"syncs", "next_sync"}: the server is rebuilt, restored or replaced
   PATCH /sandbox/syncs/ID             change a sync as somebody else would; {"broken": true}: no list can show it
   PATCH /sandbox/runs/ID              {"status": "paused"}
   PUT /sandbox/engine                 {"temporal_away", "cancel_lag"}: 200s of which nothing comes

@@ -228,6 +228,13 @@ class Store:
         """Syncs that were not discarded."""
         return [sync for sync in self.syncs.values() if sync.discarded_at is None]
 
+    def forget_syncs(self) -> None:
+        """Forget every sync and run, and all that is due."""
+        self.syncs.clear()
+        self.runs.clear()
+        self._runs_of.clear()
+        self.events.clear()
+
     def runs_of(self, sync_id: int) -> list[Run]:
         """Runs of a sync, the oldest first."""
         return list(self._runs_of.get(sync_id, ()))

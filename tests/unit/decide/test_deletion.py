@@ -15,6 +15,7 @@ from sync_operator.decide.actions import (
     ListSyncs,
     LookAtCrd,
     ReadSecrets,
+    ReadSync,
 )
 from sync_operator.decide.deletion import deletion_obstacle, keeps
 from sync_operator.decide.match import Claim
@@ -41,6 +42,11 @@ def cleaned(sync: SyncView | None = None, **changes: Any) -> Picture:
     return pictured(sync or deleted(), **{"cleaned": True, "crd_deleted": False} | changes)
 
 
+def shown(*, status: str = "pending", **attributes: Any) -> Picture:
+    """The server has shown the sync in this reconcile."""
+    return cleaned(remote=stored(pictured(), status=status, **attributes), looked=True)
+
+
 def listing(*ids: str) -> Listing:
     return Listing(tuple(stored(pictured(), sync_id) for sync_id in ids), NOW)
 
@@ -54,8 +60,7 @@ def test_a_sync_without_our_finalizer_is_left_alone() -> None:
     assert next_action(pictured(replace(deleted(), finalizers=("others/finalizer",)))) is None
 
 
-NEXT: dict[str, tuple[Picture, Action]] = {
-    "a sync that we made": (cleaned(), DeleteSync("7")),
+NEXT: dict[str, tuple[Picture, Action | None]] = {
     "why it is deleted was not asked": (cleaned(crd_deleted=None), LookAtCrd()),
     "why it is deleted was not asked, and nobody knows what a create has made": (
         cleaned(deleted(None), crd_deleted=None),
@@ -68,6 +73,16 @@ NEXT: dict[str, tuple[Picture, Action]] = {
         DropFinalizer(),
     ),
     "the CRD is being deleted, and a create was announced": (cleaned(deleted(None), crd_deleted=True), DropFinalizer()),
+    "a sync that we made": (cleaned(), ReadSync("7", Phase.DELETION)),
+    "a sync that we made, as the server shows it": (shown(), DeleteSync("7")),
+    "a sync that is gone, as the server says": (cleaned(looked=True, gone=True), DropFinalizer()),
+    "a disabled sync, which no run can be canceled of": (shown(status="disabled"), DeleteSync("7", cancels=False)),
+    "a sync that the server schedules, which no run can be canceled of": (
+        shown(schedule_type="interval"),
+        DeleteSync("7", cancels=False),
+    ),
+    "the sync of somebody else": (shown(stream_name="theirs"), None),
+    "another sync of that id, as the list shows": (cleaned(seen=stored(pictured(), stream_name="theirs")), None),
     "it is gone on the server": (cleaned(released=True), DropFinalizer()),
     "nothing was ever announced": (cleaned(deleted(None, mark=False)), DropFinalizer()),
     "a create was announced, and nothing sent": (cleaned(deleted(None), create_fresh=True), DropFinalizer()),
@@ -95,7 +110,7 @@ NEXT: dict[str, tuple[Picture, Action]] = {
     "an adopted sync": (cleaned(deleted(origin="Adopted")), DropFinalizer()),
     "an adopted sync that is to be deleted": (
         cleaned(deleted(origin="Adopted", deletionPolicy="Delete")),
-        DeleteSync("7"),
+        ReadSync("7", Phase.DELETION),
     ),
     "a sync that is to stay": (cleaned(deleted(deletionPolicy="Retain")), DropFinalizer()),
     "a sync that is to stay, on a server that is away": (
@@ -115,9 +130,12 @@ NEXT: dict[str, tuple[Picture, Action]] = {
         cleaned(
             workspace=connected(found=False, obstacle=Obstacle(Reason.WORKSPACE_NOT_FOUND, "x"), credentials_kept=True)
         ),
-        DeleteSync("7"),
+        ReadSync("7", Phase.DELETION),
     ),
-    "a spec that names no schedule that can be": (cleaned(deleted(timeZone="Nowhere/Atall")), DeleteSync("7")),
+    "a spec that names no schedule that can be": (
+        cleaned(deleted(timeZone="Nowhere/Atall")),
+        ReadSync("7", Phase.DELETION),
+    ),
     "a spec that is to stay and names no schedule that can be": (
         cleaned(deleted(timeZone="Nowhere/Atall", deletionPolicy="Retain")),
         DropFinalizer(),

@@ -82,7 +82,7 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
         LOOK,
     ),
     "a registered sync whose spec has changed does": (pictured(named(ours(), generation=2)), LOOK),
-    "and is then compared": (pictured(named(ours(), generation=2), names=lists()), ReadSync("7")),
+    "and is then compared": (pictured(named(ours(), generation=2), names=lists()), ReadSync("7", Phase.REGISTRATION)),
     "a lost create is looked for by the ids that the names lead to": (
         pictured(named(), names=lists(), **listing(stored(pictured()), replace(MADE, id="9"))),
         TakeCreated(replace(MADE, id="9"), ()),

@@ -22,12 +22,13 @@ from sync_operator.decide.actions import (
 )
 from sync_operator.decide.picture import Phase, Picture
 from sync_operator.decide.registration import registration_step
-from sync_operator.decide.server import desired_body, is_registered
+from sync_operator.decide.server import desired_body, is_registered, update_body
 from sync_operator.model.names import CREATE_STARTED, FINALIZER
 from sync_operator.remote.types import Dialect, Listing, RemoteSync
 
 SECRET = [{"pointer": "/0/value", "secretKeyRef": {"name": "vectors", "key": "key"}}]
 BODY = desired_body(pictured())
+UPDATE = update_body(pictured())
 OURS = stored(pictured())
 MARKED = synced(metadata=marked())
 REGISTERED = synced(status=registered(), metadata=marked())
@@ -83,11 +84,19 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
     ),
     "the spec has changed since this process has sent it": (
         pictured(
-            synced(metadata=marked(), generation=2, syncMode="incremental", streamName="better"),
+            synced(metadata=marked(), generation=2, syncMode="incremental"),
             create_sent=BODY,
             **listed(OURS),
         ),
         TakeCreated(OURS, ()),
+    ),
+    "what is fixed has changed since this process has sent it": (
+        pictured(
+            synced(metadata=marked(), generation=2, streamName="better"),
+            create_sent=BODY,
+            **listed(OURS),
+        ),
+        None,
     ),
     "the spec has changed since this process has sent it, and it did not get through": (
         pictured(
@@ -116,15 +125,18 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
         pictured(synced(configurationSecrets=SECRET)),
         ReadSecrets(REFS, Phase.REGISTRATION),
     ),
-    "a sync to be adopted": (pictured(synced(externalId="5", metadata=marked())), ReadSync("5")),
+    "a sync to be adopted": (
+        pictured(synced(externalId="5", metadata=marked())),
+        ReadSync("5", Phase.REGISTRATION),
+    ),
     "a sync to be adopted, and not ours yet": (pictured(synced(externalId="5")), MarkCreate(NOW, fresh=True)),
     "it runs by itself": (
         pictured(synced(externalId="5", metadata=marked()), remote=stored(pictured(), "5", schedule_type="interval")),
-        UpdateSync("5", BODY, take_over=True, changes=()),
+        UpdateSync("5", UPDATE, take_over=True, changes=()),
     ),
     "it has another mode": (
         pictured(synced(externalId="5", metadata=marked()), remote=stored(pictured(), "5", sync_mode="incremental")),
-        UpdateSync("5", BODY, take_over=False, changes=()),
+        UpdateSync("5", UPDATE, take_over=False, changes=()),
     ),
     "it is disabled": (
         pictured(synced(externalId="5", metadata=marked()), remote=stored(pictured(), "5", status="disabled")),
@@ -135,11 +147,11 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
     "registered, and the list shows the same": (pictured(REGISTERED, registered=True, seen=OURS), None),
     "registered, and the list shows a change": (
         pictured(REGISTERED, registered=True, settled=True, seen=stored(pictured(), sync_mode="incremental")),
-        ReadSync("7"),
+        ReadSync("7", Phase.REGISTRATION),
     ),
     "registered, and the list lacks it": (
         pictured(REGISTERED, registered=True, settled=True, absent=True),
-        ReadSync("7"),
+        ReadSync("7", Phase.REGISTRATION),
     ),
     "registered, but its finalizer is lost": (
         pictured(synced(status=registered(), metadata={}), registered=True),
@@ -151,11 +163,11 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
     ),
     "somebody changed it": (
         pictured(REGISTERED, registered=True, settled=True, remote=stored(pictured(), sync_mode="incremental")),
-        UpdateSync("7", BODY, take_over=False, changes=("syncMode: full_refresh → incremental",)),
+        UpdateSync("7", UPDATE, take_over=False, changes=("syncMode: full_refresh → incremental",)),
     ),
     "somebody gave it a schedule": (
         pictured(REGISTERED, registered=True, settled=True, remote=stored(pictured(), schedule_type="interval")),
-        UpdateSync("7", BODY, take_over=True, changes=("scheduleType: manual → interval",)),
+        UpdateSync("7", UPDATE, take_over=True, changes=("scheduleType: manual → interval",)),
     ),
     "somebody disabled it": (
         pictured(REGISTERED, registered=True, settled=True, remote=stored(pictured(), status="disabled")),
@@ -172,11 +184,11 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
     ),
     "the spec changed": (
         pictured(synced(status=registered(), metadata=marked(), generation=2, syncMode="incremental")),
-        ReadSync("7"),
+        ReadSync("7", Phase.REGISTRATION),
     ),
     "the spec changed, and the server holds the old one": (
         pictured(synced(status=registered(), metadata=marked(), generation=2, syncMode="incremental"), remote=OURS),
-        UpdateSync("7", BODY | {"sync_mode": "incremental"}, take_over=False, changes=()),
+        UpdateSync("7", UPDATE | {"sync_mode": "incremental"}, take_over=False, changes=()),
     ),
     "only the cursor field differs, which no update changes": (
         pictured(REGISTERED, registered=True, seen=stored(pictured(), cursor_field="at")),
@@ -199,7 +211,13 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
 def test_next(name: str) -> None:
     picture, action = NEXT[name]
 
-    assert registration_step(picture) == action
+    assert registration_step(replace(picture, looked=picture.remote is not None or picture.gone)) == action
+
+
+def test_what_an_earlier_answer_told_is_looked_at_again_before_it_is_written_to() -> None:
+    known = stored(pictured(), sync_mode="incremental")
+
+    assert registration_step(pictured(MARKED, remote=known)) == ReadSync("7", Phase.REGISTRATION)
 
 
 def test_values_of_secrets_are_in_the_body_and_not_in_its_words() -> None:

@@ -44,7 +44,7 @@ def test_jobs_are_reported_together_in_the_order_of_their_ends() -> None:
         finished_job("c", reported=True),
         finished_job("d", ended=None),
     )
-    picture = pictured(ours(), jobs=jobs)
+    picture = pictured(ours(), jobs=jobs, looked=True, remote=stored(pictured()))
 
     first = run_step(picture)
     second = run_step(replace(picture, results=(JobResult(jobs[1], finished_run()),)))
@@ -94,7 +94,7 @@ def test_runs_that_were_told_of_are_known() -> None:
 def test_a_job_that_was_deleted_while_it_ran_is_still_told() -> None:
     before = LastRun(trigger="Schedule", status="started", started_at=ENDED - HOUR, job="gone")
 
-    action = run_step(pictured(ours(registered(last_run=before))))
+    action = run_step(pictured(ours(registered(last_run=before)), seen=stored(pictured())))
 
     assert isinstance(action, ReadRuns)
     [job] = action.jobs
@@ -164,7 +164,7 @@ def test_a_request_to_a_server_that_schedules_is_only_noted() -> None:
 
 
 def test_runs_of_others_are_looked_for_where_the_server_schedules() -> None:
-    picture = pictured(ours(registered(last_run=LastRun(id="8"))), watch_runs=True)
+    picture = pictured(ours(registered(last_run=LastRun(id="8"))), watch_runs=True, seen=stored(pictured()))
 
     assert run_step(picture) == ListRuns("7")
     assert run_step(replace(picture, runs=(finished_run(9),))) == TakeRun(finished_run(9), "7")

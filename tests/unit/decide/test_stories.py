@@ -134,12 +134,30 @@ def test_a_spec_that_changed_while_an_answer_was_lost_is_sent_to_what_was_made()
     here = world("orders")
     here.reconcile("orders", [Fate.LOST])
 
-    here.cluster.apply("orders", syncMode="incremental", streamName="better")
+    here.cluster.apply("orders", syncMode="incremental")
     here.tell()
     here.reconcile("orders")
 
     [stored] = here.server.syncs.values()
-    assert (stored.attributes["sync_mode"], stored.attributes["stream_name"]) == ("incremental", "better")
+    assert stored.attributes["sync_mode"] == "incremental"
+
+
+def test_what_is_fixed_and_changed_while_an_answer_was_lost_is_told() -> None:
+    here = world("orders")
+    here.reconcile("orders", [Fate.LOST])
+
+    here.cluster.apply("orders", syncMode="incremental", streamName="better")
+    here.tell()
+    here.reconcile("orders")
+
+    assert ready(here, "orders") == ("False", "Conflict")
+    assert "id" not in here.cluster.syncs["orders"]["status"]
+    assert here.server.writes == []
+    here.cluster.apply("orders", streamName="contacts")
+    here.tell()
+    here.reconcile("orders")
+    assert ready(here, "orders")[0] == "True"
+    assert here.cluster.syncs["orders"]["status"]["id"] == "1"
 
 
 def test_a_sync_that_only_resembles_a_lost_one_is_nobodys_to_take() -> None:

@@ -292,12 +292,13 @@ class World:
             name = picture.cronjob["metadata"]["name"]
             stopped = merged(picture.cronjob, {"spec": {"suspend": True}})
             picture = replace(picture, cronjob=self._write_cronjob(name, stopped))
-        answer = self._merge(picture.sync.name, {"status": {"id": None}})
+        answer = self._merge(picture.sync.name, {"status": {"id": None, "registeredAt": None, "account": None}})
         self.operator.creates.forget(picture.sync.uid)
         return replace(
             picture,
             sync=sync_view(answer),
             remote=None,
+            looked=False,
             seen=None,
             absent=False,
             gone=False,

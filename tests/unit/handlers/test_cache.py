@@ -104,6 +104,11 @@ def test_the_indexes_answer_as_a_search_through_everything_does(deeds: list[tupl
     check(cache, plain)
 
 
+def nobody(_: Ref) -> bool:
+    """Every Workspace's credentials work."""
+    return False
+
+
 def check(cache: Cache, plain: Plain) -> None:
     for kind in ("Sync", "Workspace", "Job"):
         assert sorted(map(repr, cache.all(kind))) == sorted(map(repr, plain.all(kind)))
@@ -117,10 +122,11 @@ def check(cache: Cache, plain: Plain) -> None:
         assert cache.claimants(sync_id) == holders
         for place in PLACES:
             for ref in refs:
-                rivals = cache.rivals(place, sync_id, but=ref)
+                rivals = cache.rivals(place, sync_id, but=ref, refused=nobody)
                 assert len(set(rivals)) == len(rivals)
                 assert set(rivals) == plain.claims(place, sync_id, ref)
-                assert cache.claimed(place, [sync_id, "9"], but=ref) == ({sync_id} if rivals else set())
+                claimed = cache.claimed(place, [sync_id, "9"], but=ref, refused=nobody)
+                assert claimed == ({sync_id} if rivals else set())
     for ref in refs:
         mine = [
             one
@@ -273,6 +279,49 @@ def test_what_a_sync_has_goes_before_what_it_asks_for() -> None:
     assert workspace_name(sync(obj("team", "a"))) == "default"
 
 
+def connected_cache(*syncs: dict[str, Any], **workspace: Any) -> Cache:
+    """Workspaces of the same server in two namespaces, and Syncs of theirs."""
+    cache = Cache()
+    for namespace in ("team", "other"):
+        home = {"metadata": obj(namespace, "default"), "spec": {"url": URL, "workspaceId": "1", **workspace}}
+        cache.put("Workspace", home)
+    for one in syncs:
+        cache.put("Sync", one)
+    return cache
+
+
+def test_who_asks_for_a_sync_without_credentials_has_no_claim_to_it() -> None:
+    asks = sync(obj("other", "a"), externalId="5")
+    has = sync(obj("other", "b"), status={"id": "6", "url": URL, "workspaceId": "1"})
+    cache, place, here = connected_cache(asks, has), place_of(URL, "1"), Ref("team", "a")
+
+    def refused(home: Ref) -> bool:
+        return home == Ref("other", "default")
+
+    assert cache.claimed(place, ["5", "6"], but=here, refused=nobody) == {"5", "6"}
+    assert cache.claimed(place, ["5", "6"], but=here, refused=refused) == {"6"}
+    assert cache.rivals(place, "5", but=here, refused=refused) == ()
+
+
+def test_ids_are_numbers() -> None:
+    asks = sync(obj("other", "a"), externalId="005")
+    has = sync(obj("other", "b"), status={"id": "6", "url": URL, "workspaceId": "00001"})
+    cache, here = connected_cache(asks, has, workspaceId="01"), Ref("team", "a")
+
+    assert cache.claimed(place_of(URL, "1"), ["5", "6"], but=here, refused=nobody) == {"5", "6"}
+    assert wanted_id(asks) == "5"
+
+
+def test_a_sync_at_a_former_address_has_its_claim_at_the_new_one() -> None:
+    former = "https://before.example.com"
+    has = sync(obj("other", "a"), status={"id": "5", "url": f"{former}/", "workspaceId": "1"})
+    place, here = place_of(URL, "1"), Ref("team", "a")
+
+    moved = connected_cache(has, previousUrls=[former])
+    assert moved.claimed(place, ["5"], but=here, refused=nobody) == {"5"}
+    assert connected_cache(has).claimed(place, ["5"], but=here, refused=nobody) == set()
+
+
 def test_a_spec_that_cannot_be_read_is_no_crash() -> None:
     cache = Cache()
     bare = {"metadata": obj("team", "a")}
@@ -281,7 +330,7 @@ def test_a_spec_that_cannot_be_read_is_no_crash() -> None:
     cache.put("Sync", sync(obj("team", "b"), externalId="5"))
 
     assert cache.claimants("5") == {Ref("team", "b")}
-    assert cache.rivals(place_of(URL, "1"), "5", but=Ref("team", "a")) == ()
+    assert cache.rivals(place_of(URL, "1"), "5", but=Ref("team", "a"), refused=nobody) == ()
     assert cache.workspaces_using(Ref("team", "token")) == []
 
 

@@ -1,0 +1,146 @@
+"""Ids are small integers: what has ours on a rebuilt server, or with another account, is somebody else's sync."""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.isolation.conftest import Newcomer
+from tests.support.running import Sandbox, eventually, running_sandbox
+from tests.support.syncs import Tenant, condition
+
+from sync_operator.model.names import SYNC_KIND
+
+INTERVAL: dict[str, Any] = {"scheduleType": "interval", "syncInterval": 30, "syncIntervalUnit": "minutes"}
+INVOICES: dict[str, Any] = {
+    "source_id": 11,
+    "destination_id": 12,
+    "model_id": 13,
+    "stream_name": "invoices",
+    "configuration": [{"from": "id", "to": "number", "mapping_type": "standard"}],
+    "schedule_type": "interval",
+    "sync_interval": 1,
+    "sync_interval_unit": "days",
+    "cron_expression": None,
+    "sync_mode": "incremental",
+}
+"""A sync that somebody else has made."""
+
+
+@pytest.fixture
+def rebuilt(tmp_path: Path) -> Iterator[Sandbox]:
+    folder = tmp_path / "rebuilt"
+    folder.mkdir()
+    with running_sandbox(folder, "--run-seconds", "1") as running:
+        yield running
+
+
+def look(tenant: Tenant, name: str, token: str) -> None:
+    """Ask for a comparison with the server now."""
+    annotations = {"squared.ai/reconcile-requested-at": token}
+    tenant.kube.patch(SYNC_KIND, name, tenant.namespace, {"metadata": {"annotations": annotations}})
+
+
+def written(sandbox: Sandbox) -> list[tuple[str, str]]:
+    """Requests that change something."""
+    asked = [(entry["method"], entry["path"]) for entry in sandbox.requests()]
+    return [entry for entry in asked if entry[0] != "GET"]
+
+
+def token_of(subject: str) -> str:
+    """A JSON web token that names its account."""
+    parts: tuple[dict[str, str], ...] = ({"alg": "none"}, {"sub": subject}, {})
+    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
+
+
+REBUILT: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "somebody else's sync": lambda _: {"id": 1, "attributes": INVOICES},
+    "somebody's sync that looks like ours": lambda mine: {"id": 1, "attributes": mine["attributes"]},
+}
+
+
+@pytest.mark.parametrize("kind", REBUILT)
+def test_nothing_of_somebody_elses_sync_on_a_rebuilt_server_changes(
+    newcomer: Newcomer, rebuilt: Sandbox, assert_served: Callable[[], None], kind: str
+) -> None:
+    tenant = newcomer(rebuilt)
+    tenant.connect()
+    ours = tenant.ready("ours", **INTERVAL)
+    assert ours["status"]["registeredAt"]
+    assert ours["status"]["account"]
+    tenant.ready("edited", **INTERVAL, streamName="others")
+    [mine, other] = rebuilt.syncs()
+
+    rebuilt.rebuilt(REBUILT[kind](mine), {**REBUILT[kind](other), "id": 2})
+    rebuilt.forget_requests()
+    before = rebuilt.syncs()
+    tenant.patch("edited", syncInterval=45)
+    edited = tenant.when(SYNC_KIND, "edited", "Ready", "False", "Conflict")
+    assert_served()
+    ours = tenant.when(SYNC_KIND, "ours", "Ready", "False", "Conflict")
+    for told in (ours, edited):
+        assert "another sync" in condition(told)["message"]
+        assert "spec.deletionPolicy to Retain" in condition(told)["message"]
+    eventually(lambda: tenant.cronjob("ours")["spec"]["suspend"], "its CronJob to be suspended")
+    eventually(lambda: tenant.cronjob("edited")["spec"]["suspend"], "the other CronJob to be suspended")
+    look(tenant, "ours", "one")
+    tenant.request_run("one", "ours")
+    tenant.delete("edited")
+    tenant.when(SYNC_KIND, "edited", "Ready", "False", "DeleteFailed")
+
+    assert tenant.jobs() == []
+    tenant.patch("edited", deletionPolicy="Retain")
+    tenant.gone("edited")
+    assert rebuilt.syncs() == before
+    assert written(rebuilt) == []
+
+
+@pytest.mark.parametrize(("dialect", "workspace"), [("multiwoven", 1), ("documented", 2)])
+def test_the_token_of_another_account_makes_nothing_anew_and_touches_nothing(
+    newcomer: Newcomer, tmp_path: Path, assert_served: Callable[[], None], dialect: str, workspace: int
+) -> None:
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    with running_sandbox(folder, "--dialect", dialect) as theirs:
+        _swap_tokens(newcomer(theirs), theirs, assert_served, workspace)
+
+
+def _is_suspended(tenant: Tenant, name: str) -> bool:
+    return bool(tenant.cronjob(name)["spec"]["suspend"])
+
+
+def _swap_tokens(tenant: Tenant, theirs: Sandbox, assert_served: Callable[[], None], workspace: int) -> None:
+    tokens = [token_of("1"), token_of("2")]
+    theirs.token(tokens[0], "alice@example.com")
+    theirs.token(tokens[1], "bob@example.com", workspace)
+    tenant.secret(tokens[0])
+    tenant.workspace()
+    automated = {**INTERVAL, "scheduleType": "automated"}
+    for number in range(3):
+        tenant.ready(f"sync-{number}", **automated, streamName=f"stream-{number}")
+    before = theirs.syncs()
+    assert len(before) == 3
+
+    theirs.forget_requests()
+    tenant.secret(tokens[1])
+    for number in range(3):
+        told = tenant.when(SYNC_KIND, f"sync-{number}", "Ready", "False", "WorkspaceChanged")
+        assert "account" in condition(told)["message"]
+        eventually(partial(_is_suspended, tenant, f"sync-{number}"), "its CronJob to be suspended")
+    assert_served()
+    tenant.patch("sync-0", syncInterval=45)
+    look(tenant, "sync-1", "one")
+    tenant.request_run("one", "sync-1")
+    tenant.delete("sync-2")
+    tenant.when(SYNC_KIND, "sync-2", "Ready", "False", "DeleteFailed")
+    assert theirs.syncs() == before
+    assert written(theirs) == []
+    assert tenant.jobs() == []
+
+    tenant.secret(tokens[0])
+    tenant.when(SYNC_KIND, "sync-0", "Ready")
+    tenant.gone("sync-2")
+    assert len(theirs.syncs()) == 2

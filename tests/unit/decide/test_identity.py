@@ -1,0 +1,220 @@
+"""Whose sync it is that a server shows under a registered id: never written, run or deleted unless it is ours."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.support.manifests import BY_NAME
+from tests.support.pictures import (
+    BORN,
+    NOW,
+    connected,
+    finished_job,
+    marked,
+    ours,
+    pictured,
+    registered,
+    stored,
+    synced,
+)
+
+from sync_operator.decide.actions import DeleteCronJob, DeleteSync, ReadSync, SetEnabled, UpdateSync
+from sync_operator.decide.blocking import registration_obstacle, workspace_changed
+from sync_operator.decide.cronjob import cronjob_manifest
+from sync_operator.decide.deletion import deletion_obstacle
+from sync_operator.decide.identity import identity_conflict, is_identity_news, lacks_identity
+from sync_operator.decide.picture import Obstacle, Phase, Picture
+from sync_operator.decide.registration import registration_step
+from sync_operator.decide.report import sync_status
+from sync_operator.decide.runs import run_step
+from sync_operator.decide.scheduling import suspended
+from sync_operator.decide.steps import next_action
+from sync_operator.model.conditions import Reason
+from sync_operator.remote.types import RemoteSync
+
+INTERVAL: dict[str, Any] = {"scheduleType": "interval", "syncInterval": 6, "syncIntervalUnit": "hours"}
+KNOWN = registered(registered_at=NOW, account="4", source_id=1, destination_id=2, model_id=3)
+MINE = stored(pictured())
+
+
+def shown(remote: RemoteSync, status: Any = KNOWN, **spec: Any) -> Picture:
+    """What the server has shown in this reconcile."""
+    return pictured(ours(status, **spec), remote=remote, looked=True, workspace=connected(account="4"))
+
+
+STRANGERS: dict[str, tuple[RemoteSync, str]] = {
+    "made at another time": (replace(MINE, created_at=NOW + timedelta(seconds=1)), "status.registeredAt: sync 7 "),
+    "made before, as after a restore": (replace(MINE, created_at=BORN), "status.registeredAt: sync 7 "),
+    "another source": (stored(pictured(), source_id=11), "spec.sourceId: sync 7 "),
+    "another destination": (stored(pictured(), destination_id="12"), "spec.destinationId: sync 7 "),
+    "another model": (stored(pictured(), model_id=13), "spec.modelId: sync 7 "),
+    "another stream": (stored(pictured(), stream_name="invoices"), "spec.streamName: sync 7 "),
+    "a cursor field that we never wrote": (stored(pictured(), cursor_field="at"), "spec.cursorField: sync 7 "),
+    "all of it": (
+        stored(pictured(), source_id=11, stream_name="invoices"),
+        "spec.sourceId, spec.streamName: sync 7 ",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_another_sync_at_our_id_is_told_and_left_alone(name: str) -> None:
+    remote, words = STRANGERS[name]
+    picture = shown(remote, **INTERVAL)
+
+    obstacle = registration_obstacle(picture)
+
+    assert obstacle is not None
+    assert (obstacle.reason, obstacle.stalled) == (Reason.CONFLICT, True)
+    assert obstacle.message.startswith(words)
+    assert "spec.deletionPolicy to Retain" in obstacle.message
+    assert suspended(picture)
+    assert not isinstance(next_action(picture), UpdateSync | SetEnabled)
+    assert run_step(replace(picture, jobs=(finished_job("a"),))) is None
+    status = sync_status(picture)
+    assert (status.id, status.registered_at, status.account) == ("7", NOW, "4")
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_another_sync_at_our_id_is_not_deleted(name: str) -> None:
+    remote, words = STRANGERS[name]
+    gone = synced(status=KNOWN, metadata=marked() | {"deletionTimestamp": NOW.isoformat()})
+    seen = {"remote": remote, "looked": True, "cleaned": True, "crd_deleted": False}
+    picture = pictured(gone, workspace=connected(account="4"), **seen)
+
+    obstacle = deletion_obstacle(picture)
+
+    assert next_action(picture) is None
+    assert obstacle is not None
+    assert obstacle.reason is Reason.DELETE_FAILED
+    assert words in obstacle.message
+    assert obstacle.retry_after
+
+
+SAME: dict[str, Picture] = {
+    "to the letter": shown(MINE),
+    "with parts of seconds": shown(replace(MINE, created_at=NOW + timedelta(milliseconds=678))),
+    "a server that tells no time": shown(replace(MINE, created_at=None)),
+    "ids as texts": shown(stored(pictured(), source_id="1", model_id="3")),
+    "another mode, which is drift": shown(stored(pictured(), sync_mode="incremental")),
+    "a server that keeps no cursor field": shown(
+        stored(pictured(), cursor_field=None), cursorField="at", syncMode="incremental"
+    ),
+    "a server that tells less": shown(replace(MINE, attributes={"stream_name": "contacts"})),
+    "by names, as the status tells their ids": shown(MINE, **BY_NAME),
+    "by names that no status tells": shown(stored(pictured(), source_id=11), registered(registered_at=NOW), **BY_NAME),
+    "of an earlier release": shown(replace(MINE, created_at=BORN), registered()),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_ours_is_ours(name: str) -> None:
+    assert identity_conflict(SAME[name]) is None
+
+
+def test_a_list_is_enough_to_doubt_and_not_enough_to_write() -> None:
+    before = pictured(ours(KNOWN), registered=True, settled=True)
+
+    other = replace(before, seen=replace(MINE, created_at=BORN))
+    drifted = replace(before, seen=stored(pictured(), sync_mode="incremental"))
+
+    assert registration_obstacle(other) is not None
+    assert registration_step(other) is None
+    assert is_identity_news(other)
+    assert next_action(drifted) == ReadSync("7", Phase.REGISTRATION)
+
+
+def test_the_credentials_of_another_account_change_nothing() -> None:
+    picture = replace(shown(MINE, **INTERVAL), workspace=connected(account="5"))
+
+    obstacle = workspace_changed(picture)
+
+    assert obstacle is not None
+    assert obstacle.reason is Reason.WORKSPACE_CHANGED
+    assert "account 4" in obstacle.message
+    assert "account 5" in obstacle.message
+    assert suspended(picture)
+    assert sync_status(picture).account == "4"
+
+
+@pytest.mark.parametrize(("told", "known"), [("", "5"), ("4", ""), ("", "")])
+def test_an_account_that_is_not_told_changes_nothing(told: str, known: str) -> None:
+    status = KNOWN.model_copy(update={"account": told or None})
+
+    assert workspace_changed(pictured(ours(status), workspace=connected(account=known))) is None
+
+
+FORMER = "https://before.example.com"
+
+
+def test_a_former_address_of_the_server_is_read_as_the_present_one() -> None:
+    status = KNOWN.model_copy(update={"url": f"{FORMER}/"})
+    moved = pictured(ours(status), workspace=connected(account="4"), registered=True, settled=True)
+    told = replace(moved, workspace=replace(moved.workspace, previous_urls=(FORMER,)))
+
+    assert workspace_changed(moved) is not None
+    assert workspace_changed(told) is None
+    assert sync_status(told).url == f"{FORMER}/", "until the server has shown the sync there"
+    assert sync_status(replace(told, seen=MINE)).url == moved.workspace.url
+    other = replace(told, seen=replace(MINE, created_at=BORN))
+    assert registration_obstacle(other) is not None
+    assert sync_status(other).url == f"{FORMER}/"
+    elsewhere = replace(told, workspace=replace(told.workspace, workspace_id="2"))
+    assert workspace_changed(elsewhere) is not None
+
+
+def test_a_workspace_id_is_a_number() -> None:
+    status = KNOWN.model_copy(update={"workspace_id": "00001"})
+
+    assert workspace_changed(pictured(ours(status), workspace=connected(account="4", workspace_id="01"))) is None
+
+
+def test_what_a_sync_is_known_by_is_written_with_its_id() -> None:
+    made = pictured(synced(metadata=marked()), remote=MINE, looked=True, workspace=connected(account="4"))
+
+    status = sync_status(made)
+
+    assert (status.id, status.registered_at, status.account) == ("7", NOW, "4")
+
+
+def test_what_an_earlier_release_registered_is_known_once_all_agrees() -> None:
+    old = pictured(ours(registered()), registered=True, settled=True, workspace=connected(account="4"))
+
+    assert not lacks_identity(old)
+    assert not lacks_identity(replace(old, seen=stored(pictured(), stream_name="theirs")))
+    assert not lacks_identity(replace(old, seen=stored(pictured(), sync_mode="incremental")))
+    same = replace(old, seen=MINE)
+    assert lacks_identity(same)
+    assert (sync_status(same).registered_at, sync_status(same).account) == (NOW, "4")
+    assert not lacks_identity(replace(same, sync=ours(sync_status(same))))
+
+
+def test_a_cronjob_stays_suspended_until_the_server_has_shown_the_sync() -> None:
+    conflicting = shown(replace(MINE, created_at=BORN), **INTERVAL)
+    live = cronjob_manifest(conflicting, "7", suspended=True)
+    away = Obstacle(Reason.SERVER_UNAVAILABLE, "no answer")
+    told = replace(
+        conflicting, remote=None, looked=False, sync=ours(sync_status(conflicting), **INTERVAL), cronjob=live
+    )
+
+    assert suspended(told.failed(Phase.REGISTRATION, away))
+    assert not suspended(replace(told, remote=MINE, looked=True))
+
+
+def test_a_deletion_looks_first() -> None:
+    gone = synced(status=KNOWN, metadata=marked() | {"deletionTimestamp": NOW.isoformat()})
+    picture = pictured(gone, crd_deleted=False)
+
+    assert next_action(picture) == DeleteCronJob("orders", Phase.DELETION)
+    assert next_action(replace(picture, cleaned=True, seen=MINE)) == ReadSync("7", Phase.DELETION)
+    assert next_action(replace(picture, cleaned=True, remote=MINE)) == ReadSync("7", Phase.DELETION)
+    assert next_action(replace(picture, cleaned=True, remote=MINE, looked=True)) == DeleteSync("7")
+
+
+def test_runs_are_read_where_the_sync_is_known_to_be_ours() -> None:
+    picture = pictured(ours(KNOWN), jobs=(finished_job("a"),), registered=True)
+
+    assert run_step(picture) == ReadSync("7", Phase.RUNS)
+    assert run_step(replace(picture, seen=replace(MINE, created_at=BORN))) is None
+    assert run_step(replace(picture, looked=True, gone=True)) is None
