@@ -40,10 +40,20 @@ class Rig:
         self.stepped += seconds
         self.api.clock.advance(seconds)
 
-    def login(self, holder: str = "a", password: str = PASSWORD, *, version: str = "1", email: str = EMAIL) -> Login:
-        exchange = Exchange(self.pool.connection(self.api.url), self.api.url, token=None, timeout_seconds=5)
+    def login(
+        self,
+        holder: str = "a",
+        password: str = PASSWORD,
+        *,
+        version: str = "1",
+        email: str = EMAIL,
+        namespace: str = "team",
+        url: str = "",
+    ) -> Login:
+        url = url or self.api.url
+        exchange = Exchange(self.pool.connection(url), url, token=None, timeout_seconds=5)
         account = self.accounts.get(self.api.url, email)
-        return Login(account, exchange, password, holder=holder, version=version)
+        return Login(account, exchange, password, holder=holder, version=version, namespace=namespace)
 
     def client(self, login: Login) -> ApiClient:
         endpoint = Endpoint(self.api.url, "1", Dialect.MULTIWOVEN, timeout_seconds=5)
@@ -204,7 +214,7 @@ async def test_few_logins_go_to_one_server_in_a_short_time(rig: Rig) -> None:
     for number in range(5):
         rig.api.store.passwords[f"user-{number}"] = PASSWORD
     for number in range(4):
-        await ensure(rig.login(email=f"user-{number}"))
+        await ensure(rig.login(email=f"user-{number}", namespace=f"team-{number}"))
         rig.api.clock.advance(1)
     with pytest.raises(ThrottledError) as waiting:
         await ensure(rig.login(email="user-4"))
@@ -238,11 +248,38 @@ async def test_a_login_without_an_answer_is_repeated_less_and_less_often(rig: Ri
                 await ensure(rig.login("b"))
         assert failed.value.retry_after
         rig.api.clock.advance(failed.value.retry_after)
-    # The fifth waits a little longer: no more than four in twenty seconds.
-    assert [after - before for before, after in pairwise(times)] == [1, 2, 4, 13, 16, 32, 60, 60]
+    # The fourth waits a little longer: no more than three of a namespace in twenty seconds.
+    assert [after - before for before, after in pairwise(times)] == [1, 2, 17, 8, 16, 32, 60, 60]
     rig.api.faults.waiting.clear()
     await ensure(rig.login())
     assert rig.logins() == [503] * 9 + [200]
+
+
+async def test_what_never_reaches_the_server_holds_up_that_workspace_alone(rig: Rig) -> None:
+    other = rig.login("other", url="http://127.0.0.1:1")
+    for _ in range(10):
+        with pytest.raises(TransientError, match=r"cannot be reached|tried again soon"):
+            await ensure(other)
+        rig.api.clock.advance(0.1)
+    await ensure(rig.login())
+    assert rig.logins() == [200]
+
+
+async def test_who_does_not_know_the_password_holds_up_nobody_who_does(rig: Rig) -> None:
+    rig.api.fault(path="/login", status=503)
+    with pytest.raises(TransientError):
+        await ensure(rig.login("stranger", "guessed"))
+    await ensure(rig.login())
+    assert rig.logins() == [503, 200]
+
+
+async def test_a_session_that_lives_is_there_while_somebody_elses_login_takes_long(rig: Rig) -> None:
+    token = await ensure(rig.login())
+    rig.api.fault(path="/login", delay=5)
+    slow = asyncio.create_task(ensure(rig.login("stranger", "guessed")))
+    await asyncio.sleep(0.05)
+    assert await asyncio.wait_for(ensure(rig.login()), 1) == token
+    slow.cancel()
 
 
 async def test_a_renewal_that_fails_leaves_the_token_that_lives_still(rig: Rig) -> None:

@@ -271,7 +271,7 @@ class Sessions:
                 token=None,
                 timeout_seconds=endpoint.timeout_seconds,
             )
-            login = Login(account, exchange, found.password, holder=ref, version=found.version)
+            login = Login(account, exchange, found.password, holder=ref, version=found.version, namespace=ref.namespace)
         login.version = found.version
         secret = await self._token_secret(workspace)
         if secret.refused == found.version:

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Hashable
 from datetime import datetime
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from sync_operator.errors import ThrottledError, TransientError, UnauthorizedError
-from sync_operator.remote.login import LoginWindow, Refusals, Token, request_token
+from sync_operator.errors import ThrottledError, TransientError, UnauthorizedError, UnreachedError
+from sync_operator.remote.login import Refusals, Token, request_token
+from sync_operator.remote.login_window import LoginWindow
 from sync_operator.remote.transport import Exchange
 
 __all__ = ["Account", "Accounts", "Login"]
@@ -19,6 +20,13 @@ _log = logging.getLogger(__name__)
 _BETWEEN_RETAKES: Final = 60.0
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
+
+
+class _Pause(NamedTuple):
+    """How often it failed in a row, and until when it is not tried again."""
+
+    failures: int
+    until: float
 
 
 class Account:
@@ -59,8 +67,7 @@ class Account:
         self._password = ""
         self._token: Token | None = None
         self._retaken_at: float | None = None
-        self._failures = 0
-        self._not_before = 0.0
+        self._pauses: dict[tuple[str, Hashable], _Pause] = {}
 
     def token(self, login: "Login") -> Token | None:
         """The session's token, for somebody who knows the password that it was made with."""
@@ -85,6 +92,9 @@ class Account:
         Raises:
             SyncOperatorError: there is none, and it could not be got now.
         """
+        held = self.token(login)
+        if held is not None and self._clock() < held.due:
+            return held  # without waiting for a login that somebody else makes
         async with self._lock:
             held, now = self.token(login), self._clock()
             if held is not None and now < held.due:
@@ -127,7 +137,7 @@ class Account:
     async def _log_in(self, login: "Login") -> Token:
         self._check(login)
         asked = self._seconds()
-        self._window.take(asked)
+        self._window.take(asked, self, namespace=login.namespace)
         try:
             token = await request_token(login.exchange, self._email, login.password, now=self._clock())
         except UnauthorizedError:
@@ -138,17 +148,30 @@ class Account:
         except ThrottledError as error:
             self._window.pause(error.retry_after, asked)
             raise
+        except UnreachedError as error:
+            self._window.give_back(login.namespace)
+            raise self._paused(error, ("holder", login.holder), asked) from error
         except TransientError as error:
-            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self._failures, 16))
-            self._failures += 1
-            self._not_before = asked + pause
-            raise TransientError(str(error), retry_after=pause) from error
-        self._failures = 0
+            raise self._paused(error, ("password", login.password), asked) from error
+        self._pauses.pop(("holder", login.holder), None)
+        self._pauses.pop(("password", login.password), None)
         self._refusals.clear(login.password)
         self._password, self._token = login.password, token
         _log.info("logged in at %s", self.url)
         self._renewed(self)
         return token
+
+    def _paused(self, error: TransientError, whose: tuple[str, Hashable], now: float) -> TransientError:
+        """The error after which nobody of these logs in for a while.
+
+        What the server answers concerns all who know the password, and what never reaches it that Workspace alone.
+        """
+        self._pauses = {key: pause for key, pause in self._pauses.items() if now < pause.until + _LONGEST_PAUSE}
+        before = self._pauses.get(whose)
+        failures = before.failures if before else 0
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(failures, 16))
+        self._pauses[whose] = _Pause(failures + 1, now + pause)
+        return TransientError(str(error), retry_after=pause)
 
     def _check(self, login: "Login") -> None:
         """Raise when no login may be made now."""
@@ -158,9 +181,12 @@ class Account:
                 "spec.auth.loginSecretRef. It is not tried again before that Secret changes"
             )
         now = self._seconds()
-        if now < self._not_before:
-            raise TransientError("POST /login failed; it is tried again soon", retry_after=self._not_before - now)
-        wait = self._window.seconds(now)
+        for whose in (("holder", login.holder), ("password", login.password)):
+            pause = self._pauses.get(whose)
+            if pause is not None and now < pause.until:
+                raise TransientError("POST /login failed; it is tried again soon", retry_after=pause.until - now)
+        renewal = self.token(login) is not None
+        wait = self._window.seconds(now, self, namespace=login.namespace, renewal=renewal)
         if wait > 0:
             raise ThrottledError("POST /login waits for its turn: a server takes few at a time", retry_after=wait)
 
@@ -173,14 +199,25 @@ class Login:
         password: as the Workspace's Secret holds it.
         holder: whose Secret that is.
         version: of the Secret; another one means that somebody changed it.
+        namespace: of the Workspace: each has its share of the logins that a server takes.
     """
 
-    def __init__(self, account: Account, exchange: Exchange, password: str, *, holder: Hashable, version: str) -> None:
+    def __init__(
+        self,
+        account: Account,
+        exchange: Exchange,
+        password: str,
+        *,
+        holder: Hashable,
+        version: str,
+        namespace: str = "",
+    ) -> None:
         self.account = account
         self.exchange = exchange
         self.password = password
         self.holder = holder
         self.version = version
+        self.namespace = namespace
 
     def __call__(self) -> str:
         """The token to send now."""
@@ -226,4 +263,6 @@ class Accounts:
 
     def forget(self, account: Account) -> None:
         """No Workspace uses it any more."""
+        for window in self._windows.values():
+            window.leave(account)
         self._accounts = {key: held for key, held in self._accounts.items() if held is not account}

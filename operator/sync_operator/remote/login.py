@@ -3,7 +3,6 @@
 import base64
 import binascii
 import json
-from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +11,7 @@ from typing import Any, Final
 from sync_operator.errors import TransientError, UnauthorizedError
 from sync_operator.remote.transport import Exchange
 
-__all__ = ["LoginWindow", "Refusals", "Token", "request_token", "token_life", "token_subject"]
+__all__ = ["Refusals", "Token", "request_token", "token_life", "token_subject"]
 
 _DEFAULT_LIFE: Final = timedelta(minutes=30)
 _SHORTEST_LIFE: Final = timedelta(minutes=1)
@@ -21,9 +20,6 @@ _MAX_SUBJECT: Final = 64
 """Characters of a token's subject that are kept: it is written into the status of each Sync."""
 _MAX_TOKEN: Final = 16 * 1024
 """Characters of a token: servers take no longer headers."""
-_WINDOW: Final = 20.0
-_LOGINS_A_WINDOW: Final = 4
-"""The server takes five in 20 s from one address; one is left to people behind the same address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +39,6 @@ class Token:
     def end(self) -> datetime:
         """When it dies by itself."""
         return self.since + self.life
-
-
-class LoginWindow:
-    """At most four logins in 20 seconds to one server, and a pause where it asks for one.
-
-    Pure: times are seconds that only grow.
-    """
-
-    def __init__(self) -> None:
-        self._made: deque[float] = deque(maxlen=_LOGINS_A_WINDOW)
-        self._paused_until = 0.0
-
-    def seconds(self, now: float) -> float:
-        """Seconds until the next login may be made."""
-        full = len(self._made) == _LOGINS_A_WINDOW
-        return max(0.0, self._paused_until - now, self._made[0] + _WINDOW - now if full else 0.0)
-
-    def take(self, now: float) -> None:
-        """A login is made."""
-        self._made.append(now)
-
-    def pause(self, seconds: float | None, now: float) -> None:
-        """The server answered 429."""
-        self._paused_until = max(self._paused_until, now + (_WINDOW if seconds is None else seconds))
 
 
 class Refusals:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_operator.remote.login import LoginWindow, Refusals, Token, token_life, token_subject
+from sync_operator.remote.login import Refusals, Token, token_life, token_subject
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HALF_AN_HOUR = timedelta(minutes=30)
@@ -47,30 +47,6 @@ def test_a_token_is_replaced_at_two_thirds_of_its_life() -> None:
     token = Token("t", NOW)
     assert token.due == NOW + timedelta(minutes=20)
     assert token.end == NOW + timedelta(minutes=30)
-
-
-@given(st.lists(st.floats(0, 30), max_size=40))
-def test_no_twenty_seconds_see_more_than_four_logins(gaps: list[float]) -> None:
-    window, now, made = LoginWindow(), 1e9, []
-    for gap in gaps:
-        now += gap
-        if window.seconds(now) <= 0:
-            window.take(now)
-            made.append(now)
-    assert all(sum(start <= time < start + 20 for time in made) <= 4 for start in made)
-
-
-def test_the_window_tells_how_long_to_wait() -> None:
-    window = LoginWindow()
-    for second in range(4):
-        assert window.seconds(second) == 0
-        window.take(second)
-    assert window.seconds(4) == 16
-    window.pause(None, 4)
-    assert window.seconds(4) == 20
-    window.pause(120, 4)
-    window.pause(1, 5)
-    assert window.seconds(5) == 119
 
 
 def test_a_refused_password_is_tried_again_only_after_somebody_touched_its_secret() -> None:
