@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from kubernetes import client
 from tests.isolation.conftest import PATIENCE, Newcomer
-from tests.support.manifests import BY_NAME
+from tests.support.manifests import BY_NAME, REMOVED, workspace_manifest
 from tests.support.running import Controller, Sandbox, eventually, running_sandbox
 from tests.support.syncs import Tenant, condition
 
@@ -233,10 +234,9 @@ def test_a_hundred_workspaces_with_tokens_of_their_own_at_one_place(
         if number % 2:
             sandbox.token(token, f"{token}@example.com")
         crowd.secret(token, name=name)
-        spec = {"url": sandbox.url, "workspaceId": "1", "requestsPerMinute": 1}
-        spec |= {"auth": {"tokenSecretRef": {"name": name}}}
-        manifest = {"apiVersion": "squared.ai/v1alpha1", "kind": WORKSPACE_KIND, "metadata": {"name": name}}
-        crowd.kube.create(manifest | {"spec": spec}, crowd.namespace)
+        auth = {"tokenSecretRef": {"name": name}}
+        spec = {"url": sandbox.url, "workspaceId": "1", "requestsPerMinute": 1, "auth": auth}
+        crowd.kube.create(workspace_manifest(name, **spec), crowd.namespace)
     assert_served()
     for number in range(100):
         accepted = bool(number % 2)
@@ -244,6 +244,32 @@ def test_a_hundred_workspaces_with_tokens_of_their_own_at_one_place(
         crowd.when(WORKSPACE_KIND, f"crowd-{number}", "Ready", str(accepted), reason, seconds=60)
     assert_served()
     assert condition(healthy.get("new-1"))["status"] == "True"
+
+
+@pytest.mark.parametrize("accounts", [5, 20])
+def test_the_many_logins_of_one_tenant_leave_the_others_their_turns(
+    newcomer: Newcomer, sandbox: Sandbox, controller: Controller, accounts: int
+) -> None:
+    assert controller.ended is None
+    many = newcomer(sandbox)
+    for number in range(accounts):
+        name = f"user-{number}"
+        many.kube.core.create_namespaced_secret(many.namespace, _login(name, f"{name}@example.com", "guessed"))
+        auth = {"tokenSecretRef": REMOVED, "loginSecretRef": {"name": name}}
+        many.kube.create(workspace_manifest(name, url=sandbox.url, workspaceId="1", auth=auth), many.namespace)
+    eventually(lambda: len(sandbox.requests("POST", "/login")) >= 3, "the first logins")
+    tenant = newcomer(sandbox)
+    sandbox.user("ops@example.com", "right")
+    tenant.kube.core.create_namespaced_secret(tenant.namespace, _login("login", "ops@example.com", "right"))
+    tenant.workspace(auth={"tokenSecretRef": REMOVED, "loginSecretRef": {"name": "login"}})
+    tenant.sync("orders")
+    tenant.when(SYNC_KIND, "orders", "Ready", seconds=PATIENCE)
+    assert 429 not in {entry["status"] for entry in sandbox.requests("POST", "/login")}
+
+
+def _login(name: str, email: str, password: str) -> client.V1Secret:
+    data = {"email": email, "password": password}
+    return client.V1Secret(metadata=client.V1ObjectMeta(name=name), string_data=data)
 
 
 @contextmanager

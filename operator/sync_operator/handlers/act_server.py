@@ -49,7 +49,7 @@ async def act_on_server(operator: Operator, picture: Picture, action: ServerActi
     client, scope = _client(operator, picture)
     match action:
         case CreateSync():
-            return await _create(operator, client, picture, action)
+            return await _create(operator, client, scope, picture, action)
         case ListNames():
             since = names_since(picture)
             names = await operator.names.fetch(scope, client, action.roles, since=since)
@@ -78,11 +78,11 @@ async def act_on_server(operator: Operator, picture: Picture, action: ServerActi
             return await _delete(operator, client, picture, action)
 
 
-async def _create(operator: Operator, client: ApiClient, picture: Picture, action: CreateSync) -> Picture:
+async def _create(operator: Operator, client: ApiClient, scope: Scope, picture: Picture, action: CreateSync) -> Picture:
     """POST once. Whoever has looked for a lost create before has the gate already."""
     if not picture.create_fresh:
         return await _post(operator, client, picture, action)
-    async with operator.creates.gate(picture.workspace.place).creating():
+    async with operator.creates.gate(scope, action.body.get("stream_name")).creating():
         return await _post(operator, client, picture, action)
 
 

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Hashable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sync_operator.model.scope import Scope
 from sync_operator.model.workspace import Place
 from sync_operator.remote.types import RemoteSync
 
@@ -39,7 +40,7 @@ class Creates:
         self._made: dict[str, tuple[Place, RemoteSync]] = {}
         self._noticed: dict[str, datetime] = {}
         self._anew: set[str] = set()
-        self._gates: defaultdict[Place, _Gate] = defaultdict(_Gate)
+        self._gates: defaultdict[Hashable, _Gate] = defaultdict(_Gate)
 
     def noticed(self, uid: str, at: datetime) -> None:
         """There is a Sync with a mark and without an id, and this process knew of none before."""
@@ -117,9 +118,15 @@ class Creates:
         """Ids in that place that this process knows to belong to other Syncs."""
         return frozenset(remote.id for uid, (where, remote) in self._made.items() if where == place and uid != but)
 
-    def gate(self, place: Place) -> "_Gate":
-        """The gate between ordinary creates and the search for lost ones in a place."""
-        return self._gates[place]
+    def gate(self, scope: Scope, stream_name: Any) -> "_Gate":
+        """The gate between ordinary creates and the search for lost ones that may take each other's syncs.
+
+        Those are of the same stream, and by accounts that see each other's syncs: all of a server workspace where its
+        id is given; else, as far as is known, each account has a workspace of its own. Others do not wait for each
+        other: a search takes as long as the server does for its lists.
+        """
+        where = scope if scope.place.workspace_id is None else scope.place
+        return self._gates[where, stream_name]
 
 
 class _Gate:

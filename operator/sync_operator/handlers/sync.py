@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from typing import Any, Final
 
 from sync_operator.cluster.kube import SYNCS
@@ -62,7 +62,7 @@ async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
                 turn.fit(action)
                 if isinstance(action, ListSyncs):
                     # From looking for a lost create until the claim stands in the status, nobody else may do the same.
-                    await alone.enter_async_context(operator.creates.gate(picture.workspace.place).settling())
+                    await alone.enter_async_context(_settling(operator, picture))
                 picture = await act(operator, picture, action)
             except SyncOperatorError as error:
                 if isinstance(action, MarkCreate | MarkCluster | DropFinalizer) and _changed_meanwhile(error):
@@ -82,6 +82,17 @@ async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
         turn.give_back()
         outcome = await _report(operator, picture, obj)
         return Outcome(failed=True) if restless else outcome
+
+
+def _settling(operator: Operator, picture: Picture) -> AbstractAsyncContextManager[None]:
+    """While a lost create is looked for: creates that it could take for its own wait."""
+    session = operator.sessions.get(Ref(picture.sync.namespace, picture.workspace.name))
+    if session is None or session.scope is None:
+        return nullcontext()  # nothing can be listed either
+    stream_name = picture.sync.spec.stream_name if picture.sync.spec else None
+    if picture.create_sent is not None:
+        stream_name = picture.create_sent.get("stream_name")
+    return operator.creates.gate(session.scope, stream_name).settling()
 
 
 def _lines_up(operator: Operator, key: Key, obj: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from tests.support.clockwork import run, until_idle
 from tests.support.pictures import NOW, URL
 
 from sync_operator.handlers.creates import Creates
+from sync_operator.model.scope import Scope
 from sync_operator.model.workspace import Place, place_of
 from sync_operator.remote.types import RemoteSync
 
@@ -133,16 +134,17 @@ def test_what_is_forgotten_is_as_if_it_had_never_been(before: str) -> None:
 class Site:
     """What goes on in one place."""
 
-    def __init__(self, creates: Creates, place: Place) -> None:
+    def __init__(self, creates: Creates, place: Place, account: str = "a", stream_name: str = "orders") -> None:
         self._creates = creates
-        self._place = place
+        self._scope = Scope(place, account)
+        self._stream_name = stream_name
         self.creating = 0
         self.most_creating = 0
         self.settling = 0
         self.done: list[str] = []
 
     async def create(self, seconds: float, *, fails: bool = False) -> None:
-        async with self._creates.gate(self._place).creating():
+        async with self._creates.gate(self._scope, self._stream_name).creating():
             assert not self.settling, "no create overlaps a search"
             self.creating += 1
             self.most_creating = max(self.most_creating, self.creating)
@@ -155,7 +157,7 @@ class Site:
         self.done.append("create")
 
     async def settle(self, seconds: float, *, fails: bool = False) -> None:
-        async with self._creates.gate(self._place).settling():
+        async with self._creates.gate(self._scope, self._stream_name).settling():
             assert not self.creating, "no search overlaps a create"
             assert not self.settling, "nor another search"
             self.settling += 1
@@ -232,13 +234,31 @@ def test_a_search_waits_for_creates_and_new_creates_wait_for_it() -> None:
     assert place.done == ["create", "settle", "create"]
 
 
-def test_other_places_go_on() -> None:
+HOSTED = place_of(URL, None)
+
+
+@pytest.mark.parametrize(
+    ("searching", "creating", "waits"),
+    [
+        pytest.param((HERE, "a", "orders"), (THERE, "a", "orders"), False, id="another place"),
+        pytest.param((HERE, "a", "orders"), (HERE, "a", "users"), False, id="another stream"),
+        pytest.param((HERE, "a", "orders"), (HERE, "b", "orders"), True, id="an account that sees the same syncs"),
+        pytest.param((HOSTED, "a", "orders"), (HOSTED, "b", "orders"), False, id="an account of the same service"),
+    ],
+)
+def test_only_creates_that_a_search_could_take_wait_for_it(
+    searching: tuple[Place, str, str], creating: tuple[Place, str, str], waits: bool
+) -> None:
     creates = Creates(NOW)
-    here, there = Site(creates, HERE), Site(creates, THERE)
+    here, there = Site(creates, *searching), Site(creates, *creating)
 
     async def story() -> float:
+        search = asyncio.create_task(here.settle(10))
+        await until_idle()
         start = asyncio.get_running_loop().time()
-        await asyncio.gather(here.settle(10), there.settle(10), there.create(0))
-        return asyncio.get_running_loop().time() - start
+        await there.create(1)
+        taken = asyncio.get_running_loop().time() - start
+        await search
+        return taken
 
-    assert run(story()) == pytest.approx(10)
+    assert run(story()) == pytest.approx(11 if waits else 1)

@@ -1,10 +1,15 @@
 """What is kept for a Workspace, and for how long."""
 
+from dataclasses import replace
+
 import pytest
 from tests.support.clockwork import run
+from tests.support.pictures import NOW
 from tests.unit.decide.world import HOME, World
 from tests.unit.handlers.working import Work
 
+from sync_operator.decide.obstacles import obstacle_of
+from sync_operator.errors import UnauthorizedError
 from sync_operator.handlers.queue import DONE, Key
 from sync_operator.handlers.workspace import reconcile_workspace
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
@@ -30,3 +35,36 @@ def test_lists_are_kept_as_long_as_the_workspace_or_a_sync_of_it_is_there(syncs:
 
     assert world.operator.listings.seen(scope, "1") == (None, bool(syncs))
     assert bool(world.operator.names.seen(scope)) == bool(syncs)
+
+
+def test_a_token_that_was_refused_while_the_workspace_was_looked_at_is_not_forgotten() -> None:
+    world = World()
+    sessions = world.operator.sessions
+    before = sessions.get(HOME)
+    assert before is not None
+    assert before.accepted
+    obstacle = obstacle_of(UnauthorizedError("401"))
+
+    sessions.block(HOME, obstacle)  # a Sync met it, while a look that began before says that all is well
+
+    assert not sessions.keep(HOME, replace(before, checked_at=NOW), instead_of=before)
+    held = sessions.get(HOME)
+    assert held is not None
+    assert (held.view.obstacle, held.accepted, held.told) == (obstacle, False, False)
+    assert sessions.keep(HOME, before, instead_of=held)
+
+
+def test_lists_go_with_a_token_that_is_refused_or_replaced() -> None:
+    world = World()
+    sessions = world.operator.sessions
+    before = sessions.get(HOME)
+    assert before is not None
+    known = before.judged(accepted=True, account="7")
+    assert sessions.keep(HOME, known, instead_of=before)
+    assert known.scope is not None
+    assert "token" not in known.scope.account
+    sessions.block(HOME, obstacle_of(UnauthorizedError("401")))
+    held = sessions.get(HOME)
+    assert held is not None
+    assert held.scope == before.scope, "what account 7 is told from now on is not shown here"
+    assert held.view.account == ""
