@@ -17,6 +17,7 @@ __all__ = [
     "RunPodRules",
     "RunnerSettings",
     "ToolSettings",
+    "kubernetes_service",
     "proxy_environment",
     "watch_namespaces",
 ]
@@ -140,6 +141,14 @@ class ControllerSettings:
             run_pods=_run_pod_rules(env),
             require_secret_label=flag(env, _PREFIX + "REQUIRE_SECRET_LABEL"),
         )
+
+
+def kubernetes_service(env: Mapping[str, str] = environ) -> str | None:
+    """URL of the API server by its address, as the kubelet tells it to every pod; None outside of a cluster."""
+    host, port = env.get("KUBERNETES_SERVICE_HOST"), env.get("KUBERNETES_SERVICE_PORT", "443")
+    if not host:
+        return None
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
 @dataclass(frozen=True, slots=True)

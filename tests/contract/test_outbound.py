@@ -311,3 +311,57 @@ async def test_a_proxy_that_refuses_shows_no_credentials(connect: Connect) -> No
             await connect(raw, scheme="https", proxies=through).probe_list()
         assert "planted" not in str(refused.value)
         assert proxy.received[0].startswith(f"CONNECT sync.example:{raw.port} HTTP/1.1")
+
+
+async def test_nobody_waits_for_the_connections_of_somebody_else() -> None:
+    """A server takes all that one owner may have, and answers none of them."""
+    asked: list[str] = []
+    all_asked, let_go = asyncio.Event(), asyncio.Event()
+
+    async def talk(writer: asyncio.StreamWriter) -> None:
+        asked.append("")
+        if len(asked) == 16:
+            all_asked.set()
+        if len(asked) <= 16:
+            await let_go.wait()
+        writer.write(answer())
+
+    async with raw_server(talk) as raw:
+        pool = HttpPool(LOCAL)
+
+        def client(owner: str, timeout_seconds: float = 5) -> ApiClient:
+            url = f"http://127.0.0.1:{raw.port}"
+            endpoint = Endpoint(url, "1", Dialect.MULTIWOVEN, timeout_seconds=timeout_seconds, owner=("team", owner))
+            return ApiClient(endpoint, token=lambda: "token", pool=pool)
+
+        slow = [asyncio.create_task(client("slow").probe_list()) for _ in range(16)]
+        await all_asked.wait()
+        await client("other").probe_list()
+        with pytest.raises(TransientError, match=r"cannot be reached \(all connections were busy for too long\)"):
+            await client("slow", 0.1).create_sync({})
+        let_go.set()
+        await asyncio.gather(*slow)
+        pool.forget(("team", "slow"))
+        pool.forget(("team", "nobody"))
+        await client("slow").probe_list()
+        await pool.aclose()
+
+
+async def test_each_namespace_has_its_own_way_to_look_names_up() -> None:
+    asked: list[tuple[str, str]] = []
+
+    def resolver(namespace: str) -> Resolve:
+        async def look(host: str, _: int) -> list[str]:
+            asked.append((namespace, host))
+            return ["127.0.0.1"]
+
+        return look
+
+    async with raw_server(answer()) as raw:
+        pool = HttpPool(LOCAL, resolver=resolver)
+        for namespace in ("a", "b"):
+            url = f"http://sync.example:{raw.port}"
+            endpoint = Endpoint(url, "1", Dialect.MULTIWOVEN, timeout_seconds=5, owner=(namespace, "default"))
+            await ApiClient(endpoint, token=lambda: "token", pool=pool).probe_list()
+        await pool.aclose()
+    assert asked == [("a", "sync.example"), ("b", "sync.example")]

@@ -188,7 +188,7 @@ BAD_WORKSPACES: Final = (
     Bad("workspace-words", {"workspaceId": "main"}, "spec.workspaceId", "should match"),
     Bad("wrong-dialect", {"dialect": "multiwoven"}, "spec.dialect", '"Auto", "Documented", "Multiwoven"'),
     Bad("no-budget", {"requestsPerMinute": 0}, "spec.requestsPerMinute", "equal to 1"),
-    Bad("long-wait", {"timeoutSeconds": 601}, "spec.timeoutSeconds", "equal to 600"),
+    Bad("long-wait", {"timeoutSeconds": 61}, "spec.timeoutSeconds", "equal to 60"),
     Bad("key-form", {"auth": {"tokenSecretRef": {"key": "a/b"}}}, "spec.auth.tokenSecretRef.key", "should match"),
     Bad("unknown-field", {"token": "abc"}, "spec.token", "unknown field"),
 )

@@ -5,7 +5,14 @@ import pytest
 
 from sync_operator.errors import InvalidSettingsError
 from sync_operator.host_patterns import HostRules
-from sync_operator.settings import ControllerSettings, LogSettings, RunnerSettings, RunPodRules, ToolSettings
+from sync_operator.settings import (
+    ControllerSettings,
+    LogSettings,
+    RunnerSettings,
+    RunPodRules,
+    ToolSettings,
+    kubernetes_service,
+)
 
 LEAST = {"SYNC_OPERATOR_RUNNER_IMAGE": "registry/sync-operator:1"}
 RUNNER = {"SYNC_ID": "12", "SYNC_API_URL": "https://api.example.com/", "SYNC_API_TOKEN_FILE": "/token"}
@@ -149,3 +156,15 @@ def test_tools_know_the_rules_for_run_pods_where_they_are_set() -> None:
     assert ToolSettings.from_environment({}).run_pods is None
     told = ToolSettings.from_environment({"SYNC_OPERATOR_RUN_POD_LABEL_PREFIXES": "team/"}).run_pods
     assert told == RunPodRules(label_prefixes=("team/",))
+
+
+@pytest.mark.parametrize(
+    ("env", "url"),
+    [
+        ({}, None),
+        ({"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "6443"}, "https://10.96.0.1:6443"),
+        ({"KUBERNETES_SERVICE_HOST": "fd00::1"}, "https://[fd00::1]:443"),
+    ],
+)
+def test_the_api_server_is_known_by_its_address_in_a_pod(env: dict[str, str], url: str | None) -> None:
+    assert kubernetes_service(env) == url

@@ -1,7 +1,7 @@
 """Credentials for the cluster: one HTTP session for kopf and one for our own client, over the same connections."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from ssl import SSLContext
@@ -12,6 +12,7 @@ import kopf
 from sync_operator import __version__
 from sync_operator.cluster.watches import Watches
 from sync_operator.errors import KubernetesError
+from sync_operator.settings import kubernetes_service
 
 __all__ = ["ClusterSession", "open_session"]
 
@@ -71,7 +72,7 @@ def _credentials() -> tuple[kopf.ConnectionInfo, SSLContext]:
     """The pod's or the kubeconfig's, with what its files hold."""
     settings = kopf.OperatorSettings()
     try:
-        info = kopf.login_with_service_account(settings=settings) or kopf.login_with_kubeconfig(settings=settings)
+        info = _in_pod(settings) or kopf.login_with_kubeconfig(settings=settings)
         if info is not None:
             return info, info.as_ssl_context()
     except Exception as error:  # noqa: BLE001 (kopf lets out whatever a file makes it stumble over)
@@ -82,6 +83,12 @@ def _credentials() -> tuple[kopf.ConnectionInfo, SSLContext]:
     raise KubernetesError(
         0, "NoCredentials", "no cluster to talk to: run in a pod with a service account, or set KUBECONFIG"
     )
+
+
+def _in_pod(settings: kopf.OperatorSettings) -> kopf.ConnectionInfo | None:
+    """The pod's credentials. The API server goes by its address: no trouble with names keeps us from it."""
+    info = kopf.login_with_service_account(settings=settings)
+    return info and replace(info, server=kubernetes_service() or info.server)
 
 
 class _FreshToken:

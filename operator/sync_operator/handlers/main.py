@@ -31,6 +31,7 @@ from sync_operator.handlers.wiring import make_operator, utc_now
 from sync_operator.log import configure_logging
 from sync_operator.model.names import SYNC_KIND
 from sync_operator.remote.connections import HttpPool
+from sync_operator.remote.resolver import Resolver
 from sync_operator.settings import ControllerSettings
 
 __all__ = ["add_arguments", "main"]
@@ -85,7 +86,7 @@ async def _run(settings: ControllerSettings, lease_name: str) -> bool:
     session, uid = open_session(), uuid4().hex
     leader = _candidate(session, lease_name, uid) if settings.leader_election else None
     check = leader.check if leader else None
-    pool = HttpPool(settings.hosts, settings.proxies, check=check)
+    pool = HttpPool(settings.hosts, settings.proxies, resolver=Resolver().of, check=check)
     metrics = Metrics(
         syncs=lambda: operator.cache.all(SYNC_KIND),
         depth=lambda: operator.queue.depth,

@@ -133,6 +133,7 @@ class Sessions:
             dialect=Dialect.MULTIWOVEN,
             timeout_seconds=spec.timeout_seconds,
             ca_pem=found.ca_pem,
+            owner=ref,
         )
         held = self._sessions.get(ref)
         login = await self._login(ref, endpoint, found, workspace, held) if found.email else None
@@ -244,10 +245,11 @@ class Sessions:
 
     def forget(self, ref: Ref) -> None:
         """No Workspace and no Sync needs this session any more."""
+        self._routes.forget(Key(WORKSPACE_KIND, *ref))
+        self._pool.forget(ref)
         gone = self._sessions.pop(ref, None)
         if gone is None:
             return
-        self._routes.forget(Key(WORKSPACE_KIND, *ref))
         self._leave(ref, gone.scope)
         others = self._sessions.values()
         if gone.login and all(held.login is None or held.login.account is not gone.login.account for held in others):
@@ -266,7 +268,7 @@ class Sessions:
         known = held is not None and held.endpoint == endpoint
         if login is None or not known or (login.account, login.password) != (account, found.password):
             exchange = Exchange(
-                connection=self._pool.connection(endpoint.url, endpoint.ca_pem),
+                connection=self._pool.connection(endpoint.url, endpoint.ca_pem, endpoint.owner),
                 base=endpoint.url.rstrip("/"),
                 token=None,
                 timeout_seconds=endpoint.timeout_seconds,

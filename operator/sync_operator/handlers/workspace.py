@@ -1,7 +1,8 @@
 """Reconcile of a Workspace: check URL, Secrets and server, and tell Syncs whether they may go on."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -10,7 +11,7 @@ from sync_operator.cluster.kube import WORKSPACES
 from sync_operator.decide.obstacles import obstacle_of
 from sync_operator.decide.picture import Obstacle
 from sync_operator.decide.workspace import probe_obstacle, standing_obstacle, workspace_notice, workspace_status
-from sync_operator.errors import AccessError, SyncOperatorError, TransientError, UnauthorizedError
+from sync_operator.errors import AccessError, HeldBackError, SyncOperatorError, TransientError, UnauthorizedError
 from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.drift import schedule_look
 from sync_operator.handlers.operator import Operator
@@ -31,6 +32,8 @@ __all__ = ["reconcile_workspace"]
 _log = logging.getLogger(__name__)
 _PROVEN_FOR: Final = timedelta(seconds=60)
 """A connection that was proven so lately is not asked again only because a Sync or a Secret came or went."""
+_SOON: Final = 5.0
+"""Seconds that a Workspace may wait for its turn without a word."""
 _SHORTEST_WAIT: Final = 30.0
 
 
@@ -68,6 +71,8 @@ async def reconcile_workspace(operator: Operator, key: Key) -> Outcome:
         session = await _prove(operator, look, ref, obj)
         outcome = _next_look(operator, session)
     except SyncOperatorError as error:
+        if isinstance(error, HeldBackError) and look.opened and _waits_briefly(look.opened, key, error):
+            return DONE
         session, outcome = _troubled(operator, look, ref, error)
         if isinstance(error, UnauthorizedError) and look.opened is not None:
             await _remember_refusal(operator, look.opened, obj)
@@ -99,7 +104,8 @@ async def _prove(operator: Operator, look: _Look, ref: Ref, obj: Mapping[str, An
     else:
         look.asked = True
         wanted = None if spec.dialect is DialectChoice.AUTO else Dialect(spec.dialect.value)
-        dialect, look.user = await detect_dialect(opened.client, wanted)
+        with _admitted(opened, Key(WORKSPACE_KIND, *ref)):
+            dialect, look.user = await detect_dialect(opened.client, wanted)
         opened.client.dialect = dialect
         proven = opened.judged(accepted=True, account=_account(opened, look.user))
         proven = replace(proven, view=replace(proven.view, dialect=dialect), checked_at=now)
@@ -114,6 +120,20 @@ def _account(opened: Session, user: User | None) -> str:
     return token_subject(opened.login() if opened.login else opened.token)
 
 
+@contextmanager
+def _admitted(opened: Session, key: Key) -> Iterator[None]:
+    """Be let in before the Syncs, which wait for what is found out.
+
+    Raises:
+        HeldBackError: it is not the Workspace's turn; it is woken when it is.
+    """
+    if opened.route is None:
+        yield
+        return
+    with opened.route.arrive(key) as called, nullcontext() if called else opened.route.admit(key, first=True):
+        yield
+
+
 def _is_proven(held: Session, opened: Session) -> bool:
     """True when the session held is the same and has worked until now."""
     same = held.client is opened.client and held.generation == opened.generation
@@ -125,13 +145,22 @@ def _is_recent(held: Session, now: datetime) -> bool:
     return flows and held.checked_at is not None and now - held.checked_at < _PROVEN_FOR
 
 
+def _waits_briefly(opened: Session, key: Key, error: HeldBackError) -> bool:
+    """Wait for the next turn, also where a call gave up waiting; True when that is too short to be told of."""
+    if opened.route is None:
+        return False
+    opened.route.park(key, first=True)
+    return opened.route.open and error.seconds < _SOON
+
+
 def _troubled(operator: Operator, look: _Look, ref: Ref, error: SyncOperatorError) -> tuple[Session, Outcome]:
     """The session after a look that failed, and when to look again."""
     held, opened = look.held, look.opened
     passing = look.asked and isinstance(error, TransientError)
     if passing and held and opened and _is_proven(held, opened) and opened.route and not opened.route.stopped:
         # One bad answer is no news: the traffic stops by itself after a few, and then its probe decides.
-        return held, Outcome(failed=True) if opened.route.open else DONE
+        again = opened.route.open and not isinstance(error, HeldBackError)
+        return held, Outcome(failed=True) if again else DONE
     obstacle = probe_obstacle(obstacle_of(error))
     session = opened or held or operator.sessions.blank(ref)
     url, workspace_id, former = session.view.url, session.view.workspace_id, session.view.previous_urls

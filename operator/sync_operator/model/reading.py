@@ -11,7 +11,7 @@ from sync_operator.errors import InvalidSpecError
 from sync_operator.model.base import Model
 from sync_operator.model.rules import SYNC_RULES, WORKSPACE_RULES, Rule, check
 from sync_operator.model.sync import SyncSpec
-from sync_operator.model.workspace import WorkspaceSpec
+from sync_operator.model.workspace import MAX_TIMEOUT_SECONDS, WorkspaceSpec
 
 __all__ = ["Flaw", "Place", "field_path", "flaws_of", "inspect_spec", "read_sync_spec", "read_workspace_spec"]
 
@@ -56,9 +56,15 @@ def read_sync_spec(spec: Mapping[str, Any]) -> SyncSpec:
 def read_workspace_spec(spec: Mapping[str, Any]) -> WorkspaceSpec:
     """Read ``spec`` of a Workspace. Unknown fields are ignored.
 
+    One that was stored when a longer time-out was allowed is read as if it asked for the longest of today.
+
     Raises:
         InvalidSpecError: names the first field that is wrong, and what to do.
     """
+    if isinstance(spec, Mapping):
+        seconds = spec.get("timeoutSeconds")
+        if isinstance(seconds, int) and seconds > MAX_TIMEOUT_SECONDS:
+            spec = {**spec, "timeoutSeconds": MAX_TIMEOUT_SECONDS}
     read = _read(WorkspaceSpec, spec)
     check(read, WORKSPACE_RULES)
     return read

@@ -12,6 +12,7 @@ from sync_operator.model.base import DnsName, Flag, Model, SecretKey, ServerId, 
 from sync_operator.model.enums import DialectChoice
 
 __all__ = [
+    "MAX_TIMEOUT_SECONDS",
     "URL_FORM",
     "URL_REFUSED",
     "Auth",
@@ -40,6 +41,9 @@ def _is_url(text: str) -> str:
 
 
 type _Url = Annotated[str, Field(min_length=8, max_length=2048), AfterValidator(_is_url)]
+
+MAX_TIMEOUT_SECONDS: Final = 60
+"""The most that a Workspace may ask for. Longer ones were allowed once, and are read as this."""
 
 
 class Place(NamedTuple):
@@ -137,7 +141,7 @@ class WorkspaceSpec(Model):
     """Certificates to trust for this server instead of the system's."""
     requests_per_minute: Annotated[Whole, Field(ge=1, le=100_000)] = 100
     """The most requests a minute to this server, of which half is left to run pods; the hosted service allows 100."""
-    timeout_seconds: Annotated[Whole, Field(ge=1, le=600)] = 30
-    """How many seconds to wait for an answer."""
+    timeout_seconds: Annotated[Whole, Field(ge=1, le=MAX_TIMEOUT_SECONDS)] = 30
+    """How many seconds to wait for an answer, and for each part of it; a whole call may take twice as long."""
     suspend: Flag = False
     """True: the operator sends nothing to this server, and the CronJobs of its Syncs are suspended."""

@@ -9,7 +9,7 @@ from sync_operator.bounds import bounded_date
 from sync_operator.errors import NotFoundError, OutcomeUnknownError, ServerState, StateError, TransientError
 from sync_operator.redact import redact_each
 from sync_operator.remote.answers import Answer
-from sync_operator.remote.connections import HttpPool
+from sync_operator.remote.connections import HttpPool, Owner
 from sync_operator.remote.paging import Page, read_whole_list
 from sync_operator.remote.read import read_list, read_named, read_page, read_run, read_sync, read_user
 from sync_operator.remote.reasons import reason_of
@@ -42,6 +42,7 @@ class Endpoint:
         dialect: which dialect the server speaks.
         timeout_seconds: for one request.
         ca_pem: certificate bundle that vouches for the server; None for the system's own.
+        owner: who has connections of its own, see `Owner`.
     """
 
     url: str
@@ -49,6 +50,7 @@ class Endpoint:
     dialect: Dialect
     timeout_seconds: float = 30.0
     ca_pem: str | None = None
+    owner: Owner = ("", "")
 
 
 class ApiClient:
@@ -76,7 +78,7 @@ class ApiClient:
         self.dialect = endpoint.dialect
         self._token = token
         self._exchange = Exchange(
-            connection=pool.connection(endpoint.url, endpoint.ca_pem),
+            connection=pool.connection(endpoint.url, endpoint.ca_pem, endpoint.owner),
             base=endpoint.url.rstrip("/"),
             token=token,
             renew=renew,

@@ -15,11 +15,12 @@ from sync_operator.errors import HostRefusedError
 from sync_operator.host_patterns import HostRules
 from sync_operator.remote.hosts import DEFAULT_PORTS, address_refusal
 
-__all__ = ["CheckedBackend", "Resolve", "cause", "proxy_for", "resolve"]
+__all__ = ["CheckedBackend", "Resolve", "addresses_of", "cause", "proxy_for", "resolve"]
 
 type Resolve = Callable[[str, int], Awaitable[list[str]]]
 _CAUSES: Final[Mapping[type[BaseException], str]] = {
     httpcore.ConnectTimeout: "no connection in time",
+    httpcore.PoolTimeout: "all connections were busy for too long",
     httpcore.ProxyError: "the proxy refused",
     httpcore.RemoteProtocolError: "it hung up, or does not speak HTTP",
     httpcore.LocalProtocolError: "the request cannot be written as HTTP",
@@ -28,10 +29,22 @@ _CAUSES: Final[Mapping[type[BaseException], str]] = {
 }
 
 
-async def resolve(host: str, port: int) -> list[str]:
-    """All addresses of a host, in the order in which they are to be tried."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+def addresses_of(host: str) -> list[str]:
+    """All addresses of a host, in the order in which they are to be tried. Takes as long as the system likes.
+
+    Raises:
+        OSError: it has none, or none that could be found out.
+    """
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except UnicodeError:
+        raise socket.gaierror(socket.EAI_NONAME, "not the form of a name") from None
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+async def resolve(host: str, _port: int) -> list[str]:
+    """The same, for a process that has nothing else to do meanwhile: what is looked up is not shared out."""
+    return await asyncio.get_running_loop().run_in_executor(None, addresses_of, host)
 
 
 class CheckedBackend(httpcore.AsyncNetworkBackend):

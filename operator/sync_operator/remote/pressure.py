@@ -38,6 +38,11 @@ class Budget:
     def _rate(self) -> float:
         return self._per_minute * (1 - _AT_ONCE) / _MINUTE
 
+    @property
+    def pause(self) -> float:
+        """Seconds between two calls, once those that may go out at once are used up."""
+        return 1 / self._rate
+
     def limit(self, per_minute: float, now: float) -> None:
         """Go on with another number of calls a minute."""
         self._settle(now)

@@ -66,13 +66,13 @@ class Route:
         return self._current.stopped
 
     @contextmanager
-    def admit(self, key: Hashable) -> Iterator[None]:
+    def admit(self, key: Hashable, *, first: bool = False) -> Iterator[None]:
         """See `Traffic.admit`.
 
         Raises:
             HeldBackError: not now.
         """
-        with self._current.admit(key):
+        with self._current.admit(key, first=first):
             yield
 
     def line_up(self, key: Hashable, *, longest: float) -> bool:
@@ -87,9 +87,9 @@ class Route:
             called = [stack.enter_context(way.arrive(key)) for way in ways]
             yield any(called)
 
-    def park(self, key: Hashable) -> None:
+    def park(self, key: Hashable, *, first: bool = False) -> None:
         """See `Traffic.park`."""
-        self._current.park(key)
+        self._current.park(key, first=first)
 
     async def turn(self) -> _Ticket:
         """Wait until a call may go out; give the ticket back with `answered`.

@@ -3,7 +3,7 @@
 Two gates, both by `pressure`. `admit` is passed once for a piece of work (all calls of one reconcile step). Who is not
 admitted is told so at once, keeps a place in the line, and is called with ``wake`` when its turn comes: nobody tries
 again by itself, and no worker waits. `turn` is passed by every single call; work that was admitted waits there for the
-budget, so that it is not done by halves.
+budget, so that it is not done by halves: for `MIN_TURN_SECONDS`, or the time of a call and a half where that is longer.
 """
 
 import asyncio
@@ -12,17 +12,22 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from enum import Enum
+from functools import partial
 from typing import Final, Protocol
 
 from sync_operator.errors import HeldBackError
 from sync_operator.remote.line import CALL_LIFE, Line
 from sync_operator.remote.pressure import Budget, Circuit, Passage
 
-__all__ = ["Later", "Sign", "Timer", "Traffic"]
+__all__ = ["MIN_TURN_SECONDS", "Later", "Sign", "Timer", "Traffic"]
 
 _log = logging.getLogger(__name__)
 _SHARE: Final = 0.5
 """The operator's part of the requests a minute; run pods, which keep no common count, have the rest."""
+MIN_TURN_SECONDS: Final = 30.0
+"""Seconds for which a call waits for its turn: by then, all that are let in at once have had one."""
+_TURN_CALLS: Final = 1.5
+"""Calls whose time it waits in any case. One call takes 150 s at one request a minute, which is the least."""
 _SHORTEST_NAP: Final = 0.05
 _PROBE_REMINDER: Final = 60.0
 _MIN_PATIENCE: Final = 5.0
@@ -83,7 +88,7 @@ class Traffic:
         self._limits: dict[Hashable, int] = {}
         self._line = Line()
         self._inside = 0
-        self._waiting: deque[asyncio.Future[bool]] = deque()
+        self._waiting: deque[asyncio.Future[bool | None]] = deque()
         self._timer: Timer | None = None
         self._trouble = ""
         self._asked_at: float | None = None
@@ -114,15 +119,19 @@ class Traffic:
         return self._circuit.stopped(self._clock())
 
     @contextmanager
-    def admit(self, key: Hashable) -> Iterator[None]:
+    def admit(self, key: Hashable, *, first: bool = False) -> Iterator[None]:
         """Let one piece of work in; its calls still wait for their turns.
+
+        Args:
+            key: whose work it is.
+            first: it goes before all who are not.
 
         Raises:
             HeldBackError: not now; ``wake`` is called with the key when it is worth trying again.
         """
-        if not self._has_room():
-            self.park(key)
-            raise self._held(len(self._line))
+        if not self._has_room(first=first):
+            self.park(key, first=first)
+            raise self._held(self._line.urgent if first else len(self._line))
         self._line.leave(key)
         with self._work():
             yield
@@ -162,9 +171,9 @@ class Traffic:
             self._inside -= 1
             self._serve()
 
-    def park(self, key: Hashable) -> None:
+    def park(self, key: Hashable, *, first: bool = False) -> None:
         """Put somebody into the line: by itself one whose work was held back in the middle."""
-        self._line.join(key)
+        self._line.join(key, first=first)
         self._serve()
 
     async def turn(self) -> Passage:
@@ -177,14 +186,19 @@ class Traffic:
             place = asyncio.get_running_loop().create_future()
             self._waiting.append(place)
             self._serve()
+            timer = self._later(self._turn_seconds(), partial(self._give_up, place))
             try:
                 paid = await place
             except asyncio.CancelledError:
                 if place in self._waiting:
                     self._waiting.remove(place)
                 raise
+            finally:
+                timer.cancel()
             if paid:
                 return Passage.CALL
+            if paid is None:
+                raise self._held(len(self._waiting) + 1)
         passage = self._circuit.pass_through(self._clock())
         if passage is None:
             raise self._held(1)
@@ -227,8 +241,9 @@ class Traffic:
     def hand_over(self, other: "Traffic") -> None:
         """Let those who stand in the line stand in another's line."""
         for key in list(self._line):
+            first = self._line.is_urgent(key)
             self._line.leave(key)
-            other.park(key)
+            other.park(key, first=first)
 
     @property
     def calls_left(self) -> int:
@@ -259,9 +274,21 @@ class Traffic:
         self._budget.limit(self._limit * _SHARE, self._clock())
         self._serve()
 
-    def _has_room(self) -> bool:
+    def _turn_seconds(self) -> float:
+        """Seconds for which a call waits for its turn."""
+        return max(MIN_TURN_SECONDS, _TURN_CALLS * self._budget.pause)
+
+    def _give_up(self, place: asyncio.Future[bool | None]) -> None:
+        """A call has waited for too long."""
+        if place in self._waiting:
+            self._waiting.remove(place)
+            place.set_result(None)
+
+    def _has_room(self, *, first: bool = False) -> bool:
         now = self._clock()
-        return not self._line and self._free(now) > 0 if self._circuit.closed else self._circuit.due(now)
+        if not self._circuit.closed:
+            return self._circuit.due(now)
+        return not (self._line.urgent if first else self._line) and self._free(now) > 0
 
     def _free(self, now: float) -> int:
         """Pieces of work that may come in: each one inside or on its way is taken to need one more call."""

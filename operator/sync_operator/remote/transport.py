@@ -39,8 +39,9 @@ _ID: Final = re.compile(r"/[0-9]+")
 _MOST_BYTES: Final = 4 * 1024 * 1024
 """Longest answer read about one thing; a caller that lists many asks for more."""
 _MOST_REFUSAL_BYTES: Final = 64 * 1024
-_WHOLE_ANSWER: Final = 4
-"""A whole answer may take this many times the time that is allowed between two of its bytes."""
+_WHOLE_CALL: Final = 2
+"""A whole call, from the wait for a connection to the last byte, may take this many times the time that is allowed
+between two bytes: with `timeoutSeconds` of 60 at most, two minutes."""
 _SHORTEST_VALUE: Final = 4
 """Configuration values of fewer characters are words like `id`, no secrets, and masking them would garble messages."""
 _UNSENT: Final = (
@@ -192,8 +193,9 @@ class Exchange:
             headers["Workspace-Id"] = self.workspace_id
         if request.body is not None:
             headers["Content-Type"] = "application/json"
+        seconds = request.timeout_seconds
         try:
-            async with self.connection.taken() as http, asyncio.timeout(_WHOLE_ANSWER * request.timeout_seconds):
+            async with asyncio.timeout(_WHOLE_CALL * seconds), self.connection.taken(seconds) as http:
                 answer = await self._read(http, request, headers)
         except _UNSENT as error:
             words = f"{request}: the server at {self.base} cannot be reached ({cause(error)})"

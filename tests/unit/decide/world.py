@@ -46,10 +46,12 @@ from sync_operator.handlers.observe import observe
 from sync_operator.handlers.operator import Operator
 from sync_operator.handlers.session import Session
 from sync_operator.handlers.sessions import Sessions
+from sync_operator.host_patterns import HostRules
 from sync_operator.model.base import rfc3339
 from sync_operator.model.names import CREATE_STARTED, FINALIZER, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.model.scope import Scope, scope_of
 from sync_operator.model.status import SyncStatus, read_sync_status, to_dict
+from sync_operator.remote.connections import HttpPool
 from sync_operator.remote.types import Role
 
 __all__ = ["OTHER_URL", "World"]
@@ -120,7 +122,7 @@ class World:
             sessions=Sessions(
                 nothing,
                 nothing,
-                nothing,
+                HttpPool(HostRules()),
                 clock=lambda: self.now,
                 wake=lambda _: None,
                 most_inside=1,

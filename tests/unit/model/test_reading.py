@@ -5,7 +5,8 @@ from tests.support.manifests import REMOVED, sync_spec, workspace_spec
 
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.enums import DeletionPolicy, DialectChoice, IntervalUnit, ScheduleType
-from sync_operator.model.reading import read_sync_spec, read_workspace_spec
+from sync_operator.model.reading import inspect_spec, read_sync_spec, read_workspace_spec
+from sync_operator.model.workspace import WorkspaceSpec
 
 SECRET = {"name": "keys", "key": "one"}
 
@@ -146,6 +147,15 @@ def test_messages_show_no_passwords_of_a_url() -> None:
 def test_a_spec_that_is_no_object_is_said_to_be_so() -> None:
     with pytest.raises(InvalidSpecError, match="must be an object"):
         read_sync_spec("text")  # type: ignore[arg-type]
+
+
+def test_a_time_out_from_before_is_read_as_the_longest_of_today_and_no_new_one_is_taken() -> None:
+    assert read_workspace_spec(workspace_spec(timeoutSeconds=600)).timeout_seconds == 60
+    assert read_workspace_spec(workspace_spec(timeoutSeconds=60)).timeout_seconds == 60
+    _, flaws = inspect_spec(WorkspaceSpec, (), workspace_spec(timeoutSeconds=61))
+    assert [flaw.message for flaw in flaws] == ["61 is too large; use at most 60"]
+    with pytest.raises(InvalidSpecError, match=r"spec\.timeoutSeconds"):
+        read_workspace_spec(workspace_spec(timeoutSeconds="600"))
 
 
 def test_a_workspace_has_the_designs_defaults() -> None:

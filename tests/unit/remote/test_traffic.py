@@ -327,3 +327,57 @@ async def test_nobody_is_called_after_closing() -> None:
     rig.traffic.close()
     rig.time.advance(1000)
     assert rig.woken == []
+
+
+async def test_a_call_gives_up_when_its_turn_does_not_come() -> None:
+    rig = Rig(requests_per_minute=60)  # half a call a second for the operator, less what may go out at once
+    for _ in range(6):
+        await rig.call()
+    waiting = [asyncio.create_task(rig.traffic.turn()) for _ in range(20)]
+    await asyncio.sleep(0)
+    rig.time.advance(29)
+    await asyncio.sleep(0)
+    assert sum(task.done() for task in waiting) == 11
+    rig.time.advance(2)
+    with pytest.raises(HeldBackError, match="takes 60 requests a minute") as held:
+        await waiting[-1]
+    assert held.value.throttled
+    assert all(task.done() for task in waiting)
+    for task in waiting:
+        with suppress(HeldBackError):
+            await task
+    rig.time.advance(10)
+    assert await rig.call() is Passage.CALL, "who gave up stands in nobody's way"
+
+
+async def test_work_that_was_let_in_is_not_cut_short_by_the_smallest_budget() -> None:
+    rig = Rig(requests_per_minute=1)
+    await rig.call()
+    waiting = asyncio.create_task(rig.traffic.turn())
+    await asyncio.sleep(0)
+    rig.time.advance(149)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    rig.time.advance(1)
+    assert await waiting is Passage.CALL
+
+
+async def test_a_workspace_goes_before_the_syncs_that_wait() -> None:
+    rig = Rig(most_inside=1)
+    with rig.traffic.admit("inside"):
+        assert rig.refused("first")
+        assert rig.refused("second")
+        rig.traffic.park("workspace", first=True)
+    assert rig.woken == ["workspace"]
+    assert rig.refused("workspace") is None
+    assert rig.woken == ["workspace", "first"]
+
+    rig = Rig(requests_per_minute=20)
+    await rig.call()
+    await rig.call()
+    assert rig.refused("sync")
+    rig.time.now += 60  # before the timer is seen to
+    with rig.traffic.admit("workspace", first=True):
+        assert rig.refused("another sync")
+    rig.traffic.park("sync", first=True)
+    assert rig.woken[0] == "sync", "who has waited is not behind itself"
