@@ -20,6 +20,7 @@ SyncOperatorError
 │   ├── NoSuchCallError       404 or 405, but not in the API's words: something else answered in its place
 │   └── HeldBackError         not sent: the workspace's traffic is held back, and whoever waits is called
 ├── OutcomeUnknownError       the request may have been carried out: look before doing it again
+├── ClusterRestoredError      the cluster went back to an earlier state: what is known of it is worthless
 └── KubernetesError           the cluster's API server refused a call or gave no answer
 """
 
@@ -28,6 +29,7 @@ from enum import StrEnum
 __all__ = [
     "AccessError",
     "AnswerTooLongError",
+    "ClusterRestoredError",
     "ConflictError",
     "ForbiddenError",
     "HeldBackError",
@@ -211,6 +213,10 @@ class OutcomeUnknownError(SyncOperatorError):
     def __init__(self, message: str, *, ended: bool = False) -> None:
         self.ended = ended
         super().__init__(message)
+
+
+class ClusterRestoredError(SyncOperatorError):
+    """The cluster was restored from a backup under us; a new process reads it from the start."""
 
 
 class KubernetesError(SyncOperatorError):

@@ -46,7 +46,12 @@ class _Watch:
 
 
 class Proxy:
-    """One server seen through a proxy. Its methods may be called from any thread."""
+    """One server seen through a proxy. Its methods may be called from any thread.
+
+    Attributes:
+        calls: every request so far.
+        heard: by path, all that the server has answered; None until a test wants to hear it.
+    """
 
     def __init__(self, name: str, upstream: str, *, trust: ssl.SSLContext | None = None) -> None:
         self._name = name
@@ -58,6 +63,7 @@ class Proxy:
         self._watches: set[_Watch] = set()
         self._rule: Rule | None = None
         self.calls: list[Call] = []
+        self.heard: dict[str, bytearray] | None = None
         self.url = ""
 
     def judge(self, rule: Rule | None) -> None:
@@ -149,7 +155,13 @@ class Proxy:
         url = self._upstream + str(request.rel_url.update_query(fault.query) if fault.query else request.rel_url)
         headers = _passed_on(request.headers)
         async with self._http.request(request.method, url, headers=headers, data=body or None) as answer:
-            return _Received(answer.status, _passed_on(answer.headers), await answer.read())
+            content = await answer.read()
+            self._hear(request.path, content)
+            return _Received(answer.status, _passed_on(answer.headers), content)
+
+    def _hear(self, path: str, content: bytes) -> None:
+        if self.heard is not None:
+            self.heard.setdefault(path, bytearray()).extend(content)
 
     async def _pass_watch(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -160,6 +172,7 @@ class Proxy:
                 self._watches.add(watch)
                 try:
                     async for line in answer.content:
+                        self._hear(request.path, line)
                         await response.write(line)
                 finally:
                     self._watches.discard(watch)

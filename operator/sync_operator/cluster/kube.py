@@ -10,6 +10,7 @@ from typing import Any, Final
 import aiohttp
 
 from sync_operator.cluster.login import ClusterSession
+from sync_operator.cluster.watches import METADATA_LIST
 from sync_operator.errors import KubernetesError
 from sync_operator.model.names import FIELD_MANAGER, GROUP, SYNC_PLURAL, VERSION, WORKSPACE_PLURAL
 
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 type _Items = list[dict[str, Any]]
+_JSON: Final = "application/json"
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=60)
 PAGE: Final = 500
 """Objects that are asked for at once."""
@@ -102,8 +104,8 @@ class Kube:
         return (await self.snapshot(resource, namespace, selector=selector))[0]
 
     async def version(self, resource: Resource, namespace: str | None) -> str:
-        """The resource version of a collection as it is now."""
-        page = await self._call("GET", resource.path(namespace), query={"limit": "1"})
+        """The resource version of a collection as it is now; nothing of what is in it is read."""
+        page = await self._call("GET", resource.path(namespace), query={"limit": "1"}, accept=METADATA_LIST)
         return _collection(page, f"GET {resource.path(namespace)}")[1]
 
     async def snapshot(
@@ -191,7 +193,7 @@ class Kube:
         path: str,
         *,
         body: Mapping[str, Any] | None = None,
-        content: str = "application/json",
+        content: str = _JSON,
         query: Mapping[str, str] | None = None,
     ) -> dict[str, Any] | None:
         try:
@@ -207,13 +209,14 @@ class Kube:
         path: str,
         *,
         body: Mapping[str, Any] | None = None,
-        content: str = "application/json",
+        content: str = _JSON,
         query: Mapping[str, str] | None = None,
+        accept: str = _JSON,
     ) -> dict[str, Any]:
         """One call, repeated where the API server did nothing and says so, or where repeating does no harm."""
         for attempt in range(1, MAX_TRIES_ON_REQUEST + 1):
             try:
-                return await self._once(method, path, body, content, query)
+                return await self._once(method, path, body, {"Content-Type": content, "Accept": accept}, query)
             except KubernetesError as error:
                 if attempt >= _tries(method, error):
                     raise
@@ -226,7 +229,7 @@ class Kube:
         method: str,
         path: str,
         body: Mapping[str, Any] | None,
-        content: str,
+        headers: Mapping[str, str],
         query: Mapping[str, str] | None,
     ) -> dict[str, Any]:
         data = None if body is None else json.dumps(body)
@@ -235,7 +238,7 @@ class Kube:
             self._check()
         try:
             async with self._session.http.request(
-                method, url, params=query, data=data, headers={"Content-Type": content}, timeout=_TIMEOUT
+                method, url, params=query, data=data, headers=headers, timeout=_TIMEOUT
             ) as response:
                 answer = await response.read()
                 status, asked = response.status, _retry_after(response)

@@ -14,7 +14,7 @@ import aiohttp
 
 from sync_operator.cluster.echoes import Ends, Seen, Unknown, Writes
 
-__all__ = ["LIFE", "LIMIT", "PATIENCE", "Watches"]
+__all__ = ["LIFE", "LIMIT", "METADATA_LIST", "PATIENCE", "Watches"]
 
 LIFE: Final = 30
 """Seconds after which the API server is asked to end a watch."""
@@ -26,7 +26,10 @@ LIMIT: Final = 50.0
 _REFUSED: Final = frozenset({403, 404})
 """The cluster is well, and says that a kind, or a namespace with its Role, is gone: no new start would help."""
 
-
+_METADATA_ONLY: Final = frozenset({"secrets"})
+"""Plurals of the kinds of which nothing but metadata is asked for: what is in a Secret never gets here by a watch."""
+METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _NOTHING: Final = "metadata.name=no-object-has-this-name"
 """A field selector for an empty list."""
 
@@ -76,7 +79,10 @@ class Watches:
     ) -> aiohttp.ClientResponse:
         """Pass a request on; of one that asks for a watch, note when it was answered."""
         path = request.url.path
-        if "watch" not in request.url.query:
+        watches = "watch" in request.url.query
+        if path.rpartition("/")[2] in _METADATA_ONLY:
+            request.headers["Accept"] = METADATA if watches else METADATA_LIST
+        if not watches:
             version = self._listed.pop(path, None)
             if version is not None:
                 exact = {"resourceVersion": version, "resourceVersionMatch": "Exact", "fieldSelector": _NOTHING}

@@ -1,13 +1,15 @@
 """What the cluster holds, as last seen: kept by watch events and by the answers to our own writes."""
 
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sync_operator.cluster.echoes import Seen
 from sync_operator.cluster.token_secret import token_secret_name
 from sync_operator.cluster.views import owning_sync
 from sync_operator.decide.match import Claim
+from sync_operator.handlers.index import Index
 from sync_operator.handlers.queue import Key
 from sync_operator.handlers.slim import slim, whole
 from sync_operator.model.base import one_spelling
@@ -15,6 +17,9 @@ from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 from sync_operator.model.workspace import Place, place_now, place_of
 
 __all__ = ["Cache", "Ref", "wanted_id", "workspace_name"]
+
+TOMBSTONE_SECONDS: Final = 90.0
+"""For as long as an answer of the API server may come late; the client waits for a minute."""
 
 
 class Ref(NamedTuple):
@@ -25,12 +30,23 @@ class Ref(NamedTuple):
 
 
 class Cache:
-    """Objects by kind and name, with the few look-ups that a reconcile needs."""
+    """Objects by kind and name, with the few look-ups that a reconcile needs.
 
-    def __init__(self) -> None:
+    The end of an object is remembered for a while: the answer to a write that was sent before it may come after it, and
+    would bring the object back.
+
+    Args:
+        seconds: that only grow.
+    """
+
+    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
         self._objects: dict[str, dict[Ref, dict[str, Any]]] = {}
-        self._jobs: dict[Ref, set[Ref]] = {}
-        self._claims: dict[str, set[Ref]] = {}
+        self._tombstones: dict[str, float] = {}
+        self._jobs: Index[Ref, Ref] = Index()
+        self._claims: Index[str, Ref] = Index()
+        self._members: Index[Ref, Ref] = Index()
+        self._by_secret: dict[str, Index[Ref, Ref]] = {SYNC_KIND: Index(), WORKSPACE_KIND: Index()}
 
     def get(self, kind: str, ref: Ref) -> dict[str, Any] | None:
         """The object as last seen, or None."""
@@ -63,8 +79,8 @@ class Cache:
         return self._objects.get(kind, {}).values()
 
     def put(self, kind: str, obj: dict[str, Any]) -> bool:
-        """Keep an object unless a newer state of it is known; True when it brought something new."""
-        news = not self.knows(kind, Seen.of(obj))
+        """Keep an object unless a newer state of it, or its end, is known; True when it brought something new."""
+        news = not self.knows(kind, Seen.of(obj)) and not self._is_buried(obj)
         if news:
             self._hold(kind, slim(kind, obj, self._held(kind, ref_of(obj))))
         return news
@@ -75,14 +91,24 @@ class Cache:
         objects = self._objects.setdefault(kind, {})
         held = objects.get(ref)
         objects[ref] = obj
+        entries = list(self._indexed(kind, ref, obj))
+        for index, key in self._indexed(kind, ref, held) if held is not None else ():
+            if (index, key) not in entries:
+                index.discard(key, ref)
+        for index, key in entries:
+            index.add(key, ref)
+
+    def _indexed(self, kind: str, ref: Ref, obj: Mapping[str, Any]) -> Iterator[tuple[Index[Any, Ref], Any]]:
+        """The indexes that an object is in, each with the key by which it is found."""
         if kind == SYNC_KIND:
-            self._unclaim(ref, held)
+            yield self._members, Ref(ref.namespace, workspace_name(obj))
             if sync_id := wanted_id(obj):
-                self._claims.setdefault(sync_id, set()).add(ref)
-        if kind == "Job":
-            self._disown(ref, held)
-            if owner := owning_sync(obj):
-                self._jobs.setdefault(Ref(ref.namespace, owner), set()).add(ref)
+                yield self._claims, sync_id
+        if kind == "Job" and (owner := owning_sync(obj)):
+            yield self._jobs, Ref(ref.namespace, owner)
+        if kind in self._by_secret:
+            for name in _secrets_of_workspace(obj) if kind == WORKSPACE_KIND else _secrets_of_sync(obj):
+                yield self._by_secret[kind], Ref(ref.namespace, name)
 
     def kept(self, kind: str, obj: dict[str, Any]) -> dict[str, Any]:
         """What is kept of an object: where it is known as it is, what is held already."""
@@ -91,74 +117,77 @@ class Cache:
         return held if known and held is not None else slim(kind, obj, held)
 
     def drop(self, kind: str, obj: Mapping[str, Any]) -> None:
-        """Forget an object that is gone, unless one of the same name took its place."""
+        """Forget an object, unless one of the same name took its place."""
         ref = ref_of(obj)
         held = self._held(kind, ref)
         if held is None or not _same_life(held, obj):
             return
         del self._objects[kind][ref]
-        if kind == SYNC_KIND:
-            self._unclaim(ref, held)
-        if kind == "Job":
-            self._disown(ref, held)
+        for index, key in self._indexed(kind, ref, held):
+            index.discard(key, ref)
 
-    def replace(self, kind: str, objects: Iterable[dict[str, Any]], *, known: Iterable[Mapping[str, Any]]) -> None:
+    def bury(self, kind: str, obj: Mapping[str, Any]) -> None:
+        """The cluster says that an object is gone: forget it, and whatever an answer that comes late says of it."""
+        now = self._seconds()
+        self._tombstones.pop(obj["metadata"]["uid"], None)
+        self._tombstones[obj["metadata"]["uid"]] = now + TOMBSTONE_SECONDS
+        while (oldest := next(iter(self._tombstones))) and self._tombstones[oldest] < now:
+            del self._tombstones[oldest]
+        self.drop(kind, obj)
+
+    def _is_buried(self, obj: Mapping[str, Any]) -> bool:
+        return self._tombstones.get(obj["metadata"]["uid"], 0.0) > self._seconds()
+
+    def replace(
+        self, kind: str, objects: Iterable[dict[str, Any]], *, known: Iterable[Mapping[str, Any]]
+    ) -> list[Mapping[str, Any]]:
         """Take over a full list: what is not in it is gone, also when no watch event said so.
 
         Args:
             kind: of the objects.
             objects: what was listed, of each what `kept` gives.
             known: what was held when the list was asked for; of what came or went since, the watch knows better.
+
+        Returns:
+            What was known and is gone.
         """
-        listed = {ref_of(obj): obj for obj in objects}
+        listed = {ref_of(obj): obj for obj in objects if not self._is_buried(obj)}
+        gone = []
         for held in known:
             ref = ref_of(held)
             now = self._held(kind, ref)
+            if ref not in listed or not _same_life(held, listed[ref]):
+                gone.append(held)
             if ref not in listed:
-                self.drop(kind, held)
+                self.bury(kind, held)
             elif _same_life(held, listed[ref]) and (now is None or not _same_life(held, now)):
                 del listed[ref]
         for obj in listed.values():
             if not self.knows(kind, Seen.of(obj)):
                 self._hold(kind, obj)
+        return gone
 
     def jobs_of(self, sync: Ref) -> list[dict[str, Any]]:
         """Jobs of a Sync, oldest first."""
         held = self._objects.get("Job", {})
-        jobs = [held[ref] for ref in self._jobs.get(sync, ()) if ref in held]
+        jobs = [held[ref] for ref in self._jobs.get(sync)]
         return sorted(jobs, key=lambda job: (job["metadata"]["creationTimestamp"], job["metadata"]["name"]))
 
     def syncs_of(self, workspace: Ref) -> list[Key]:
         """Keys of the Syncs that refer to a Workspace."""
-        return [
-            Key(SYNC_KIND, *ref)
-            for ref, obj in self._objects.get(SYNC_KIND, {}).items()
-            if ref.namespace == workspace.namespace and workspace_name(obj) == workspace.name
-        ]
+        return [Key(SYNC_KIND, *ref) for ref in self._members.get(workspace)]
 
     def workspaces_using(self, secret: Ref) -> list[Key]:
         """Keys of the Workspaces that refer to a Secret."""
-        return [
-            Key(WORKSPACE_KIND, *ref)
-            for ref, obj in self._objects.get(WORKSPACE_KIND, {}).items()
-            if ref.namespace == secret.namespace and secret.name in _secret_names(obj)
-        ]
+        return [Key(WORKSPACE_KIND, *ref) for ref in self._by_secret[WORKSPACE_KIND].get(secret)]
 
     def syncs_using(self, secret: Ref) -> list[Key]:
         """Keys of the Syncs whose configuration takes values from a Secret."""
-        return [
-            Key(SYNC_KIND, *ref)
-            for ref, obj in self._objects.get(SYNC_KIND, {}).items()
-            if ref.namespace == secret.namespace
-            and any(
-                entry.get("secretKeyRef", {}).get("name") == secret.name
-                for entry in obj.get("spec", {}).get("configurationSecrets", ())
-            )
-        ]
+        return [Key(SYNC_KIND, *ref) for ref in self._by_secret[SYNC_KIND].get(secret)]
 
     def claimants(self, sync_id: str) -> set[Ref]:
         """Syncs that hold, or ask for, a server sync of that id, wherever their servers are."""
-        return set(self._claims.get(sync_id, ()))
+        return set(self._claims.get(sync_id))
 
     def rivals(self, place: Place, sync_id: str, *, but: Ref, refused: Callable[[Ref], bool]) -> tuple[Claim, ...]:
         """Claims of other Syncs to one server sync: of those that have it, and of those that may ask for it.
@@ -170,7 +199,7 @@ class Cache:
             refused: tells of a Workspace whether its credentials do not work. Anybody can write down an id and the URL
                 of a server; without credentials for it, that is no claim.
         """
-        others = ((ref, self.get(SYNC_KIND, ref)) for ref in self._claims.get(sync_id, ()) if ref != but)
+        others = ((ref, self.get(SYNC_KIND, ref)) for ref in self._claims.get(sync_id) if ref != but)
         here = ((ref, obj) for ref, obj in others if obj is not None and self._place(obj) == place)
         claims = ((Ref(ref.namespace, workspace_name(obj)), _claim(ref, obj)) for ref, obj in here)
         return tuple(claim for home, claim in claims if claim.registered or not refused(home))
@@ -190,21 +219,6 @@ class Cache:
             place = place_of(status["url"], status.get("workspaceId"))
             return place_now(place, spec["url"], spec["previousUrls"]) if "previousUrls" in spec else place
         return place_of(spec["url"], spec.get("workspaceId")) if "url" in spec else None
-
-    def _unclaim(self, ref: Ref, held: Mapping[str, Any] | None) -> None:
-        sync_id = wanted_id(held) if held is not None else None
-        if sync_id is not None and sync_id in self._claims:
-            self._claims[sync_id].discard(ref)
-            if not self._claims[sync_id]:
-                del self._claims[sync_id]
-
-    def _disown(self, ref: Ref, held: Mapping[str, Any] | None) -> None:
-        owner = owning_sync(held) if held is not None else None
-        jobs = self._jobs.get(Ref(ref.namespace, owner)) if owner else None
-        if owner and jobs is not None:
-            jobs.discard(ref)
-            if not jobs:
-                del self._jobs[Ref(ref.namespace, owner)]
 
 
 def ref_of(obj: Mapping[str, Any]) -> Ref:
@@ -242,7 +256,12 @@ def _same_life(held: Mapping[str, Any], obj: Mapping[str, Any]) -> bool:
     return bool(held["metadata"].get("uid") == obj["metadata"].get("uid"))
 
 
-def _secret_names(workspace: Mapping[str, Any]) -> set[str]:
+def _secrets_of_sync(sync: Mapping[str, Any]) -> set[str]:
+    entries = sync.get("spec", {}).get("configurationSecrets", ())
+    return {entry["secretKeyRef"]["name"] for entry in entries if entry.get("secretKeyRef", {}).get("name")}
+
+
+def _secrets_of_workspace(workspace: Mapping[str, Any]) -> set[str]:
     spec = workspace.get("spec", {})
     auth = spec.get("auth", {})
     refs = (auth.get("tokenSecretRef"), auth.get("loginSecretRef"), spec.get("caSecretRef"))

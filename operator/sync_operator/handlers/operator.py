@@ -13,7 +13,7 @@ from sync_operator.cluster.kube import CRONJOBS, JOBS, SYNCS, WORKSPACES, Kube, 
 from sync_operator.cluster.patch import merge_patch
 from sync_operator.decide.cronjob import cronjob_name
 from sync_operator.decide.picture import Deployment
-from sync_operator.errors import KubernetesError
+from sync_operator.errors import ClusterRestoredError, KubernetesError
 from sync_operator.handlers.cache import Cache, Ref, workspace_name
 from sync_operator.handlers.crd_deletion import CrdDeletion
 from sync_operator.handlers.creates import Creates
@@ -81,6 +81,7 @@ class Operator:
     recheck: set[str] = field(default_factory=set)
     watch_runs: set[str] = field(default_factory=set)
     cleaned: set[str] = field(default_factory=set)
+    _versions: dict[str, int] = field(default_factory=dict)
     events: Recorder = field(init=False)
     creates: Creates = field(init=False)
     crd: CrdDeletion = field(init=False)
@@ -106,6 +107,7 @@ class Operator:
 
         Raises:
             KubernetesError: a list was refused or got no answer.
+            ClusterRestoredError: the cluster's state is older than what was listed before.
         """
         versions = {}
         for kind, (resource, selector) in WATCHED.items():
@@ -123,7 +125,10 @@ class Operator:
                     objects += [obj for obj in self.cache.all(kind) if obj["metadata"]["namespace"] == namespace]
                 else:
                     objects += listed
-            self.cache.replace(kind, objects, known=known)
+                    self._go_on(resource.path(namespace), int(versions[resource.path(namespace)]))
+            for gone in self.cache.replace(kind, objects, known=known):
+                if kind == SYNC_KIND:
+                    self.forget_sync(gone)
         for sync in self.cache.all(SYNC_KIND):
             self.notice(sync)
         return versions
@@ -132,6 +137,24 @@ class Operator:
         """No Workspace is in that scope any more: what its account was told is given back."""
         self.listings.forget(scope)
         self.names.forget(scope)
+
+    def _go_on(self, path: str, version: int) -> None:
+        """Note the version of a list; versions only grow, unless somebody restored the cluster from a backup."""
+        before = self._versions.get(path, 0)
+        if version < before:
+            raise ClusterRestoredError(
+                f"the cluster was restored to an earlier state (resource version {version} of {path} after {before})"
+            )
+        self._versions[path] = version
+
+    def forget_sync(self, sync: Mapping[str, Any]) -> None:
+        """A Sync is gone, whether or not its deletion was carried out: give back all that is kept of it."""
+        metadata = sync["metadata"]
+        if not self.cache.has(SYNC_KIND, Ref(metadata["namespace"], metadata["name"])):
+            self.queue.forget(Key(SYNC_KIND, metadata["namespace"], metadata["name"]))
+        self.creates.forget(metadata["uid"])
+        for uids in (self.recheck, self.watch_runs, self.cleaned):
+            uids.discard(metadata["uid"])
 
     def knows(self, plural: str, seen: Seen) -> bool:
         """True when this state of an object, or a later one, is known; never for kinds that are not cached."""

@@ -113,8 +113,7 @@ class _Handlers:
             for ref in self._operator.cache.claimants(wanted) - {here}:
                 queue.add(Key(SYNC_KIND, *ref))
         if gone:
-            queue.forget(key)
-            self._operator.cleaned.discard(obj["metadata"]["uid"])
+            self._operator.forget_sync(obj)
             self._operator.crd.forget(obj["metadata"]["uid"])
         elif new:
             self._operator.notice(obj)
@@ -133,7 +132,7 @@ class _Handlers:
 
     async def on_cronjob(self, event: Mapping[str, Any], **_: Any) -> None:
         if event["type"] == "DELETED" and self._is_being_deleted(event["object"]):
-            self._operator.cache.drop("CronJob", event["object"])
+            self._operator.cache.bury("CronJob", event["object"])
         else:
             self._child("CronJob", event)
 
@@ -168,7 +167,7 @@ class _Handlers:
     def _take(self, kind: str, event_type: str | None, obj: dict[str, Any]) -> tuple[bool, bool]:
         """Put an event into the cache; whether it brought something new, and whether the object is gone."""
         if event_type == "DELETED":
-            self._operator.cache.drop(kind, obj)
+            self._operator.cache.bury(kind, obj)
             return False, True
         return self._operator.cache.put(kind, obj), False
 

@@ -23,10 +23,12 @@ class Site:
         self.status = 200
         self.body = b""
         self.queries: list[dict[str, str]] = []
+        self.accepted: list[str] = []
         self.watches = Watches(lambda: self.now)
 
     async def answer(self, request: web.Request) -> web.Response:
         self.queries.append(dict(request.query))
+        self.accepted.append(request.headers["Accept"])
         return web.Response(status=self.status, body=self.body)
 
     async def ask(self, path: str, **query: str) -> None:
@@ -134,3 +136,16 @@ async def test_whoever_lists_all_objects_hears_of_all_their_ends(site: Site) -> 
 
     await site.ask(JOBS, limit="500")
     assert await site.watch(JOBS) == site.body
+
+
+@pytest.mark.parametrize("path", ["/api/v1/secrets", "/api/v1/namespaces/team/secrets"])
+async def test_of_secrets_nothing_but_metadata_is_asked_for(site: Site, path: str) -> None:
+    await site.ask(path)
+    await site.ask(path, watch="true")
+    await site.ask(SYNCS)
+
+    assert [accepted.partition(";")[2].partition(";")[0] for accepted in site.accepted] == [
+        "as=PartialObjectMetadataList",
+        "as=PartialObjectMetadata",
+        "",
+    ]

@@ -341,3 +341,49 @@ def test_what_is_known_as_it_is_is_not_kept_twice() -> None:
     assert cache.kept("Sync", deepcopy(old)) is cache.get("Sync", Ref("team", "a"))
     assert cache.kept("Sync", deepcopy(new)) == new
     assert cache.get("Sync", Ref("team", "a")) == old, "asking changes nothing"
+
+
+def test_an_answer_that_comes_after_the_end_brings_nothing_back() -> None:
+    now = 0.0
+    cache = Cache(lambda: now)
+    held = sync(obj("team", "a"), status={"id": "1", "url": URL, "workspaceId": "1"})
+    cache.put("Sync", held)
+    cache.bury("Sync", held)
+    late = sync(obj("team", "a", version=2), status={"id": "1", "url": URL, "workspaceId": "1"})
+
+    assert not cache.put("Sync", late)
+    assert cache.replace("Sync", [late], known=[]) == []
+    assert not cache.has("Sync", Ref("team", "a"))
+    assert cache.claimants("1") == set()
+
+    other_life = sync(obj("team", "a", uid="another", version=3))
+    assert cache.put("Sync", other_life)
+    assert cache.replace("Sync", [], known=[other_life]) == [other_life]
+
+
+def test_ends_are_not_remembered_for_ever() -> None:
+    now = 0.0
+    cache = Cache(lambda: now)
+    for number in range(100):
+        now = float(number)
+        cache.bury("Sync", sync(obj("team", "a", uid=f"uid-{number}")))
+
+    assert len(cache._tombstones) == 91
+    assert cache.put("Sync", sync(obj("team", "a", uid="uid-1"))), "as after the cluster was restored"
+
+
+def test_users_of_a_secret_are_found_for_as_long_as_they_use_it() -> None:
+    cache = Cache()
+    entries = [{"pointer": "/key", "secretKeyRef": {"name": "mine", "key": "k"}}]
+    cache.put("Workspace", workspace(obj("team", "w"), caSecretRef={"name": "ca", "key": "k"}))
+    cache.put("Sync", sync(obj("team", "a"), configurationSecrets=entries))
+    assert cache.workspaces_using(Ref("team", "ca")) == [Key("Workspace", "team", "w")]
+    assert cache.workspaces_using(Ref("other", "ca")) == []
+    assert cache.syncs_using(Ref("team", "mine")) == [Key("Sync", "team", "a")]
+
+    cache.put("Workspace", workspace(obj("team", "w", version=2)))
+    cache.drop("Sync", sync(obj("team", "a")))
+
+    assert cache.workspaces_using(Ref("team", "ca")) == cache.syncs_using(Ref("team", "mine")) == []
+    assert not any(map(len, cache._by_secret.values())) or cache.workspaces_using(Ref("team", "token"))
+    assert len(cache._members) == 0
