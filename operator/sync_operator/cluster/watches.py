@@ -8,7 +8,7 @@ server's bookmarks come once a minute only. So no watch is left open for long: t
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import aiohttp
 
@@ -32,6 +32,25 @@ METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _NOTHING: Final = "metadata.name=no-object-has-this-name"
 """A field selector for an empty list."""
+
+
+class _Listed:
+    """The body of a list of metadata: of an empty one the API server says `null`, which kopf cannot read.
+
+    Args:
+        content: the body.
+    """
+
+    def __init__(self, content: aiohttp.StreamReader) -> None:
+        self._content = content
+
+    def __getattr__(self, name: str) -> Any:
+        """All but what kopf reads by is the body's own."""
+        return getattr(self._content, name)
+
+    async def read(self) -> bytes:
+        """All of it. In JSON no text can look so: its quotes would have backslashes before them."""
+        return (await self._content.read()).replace(b'"items":null', b'"items":[]', 1)
 
 
 class Watches:
@@ -80,7 +99,8 @@ class Watches:
         """Pass a request on; of one that asks for a watch, note when it was answered."""
         path = request.url.path
         watches = "watch" in request.url.query
-        if path.rpartition("/")[2] in _METADATA_ONLY:
+        light = path.rpartition("/")[2] in _METADATA_ONLY
+        if light:
             request.headers["Accept"] = METADATA if watches else METADATA_LIST
         if not watches:
             version = self._listed.pop(path, None)
@@ -89,7 +109,10 @@ class Watches:
                 request.url = request.url.update_query(exact)
             else:
                 self._ends.pop(path.rpartition("/")[2], None)  # now it hears of all that there is
-            return await handler(request)
+            response = await handler(request)
+            if light:
+                response.content = cast("aiohttp.StreamReader", _Listed(response.content))
+            return response
         self._begun_at.setdefault(path, self._clock())
         response = await handler(request)
         if response.status == 200:  # noqa: PLR2004 (HTTP: success)

@@ -1,11 +1,10 @@
 """A server's connectors or models by their names, and what to say when a name does not lead to one of them. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
-from functools import lru_cache
 from typing import Final
 
 from sync_operator.redact import redact
@@ -32,6 +31,13 @@ class NameList:
     at: datetime
     by_id: Mapping[int, Named]
     by_name: Mapping[str, tuple[Named, ...]]
+    _near: dict[str, list[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def near(self, name: str) -> list[str]:
+        """Names like one: looked for once, which takes its time, and forgotten with the list."""
+        if name not in self._near:
+            self._near[name] = _near(name, self.by_name)
+        return self._near[name]
 
 
 type Names = Mapping[Role, NameList]
@@ -49,7 +55,7 @@ def name_list(listed: Iterable[Named], at: datetime) -> NameList:
 
 def missing(role: Role, name: str, held: NameList) -> str:
     """Nothing has the name: what was meant, or what there is."""
-    near = [named for found in _near(name, tuple(held.by_name)) for named in held.by_name[found]]
+    near = [named for found in held.near(name) for named in held.by_name[found]]
     if near:
         return f"the server has no {role} {_quoted(name)}; did you mean {_listed(near)}? {_HEALS.capitalize()}"
     if not held.by_id:
@@ -88,8 +94,7 @@ def leads_elsewhere(role: Role, name: str, held: NameList, registered: int, sync
     return False, f"the server has no {role} {_quoted(name)}; {stays}; {remedy}, or rename it there"
 
 
-@lru_cache(maxsize=1024)
-def _near(name: str, names: tuple[str, ...]) -> list[str]:
+def _near(name: str, names: Collection[str]) -> list[str]:
     """Names like one, the likest first; those that differ in letter case or outer white space only before all."""
     folded = name.strip().casefold()
     same = [other for other in names if other.strip().casefold() == folded]

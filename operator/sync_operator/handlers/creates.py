@@ -1,12 +1,12 @@
 """The create fence's memory: what this process has announced, sent, and not heard of again."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import AsyncIterator, Hashable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from weakref import WeakValueDictionary
 
 from sync_operator.model.scope import Scope
 from sync_operator.model.workspace import Place
@@ -40,7 +40,7 @@ class Creates:
         self._made: dict[str, tuple[Place, RemoteSync]] = {}
         self._noticed: dict[str, datetime] = {}
         self._anew: set[str] = set()
-        self._gates: defaultdict[Hashable, _Gate] = defaultdict(_Gate)
+        self._gates: WeakValueDictionary[Hashable, _Gate] = WeakValueDictionary()
 
     def noticed(self, uid: str, at: datetime) -> None:
         """There is a Sync with a mark and without an id, and this process knew of none before."""
@@ -125,8 +125,15 @@ class Creates:
         id is given; else, as far as is known, each account has a workspace of its own. Others do not wait for each
         other: a search takes as long as the server does for its lists.
         """
-        where = scope if scope.place.workspace_id is None else scope.place
-        return self._gates[where, stream_name]
+        where = (scope if scope.place.workspace_id is None else scope.place), stream_name
+        gate = self._gates.get(where) or _Gate()
+        self._gates[where] = gate  # it lives as long as somebody is in it, or on the way
+        return gate
+
+    @property
+    def kept(self) -> int:
+        """How many Syncs and gates something is remembered of."""
+        return len(self._unsent | self._lost.keys() | self._made.keys() | self._noticed.keys()) + len(self._gates)
 
 
 class _Gate:

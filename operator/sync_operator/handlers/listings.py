@@ -106,3 +106,8 @@ class Listings:
         written = self._written.get(scope.place, {})
         for sync_id in [sync_id for sync_id, time in written.items() if time < min(at, oldest)]:
             del written[sync_id]
+
+    @property
+    def kept(self) -> int:
+        """How many lists, and places of writes that they do not show, are kept."""
+        return self._lists.kept + len(self._written)

@@ -41,6 +41,7 @@ _EXIT_UNUSABLE: Final = 2
 _EXIT_CLUSTER: Final = 3
 _EXIT_LEASE: Final = 4
 _EXIT_DEFECT: Final = 5
+_LAST_WATCH_SECONDS: Final = 20.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,6 +92,7 @@ async def _run(settings: ControllerSettings, lease_name: str) -> bool:
         syncs=lambda: operator.cache.all(SYNC_KIND),
         depth=lambda: operator.queue.depth,
         longest=lambda: operator.queue.longest,
+        kept=lambda: operator.kept(),  # noqa: PLW0108 (there is no operator yet)
         leads=lambda: leader is None or leader.leads,
     )
     operator = make_operator(settings, Kube(session, check), uid, pool, metrics)
@@ -174,7 +176,11 @@ async def _act(
     if leader is not None and operator.queue.idle:  # else the Lease is left to expire: something may still be sent
         await leader.resign()
     stop.set()
-    await asyncio.wait([watching])
+    await asyncio.wait([watching], timeout=_LAST_WATCH_SECONDS)
+    if not watching.done():
+        # kopf waits for its tasks for ever, also for those that have lost what they wait for. Nothing else is left.
+        _log.error("the watch did not end in %.0f s; ending without it", _LAST_WATCH_SECONDS)
+        os._exit(_EXIT_DEFECT)
 
 
 async def _either(one: asyncio.Event, other: asyncio.Event) -> None:

@@ -4,6 +4,7 @@ Series per Sync are bounded by the Syncs that exist; no label holds an id of the
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -30,6 +31,7 @@ class Metrics:
         syncs: Callable[[], Iterable[Mapping[str, Any]]],
         depth: Callable[[], int],
         longest: Callable[[], float] = lambda: 0.0,
+        kept: Callable[[], Mapping[str, int]] = dict,
         leads: Callable[[], bool] = lambda: True,
     ) -> None:
         """Count from zero.
@@ -38,6 +40,7 @@ class Metrics:
             syncs: the Syncs as the cache holds them; what is in one is never changed, another takes its place.
             depth: how many keys wait for a worker.
             longest: seconds for which the longest running reconcile has gone on.
+            kept: how much is kept in memory, by kind.
             leads: whether this process acts, or stands by.
         """
         self.registry = CollectorRegistry()
@@ -63,13 +66,14 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self._requested: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
         self._lag = Histogram(
             "sync_operator_event_loop_lag_seconds",
             "By how much turns of the event loop came late, looked at ten times a second.",
             buckets=_LAG_SECONDS,
             registry=self.registry,
         )
-        self._gauges = _Gauges(syncs, depth, longest, leads)
+        self._gauges = _Gauges(syncs, depth, longest, kept, leads)
         self.registry.register(self._gauges)
 
     def reconciled(self, result: str, seconds: float) -> None:
@@ -86,8 +90,14 @@ class Metrics:
             code: HTTP status, 0 when there was no answer.
             seconds: how long it took.
         """
+        self._requested[workspace].add((operation, str(code)))
         self._requests.labels(workspace, operation, str(code)).inc()
         self._request_seconds.labels(operation).observe(seconds)
+
+    def forget(self, workspace: str) -> None:
+        """A Workspace is gone, and its series with it: they would stay on the page for ever."""
+        for operation, code in self._requested.pop(workspace, ()):
+            self._requests.remove(workspace, operation, code)
 
     def lagged(self, seconds: float) -> None:
         """A turn of the event loop came so many seconds late."""
@@ -107,26 +117,34 @@ class _Gauges(Collector):
         syncs: Callable[[], Iterable[Mapping[str, Any]]],
         depth: Callable[[], int],
         longest: Callable[[], float],
+        kept: Callable[[], Mapping[str, int]],
         leads: Callable[[], bool],
     ) -> None:
         self._syncs = syncs
         self._depth = depth
         self._longest = longest
+        self._kept = kept
         self._leads = leads
-        self._seen: tuple[list[Mapping[str, Any]], int, float, bool] = ([], 0, 0.0, False)
+        self._seen: tuple[list[Mapping[str, Any]], int, float, Mapping[str, int], bool] = ([], 0, 0.0, {}, False)
 
     def look(self) -> None:
         """Take a snapshot; to be called in the thread of the event loop."""
-        self._seen = list(self._syncs()), self._depth(), self._longest(), self._leads()
+        self._seen = list(self._syncs()), self._depth(), self._longest(), self._kept(), self._leads()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        syncs, depth, longest, leads = self._seen
+        syncs, depth, longest, counts, leads = self._seen
         yield GaugeMetricFamily("sync_operator_queue_depth", "Keys that wait for a worker.", value=depth)
         yield GaugeMetricFamily(
             "sync_operator_queue_longest_running_processor_seconds",
             "For how long the longest running reconcile has gone on; 0 while none is under way.",
             value=longest,
         )
+        kept = GaugeMetricFamily(
+            "sync_operator_kept", "How much is kept in memory, by kind: it follows what there is.", labels=["kind"]
+        )
+        for kind, count in counts.items():
+            kept.add_metric([kind], count)
+        yield kept
         yield GaugeMetricFamily("sync_operator_leader", "1 while this process acts.", value=leads)
         one = ["namespace", "name"]
         conditions = GaugeMetricFamily(

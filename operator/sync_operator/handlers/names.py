@@ -39,6 +39,11 @@ class NameLists:
         for role in Role:
             self._lists.forget((scope, role))
 
+    @property
+    def kept(self) -> int:
+        """How many lists are kept."""
+        return self._lists.kept
+
 
 async def _ask(client: ApiClient, role: Role, at: datetime) -> NameList:
     return name_list(await client.list_named(role), at)

@@ -19,7 +19,7 @@ from sync_operator.handlers.crd_deletion import CrdDeletion
 from sync_operator.handlers.creates import Creates
 from sync_operator.handlers.listings import Listings
 from sync_operator.handlers.names import NameLists
-from sync_operator.handlers.queue import Key, WorkQueue
+from sync_operator.handlers.queue import DRIFT_KIND, Key, WorkQueue
 from sync_operator.handlers.sessions import Sessions
 from sync_operator.handlers.settled import is_settled
 from sync_operator.model.names import CREATE_STARTED, MANAGED_BY, MANAGED_BY_LABEL, SYNC_KIND, WORKSPACE_KIND
@@ -65,6 +65,7 @@ class Operator:
         names: the last lists of its connectors and models, where Syncs give them by name.
         watch_runs: uids of Syncs that their servers schedule, and whose runs are to be looked at.
         recheck: uids of Syncs whose configuration takes a value from a Secret that may have changed.
+        forgets: are told of each Workspace that is gone, as ``namespace/name``, to give back what they keep of it.
         cleaned: uids of Syncs under deletion whose CronJob and Jobs this process has deleted.
     """
 
@@ -81,6 +82,7 @@ class Operator:
     recheck: set[str] = field(default_factory=set)
     watch_runs: set[str] = field(default_factory=set)
     cleaned: set[str] = field(default_factory=set)
+    forgets: list[Callable[[str], None]] = field(default_factory=list)
     _versions: dict[str, int] = field(default_factory=dict)
     events: Recorder = field(init=False)
     creates: Creates = field(init=False)
@@ -127,8 +129,7 @@ class Operator:
                     objects += listed
                     self._go_on(resource.path(namespace), int(versions[resource.path(namespace)]))
             for gone in self.cache.replace(kind, objects, known=known):
-                if kind == SYNC_KIND:
-                    self.forget_sync(gone)
+                self._lost(kind, gone)
         for sync in self.cache.all(SYNC_KIND):
             self.notice(sync)
         return versions
@@ -147,14 +148,43 @@ class Operator:
             )
         self._versions[path] = version
 
+    def _lost(self, kind: str, gone: Mapping[str, Any]) -> None:
+        """An object is gone, and no watch event has said so."""
+        metadata = gone["metadata"]
+        if kind == WORKSPACE_KIND:
+            self.queue.add(Key(WORKSPACE_KIND, metadata["namespace"], metadata["name"]))
+        if kind == SYNC_KIND:
+            self.forget_sync(gone)
+            self.queue.add(Key(WORKSPACE_KIND, metadata["namespace"], workspace_name(gone)))
+
     def forget_sync(self, sync: Mapping[str, Any]) -> None:
         """A Sync is gone, whether or not its deletion was carried out: give back all that is kept of it."""
         metadata = sync["metadata"]
         if not self.cache.has(SYNC_KIND, Ref(metadata["namespace"], metadata["name"])):
             self.queue.forget(Key(SYNC_KIND, metadata["namespace"], metadata["name"]))
         self.creates.forget(metadata["uid"])
+        self.crd.forget(metadata["uid"])
         for uids in (self.recheck, self.watch_runs, self.cleaned):
             uids.discard(metadata["uid"])
+
+    def forget_workspace(self, ref: Ref) -> None:
+        """Neither a Workspace of that name nor a Sync of it is there any more: give back all that is kept of it."""
+        self.sessions.forget(ref)
+        for kind in (WORKSPACE_KIND, DRIFT_KIND):
+            self.queue.forget(Key(kind, *ref))
+        for forget in self.forgets:
+            forget(f"{ref.namespace}/{ref.name}")
+
+    def kept(self) -> dict[str, int]:
+        """How much is kept of each kind, for the metrics: it follows what there is, and does not grow by churn."""
+        return {
+            "syncs": sum(1 for _ in self.cache.all(SYNC_KIND)),
+            "workspaces": sum(1 for _ in self.cache.all(WORKSPACE_KIND)),
+            "creates": self.creates.kept,
+            "listings": self.listings.kept,
+            "names": self.names.kept,
+            **self.sessions.kept(),
+        }
 
     def knows(self, plural: str, seen: Seen) -> bool:
         """True when this state of an object, or a later one, is known; never for kinds that are not cached."""

@@ -255,6 +255,10 @@ class Sessions:
         if gone.login and all(held.login is None or held.login.account is not gone.login.account for held in others):
             self._accounts.forget(gone.login.account)
 
+    def kept(self) -> dict[str, int]:
+        """How much is kept of each kind."""
+        return {"sessions": len(self._sessions), "accounts": self._accounts.kept, **self._pool.kept()}
+
     def close(self) -> None:
         """Wake nobody any more."""
         self._routes.close()

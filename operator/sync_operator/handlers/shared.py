@@ -1,10 +1,10 @@
 """What is asked for once, however many want to know it."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable
 from datetime import datetime
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 __all__ = ["Shared"]
 
@@ -22,7 +22,7 @@ class Shared[K: Hashable, A: _Dated]:
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._held: dict[K, A] = {}
-        self._locks: defaultdict[K, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: WeakValueDictionary[K, asyncio.Lock] = WeakValueDictionary()
 
     def get(self, key: K) -> A | None:
         """The last answer; None when nobody has asked yet."""
@@ -36,12 +36,22 @@ class Shared[K: Hashable, A: _Dated]:
             ask: asks it anew; is given the time, for the answer.
             since: aware.
         """
-        async with self._locks[key]:
+        lock = self._locks.get(key) or asyncio.Lock()
+        self._locks[key] = lock  # it lives as long as somebody asks
+        async with lock:
             held = self._held.get(key)
             if held is None or held.at < since:
-                held = self._held[key] = await ask(self._clock())
+                held = await ask(self._clock())
+                if self._locks.get(key) is lock:
+                    self._held[key] = held
             return held
 
     def forget(self, key: K) -> None:
-        """Nobody asks that any more."""
+        """Nobody asks that any more; who is asking just now gets an answer that is not kept."""
         self._held.pop(key, None)
+        self._locks.pop(key, None)
+
+    @property
+    def kept(self) -> int:
+        """How many answers, and questions under way, are kept."""
+        return len(self._held) + len(self._locks)

@@ -114,7 +114,6 @@ class _Handlers:
                 queue.add(Key(SYNC_KIND, *ref))
         if gone:
             self._operator.forget_sync(obj)
-            self._operator.crd.forget(obj["metadata"]["uid"])
         elif new:
             self._operator.notice(obj)
             queue.add(key)

@@ -77,6 +77,7 @@ def make_operator(settings: ControllerSettings, kube: Kube, uid: str, pool: Http
         require_secret_label=settings.require_secret_label,
     )
     operator.queue = _queue(settings, operator, metrics)
+    operator.forgets.append(metrics.forget)
     return operator
 
 

@@ -211,7 +211,7 @@ async def _remember_refusal(operator: Operator, opened: Session, obj: Mapping[st
 def _gone(operator: Operator, ref: Ref) -> None:
     """The Workspace was deleted: Syncs learn of it; credentials are kept while any Sync may still need them."""
     if not operator.cache.syncs_of(ref):
-        operator.sessions.forget(ref)
+        operator.forget_workspace(ref)
         return
     message = f"Workspace {ref.name!r} was deleted; create it again"
     operator.sessions.block(ref, Obstacle(Reason.WORKSPACE_NOT_FOUND, message, waits=True), found=False)

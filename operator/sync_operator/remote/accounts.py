@@ -266,3 +266,8 @@ class Accounts:
         for window in self._windows.values():
             window.leave(account)
         self._accounts = {key: held for key, held in self._accounts.items() if held is not account}
+
+    @property
+    def kept(self) -> int:
+        """How many accounts, and servers that they are of, are kept."""
+        return len(self._accounts) + len(self._windows)

@@ -144,6 +144,10 @@ class HttpPool:
             self._trusted[ca_pem] = _trust(ca_pem)
         return self._trusted[ca_pem]
 
+    def kept(self) -> dict[str, int]:
+        """How much is kept of each kind."""
+        return {"connections": len(self._connections), "tls_contexts": len(self._trusted)}
+
     async def aclose(self) -> None:
         """Close all connections."""
         for held in self._connections.values():

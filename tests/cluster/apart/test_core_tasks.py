@@ -53,7 +53,7 @@ def test_a_defect_in_a_core_task_ends_the_process_in_order(replica: Replica, tea
         "metadata": {"name": "odd", "namespace": team.namespace, "uid": "1", "resourceVersion": "1"},
         "status": None,
     }
-    answer = Answer(200, {"kind": "SyncList", "metadata": {"resourceVersion": "1"}, "items": [item]})
+    answer = Answer(200, {"kind": "SyncList", "metadata": {"resourceVersion": "9" * 12}, "items": [item]})
     replica.proxy.judge(lambda call: Fault("odd", answer=answer) if lists_syncs(call) else None)
 
     assert replica.await_end() == DEFECT

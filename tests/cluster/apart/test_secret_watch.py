@@ -25,8 +25,9 @@ def test_no_secret_passes_the_watch(nursery: Nursery, quiet: Plane, team: Tenant
         leader_of([replica])
         team.connect()
         team.secret("first", "values", "key")
-        entry = {"path": "/0/key", "secretKeyRef": {"name": "values", "key": "key"}}
-        team.ready(configurationSecrets=[entry])
+        mapping = {"from": "text", "to": "vector", "mapping_type": "vector", "embedding_config": {"mode": "openai"}}
+        entry = {"pointer": "/0/embedding_config/api_key", "secretKeyRef": {"name": "values", "key": "key"}}
+        team.ready(configuration=[mapping], configurationSecrets=[entry])
 
         team.secret(PLANTED + PLANTED, "of-somebody-else", "password")
         team.secret("second", "values", "key")

@@ -149,3 +149,10 @@ async def test_of_secrets_nothing_but_metadata_is_asked_for(site: Site, path: st
         "as=PartialObjectMetadata",
         "",
     ]
+
+
+async def test_an_empty_list_of_secrets_is_read_as_one(site: Site) -> None:
+    site.body = b'{"kind":"PartialObjectMetadataList","metadata":{"resourceVersion":"1"},"items":null}'
+
+    async with site.http.get(f"{site.url}/api/v1/secrets") as response:
+        assert (await response.json(content_type=None))["items"] == []

@@ -262,3 +262,14 @@ def test_only_creates_that_a_search_could_take_wait_for_it(
         return taken
 
     assert run(story()) == pytest.approx(11 if waits else 1)
+
+
+async def test_gates_are_given_back_with_their_last_user() -> None:
+    creates, scope = Creates(NOW), Scope(HERE, "a")
+    async with creates.gate(scope, "orders").creating():
+        held = creates.gate(scope, "orders")
+        assert held is creates.gate(scope, "orders")
+        assert creates.kept == 1
+    del held
+
+    assert creates.kept == 0

@@ -87,3 +87,18 @@ async def test_ten_thousand_syncs_do_not_hold_the_event_loop() -> None:
 
     assert page.count(b"\nsync_operator_sync_condition{") == 20_000
     assert turns > 20
+
+
+async def test_a_workspace_that_is_gone_leaves_no_series() -> None:
+    metrics = Metrics(syncs=list, depth=lambda: 0, kept=lambda: {"connections": 3})
+    for name in ("shop/default", "other/default"):
+        for code in (200, 503):
+            metrics.requested(name, "GET /syncs/:id", code, 0.1)
+
+    metrics.forget("shop/default")
+    metrics.forget("shop/never-asked")
+
+    seen = await scraped(metrics)
+    assert not [key for key in seen if "shop" in key]
+    assert seen["sync_operator_api_requests_total 503 GET /syncs/:id other/default"] == 1
+    assert seen["sync_operator_kept connections"] == 3

@@ -20,8 +20,8 @@ def test_lists_are_kept_as_long_as_the_workspace_or_a_sync_of_it_is_there(syncs:
     world = World()
     cache, scope = world.operator.cache, world.scope
     world.list_server()
+    world.operator.queue = Work().queue
     if syncs:
-        world.operator.queue = Work().queue
         cache.put(
             SYNC_KIND, {"metadata": {"namespace": HOME.namespace, "name": "a", "uid": "a", "resourceVersion": "1"}}
         )
