@@ -1,15 +1,16 @@
 """Alerts and dashboard: by the real Prometheus's parser and rule engine, over what the operator really exports."""
 
+import asyncio
 import json
 import re
 import subprocess
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import yaml
-from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from tests.support.docs import anchors
@@ -30,7 +31,7 @@ EVALUATED: Final = "3h"
 LATELY: Final = "1970-01-01T02:55:00Z"
 
 
-def exported(
+def exported(  # noqa: PLR0913 (each a figure of the page)
     *,
     ready: str = "True",
     healthy: str = "True",
@@ -40,6 +41,7 @@ def exported(
     result: str = "success",
     code: int = 200,
     depth: int = 0,
+    compared_at: str = LATELY,
 ) -> list[Metric]:
     """What a scraper reads of one Sync and its server."""
     conditions = {"Ready": ready, "RunsHealthy": healthy, "Fresh": fresh}
@@ -52,10 +54,13 @@ def exported(
             "lastRun": {"rows": {"queried": 10, "total": 10, "succeeded": 9, "failed": 1, "skipped": 0}},
         },
     }
-    metrics = Metrics(syncs=lambda: [sync], depth=lambda: depth)
+    compared = [(("shop", "default"), datetime.fromisoformat(compared_at))]
+    metrics = Metrics(
+        syncs=lambda: [sync], depth=lambda: depth, compared=lambda: compared, resync=timedelta(seconds=300)
+    )
     metrics.reconciled(result, 0.1)
     metrics.requested("shop/default", "GET /syncs/:id", code, 0.1)
-    page = generate_latest(metrics.registry).decode()
+    page = asyncio.run(metrics.page()).decode()
     return list(text_string_to_metric_families(page))
 
 
@@ -115,6 +120,11 @@ FIRING: Final[dict[str, tuple[list[Metric], dict[str, str], str]]] = {
         WARNING | {"workspace": "shop/default"},
         "The sync server of Workspace shop/default refuses or fails.",
     ),
+    "SyncsNotCompared": (
+        exported(compared_at="1970-01-01T02:30:00Z"),
+        WARNING | {"namespace": "shop", "name": "default"},
+        "The Syncs of Workspace shop/default are not compared with their server.",
+    ),
     "SyncNotReady": (exported(ready="False"), WARNING | SYNC, "Sync shop/orders is not in place."),
     "SyncRunsUnhealthy": (
         exported(healthy="False"),
@@ -133,6 +143,7 @@ QUIET: Final = {
     "all is well": exported(),
     "one missed run is not yet too late": exported(succeeded_at="1970-01-01T01:00:00Z"),
     "a suspended Sync is never overdue": exported(succeeded_at="1970-01-01T00:00:00Z", next_runs=()),
+    "one comparison that failed": exported(compared_at="1970-01-01T02:48:00Z"),
     "a server that refuses one request only": [*exported(), *exported(code=404)],
 }
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from sync_operator.decide.comparison import Comparison, compared, compared_notice, is_news, last_compared_at
 from sync_operator.decide.conditions import Said, progress_conditions, write_conditions
 from sync_operator.decide.events import Notice, changed
 from sync_operator.decide.obstacles import OUTAGES, SLOW_RETRY
@@ -16,7 +17,7 @@ from sync_operator.model.conditions import ConditionType, Reason
 from sync_operator.model.status import WorkspaceStatus
 from sync_operator.remote.types import User
 
-__all__ = ["decode_secret", "probe_obstacle", "standing_obstacle", "workspace_notice", "workspace_status"]
+__all__ = ["decode_secret", "probe_obstacle", "standing_obstacle", "workspace_notices", "workspace_status"]
 
 
 class MissingSecretError(InvalidSpecError):
@@ -75,7 +76,14 @@ def standing_obstacle(before: Obstacle | None, found: Obstacle) -> Obstacle:
 
 
 def workspace_status(
-    view: WorkspaceView, before: WorkspaceStatus, *, user: User | None, syncs: int, generation: int, now: datetime
+    view: WorkspaceView,
+    before: WorkspaceStatus,
+    *,
+    user: User | None,
+    syncs: int,
+    generation: int,
+    now: datetime,
+    comparison: Comparison | None = None,
 ) -> WorkspaceStatus:
     """The whole status after a look at the Workspace; equal to the one before when nothing changed.
 
@@ -86,6 +94,7 @@ def workspace_status(
         syncs: how many Syncs refer to the Workspace.
         generation: ``metadata.generation``.
         now: transition time of what changes.
+        comparison: how comparisons with the server go; None while there is nothing to compare.
     """
     if view.obstacle is not None:
         ready = Said(ConditionType.READY, False, view.obstacle.reason, view.obstacle.message)
@@ -97,8 +106,9 @@ def workspace_status(
         who = f" as {email}" if email else ""
         dialect = view.dialect.value if view.dialect else "unknown"
         ready = Said(ConditionType.READY, True, Reason.RECONCILED, f"connected{who}, dialect {dialect}")
-    said = (ready, *progress_conditions(view.obstacle))
-    return before.model_copy(
+    told = compared(comparison, before.conditions, now) if comparison is not None and not view.suspended else None
+    said = (ready, *((told,) if told else ()), *progress_conditions(view.obstacle))
+    after = before.model_copy(
         update={
             "observed_generation": generation,
             "dialect": view.dialect.value if view.dialect else None,
@@ -109,9 +119,13 @@ def workspace_status(
             "conditions": write_conditions(said, before.conditions, generation=generation, now=now),
         }
     )
+    if comparison is None or (after == before and not is_news(comparison, before, now)):
+        return after
+    return after.model_copy(update={"last_compared_at": last_compared_at(comparison, before)})
 
 
-def workspace_notice(before: WorkspaceStatus, after: WorkspaceStatus) -> Notice | None:
-    """An event when readiness changed, or its reason."""
+def workspace_notices(before: WorkspaceStatus, after: WorkspaceStatus) -> tuple[Notice, ...]:
+    """An event when readiness changed, or its reason, and one when comparisons with the server stop or go on."""
     ready = changed(ConditionType.READY, before.conditions, after.conditions)
-    return None if ready is None else Notice(Reason(ready.reason), ready.message, warning=ready.status != "True")
+    told = None if ready is None else Notice(Reason(ready.reason), ready.message, warning=ready.status != "True")
+    return tuple(notice for notice in (told, compared_notice(before, after)) if notice is not None)

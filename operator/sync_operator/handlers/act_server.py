@@ -1,7 +1,9 @@
 """Act on the sync server: the calls that an action stands for, and the picture with their answers."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from itertools import batched
 from typing import Final
 
 from sync_operator.decide.actions import (
@@ -36,6 +38,8 @@ __all__ = ["act_on_server"]
 
 _RUNS_LISTED: Final = 20
 MAX_RUNS_LISTED: Final = 100
+_IDS_AT_ONCE: Final = 200
+"""Syncs of a list after which other work has its turn."""
 _RUN_GOES_ON: Final = 15.0
 """Seconds between looks at a run whose Job ended before it."""
 
@@ -113,12 +117,27 @@ async def _list(operator: Operator, client: ApiClient, scope: Scope, picture: Pi
     if picture.settles_at is not None and picture.settles_at <= operator.clock():
         since = max(since, picture.settles_at)
     listed = await operator.listings.fetch(scope, client, since=since)
+    if listed.unlisted:
+        rows = ", ".join(map(str, listed.unlisted))
+        raise TransientError(
+            f"the server refuses to list row {rows} of its syncs (GET /syncs?per_page=1&page={rows}), which may be the "
+            "one that was created; find and mend it there, or delete it"
+        )
     here = Ref(picture.sync.namespace, picture.sync.name)
-    of_others = operator.cache.claimed(place, listed.ids, but=here, refused=operator.sessions.refused)
-    claimed = of_others | operator.creates.claimed(place, but=uid)
+    claimed: frozenset[str] = frozenset()
+    for ids in batched(listed.ids, _IDS_AT_ONCE, strict=False):
+        claimed |= operator.cache.claimed(place, ids, but=here, refused=operator.sessions.refused)
+        if len(ids) == _IDS_AT_ONCE:
+            await asyncio.sleep(0)
+    listing = await listed.listing(without=claimed)
+    # Of those left, somebody may have claimed one while the others were looked at.
+    claimed |= operator.cache.claimed(
+        place, (sync.id for sync in listing.syncs), but=here, refused=operator.sessions.refused
+    )
+    claimed |= operator.creates.claimed(place, but=uid)
     # What has been written to since is another Sync's, also when that one is gone and its sync deleted.
     claimed |= operator.listings.written_since(scope)
-    return replace(picture, listing=listed.listing, listed_at=listed.at, claimed=claimed)
+    return replace(picture, listing=listing, listed_at=listed.at, claimed=claimed)
 
 
 async def _read(operator: Operator, client: ApiClient, picture: Picture, action: ReadSync) -> Picture:

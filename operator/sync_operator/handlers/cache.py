@@ -177,6 +177,18 @@ class Cache:
         """Keys of the Syncs that refer to a Workspace."""
         return [Key(SYNC_KIND, *ref) for ref in self._members.get(workspace)]
 
+    def registered_at(self, place: Place) -> set[str]:
+        """The server's ids of the Syncs that live in a place, but for those under deletion."""
+        homes = (Ref(home["metadata"]["namespace"], home["metadata"]["name"]) for home in self.all(WORKSPACE_KIND))
+        syncs = (self._objects[SYNC_KIND][ref] for home in homes for ref in self._members.get(home))
+        return {
+            one_spelling(sync["status"]["id"])
+            for sync in syncs
+            if sync.get("status", {}).get("id")
+            and "deletionTimestamp" not in sync["metadata"]
+            and self._place(sync) == place
+        }
+
     def workspaces_using(self, secret: Ref) -> list[Key]:
         """Keys of the Workspaces that refer to a Secret."""
         return [Key(WORKSPACE_KIND, *ref) for ref in self._by_secret[WORKSPACE_KIND].get(secret)]

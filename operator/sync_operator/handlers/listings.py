@@ -1,9 +1,13 @@
 """Lists of whole workspaces: asked for once, however many Syncs want to know."""
 
-from collections.abc import Callable, Collection
-from dataclasses import replace
+import asyncio
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
+from sync_operator.errors import HeldBackError, NotFoundError, ServerFaultError, ThrottledError, TransientError
 from sync_operator.handlers.shared import Shared
 from sync_operator.handlers.slim import Text
 from sync_operator.model.scope import Scope
@@ -13,27 +17,54 @@ from sync_operator.remote.types import Listing, RemoteSync
 
 __all__ = ["Listed", "Listings"]
 
+MAX_CONFIRMED: Final = 20
+"""Missing syncs of which each is asked for by itself before it counts as absent; what these show holds for the rest."""
+MAX_REST_SECONDS: Final = 3600.0
+MIN_WORK_SECONDS: Final = 1.0
+_ROWS_AT_ONCE: Final = 200
+"""Rows after which other work has its turn."""
 
+
+@dataclass(slots=True)
 class Listed:
-    """A list, and when it was asked for by our clock: what was written later is not in it.
+    """What a server holds, and when it was asked for by our clock: what was written later is not in it.
 
     The attributes of its syncs, most of them never looked at, are kept as text.
+
+    Attributes:
+        at: when it was asked for.
+        clock: the server's own time (aware); None when it did not say.
+        unlisted: numbers of the rows that the server refuses to list.
+        unsure: ids of syncs of ours that are not in it, and that the server refuses to show as well.
     """
 
-    def __init__(self, listing: Listing, at: datetime) -> None:
-        self.at = at
-        self._clock = listing.clock
-        self._syncs = {sync.id: (replace(sync, attributes={}), Text.of(sync.attributes)) for sync in listing.syncs}
+    at: datetime
+    clock: datetime | None = None
+    unlisted: tuple[int, ...] = ()
+    unsure: frozenset[str] = frozenset()
+    _syncs: dict[str, tuple[RemoteSync, Text]] = field(default_factory=dict)
+
+    async def add(self, syncs: Iterable[RemoteSync]) -> None:
+        """Take over syncs; others have their turns meanwhile."""
+        for count, sync in enumerate(syncs, 1):
+            self._syncs[sync.id] = (replace(sync, attributes={}), Text.of(sync.attributes))
+            if count % _ROWS_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     @property
     def ids(self) -> Collection[str]:
         """Ids of all that is in it."""
         return self._syncs.keys()
 
-    @property
-    def listing(self) -> Listing:
-        """All of it, read anew."""
-        return Listing(tuple(_read(*entry) for entry in self._syncs.values()), self._clock)
+    async def listing(self, *, without: Collection[str] = ()) -> Listing:
+        """All of it but for these ids, read anew; others have their turns meanwhile."""
+        syncs = []
+        for count, (sync_id, entry) in enumerate(self._syncs.items(), 1):
+            if sync_id not in without:
+                syncs.append(_read(*entry))
+            if count % _ROWS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return Listing(tuple(syncs), self.clock, self.unlisted)
 
     def get(self, sync_id: str) -> RemoteSync | None:
         """One of its syncs, or None."""
@@ -45,69 +76,194 @@ def _read(sync: RemoteSync, attributes: Text) -> RemoteSync:
     return replace(sync, attributes=attributes.read())
 
 
-class Listings:
-    """The last list of each scope. Our own writes make the old entry of a sync worthless.
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """Until when no list is asked for, because the server may still work on one that was given up, and why."""
 
-    Writes are noted by place: an id means the same sync for every account that sees it there.
+    until: float
+    failures: int
+    error: TransientError
+
+
+@dataclass(frozen=True, slots=True)
+class _Single:
+    """What a single read told of a sync; None for one that is not there."""
+
+    at: datetime
+    sync: RemoteSync | None
+
+
+class Listings:
+    """The last list of each scope, or what single reads told where there is none.
+
+    Our own writes make what was known of a sync worthless. They are noted by place: an id means the same sync for every
+    account that sees it there.
+
+    Args:
+        clock: the time now, aware, UTC.
+        known: ids of the syncs of ours in a place: those of them that a list lacks are looked for one by one.
+        seconds: a clock that only grows.
     """
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], datetime],
+        known: Callable[[Place], Collection[str]] = lambda _: (),
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._clock = clock
+        self._known = known
+        self._seconds = seconds
         self._lists: Shared[Scope, Listed] = Shared(clock)
         self._scopes: dict[Place, set[Scope]] = {}
         self._written: dict[Place, dict[str, datetime]] = {}
+        self._rests: dict[Scope, _Rest] = {}
+        self._singles: dict[Scope, dict[str, _Single]] = {}
+        self._missing: dict[Scope, dict[str, datetime]] = {}
 
     async def fetch(self, scope: Scope, client: ApiClient, *, since: datetime) -> Listed:
         """A list that was asked for at or after ``since``: the held one if it is young enough, else a new one.
 
+        While the server may still work on a list that was given up, no other one is asked for.
+
         Raises:
-            SyncOperatorError: the server did not give it.
+            ServerFaultError: the server refuses the list.
+            TransientError: it gave none, or may still be at work on one.
+            SyncOperatorError: it refused altogether.
         """
 
         async def ask(at: datetime) -> Listed:
             self._scopes.setdefault(scope.place, set()).add(scope)
-            listed = Listed(await client.list_syncs(), at)
+            rest = self._rests.get(scope)
+            if rest is not None and self._seconds() < rest.until:
+                raise TransientError(f"the list is asked for again later, because the last one failed: {rest.error}")
+            begun = self._seconds()
+            try:
+                listed = await self._ask(scope, client, at)
+            except (HeldBackError, ThrottledError):
+                raise
+            except TransientError as error:
+                self._failed(scope, error, self._seconds() - begun)
+                raise
+            self._rests.pop(scope, None)
+            self._singles.pop(scope, None)
             self._drop_writes(scope, at)
             return listed
 
         return await self._lists.fetch(scope, ask, since=since)
 
+    async def read_one(self, scope: Scope, client: ApiClient, sync_id: str, *, since: datetime) -> None:
+        """Find out about one sync where there is no list, unless a read since then has told already.
+
+        Raises:
+            ServerFaultError: the server refuses to show it.
+            SyncOperatorError: as `ApiClient.get_sync`; one that is not there is no error.
+        """
+        held = self._singles.setdefault(scope, {}).get(sync_id)
+        if held is not None and held.at >= since:
+            return
+        at = self._clock()
+        try:
+            sync = await client.get_sync(sync_id)
+        except NotFoundError:
+            sync = None
+        self._singles[scope][sync_id] = _Single(at, sync)
+        if sync is not None:
+            self._missing.get(scope, {}).pop(sync_id, None)
+
     def wrote(self, place: Place, sync_id: str) -> None:
-        """We have written to a sync: what a list asked for before says of it is no longer true."""
+        """We have written to a sync: what was known of it before is no longer true."""
         self._written.setdefault(place, {})[sync_id] = self._clock()
 
     def written_since(self, scope: Scope) -> frozenset[str]:
         """Ids of the syncs to which we have written since that list was asked for."""
-        held, written = self._lists.get(scope), self._written.get(scope.place, {})
-        return frozenset(sync_id for sync_id, time in written.items() if held is None or time >= held.at)
+        held = self._lists.get(scope)
+        return self._written_from(scope.place, held.at if held else None)
 
     def seen(self, scope: Scope, sync_id: str) -> tuple[RemoteSync | None, bool]:
-        """A sync as the last list shows it, and whether that list lacks it; (None, False) when nothing is known."""
-        held = self._lists.get(scope)
-        written = self._written.get(scope.place, {}).get(sync_id)
-        if held is None or (written is not None and written >= held.at):
+        """A sync as last seen there, and whether it is not there; (None, False) when nothing is known."""
+        held, single = self._lists.get(scope), self._singles.get(scope, {}).get(sync_id)
+        if single is not None and (held is None or single.at >= held.at):
+            found, at = single.sync, single.at
+        elif held is not None and sync_id not in held.unsure:
+            found, at = held.get(sync_id), held.at
+        else:
             return None, False
-        found = held.get(sync_id)
-        return found, found is None
+        written = self._written.get(scope.place, {}).get(sync_id)
+        return (None, False) if written is not None and written >= at else (found, found is None)
+
+    def missing(self, scope: Scope) -> Mapping[str, datetime]:
+        """Syncs of ours that the last list lacks, and when the first of the lists was asked for that all lack it."""
+        return self._missing.get(scope, {})
 
     def forget(self, scope: Scope) -> None:
         """Nobody is in that scope any more."""
         self._lists.forget(scope)
+        self._rests.pop(scope, None)
+        self._singles.pop(scope, None)
+        self._missing.pop(scope, None)
         scopes = self._scopes.get(scope.place, set())
         scopes.discard(scope)
         if not scopes:
             self._scopes.pop(scope.place, None)
             self._written.pop(scope.place, None)
 
+    async def _ask(self, scope: Scope, client: ApiClient, at: datetime) -> Listed:
+        listing = await client.list_syncs()
+        listed = Listed(at, listing.clock, listing.unlisted)
+        await listed.add(listing.syncs)
+        absent = await self._confirm(scope.place, client, listed)
+        before = self._missing.get(scope, {})
+        self._missing[scope] = {sync_id: before.get(sync_id, at) for sync_id in absent}
+        return listed
+
+    async def _confirm(self, place: Place, client: ApiClient, listed: Listed) -> list[str]:
+        """Syncs of ours that are not on the server. A list alone does not say so: rows move while it is read.
+
+        Raises:
+            TransientError: many are missing, and some of them are there, so that the list is none.
+        """
+        since = self._written_from(place, listed.at)
+        missing = [known for known in self._known(place) if known not in listed.ids and known not in since]
+        asked, rest = missing[:MAX_CONFIRMED], missing[MAX_CONFIRMED:]
+        absent, unsure = [], []
+        for sync_id in asked:
+            try:
+                await listed.add([await client.get_sync(sync_id)])
+            except NotFoundError:
+                absent.append(sync_id)
+            except ServerFaultError:
+                unsure.append(sync_id)
+        if rest and len(absent) < len(asked):
+            raise TransientError(
+                f"the list lacks {len(missing)} syncs, some of which are there; it is read again later"
+            )
+        listed.unsure = frozenset(unsure)
+        return absent + rest
+
+    def _written_from(self, place: Place, at: datetime | None) -> frozenset[str]:
+        written = self._written.get(place, {})
+        return frozenset(sync_id for sync_id, moment in written.items() if at is None or moment >= at)
+
     def _drop_writes(self, scope: Scope, at: datetime) -> None:
         """Forget the writes that every list of the place was asked for after; this scope's was asked for just now."""
         others = (self._lists.get(other) for other in self._scopes[scope.place] - {scope})
         oldest = min((held.at for held in others if held is not None), default=at)
         written = self._written.get(scope.place, {})
-        for sync_id in [sync_id for sync_id, time in written.items() if time < min(at, oldest)]:
+        for sync_id in [sync_id for sync_id, moment in written.items() if moment < min(at, oldest)]:
             del written[sync_id]
 
     @property
     def kept(self) -> int:
         """How many lists, and places of writes that they do not show, are kept."""
         return self._lists.kept + len(self._written)
+
+    def _failed(self, scope: Scope, error: TransientError, took: float) -> None:
+        """Rest for longer with each failure: a multiple of the time after which the list was given up.
+
+        What failed at once, the server is through with.
+        """
+        before = self._rests.get(scope)
+        failures = before.failures + 1 if before else 1
+        rest = min(MAX_REST_SECONDS, took * 2.0 ** min(failures, 16)) if took >= MIN_WORK_SECONDS else 0.0
+        self._rests[scope] = _Rest(self._seconds() + rest, failures, error)

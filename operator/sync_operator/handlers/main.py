@@ -94,6 +94,8 @@ async def _run(settings: ControllerSettings, lease_name: str) -> bool:
         longest=lambda: operator.queue.longest,
         kept=lambda: operator.kept(),  # noqa: PLW0108 (there is no operator yet)
         leads=lambda: leader is None or leader.leads,
+        compared=lambda: operator.comparisons,
+        resync=settings.resync,
     )
     operator = make_operator(settings, Kube(session, check), uid, pool, metrics)
     health = Health(session.watches, leader, stalled=operator.queue.stalled)
@@ -171,6 +173,7 @@ async def _act(
     for task in working:
         task.cancel()
     await asyncio.wait(working)
+    await operator.comparisons.stop()
     telling.cancel()
     await asyncio.wait([telling])
     if leader is not None and operator.queue.idle:  # else the Lease is left to expire: something may still be sent

@@ -6,7 +6,7 @@ Series per Sync are bounded by the Syncs that exist; no label holds an id of the
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from aiohttp import web
@@ -33,6 +33,8 @@ class Metrics:
         longest: Callable[[], float] = lambda: 0.0,
         kept: Callable[[], Mapping[str, int]] = dict,
         leads: Callable[[], bool] = lambda: True,
+        compared: Callable[[], Iterable[tuple[tuple[str, str], datetime]]] = tuple,
+        resync: timedelta = timedelta(),
     ) -> None:
         """Count from zero.
 
@@ -42,6 +44,8 @@ class Metrics:
             longest: seconds for which the longest running reconcile has gone on.
             kept: how much is kept in memory, by kind.
             leads: whether this process acts, or stands by.
+            compared: Workspaces (namespace and name) with the time of their last whole comparison with the server.
+            resync: time between two comparisons.
         """
         self.registry = CollectorRegistry()
         self._reconciles = Counter(
@@ -73,7 +77,7 @@ class Metrics:
             buckets=_LAG_SECONDS,
             registry=self.registry,
         )
-        self._gauges = _Gauges(syncs, depth, longest, kept, leads)
+        self._gauges = _Gauges(syncs, depth, longest, kept, leads, compared, resync)
         self.registry.register(self._gauges)
 
     def reconciled(self, result: str, seconds: float) -> None:
@@ -119,17 +123,23 @@ class _Gauges(Collector):
         longest: Callable[[], float],
         kept: Callable[[], Mapping[str, int]],
         leads: Callable[[], bool],
+        compared: Callable[[], Iterable[tuple[tuple[str, str], datetime]]],
+        resync: timedelta,
     ) -> None:
+        self._compared = compared
+        self._resync = resync
         self._syncs = syncs
         self._depth = depth
         self._longest = longest
         self._kept = kept
         self._leads = leads
         self._seen: tuple[list[Mapping[str, Any]], int, float, Mapping[str, int], bool] = ([], 0, 0.0, {}, False)
+        self._compared_at: list[tuple[tuple[str, str], datetime]] = []
 
     def look(self) -> None:
         """Take a snapshot; to be called in the thread of the event loop."""
         self._seen = list(self._syncs()), self._depth(), self._longest(), self._kept(), self._leads()
+        self._compared_at = list(self._compared())
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         syncs, depth, longest, counts, leads = self._seen
@@ -147,6 +157,12 @@ class _Gauges(Collector):
         yield kept
         yield GaugeMetricFamily("sync_operator_leader", "1 while this process acts.", value=leads)
         one = ["namespace", "name"]
+        yield GaugeMetricFamily(
+            "sync_operator_resync_seconds",
+            "Time between two comparisons of a Workspace with its server.",
+            value=self._resync.total_seconds(),
+        )
+        yield self._comparisons(one)
         conditions = GaugeMetricFamily(
             "sync_operator_sync_condition", "1 for the present status.", labels=[*one, "type", "status"]
         )
@@ -172,6 +188,16 @@ class _Gauges(Collector):
                 if outcome in counted:
                     rows.add_metric([*who, outcome], counted[outcome])
         yield from (conditions, success, expected, rows)
+
+    def _comparisons(self, labels: list[str]) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(
+            "sync_operator_workspace_last_compared_timestamp_seconds",
+            "When the last whole comparison with the server began.",
+            labels=labels,
+        )
+        for workspace, at in self._compared_at:
+            family.add_metric(list(workspace), at.timestamp())
+        return family
 
 
 async def serve_metrics(port: int, metrics: Metrics) -> web.AppRunner:

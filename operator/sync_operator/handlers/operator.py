@@ -15,6 +15,7 @@ from sync_operator.decide.cronjob import cronjob_name
 from sync_operator.decide.picture import Deployment
 from sync_operator.errors import ClusterRestoredError, KubernetesError
 from sync_operator.handlers.cache import Cache, Ref, workspace_name
+from sync_operator.handlers.comparisons import Comparisons
 from sync_operator.handlers.crd_deletion import CrdDeletion
 from sync_operator.handlers.creates import Creates
 from sync_operator.handlers.listings import Listings
@@ -62,6 +63,7 @@ class Operator:
         creates: the create fence's memory.
         crd: tells a deletion of the CRD from that of a Sync.
         listings: the last list of each server workspace.
+        comparisons: how the comparisons of each Workspace with its server go.
         names: the last lists of its connectors and models, where Syncs give them by name.
         watch_runs: uids of Syncs that their servers schedule, and whose runs are to be looked at.
         recheck: uids of Syncs whose configuration takes a value from a Secret that may have changed.
@@ -88,6 +90,7 @@ class Operator:
     creates: Creates = field(init=False)
     crd: CrdDeletion = field(init=False)
     listings: Listings = field(init=False)
+    comparisons: Comparisons = field(init=False)
     names: NameLists = field(init=False)
     queue: WorkQueue = field(init=False)
 
@@ -96,7 +99,8 @@ class Operator:
         self.events = Recorder(self.kube, busy=lambda: self.queue.busy)
         self.creates = Creates(self.clock())
         self.crd = CrdDeletion(self.kube, self.clock, everywhere=not self.namespaces)
-        self.listings = Listings(self.clock)
+        self.listings = Listings(self.clock, self.cache.registered_at)
+        self.comparisons = Comparisons(self.clock, self.resync)
         self.names = NameLists(self.clock)
 
     async def refresh(self) -> dict[str, str]:
@@ -170,6 +174,7 @@ class Operator:
     def forget_workspace(self, ref: Ref) -> None:
         """Neither a Workspace of that name nor a Sync of it is there any more: give back all that is kept of it."""
         self.sessions.forget(ref)
+        self.comparisons.forget(ref)
         for kind in (WORKSPACE_KIND, DRIFT_KIND):
             self.queue.forget(Key(kind, *ref))
         for forget in self.forgets:

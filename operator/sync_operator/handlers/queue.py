@@ -102,6 +102,10 @@ class WorkQueue:
             self._cancel_timer(key)
             self._timers[key] = asyncio.get_running_loop().call_later(seconds, self.add, key)
 
+    def expects(self, key: Key) -> bool:
+        """True when the key is worked on, waits for it, or is to be added at some time."""
+        return key in self._timers or key in self._waiting or key in self._active
+
     def add_slowly(self, keys: Iterable[Key], *, within: float) -> None:
         """Ask for a reconcile of each, one after the other, unless it is asked for earlier in the meantime.
 

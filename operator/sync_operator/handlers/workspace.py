@@ -10,7 +10,7 @@ from typing import Any, Final
 from sync_operator.cluster.kube import WORKSPACES
 from sync_operator.decide.obstacles import obstacle_of
 from sync_operator.decide.picture import Obstacle
-from sync_operator.decide.workspace import probe_obstacle, standing_obstacle, workspace_notice, workspace_status
+from sync_operator.decide.workspace import probe_obstacle, standing_obstacle, workspace_notices, workspace_status
 from sync_operator.errors import AccessError, HeldBackError, SyncOperatorError, TransientError, UnauthorizedError
 from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.drift import schedule_look
@@ -81,8 +81,7 @@ async def reconcile_workspace(operator: Operator, key: Key) -> Outcome:
     await _report(operator, obj, session, look.user)
     if before is None or not before.told or (before.view, before.client) != (session.view, session.client):
         operator.wake_syncs(ref, changed=before is not None or session.view.obstacle is not None)
-    if session.view.obstacle is None:
-        schedule_look(operator, ref)
+    schedule_look(operator, ref)
     return outcome
 
 
@@ -230,8 +229,8 @@ async def _report(operator: Operator, obj: dict[str, Any], session: Session, use
         syncs=len(operator.cache.syncs_of(ref)),
         generation=metadata["generation"],
         now=now,
+        comparison=operator.comparisons.get(ref),
     )
     await operator.write_status(WORKSPACES, WORKSPACE_KIND, obj, to_dict(after))
-    notice = workspace_notice(before, after)
-    if notice is not None:
+    for notice in workspace_notices(before, after):
         operator.events.record(obj, notice, now=now)

@@ -6,7 +6,7 @@ __all__ = ["ConditionType", "Reason"]
 
 
 class ConditionType(StrEnum):
-    """Conditions of a Sync (a Workspace has only `READY`), by kstatus rules."""
+    """Conditions of a Sync, by kstatus rules; a Workspace has `READY` and `COMPARED`."""
 
     READY = "Ready"
     REGISTERED = "Registered"
@@ -15,6 +15,7 @@ class ConditionType(StrEnum):
     STALLED = "Stalled"
     RUNS_HEALTHY = "RunsHealthy"
     FRESH = "Fresh"
+    COMPARED = "Compared"
 
 
 class Reason(StrEnum):
@@ -45,6 +46,7 @@ class Reason(StrEnum):
     WORKSPACE_CHANGED = "WorkspaceChanged"
     CLUSTER_CHANGED = "ClusterChanged"
     CRON_JOB_REJECTED = "CronJobRejected"
+    COMPARE_FAILED = "CompareFailed"
     RUN_STARTED = "RunStarted"
     RUN_SUCCEEDED = "RunSucceeded"
     ROWS_REJECTED = "RowsRejected"

@@ -151,8 +151,12 @@ class WorkspaceStatus(Model):
     """How many Syncs refer to this Workspace."""
     token_secret: _Word | None = None
     """The Secret that run pods take their token from."""
+    last_compared_at: Time | None = None
+    """When the last comparison of its Syncs with the server began that got to its end. It is brought up to date at most
+    once an hour, and whenever something else changes here: Compared tells when it is too long ago."""
     conditions: _Conditions = ()
-    """Ready: the server answers, knows the workspace, and takes the credentials."""
+    """Ready: the server answers, knows the workspace, and takes the credentials. Compared: its Syncs were compared with
+    what the server holds within the last three periods; only while there are Syncs."""
 
 
 def to_dict(status: SyncStatus | WorkspaceStatus) -> dict[str, Any]:

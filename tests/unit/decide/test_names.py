@@ -1,5 +1,7 @@
 """What a list of the server's says of a name."""
 
+import time
+
 import pytest
 from tests.support.pictures import NOW
 
@@ -95,3 +97,11 @@ def test_a_name_is_held_against_what_was_registered(
 
     assert (found and found[0]) is elsewhere
     assert words in (found[1] if found else "")
+
+
+def test_among_ten_thousand_long_names_the_likest_is_found_without_comparing_them_all() -> None:
+    long = [f"{number:04} {'warehouse of the northern region ' * 2}{number}" for number in range(10_000)]
+    held = name_list([Named(number, name) for number, name in enumerate(long, 1)], NOW)
+    begun = time.process_time()
+    assert "did you mean" in missing(Role.SOURCE, f"{long[5][:-2]}x", held)
+    assert time.process_time() - begun < 0.5, "comparing all takes many seconds"

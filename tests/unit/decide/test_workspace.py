@@ -15,7 +15,7 @@ from sync_operator.decide.workspace import (
     decode_secret,
     probe_obstacle,
     standing_obstacle,
-    workspace_notice,
+    workspace_notices,
     workspace_status,
 )
 from sync_operator.errors import (
@@ -131,7 +131,7 @@ def test_the_status_of_a_workspace(name: str) -> None:
     assert (written.user, written.role, written.observed_generation) == ("operator@example.com", "Admin", 2)
     assert status(view, written, at=1) == written, "nothing to write when nothing changed"
     assert status(view, written, user=None, at=1) == written, "also when the server was not asked who we are"
-    assert workspace_notice(written, written) is None
+    assert workspace_notices(written, written) == ()
 
 
 def test_an_event_tells_when_readiness_or_its_reason_changes() -> None:
@@ -139,10 +139,10 @@ def test_an_event_tells_when_readiness_or_its_reason_changes() -> None:
     trouble = status(connected(obstacle=ENDED), ready, at=60)
     other = status(connected(obstacle=replace(ENDED, reason=Reason.FORBIDDEN)), trouble, at=120)
 
-    notices = [workspace_notice(WorkspaceStatus(), ready), workspace_notice(ready, trouble)]
-    notices += [workspace_notice(trouble, other), workspace_notice(other, ready)]
+    notices = [workspace_notices(WorkspaceStatus(), ready), workspace_notices(ready, trouble)]
+    notices += [workspace_notices(trouble, other), workspace_notices(other, ready)]
 
-    told = [(notice.reason, notice.warning) for notice in notices if notice is not None]
+    told = [(notice.reason, notice.warning) for found in notices for notice in found]
     assert told == [("Reconciled", False), ("Unauthorized", True), ("Forbidden", True), ("Reconciled", False)]
     assert trouble.conditions[0].last_transition_time == other.conditions[0].last_transition_time
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.support.clockwork import run
 from tests.support.pictures import NOW, URL
 
-from sync_operator.errors import TransientError
-from sync_operator.handlers.listings import Listed, Listings
+from sync_operator.errors import NotFoundError, ServerFaultError, TransientError
+from sync_operator.handlers.listings import MAX_CONFIRMED, Listed, Listings
 from sync_operator.model.scope import Scope
 from sync_operator.model.workspace import place_of
 from sync_operator.remote.types import Listing, RemoteSync
@@ -31,16 +31,30 @@ class Server:
         self.asked: list[datetime] = []
         self.takes = 0.0
         self.fails = False
-        self.listings = Listings(lambda: self.now)
+        self.seconds = 0.0
+        self.known: list[str] = []
+        self.broken: set[str] = set()
+        self.hidden: set[str] = set()
+        self.single: list[str] = []
+        self.listings = Listings(lambda: self.now, lambda _: self.known, lambda: self.seconds)
 
     async def list_syncs(self) -> Listing:
         self.asked.append(self.now)
-        listed = tuple(RemoteSync(sync_id, {}) for sync_id in self.ids)
+        listed = tuple(RemoteSync(sync_id, {}) for sync_id in self.ids if sync_id not in self.hidden)
         await asyncio.sleep(self.takes)
         self.now += timedelta(seconds=self.takes)
+        self.seconds += self.takes
         if self.fails:
             raise TransientError("no answer")
         return Listing(listed, self.now)
+
+    async def get_sync(self, sync_id: str) -> RemoteSync:
+        self.single.append(sync_id)
+        if sync_id in self.broken:
+            raise ServerFaultError("400")
+        if sync_id not in self.ids:
+            raise NotFoundError("404")
+        return RemoteSync(sync_id, {})
 
     async def fetch(self, since: datetime, scope: Scope = HERE) -> Listed:
         return await self.listings.fetch(scope, cast("Any", self), since=since)
@@ -189,3 +203,105 @@ def test_what_is_written_is_remembered_until_every_account_has_listed_anew() -> 
     assert server.listings.seen(ANOTHER, "1") == (None, False)
     server.listings.forget(ANOTHER)
     assert server.listings.seen(HERE, "1")[0] is not None
+
+
+def test_what_a_list_lacks_is_asked_for_before_it_counts_as_absent() -> None:
+    server = Server("1", "2", "3")
+    server.known, server.hidden, server.broken = ["1", "2", "3", "4"], {"2", "3"}, {"3"}
+    listed = run(server.fetch(NOW))
+    assert server.single == ["2", "3", "4"]
+    assert server.listings.seen(HERE, "2") == (RemoteSync("2", {}), False), "it had moved"
+    assert server.listings.seen(HERE, "3") == (None, False), "nobody can say"
+    assert server.listings.seen(HERE, "4") == (None, True)
+    assert listed.unsure == {"3"}
+
+
+def test_what_we_write_meanwhile_is_not_missed() -> None:
+    server = Server("1")
+    server.known, server.takes = ["1", "2"], 10
+
+    async def story() -> None:
+        asking = asyncio.create_task(server.fetch(NOW))
+        await asyncio.sleep(5)
+        server.now += timedelta(seconds=5)
+        server.listings.wrote(HERE.place, "2")
+        await asking
+
+    run(story())
+    assert server.single == []
+
+
+def test_of_many_that_are_missing_some_are_asked_for() -> None:
+    server = Server()
+    server.known = [str(number) for number in range(1000)]
+    run(server.fetch(NOW))
+    assert len(server.single) == MAX_CONFIRMED
+    assert len(server.listings.missing(HERE)) == 1000
+
+    server.ids, server.hidden = server.known, set(server.known)
+    with pytest.raises(TransientError, match="lacks 1000 syncs, some of which are there"):
+        run(server.fetch(NOW + timedelta(seconds=1)))
+
+
+def test_since_when_lists_lack_a_sync_is_known() -> None:
+    server = Server("1")
+    server.known = ["1", "2", "3"]
+
+    def list_at(seconds: float) -> dict[str, float]:
+        server.now = NOW + timedelta(seconds=seconds)
+        run(server.fetch(server.now))
+        return {sync_id: (at - NOW).total_seconds() for sync_id, at in server.listings.missing(HERE).items()}
+
+    assert list_at(0) == {"2": 0, "3": 0}
+    server.ids = ["1", "2"]
+    assert list_at(300) == {"3": 0}
+    server.ids = ["1"]
+    assert list_at(600) == {"2": 600, "3": 0}
+    assert server.listings.missing(THERE) == {}
+    server.listings.forget(HERE)
+    assert server.listings.missing(HERE) == {}
+
+
+def test_while_the_server_may_work_on_a_list_no_other_is_asked_for() -> None:
+    server = Server("1")
+    server.takes, server.fails = 120, True
+    with pytest.raises(TransientError, match="no answer"):
+        run(server.fetch(NOW))
+    pauses = []
+    for _ in range(6):
+        asked, begun = len(server.asked), server.seconds
+        while len(server.asked) == asked:
+            server.seconds += 30
+            with pytest.raises(TransientError, match="no answer"):
+                run(server.fetch(server.now))
+        pauses.append(server.seconds - begun - server.takes)
+    assert pauses == [240, 480, 960, 1920, 3600, 3600]
+
+    server.fails = False
+    server.seconds += 3600
+    run(server.fetch(server.now))
+    server.now += timedelta(seconds=1)
+    run(server.fetch(server.now))
+
+
+def test_where_there_is_no_list_single_reads_tell() -> None:
+    server = Server("1")
+    client = cast("Any", server)
+
+    async def story() -> None:
+        for sync_id in ("1", "2", "1"):
+            await server.listings.read_one(HERE, client, sync_id, since=NOW)
+
+    run(story())
+    assert server.single == ["1", "2"], "what was read is shared"
+    assert server.listings.seen(HERE, "1") == (RemoteSync("1", {}), False)
+    assert server.listings.seen(HERE, "2") == (None, True)
+    assert server.listings.seen(THERE, "1") == (None, False)
+    server.listings.wrote(HERE.place, "1")
+    assert server.listings.seen(HERE, "1") == (None, False)
+
+    server.now += timedelta(seconds=1)
+    server.ids = ["2"]
+    run(server.fetch(server.now))
+    assert server.listings.seen(HERE, "1") == (None, True)
+    assert server.listings.seen(HERE, "2") == (RemoteSync("2", {}), False)

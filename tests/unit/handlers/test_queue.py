@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -9,7 +12,9 @@ from hypothesis import strategies as st
 from tests.support.clockwork import run, until_idle
 from tests.unit.handlers.working import FAILED, HOME, A, B, C, Work, working
 
-from sync_operator.handlers.queue import DONE, MAX_WORKER_SECONDS, Key, Outcome
+from sync_operator.handlers.cache import Ref
+from sync_operator.handlers.drift import schedule_look
+from sync_operator.handlers.queue import DONE, MAX_WORKER_SECONDS, Key, Outcome, WorkQueue
 
 
 def test_repeats_are_merged_while_they_wait() -> None:
@@ -370,3 +375,48 @@ def test_how_long_a_reconcile_goes_on_is_told() -> None:
             assert work.queue.longest == pytest.approx(50)
 
     run(story())
+
+
+def test_it_is_known_which_keys_are_still_to_come() -> None:
+    work = Work(workers=1)
+    work.hold(A)
+
+    async def story() -> list[bool]:
+        async with working(work):
+            assert not work.queue.expects(A)
+            work.queue.add(A)
+            waits = work.queue.expects(A)
+            await until_idle()
+            active = work.queue.expects(A)
+            work.held[A].set()
+            await until_idle()
+            done = work.queue.expects(A)
+            work.queue.add_after(A, 100)
+            return [waits, active, done, work.queue.expects(A)]
+
+    assert run(story()) == [True, True, False, True]
+
+
+def test_a_look_that_is_due_stays_at_its_time_whatever_comes_and_goes() -> None:
+    """A Workspace is reconciled each time that Syncs of it come or go; that compares it no more often."""
+    looked: list[float] = []
+    resync = timedelta(seconds=300)
+
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+
+        async def look(_: Key) -> Outcome:
+            looked.append(loop.time())
+            return Outcome(again_after=resync.total_seconds())
+
+        queue = WorkQueue(look, workers=1)
+        operator = cast("Any", SimpleNamespace(queue=queue, resync=resync))
+        task = asyncio.create_task(queue.run())
+        for _ in range(1800):
+            schedule_look(operator, Ref("team", "default"))
+            await asyncio.sleep(2)
+        task.cancel()
+        await asyncio.wait([task])
+
+    run(story())
+    assert 12 <= len(looked) <= 13

@@ -1,0 +1,115 @@
+"""Condition ``Compared``: what is said of comparisons, when it is written, and which events it makes."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tests.support.pictures import NOW, connected
+
+from sync_operator.decide.comparison import Comparison, Way, is_news
+from sync_operator.decide.workspace import workspace_notices, workspace_status
+from sync_operator.model.status import WorkspaceStatus
+
+PERIOD = timedelta(seconds=300)
+DUE = Comparison(PERIOD, NOW)
+WHOLE = replace(DUE, whole_at=NOW, words=Way.BY_LIST)
+BROKEN = replace(WHOLE, words=f"{Way.BUT_FOR_ROWS}GET /syncs is refused for row 17")
+SINGLY = replace(WHOLE, words=f"{Way.ONE_BY_ONE}400")
+
+
+def status(
+    comparison: Comparison | None,
+    before: WorkspaceStatus | None = None,
+    *,
+    after: float = 0,
+    suspended: bool = False,
+    syncs: int = 1,
+) -> WorkspaceStatus:
+    return workspace_status(
+        connected(suspended=suspended),
+        before or WorkspaceStatus(),
+        user=None,
+        syncs=syncs,
+        generation=1,
+        now=NOW + timedelta(seconds=after),
+        comparison=comparison,
+    )
+
+
+def told(written: WorkspaceStatus) -> tuple[str, str, str] | None:
+    found = [entry for entry in written.conditions if entry.type == "Compared"]
+    return (found[0].status, found[0].reason, found[0].message) if found else None
+
+
+def events(before: WorkspaceStatus, after: WorkspaceStatus) -> list[tuple[str, bool]]:
+    return [(notice.reason, notice.warning) for notice in workspace_notices(before, after)]
+
+
+def test_nothing_is_said_before_there_was_a_comparison_and_where_there_is_nothing_to_compare() -> None:
+    assert told(status(None)) is None
+    assert told(status(DUE, after=899)) is None
+    assert told(status(WHOLE, suspended=True)) is None
+    assert status(None, status(WHOLE)).last_compared_at == NOW, "the time stays"
+
+
+def test_a_whole_comparison_is_said_without_an_event() -> None:
+    before = status(DUE)
+    after = status(WHOLE, before)
+    assert is_news(WHOLE, before, NOW)
+    assert told(after) == ("True", "Reconciled", Way.BY_LIST)
+    assert after.last_compared_at == NOW
+    assert events(before, after) == []
+
+
+def test_the_time_alone_is_written_once_an_hour() -> None:
+    before = status(WHOLE)
+    for minutes, news in ((5, False), (59, False), (60, True)):
+        later = replace(WHOLE, whole_at=NOW + timedelta(minutes=minutes))
+        now = NOW + timedelta(minutes=minutes)
+        assert is_news(later, before, now) is news
+        assert (status(later, before, after=minutes * 60) != before) is news
+    other = status(replace(WHOLE, whole_at=NOW + PERIOD), before, after=300, syncs=2)
+    assert other.last_compared_at == NOW + PERIOD, "written with what is written anyway"
+
+
+@pytest.mark.parametrize("comparison", [DUE, WHOLE])
+def test_after_three_periods_without_one_it_is_false_with_the_reason(comparison: Comparison) -> None:
+    before = status(comparison)
+    comparison = replace(comparison, trouble="GET /syncs: the answer was lost")
+    assert not is_news(comparison, before, NOW + 3 * PERIOD)
+    assert is_news(comparison, before, NOW + 3.1 * PERIOD)
+    after = status(comparison, before, after=930)
+    found = told(after)
+    assert found is not None
+    assert found[:2] == ("False", "CompareFailed")
+    assert "for more than 15 minutes: GET /syncs: the answer was lost" in found[2]
+    assert events(before, after) == [("CompareFailed", True)]
+
+    other = replace(comparison, trouble="other words for the same")
+    assert not is_news(other, after, NOW + 5 * PERIOD)
+    assert status(other, after, after=1500) == after
+
+    healed = replace(WHOLE, whole_at=NOW + 5 * PERIOD)
+    assert is_news(healed, after, NOW + 5 * PERIOD)
+    assert events(after, status(healed, after, after=1500)) == [("Reconciled", False)]
+
+
+def test_a_restart_changes_nothing() -> None:
+    for before in (status(WHOLE), status(replace(DUE, trouble="lost"), after=1000), status(SINGLY)):
+        begun = replace(DUE, due_from=NOW + timedelta(days=1))
+        assert not is_news(begun, before, begun.due_from)
+        assert status(begun, before, after=86400) == before
+
+
+@pytest.mark.parametrize("other", [BROKEN, SINGLY])
+def test_another_way_of_comparing_is_told_once(other: Comparison) -> None:
+    before = status(WHOLE)
+    after = status(other, before)
+    assert is_news(other, before, NOW)
+    assert told(after) == ("True", "Reconciled", other.words)
+    assert events(before, after) == [("CompareFailed", True)]
+    assert events(WorkspaceStatus(), after) == [("Reconciled", False), ("CompareFailed", True)]
+
+    again = replace(other, words=other.words + " in other words")
+    assert not is_news(again, after, NOW)
+    assert events(after, status(WHOLE, after)) == [("Reconciled", False)]
