@@ -365,3 +365,19 @@ async def test_each_namespace_has_its_own_way_to_look_names_up() -> None:
             await ApiClient(endpoint, token=lambda: "token", pool=pool).probe_list()
         await pool.aclose()
     assert asked == [("a", "sync.example"), ("b", "sync.example")]
+
+
+async def test_what_an_owner_changes_again_and_again_is_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync_operator.remote.connections._MAX_AUTHORITIES", 3)
+    pool = HttpPool(LOCAL)
+    owner = ("team", "default")
+    first = pool.connection("http://127.0.0.1:1", owner=owner)
+    async with raw_server(answer()) as raw:
+        for number in range(20):
+            ca_pem = AUTHORITY + "\n" * number
+            connection = pool.connection(f"https://127.0.0.1:{raw.port}", ca_pem, owner)
+            assert pool.connection(f"https://127.0.0.1:{raw.port}", ca_pem, owner) is connection
+        assert pool.kept() == {"connections": 1, "tls_contexts": 3}
+        assert len(pool._connections[owner]) == 4
+        assert pool.connection("http://127.0.0.1:1", owner=owner) is not first
+    await pool.aclose()

@@ -5,7 +5,7 @@ The HTTP client is httpcore: it follows no redirects, keeps no cookies, unpacks 
 
 import asyncio
 import ssl
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -25,6 +25,10 @@ type Owner = tuple[str, str]
 
 _MOST_CONNECTIONS: Final = 16
 _KEEP_IDLE_SECONDS: Final = 30
+_MAX_KEPT: Final = 4
+"""Servers and authorities of one owner whose connections are kept: only the last one is used, after a change."""
+_MAX_AUTHORITIES: Final = 200
+"""Authorities whose TLS contexts are kept, the one used last longest; one takes up to a megabyte."""
 _SENDING: Final = frozenset({"http11.send_request_headers.started", "http11.send_request_body.started"})
 
 
@@ -105,7 +109,7 @@ class HttpPool:
         self._hosts = hosts
         self._proxies = dict(proxies)
         self._resolver = resolver or (lambda _: resolve)
-        self._trusted: dict[str | None, ssl.SSLContext] = {}
+        self._trusted: OrderedDict[str | None, ssl.SSLContext] = OrderedDict()
         self._connections: defaultdict[Owner, dict[tuple[str, str, str | None], Connection]] = defaultdict(dict)
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -129,19 +133,28 @@ class HttpPool:
                 keepalive_expiry=_KEEP_IDLE_SECONDS,
             )
             held[key] = Connection(make, self._extensions)
+        held[key] = held.pop(key)
+        if len(held) > _MAX_KEPT:
+            self._close(held.pop(next(iter(held))))
         return held[key]
 
     def forget(self, owner: Owner) -> None:
         """Close the connections of an owner who is gone."""
         for connection in self._connections.pop(owner, {}).values():
-            closing = asyncio.get_running_loop().create_task(connection.aclose())
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
+            self._close(connection)
+
+    def _close(self, connection: Connection) -> None:
+        closing = asyncio.get_running_loop().create_task(connection.aclose())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
     def _trust(self, ca_pem: str | None) -> ssl.SSLContext:
         """One context for each authority: loading the system's takes its time."""
         if ca_pem not in self._trusted:
             self._trusted[ca_pem] = _trust(ca_pem)
+        self._trusted.move_to_end(ca_pem)
+        if len(self._trusted) > _MAX_AUTHORITIES:
+            self._trusted.popitem(last=False)
         return self._trusted[ca_pem]
 
     def kept(self) -> dict[str, int]:

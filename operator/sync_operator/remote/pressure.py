@@ -4,7 +4,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
-__all__ = ["Budget", "Circuit", "Passage"]
+__all__ = ["Budget", "Circuit", "Passage", "Sign"]
 
 _MINUTE: Final = 60.0
 _AT_ONCE: Final = 0.2
@@ -74,6 +74,16 @@ class Budget:
         passed = max(0.0, now - self._at)
         self._at = max(now, self._at)
         self._tokens = min(self._capacity, self._tokens + passed * self._rate)
+
+
+class Sign(Enum):
+    """What an exchange says about the server."""
+
+    GOOD = "good"
+    BAD = "bad"
+    THROTTLED = "throttled"
+    UNREACHED = "unreached"
+    """Nothing has reached it: its name, its certificate, a proxy, or nobody listens."""
 
 
 class Passage(Enum):

@@ -9,8 +9,8 @@ from collections.abc import Hashable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from sync_operator.remote.pressure import Passage
-from sync_operator.remote.traffic import Sign, Traffic
+from sync_operator.remote.pressure import Passage, Sign
+from sync_operator.remote.traffic import Traffic
 
 __all__ = ["Route"]
 

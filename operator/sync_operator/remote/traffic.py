@@ -11,15 +11,15 @@ import logging
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from enum import Enum
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from sync_operator.errors import HeldBackError
 from sync_operator.remote.line import CALL_LIFE, Line
-from sync_operator.remote.pressure import Budget, Circuit, Passage
+from sync_operator.remote.pressure import Budget, Circuit, Passage, Sign
+from sync_operator.remote.timers import Later, Timer
 
-__all__ = ["MIN_TURN_SECONDS", "Later", "Sign", "Timer", "Traffic"]
+__all__ = ["MIN_TURN_SECONDS", "Traffic"]
 
 _log = logging.getLogger(__name__)
 _SHARE: Final = 0.5
@@ -27,30 +27,10 @@ _SHARE: Final = 0.5
 MIN_TURN_SECONDS: Final = 30.0
 """Seconds for which a call waits for its turn: by then, all that are let in at once have had one."""
 _TURN_CALLS: Final = 1.5
-"""Calls whose time it waits in any case. One call takes 150 s at one request a minute, which is the least."""
+"""Or for the time of so many calls: one takes 150 s at one request a minute, which is the least."""
 _SHORTEST_NAP: Final = 0.05
 _PROBE_REMINDER: Final = 60.0
 _MIN_PATIENCE: Final = 5.0
-
-
-class Timer(Protocol):
-    """What `asyncio.loop.call_later` returns."""
-
-    def cancel(self) -> None:
-        """Do not call."""
-
-
-type Later = Callable[[float, Callable[[], None]], Timer]
-
-
-class Sign(Enum):
-    """What an exchange says about the server."""
-
-    GOOD = "good"
-    BAD = "bad"
-    THROTTLED = "throttled"
-    UNREACHED = "unreached"
-    """Nothing has reached it: its name, its certificate, a proxy, or nobody listens."""
 
 
 class Traffic:
@@ -186,15 +166,14 @@ class Traffic:
             place = asyncio.get_running_loop().create_future()
             self._waiting.append(place)
             self._serve()
-            timer = self._later(self._turn_seconds(), partial(self._give_up, place))
+            seconds = max(MIN_TURN_SECONDS, _TURN_CALLS * self._budget.pause)
+            timer = self._later(seconds, partial(self._give_up, place))
             try:
                 paid = await place
-            except asyncio.CancelledError:
-                if place in self._waiting:
-                    self._waiting.remove(place)
-                raise
             finally:
                 timer.cancel()
+                if place in self._waiting:  # cancelled
+                    self._waiting.remove(place)
             if paid:
                 return Passage.CALL
             if paid is None:
@@ -273,10 +252,6 @@ class Traffic:
         self._limit = min(self._limits.values())
         self._budget.limit(self._limit * _SHARE, self._clock())
         self._serve()
-
-    def _turn_seconds(self) -> float:
-        """Seconds for which a call waits for its turn."""
-        return max(MIN_TURN_SECONDS, _TURN_CALLS * self._budget.pause)
 
     def _give_up(self, place: asyncio.Future[bool | None]) -> None:
         """A call has waited for too long."""

@@ -29,7 +29,7 @@ from sync_operator.redact import redact
 from sync_operator.remote.answers import Answer, is_usable, parse_body, refusal, retry_after
 from sync_operator.remote.connections import Connection
 from sync_operator.remote.network import cause
-from sync_operator.remote.traffic import Sign
+from sync_operator.remote.pressure import Sign
 
 __all__ = ["Exchange", "Gate", "Told", "no_renewal", "untold"]
 

@@ -16,9 +16,9 @@ from sync_operator.handlers.routes import Routes
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 from sync_operator.model.scope import Scope, scope_of
 from sync_operator.model.workspace import Place, place_of
-from sync_operator.remote.pressure import Passage
+from sync_operator.remote.pressure import Passage, Sign
 from sync_operator.remote.route import Route
-from sync_operator.remote.traffic import Sign, Traffic
+from sync_operator.remote.traffic import Traffic
 
 HERE = place_of("https://api.example.com", None)
 A = Key(WORKSPACE_KIND, "team-a", "default")

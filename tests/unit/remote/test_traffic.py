@@ -6,8 +6,8 @@ import pytest
 from tests.support.timers import FakeTimers
 
 from sync_operator.errors import HeldBackError
-from sync_operator.remote.pressure import Passage
-from sync_operator.remote.traffic import Sign, Traffic
+from sync_operator.remote.pressure import Passage, Sign
+from sync_operator.remote.traffic import Traffic
 
 
 class Rig:
