@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 __all__ = [
+    "HASHED",
     "MAX_BODY_BYTES",
     "MAX_CONFIGURATION_BYTES",
     "MAX_DEPTH",
@@ -22,6 +23,7 @@ __all__ = [
     "MAX_NUMBER",
     "MAX_TEXT",
     "MAX_TOKEN",
+    "MAX_VALUES",
     "bounded_date",
     "bounded_id",
     "bounded_number",
@@ -51,8 +53,12 @@ MAX_LIST_ITEMS: Final = 20_000
 """Most items of a list, all of its pages together."""
 MAX_CONFIGURATION_BYTES: Final = 256 * 1024
 """Largest configuration of a manifest, as JSON."""
+MAX_VALUES: Final = 32_768
+"""Most objects, lists and plain values within one JSON value: as Python objects they take 100 times their text."""
 MAX_TOKEN: Final = 253
 """Characters of an opaque token in an annotation, such as a run request."""
+HASHED: Final = "sha256:"
+"""Begins what stands for such a token that is longer."""
 
 _MAX_DATE: Final = 64
 _FIRST_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -154,7 +160,7 @@ def bounded_token(token: str) -> str:
     """An opaque token, or of one that is too long the hash that stands for it."""
     if len(token) <= MAX_TOKEN:
         return token
-    return f"sha256:{sha256(token.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return f"{HASHED}{sha256(token.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def one_line(text: str, limit: int = MAX_TEXT) -> str:
@@ -195,10 +201,13 @@ def outgrown(value: Any, max_bytes: int = MAX_CONFIGURATION_BYTES) -> str:
 
     It stops as soon as that is clear, and takes no recursion.
     """
-    size = 0
+    size = count = 0
     level = [value]
     for _ in range(MAX_DEPTH):
         below: list[Any] = []
+        count += len(level)
+        if count > MAX_VALUES:
+            return f"has more than {MAX_VALUES} values; a mapping of columns needs far fewer"
         for item in level:
             match item:
                 case Mapping():

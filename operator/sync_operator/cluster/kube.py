@@ -36,6 +36,8 @@ _JSON: Final = "application/json"
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=60)
 PAGE: Final = 500
 """Objects that are asked for at once."""
+MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
+"""Longest page of a list that is read, but for a page of a single object: as Python objects it takes 20 times that."""
 _FIRST: Final = "1"
 """The resource version of an empty cluster."""
 _TOO_MANY: Final = 429
@@ -83,6 +85,10 @@ GROUP_VERSIONS: Final = Resource(f"/apis/{GROUP}", "")
 """By the name of a version: which kinds our group has, and what can be done with each."""
 
 
+class _TooLongError(Exception):
+    """A page of a list is longer than is read at once."""
+
+
 class Kube:
     """The verbs the operator uses. All methods raise `KubernetesError` for refusals and lost connections.
 
@@ -114,18 +120,24 @@ class Kube:
         namespace: str | None,
         *,
         selector: str = "",
-        keep: Callable[[dict[str, Any]], dict[str, Any]] = lambda item: item,
+        keep: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda item: item,
     ) -> tuple[_Items, str]:
         """Read a whole collection as `list` does; and the resource version of that list, where a watch can go on.
 
-        ``keep`` says what is to be kept of each item, page by page: all of them as they come are a lot.
+        ``keep`` says what is to be kept of each item, or None for nothing, page by page: all of them as they come are
+        a lot. A page that is longer than `MAX_PAGE_BYTES` is asked for anew, with fewer objects.
         """
         items: _Items = []
-        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        limit = PAGE
+        query = {"labelSelector": selector} if selector else {}
         tries = _TRIES
         while True:
+            query["limit"] = str(limit)
             try:
-                page = await self._call("GET", resource.path(namespace), query=query)
+                page = await self._call("GET", resource.path(namespace), query=query, whole=limit == 1)
+            except _TooLongError:
+                limit = max(1, limit // 8)
+                continue
             except KubernetesError as error:
                 # The pages are of one moment, which the API server remembers for minutes only: once more from the top.
                 tries -= 1
@@ -135,7 +147,8 @@ class Kube:
                 del query["continue"]
                 continue
             listed, version = _collection(page, f"GET {resource.path(namespace)}")
-            items.extend(map(keep, listed))
+            items.extend(kept for item in listed if (kept := keep(item)) is not None)
+            limit = min(PAGE, limit * 2)
             token = page["metadata"].get("continue")
             if not token:
                 return items, version
@@ -212,11 +225,13 @@ class Kube:
         content: str = _JSON,
         query: Mapping[str, str] | None = None,
         accept: str = _JSON,
+        whole: bool = True,
     ) -> dict[str, Any]:
         """One call, repeated where the API server did nothing and says so, or where repeating does no harm."""
         for attempt in range(1, MAX_TRIES_ON_REQUEST + 1):
             try:
-                return await self._once(method, path, body, {"Content-Type": content, "Accept": accept}, query)
+                headers = {"Content-Type": content, "Accept": accept}
+                return await self._once(method, path, body, headers, query, whole=whole)
             except KubernetesError as error:
                 if attempt >= _tries(method, error):
                     raise
@@ -231,6 +246,8 @@ class Kube:
         body: Mapping[str, Any] | None,
         headers: Mapping[str, str],
         query: Mapping[str, str] | None,
+        *,
+        whole: bool = True,
     ) -> dict[str, Any]:
         data = None if body is None else json.dumps(body)
         url = self._session.server + path
@@ -240,8 +257,9 @@ class Kube:
             async with self._session.http.request(
                 method, url, params=query, data=data, headers=headers, timeout=_TIMEOUT
             ) as response:
-                answer = await response.read()
                 status, asked = response.status, _retry_after(response)
+                refused = status >= 300  # noqa: PLR2004 (HTTP: no success)
+                answer = await (response.read() if whole or refused else _page(response))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             message = f"the cluster's API server gave no answer to {method} {path} ({type(error).__name__})"
             raise KubernetesError(0, "NoAnswer", message) from error
@@ -265,11 +283,25 @@ def _retry_after(response: aiohttp.ClientResponse) -> float | None:
     return min(float(value), MAX_RETRY_AFTER) if value.isascii() and value.isdecimal() else None
 
 
+async def _page(response: aiohttp.ClientResponse) -> bytes:
+    """One page of a list.
+
+    Raises:
+        _TooLongError: it is longer than `MAX_PAGE_BYTES`.
+    """
+    content = bytearray()
+    async for chunk in response.content.iter_any():
+        content += chunk
+        if len(content) > MAX_PAGE_BYTES:
+            raise _TooLongError
+    return bytes(content)
+
+
 def _object(answer: bytes, call: str) -> dict[str, Any]:
     """Read an object; what is none may come from something between us and the API server, and answers nothing."""
     try:
         parsed = json.loads(answer)
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict):
         raise KubernetesError(0, "NoAnswer", f"the cluster's API server answered {call} with something other than JSON")
@@ -293,7 +325,7 @@ def _refusal(status: int, answer: bytes, call: str, retry_after: float | None) -
     """Read a ``Status`` object."""
     try:
         parsed = json.loads(answer)
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = {}
     reason = str(parsed.get("reason", "")) if isinstance(parsed, dict) else ""
     words = str(parsed.get("message", "")) if isinstance(parsed, dict) else ""

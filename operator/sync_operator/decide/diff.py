@@ -5,9 +5,10 @@ The server fills, drops, reorders and coerces (contract section 5); none of that
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any, Final
 
+from sync_operator.bounds import bounded_text
 from sync_operator.redact import redact
 from sync_operator.remote.answers import camel
 
@@ -28,7 +29,10 @@ _ITEM_KEYS: Final = frozenset(
 _EMBEDDING: Final = "embedding_config"
 _EMBEDDING_KEYS: Final = frozenset({"mode", "model", "api_key"})
 _HIDDEN_KEYS: Final = ("key", "secret", "token", "password", "credential")
+_CONFIGURATION: Final = "configuration"
 _MOST_LINES: Final = 16
+_MAX_COUNTED: Final = 1000
+"""Differences that are counted, where more than `_MOST_LINES` are not shown."""
 _PLACE_LIMIT: Final = 120
 _VALUE_LIMIT: Final = 60
 
@@ -77,17 +81,7 @@ def field_changes(
         secrets: values from Secrets by their JSON pointer into ``configuration``; no value at such a place is shown,
             nor one of these at any other.
     """
-    secrets = secrets or {}
-    changes: list[Change] = []
-    for field in fields:
-        old, new = body.get(field), attributes.get(field)
-        if field == "configuration":
-            for place, was, now in _leaves(_meaning(old), _meaning(new), ""):
-                where = redact(f"configuration{place}", limit=_PLACE_LIMIT)
-                changes.append(Change(where, _shown(place, was, secrets), _shown(place, now, secrets)))
-        else:
-            changes.append(Change(camel(field), _text(old), _text(new)))
-    return tuple(changes)
+    return tuple(_change(found, secrets or {}) for found in _differences(body, attributes, fields))
 
 
 def drift_lines(
@@ -98,10 +92,32 @@ def drift_lines(
     secrets: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
     """What others changed, for a status: ``field: old → new``, the first ones; arguments as in `field_changes`."""
-    found = field_changes(body, attributes, fields, secrets=secrets)
-    lines = tuple(f"{change.place}: {change.old} → {change.new}" for change in found[:_MOST_LINES])
+    found = list(islice(_differences(body, attributes, fields), _MAX_COUNTED))
+    shown = (_change(difference, secrets or {}) for difference in found[:_MOST_LINES])
+    lines = tuple(f"{change.place}: {change.old} → {change.new}" for change in shown)
     more = len(found) - _MOST_LINES
     return lines if more <= 0 else (*lines, f"and {more} more")
+
+
+def _differences(
+    body: Mapping[str, Any], attributes: Mapping[str, Any], fields: Collection[str]
+) -> Iterator[tuple[str, str | None, Any, Any]]:
+    """What is different: API name of the field, where in the configuration (else None), old, new."""
+    for field in fields:
+        old, new = body.get(field), attributes.get(field)
+        if field == _CONFIGURATION:
+            for place, was, now in _leaves(_meaning(old), _meaning(new), ""):
+                yield field, place, was, now
+        else:
+            yield field, None, old, new
+
+
+def _change(found: tuple[str, str | None, Any, Any], secrets: Mapping[str, str]) -> Change:
+    field, place, old, new = found
+    if place is None:
+        return Change(camel(field), _text(old), _text(new))
+    where = redact(f"{field}{place}", limit=_PLACE_LIMIT)
+    return Change(where, _shown(place, old, secrets), _shown(place, new, secrets))
 
 
 def same_value(one: Any, other: Any) -> bool:
@@ -118,7 +134,7 @@ def same_value(one: Any, other: Any) -> bool:
 
 
 def _same_field(name: str, wanted: Any, found: Any, schedule_type: str) -> bool:
-    if name == "configuration":
+    if name == _CONFIGURATION:
         return same_value(_meaning(wanted), _meaning(found))
     if found is None and schedule_type in _NULLED.get(name, ()):
         return True
@@ -147,16 +163,14 @@ def _filled(items: list[Any]) -> list[Any]:
 
 
 def _leaves(old: Any, new: Any, place: str) -> Iterator[tuple[str, Any, Any]]:
-    """Where two values differ, as deep as possible: JSON pointer, old, new."""
-    if same_value(old, new):
-        return
+    """Where two values differ, as deep as possible: JSON pointer, old, new. Their depth was bounded when they came."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in [*old, *(key for key in new if key not in old)]:
             yield from _leaves(old.get(key), new.get(key), f"{place}/{str(key).replace('~', '~0').replace('/', '~1')}")
     elif isinstance(old, list) and isinstance(new, list):
         for index, (was, now) in enumerate(zip_longest(_filled(old), _filled(new))):
             yield from _leaves(was, now, f"{place}/{index}")
-    else:
+    elif not same_value(old, new):
         yield place, old, new
 
 
@@ -184,4 +198,4 @@ def _text(value: Any, secrets: tuple[str, ...] = ()) -> str:
         case bool():
             return str(value).lower()
         case _:
-            return redact(str(value), secrets=secrets, limit=_VALUE_LIMIT) or "''"
+            return redact(bounded_text(value), secrets=secrets, limit=_VALUE_LIMIT) or "''"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from sync_operator.bounds import HASHED, MAX_TOKEN
 from sync_operator.decide.health import verdict_of
 from sync_operator.decide.obstacles import OUTAGES
 from sync_operator.decide.picture import Picture
@@ -13,6 +14,11 @@ __all__ = ["Notice", "changed", "sync_notices"]
 
 _TOLD_BY_WORKSPACE: Final = OUTAGES | {Reason.UNAUTHORIZED, Reason.WORKSPACE_NOT_READY}
 """Troubles of all Syncs of a Workspace at once: one event of the Workspace tells, not one of each Sync."""
+
+_LONG_TOKEN: Final = (
+    f"squared.ai/run-requested-at holds more than {MAX_TOKEN} characters: the request counts as handled, and "
+    "status.lastHandledRunRequest holds the hash of its token; write a shorter one, such as the time"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,8 @@ def _change(picture: Picture, before: SyncStatus, after: SyncStatus) -> Notice |
     ready = changed(ConditionType.READY, before.conditions, after.conditions)
     if ready is not None and not _is_shared(before, after, ready):
         return Notice(Reason(ready.reason), ready.message, warning=ready.status != "True")
+    if picture.answered_request is not None and picture.answered_request.startswith(HASHED):
+        return Notice(Reason.RUN_SKIPPED if picture.cronjob is None else Reason.RUN_STARTED, _LONG_TOKEN, warning=True)
     if picture.answered_request is not None and picture.cronjob is None:
         message = "squared.ai/run-requested-at: the server runs this sync itself (spec.scheduler: Server); run it there"
         return Notice(Reason.RUN_SKIPPED, message, warning=True)

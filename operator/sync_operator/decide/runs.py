@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Final
 
+from sync_operator.bounds import bounded_token
 from sync_operator.decide.actions import Action, AnswerRunRequest, ListRuns, ReadRuns, ReadSync, TakeRun
 from sync_operator.decide.blocking import conflict, workspace_changed
 from sync_operator.decide.cluster_mark import cluster_changed
@@ -55,8 +56,8 @@ def _run_to_read(picture: Picture, sync_id: str) -> Action | None:
 
 
 def open_request(picture: Picture) -> str | None:
-    """The token of a run request that was not answered yet."""
-    token = picture.sync.annotations.get(RUN_REQUESTED_AT)
+    """The token of a run request that was not answered yet; of one that is too long, its hash."""
+    token = bounded_token(picture.sync.annotations.get(RUN_REQUESTED_AT, ""))
     handled = picture.answered_request or picture.sync.status.last_handled_run_request
     return token if token and token != handled else None
 

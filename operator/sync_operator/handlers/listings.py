@@ -9,9 +9,9 @@ from typing import Final
 
 from sync_operator.errors import HeldBackError, NotFoundError, ServerFaultError, ThrottledError, TransientError
 from sync_operator.handlers.shared import Shared
-from sync_operator.handlers.slim import Text
 from sync_operator.model.scope import Scope
 from sync_operator.model.workspace import Place
+from sync_operator.packed import Text
 from sync_operator.remote.client import ApiClient
 from sync_operator.remote.types import Listing, RemoteSync
 

@@ -12,6 +12,7 @@ from sync_operator.cluster.events import Recorder
 from sync_operator.cluster.kube import CRONJOBS, JOBS, SYNCS, WORKSPACES, Kube, Resource
 from sync_operator.cluster.patch import merge_patch
 from sync_operator.decide.cronjob import cronjob_name
+from sync_operator.decide.events import Notice
 from sync_operator.decide.picture import Deployment
 from sync_operator.errors import ClusterRestoredError, KubernetesError
 from sync_operator.handlers.cache import Cache, Ref, workspace_name
@@ -23,9 +24,12 @@ from sync_operator.handlers.names import NameLists
 from sync_operator.handlers.queue import DRIFT_KIND, Key, WorkQueue
 from sync_operator.handlers.sessions import Sessions
 from sync_operator.handlers.settled import is_settled
+from sync_operator.handlers.slim import kept_metadata
+from sync_operator.model.conditions import Reason
 from sync_operator.model.names import CREATE_STARTED, MANAGED_BY, MANAGED_BY_LABEL, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.model.scope import Scope
 from sync_operator.model.workspace import server_of
+from sync_operator.redact import redact
 
 __all__ = ["OURS", "WATCHED", "Operator"]
 
@@ -43,6 +47,9 @@ _KINDS: Mapping[str, str] = {resource.plural: kind for kind, (resource, _) in WA
 
 _OF_OTHERS = ("generation", "deletionTimestamp", "finalizers", "annotations")
 """What tells in an object's metadata that somebody changed what is asked for."""
+
+_MAX_UNKEPT = 1024
+"""Objects that cannot be kept and are remembered, so that each is told of once."""
 
 _NO_SUCH_NAMESPACE = frozenset({403, 404})
 """One watched namespace that was deleted (and its Role with it) must not stop the work for the others."""
@@ -93,6 +100,7 @@ class Operator:
     comparisons: Comparisons = field(init=False)
     names: NameLists = field(init=False)
     queue: WorkQueue = field(init=False)
+    _unkept: dict[Ref, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Start the memories from an empty page."""
@@ -210,8 +218,41 @@ class Operator:
         if CREATE_STARTED in metadata.get("annotations", {}) and not sync.get("status", {}).get("id"):
             self.creates.noticed(metadata["uid"], self.clock())
 
-    def _kept(self, kind: str, resource: Resource, obj: dict[str, Any]) -> dict[str, Any]:
-        return self.cache.kept(kind, {"apiVersion": resource.api_version, "kind": kind} | obj)
+    def _kept(self, kind: str, resource: Resource, obj: dict[str, Any]) -> dict[str, Any] | None:
+        """What is kept of a listed object; None for one that cannot be kept, which is told."""
+        obj = {"apiVersion": resource.api_version, "kind": kind} | obj
+        try:
+            return self.cache.kept(kind, obj)
+        except Exception as error:  # noqa: BLE001 (whatever one object does, all others are to be kept)
+            self._left_out(kind, obj, error)
+            return None
+
+    def take(self, kind: str, obj: dict[str, Any]) -> bool:
+        """Keep an object that a watch tells of; True when it brought something new.
+
+        One that cannot be kept is told, and nothing is known of it then.
+        """
+        try:
+            return self.cache.put(kind, obj)
+        except Exception as error:  # noqa: BLE001 (as above)
+            self._left_out(kind, obj, error)
+            self.cache.drop(kind, obj)
+            return False
+
+    def _left_out(self, kind: str, obj: Mapping[str, Any], error: Exception) -> None:
+        """Name an object that cannot be kept: once for each state of it."""
+        metadata = obj["metadata"]
+        namespace, name = metadata["namespace"], metadata["name"]
+        if self._unkept.get(Ref(namespace, f"{kind}/{name}")) == metadata["resourceVersion"]:
+            return
+        self._unkept[Ref(namespace, f"{kind}/{name}")] = metadata["resourceVersion"]
+        while len(self._unkept) > _MAX_UNKEPT:
+            del self._unkept[next(iter(self._unkept))]
+        words = (
+            f"this {kind} cannot be worked with ({type(error).__name__}) and is left out; make it smaller and simpler"
+        )
+        _log.error("%s %s/%s is left out: %s", kind, namespace, name, redact(f"{type(error).__name__}: {error}"))
+        self.events.record(obj, Notice(Reason.INVALID_SPEC, words, warning=True), now=self.clock())
 
     def enqueue_all(self) -> None:
         """Ask for a reconcile of every Workspace and Sync: of settled Syncs within the time of a resync."""
@@ -279,6 +320,6 @@ class Operator:
         )
         if answer is not None:
             self.cache.put(kind, answer)
-            if any(answer["metadata"].get(name) != metadata.get(name) for name in _OF_OTHERS):
+            if any(kept_metadata(kind, answer).get(name) != metadata.get(name) for name in _OF_OTHERS):
                 self.queue.add(Key(kind, metadata["namespace"], metadata["name"]))
         return answer

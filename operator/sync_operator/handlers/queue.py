@@ -1,7 +1,6 @@
 """The work queue: each key once at a time, repeats merged, failures retried with exponential backoff and jitter."""
 
 import asyncio
-import logging
 import random
 import time
 from collections import OrderedDict
@@ -9,11 +8,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from sync_operator.handlers.defects import Defects
 from sync_operator.handlers.fair import FairQueue, Key
 
 __all__ = ["DONE", "DRIFT_KIND", "MAX_WORKER_SECONDS", "Key", "Outcome", "WorkQueue"]
 
-_log = logging.getLogger(__name__)
 _FIRST_RETRY: Final = 1.0
 _LAST_RETRY: Final = 300.0
 _LAST_WORK_SECONDS: Final = 20.0
@@ -72,6 +71,7 @@ class WorkQueue:
         self._defect: BaseException | None = None
         self._dirty: dict[Key, bool] = {}
         self._failures: dict[Key, int] = {}
+        self._defects = Defects()
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._unhurried: OrderedDict[Key, None] = OrderedDict()
         self._pause = _SLOWLY
@@ -130,6 +130,7 @@ class WorkQueue:
         self._unhurried.pop(key, None)
         self._cancel_timer(key)
         self._failures.pop(key, None)
+        self._defects.forget(key)
 
     @property
     def depth(self) -> int:
@@ -196,15 +197,16 @@ class WorkQueue:
         long = asyncio.get_running_loop().call_later(MAX_WORKER_SECONDS, self._give_up_worker, key)
         try:
             outcome = await self._work(key)
-        except Exception:  # noqa: BLE001 (the outermost frame: see below)
-            # A defect in one object's reconcile must not end the work: it is logged whole, and retried.
-            _log.exception("reconcile of %s %s/%s failed unexpectedly", *key)
+            self._defects.forget(key)
+        except Exception as error:  # noqa: BLE001 (the outermost frame: see below)
+            # A defect in one object's reconcile must not end the work: it is logged, and retried.
+            self._defects.log(key, error)
             outcome = Outcome(failed=True)
         except asyncio.CancelledError as error:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
             # Not we were cancelled, but something that the reconcile waited for.
-            _log.error("reconcile of %s %s/%s failed unexpectedly", *key, exc_info=error)
+            self._defects.log(key, error)
             outcome = Outcome(failed=True)
         long.cancel()
         self._waiting.done(key)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from sync_operator.bounds import bounded_token
 from sync_operator.cluster.views import job_view
 from sync_operator.model.base import rfc3339
 from sync_operator.model.names import CLUSTER, FINALIZER, RUN_REQUESTED_AT
@@ -33,8 +34,8 @@ def is_settled(
     annotations = metadata.get("annotations", {})
     if cluster and annotations.get(CLUSTER, cluster) != cluster:
         return False
-    requested = annotations.get(RUN_REQUESTED_AT)
-    if requested is not None and requested != status.get("lastHandledRunRequest"):
+    requested = bounded_token(annotations.get(RUN_REQUESTED_AT, ""))
+    if requested and requested != status.get("lastHandledRunRequest"):
         return False
     ready = next((entry for entry in status.get("conditions", ()) if entry["type"] == "Ready"), None)
     if ready is None or ready["status"] != "True" or ready.get("observedGeneration") != metadata["generation"]:

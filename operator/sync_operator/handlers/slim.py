@@ -1,39 +1,28 @@
 """What of an object is kept in memory: as Python objects, ten thousand Syncs with their CronJobs take 400 MB."""
 
-import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["Text", "slim", "whole"]
+from sync_operator.bounds import bounded_token
+from sync_operator.model.names import GROUP, SYNC_KIND
+from sync_operator.packed import Outgrown, Text, packed
+
+__all__ = ["kept_metadata", "slim", "whole"]
 
 _TEXT: Final = "text"
+_OPEN: Final = "configuration"
+"""The one field of a spec that may hold anything."""
 _LONGEST_SHARED: Final = 32
 _IDENTITY: Final = ("namespace", "name", "uid", "resourceVersion")
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A JSON value as text, a seventh as large, for what is looked at now and then."""
-
-    text: bytes
-
-    @classmethod
-    def of(cls, value: Any) -> "Text":
-        """Write it."""
-        return cls(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
-
-    def read(self) -> Any:
-        """Read it anew: nobody else has the result."""
-        return json.loads(self.text)
 
 
 def slim(kind: str, obj: dict[str, Any], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The part of an object that is kept, always with its identity in ``metadata``; of a slim one, itself.
 
-    Of a CronJob all is kept, as text; of a Job what a person would look for to learn how it went. Nobody reads
-    ``managedFields``.
+    Of a CronJob all is kept, as text; of a Job what a person would look for to learn how it went. Of a Sync the
+    configuration is kept as text, or where it is too large not at all, and of its annotations our own, each of bounded
+    length: others hold the whole manifest once more. Nobody reads ``managedFields``.
 
     Args:
         kind: of the object.
@@ -42,17 +31,29 @@ def slim(kind: str, obj: dict[str, Any], before: Mapping[str, Any] | None = None
     """
     if _TEXT in obj:
         return obj
-    metadata = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
+    metadata = kept_metadata(kind, obj)
     match kind:
         case "CronJob":
             identity = {name: metadata[name] for name in _IDENTITY}
             return {"metadata": identity, _TEXT: Text.of(obj | {"metadata": metadata})}
         case "Job":
             obj = {name: value for name, value in obj.items() if name != "spec"}
+        case str() if kind == SYNC_KIND and "spec" in obj:
+            obj = obj | {"spec": _bounded(obj["spec"])}
     same = {"spec": before["spec"]} if before is not None and _has_spec_of(obj, before) else {}
     rest = {name: value for name, value in obj.items() if name not in same} | {"metadata": metadata}
     kept: dict[str, Any] = _shared(rest)
     return kept | same
+
+
+def kept_metadata(kind: str, obj: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of an object's metadata that is kept."""
+    metadata = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
+    annotations = metadata.get("annotations")
+    if kind == SYNC_KIND and annotations:
+        ours = {name: value for name, value in annotations.items() if name.startswith(f"{GROUP}/")}
+        metadata["annotations"] = {name: bounded_token(value) for name, value in ours.items()}
+    return metadata
 
 
 def whole(kept: dict[str, Any]) -> dict[str, Any]:
@@ -64,6 +65,13 @@ def whole(kept: dict[str, Any]) -> dict[str, Any]:
     return obj
 
 
+def _bounded(spec: Any) -> Any:
+    """The spec of a Sync with its configuration as text, or as a note that it is too large."""
+    if not isinstance(spec, dict) or isinstance(spec.get(_OPEN), Text | Outgrown | None):
+        return spec
+    return spec | {_OPEN: packed(spec[_OPEN])}
+
+
 def _has_spec_of(obj: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
     """True for two states of one object between which its spec has not changed, as that makes a new generation."""
     now, then = obj["metadata"], before["metadata"]
@@ -72,7 +80,10 @@ def _has_spec_of(obj: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
 
 
 def _shared(value: Any) -> Any:
-    """The same with one copy of each key and each short text, however many objects have it."""
+    """The same with one copy of each key and each short text, however many objects have it.
+
+    Its depth is that of our kinds and of the API server's own: what may be nested at will was taken out before.
+    """
     if isinstance(value, str):
         return sys.intern(value) if len(value) <= _LONGEST_SHARED else value
     if isinstance(value, dict):

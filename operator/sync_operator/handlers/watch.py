@@ -6,7 +6,6 @@ from typing import Any
 
 import kopf
 
-from sync_operator.cluster.kube import PAGE
 from sync_operator.cluster.views import owning_sync
 from sync_operator.cluster.watches import LIFE, PATIENCE
 from sync_operator.handlers.cache import Ref, wanted_id, workspace_name
@@ -17,6 +16,8 @@ from sync_operator.model.names import GROUP, MANAGED_BY, MANAGED_BY_LABEL, SYNC_
 __all__ = ["make_registry", "make_settings"]
 
 _LABELS = {MANAGED_BY_LABEL: MANAGED_BY}
+_CHUNK = 50
+"""Objects that kopf asks for at once, where it lists at all: some may be as large as the API server lets them be."""
 _SYNC_COUNT_DELAY = 2.0
 """Seconds in which the arrivals and departures of a Workspace's Syncs are counted together."""
 
@@ -73,7 +74,7 @@ def make_settings(*, clusterwide: bool) -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.queueing.idle_timeout = 1
     settings.watching.server_timeout, settings.watching.client_timeout = LIFE, PATIENCE
-    settings.watching.chunk_size = PAGE
+    settings.watching.chunk_size = _CHUNK
     settings.scanning.disabled = not clusterwide
     # Kopf by itself ends all of the work after a minute in which one watch is refused, be it that the API server has
     # trouble, or that one of many namespaces was deleted, and its Role with it. Either may come back.
@@ -168,7 +169,7 @@ class _Handlers:
         if event_type == "DELETED":
             self._operator.cache.bury(kind, obj)
             return False, True
-        return self._operator.cache.put(kind, obj), False
+        return self._operator.take(kind, obj), False
 
 
 def _key(kind: str, obj: Mapping[str, Any]) -> Key:

@@ -7,11 +7,13 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from sync_operator.bounds import outgrown
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.base import Model
 from sync_operator.model.rules import SYNC_RULES, WORKSPACE_RULES, Rule, check
 from sync_operator.model.sync import SyncSpec
 from sync_operator.model.workspace import MAX_TIMEOUT_SECONDS, WorkspaceSpec
+from sync_operator.packed import Outgrown, Text
 
 __all__ = ["Flaw", "Place", "field_path", "flaws_of", "inspect_spec", "read_sync_spec", "read_workspace_spec"]
 
@@ -43,12 +45,12 @@ class Flaw:
 
 
 def read_sync_spec(spec: Mapping[str, Any]) -> SyncSpec:
-    """Read ``spec`` of a Sync. Unknown fields are ignored.
+    """Read ``spec`` of a Sync, also one that the cache keeps as text. Unknown fields are ignored.
 
     Raises:
         InvalidSpecError: names the first field that is wrong, and what to do.
     """
-    read = _read(SyncSpec, spec)
+    read = _read(SyncSpec, _unpacked(spec))
     check(read, SYNC_RULES)
     return read
 
@@ -78,6 +80,8 @@ def inspect_spec[M: Model](model: type[M], rules: tuple[Rule[M], ...], spec: Any
     """
     if not isinstance(spec, Mapping):
         return None, (Flaw((), "must be an object with fields; write them indented below spec:"),)
+    if words := outgrown(spec.get(_OPEN)):
+        return None, (Flaw((_OPEN,), words),)
     flaws = flaws_of(model, spec)
     if not all(flaw.unknown for flaw in flaws):
         return None, flaws
@@ -112,6 +116,19 @@ def field_path(place: Place, root: str = "") -> str:
         else:
             path += f"[{part}]"
     return path
+
+
+def _unpacked(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The spec with the configuration as it was written.
+
+    Raises:
+        InvalidSpecError: that is too large, or nested too deep, to be worked with.
+    """
+    held = spec.get(_OPEN) if isinstance(spec, Mapping) else None
+    words = held.words if isinstance(held, Outgrown) else "" if isinstance(held, Text) else outgrown(held)
+    if words:
+        raise InvalidSpecError(f"spec.{_OPEN}", words)
+    return {**spec, _OPEN: held.read()} if isinstance(held, Text) else spec
 
 
 def _read[M: Model](model: type[M], spec: Mapping[str, Any]) -> M:

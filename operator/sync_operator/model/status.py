@@ -128,8 +128,9 @@ class SyncStatus(Model):
     """The newest run that the operator knows of."""
     last_success_at: Time | None = None
     """When a run last delivered its rows."""
-    last_handled_run_request: _Text | None = None
-    """The value of annotation squared.ai/run-requested-at that was answered last."""
+    last_handled_run_request: _Word | None = None
+    """The value of annotation squared.ai/run-requested-at that was answered last; of one of more than 253 characters
+    `sha256:` and its hash."""
     drift: Annotated[tuple[_Line, ...], Field(max_length=64)] = ()
     """What others changed on the server, each as `field: old → new`."""
     conditions: _Conditions = ()

@@ -13,6 +13,7 @@ from tests.unit.handlers.plain_cache import Plain
 
 from sync_operator.handlers.cache import Cache, Ref, wanted_id, workspace_name
 from sync_operator.handlers.queue import Key
+from sync_operator.handlers.slim import slim
 from sync_operator.model.base import rfc3339
 from sync_operator.model.names import SYNC_NAME
 from sync_operator.model.workspace import place_of
@@ -36,7 +37,7 @@ def obj(namespace: str, name: str, *, uid: str = "", version: int = 1, born: dat
 
 def sync(metadata: dict[str, Any], *, status: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
     made = sync_manifest("x", **spec)
-    return made | {"metadata": metadata, "status": status or {}}
+    return slim("Sync", made | {"metadata": metadata, "status": status or {}})
 
 
 def workspace(metadata: dict[str, Any], **spec: Any) -> dict[str, Any]:

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from tests.support.pictures import BORN
 
 from sync_operator.cluster.views import job_view, owning_sync
-from sync_operator.handlers.slim import Text, slim, whole
+from sync_operator.errors import InvalidSpecError
+from sync_operator.handlers.slim import kept_metadata, slim, whole
 from sync_operator.model.base import rfc3339
-from sync_operator.model.names import SYNC_NAME
+from sync_operator.model.names import RUN_REQUESTED_AT, SYNC_NAME
+from sync_operator.model.reading import read_sync_spec
+from sync_operator.packed import Outgrown, Text
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -38,7 +41,7 @@ def test_text_is_read_as_it_was(value: Any) -> None:
     assert Text.of(value).read() == json.loads(json.dumps(value))
 
 
-@pytest.mark.parametrize("kind", ["Sync", "Workspace", "CronJob"])
+@pytest.mark.parametrize("kind", ["Workspace", "CronJob"])
 @given(st.dictionaries(st.text(), JSON, max_size=3))
 def test_all_but_managed_fields_is_kept(kind: str, spec: dict[str, Any]) -> None:
     obj = made(kind, spec=spec)
@@ -99,3 +102,42 @@ def test_objects_share_what_they_have_in_common() -> None:
 
     assert one["spec"]["streamName"] is other["spec"]["streamName"]
     assert next(iter(one["spec"])) is next(iter(other["spec"]))
+
+
+def spec_of(configuration: Any) -> dict[str, Any]:
+    ids = {"sourceId": 1, "destinationId": 2, "modelId": 3}
+    return {**ids, "scheduleType": "manual", "streamName": "contacts", "configuration": configuration}
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=3) | st.lists(JSON, max_size=3))
+def test_a_configuration_is_kept_as_text_and_read_as_it_was(configuration: Any) -> None:
+    kept = slim("Sync", made("Sync", spec=spec_of(configuration)))
+    assert isinstance(kept["spec"]["configuration"], Text)
+    assert read_sync_spec(kept["spec"]).configuration == json.loads(json.dumps(configuration))
+    assert slim("Sync", kept)["spec"] == kept["spec"]
+
+
+def nested(levels: int) -> Any:
+    value: Any = "x"
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("configuration", "words"),
+    [(nested(2000), "levels"), ({"a": "x" * 300_000}, "256 KiB"), ({"a": [{}] * 40_000}, "32768 values")],
+)
+def test_a_configuration_without_bounds_is_not_kept(configuration: Any, words: str) -> None:
+    kept = slim("Sync", made("Sync", spec=spec_of(configuration)))
+    assert isinstance(kept["spec"]["configuration"], Outgrown)
+    for spec in (kept["spec"], spec_of(configuration)):
+        with pytest.raises(InvalidSpecError, match=rf"^spec.configuration: .*{words}"):
+            read_sync_spec(spec)
+
+
+def test_of_a_sync_only_our_annotations_are_kept_each_of_bounded_length() -> None:
+    annotations = {"kubectl.kubernetes.io/last-applied-configuration": "x" * 200_000, RUN_REQUESTED_AT: "y" * 200_000}
+    metadata = kept_metadata("Sync", {"metadata": METADATA | {"annotations": annotations}})
+    assert list(metadata["annotations"]) == [RUN_REQUESTED_AT]
+    assert len(metadata["annotations"][RUN_REQUESTED_AT]) < 100
