@@ -2,7 +2,8 @@
 
 The system's resolver is asked, as a run pod asks it (search domains, ``/etc/hosts``, nsswitch). It cannot be told to
 give up: a name whose name servers do not answer holds a thread for many seconds. So there is a thread for each look-up,
-the threads are shared out fairly by namespace, and a name that failed is not asked for again for a while.
+the threads are shared out fairly by namespace, and a name that failed is not asked for again for a while. A library
+that speaks DNS itself (aiodns) would need no threads, but now and then find other addresses than the run pods do.
 """
 
 import asyncio
