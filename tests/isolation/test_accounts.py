@@ -278,9 +278,8 @@ def _served_by_tls(url: str) -> Iterator[str]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(TLS / "loopback.pem")
     host, _, port = url.removeprefix("http://").partition(":")
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="tls", daemon=True)
-    thread.start()
+    stop, started = threading.Event(), threading.Event()
+    served: list[str] = []
 
     async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -291,13 +290,24 @@ def _served_by_tls(url: str) -> Iterator[str]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream, downstream = await asyncio.open_connection(host, int(port))
-        await asyncio.gather(copy(reader, downstream), copy(upstream, writer))
+        try:
+            await asyncio.gather(copy(reader, downstream), copy(upstream, writer))
+        finally:
+            for end in (writer, downstream):
+                end.transport.abort()
 
-    starting = asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    server = asyncio.run_coroutine_threadsafe(starting, loop).result(10)
+    async def serve_until_stopped() -> None:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
+            served.append(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            started.set()
+            await asyncio.to_thread(stop.wait)
+            server.close_clients()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve_until_stopped(),), name="tls", daemon=True)
+    thread.start()
+    assert started.wait(10)
     try:
-        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield served[0]
     finally:
-        loop.call_soon_threadsafe(server.close)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        stop.set()
+        thread.join(20)

@@ -97,7 +97,9 @@ def conflict(picture: Picture) -> Obstacle | None:
     if other is None:
         return None
     field = "status.id" if sync.status.id else "spec.externalId"
-    message = f"{field}: sync {wanted} already belongs to Sync {other.holder}; delete one of the two Syncs"
+    ours = other.holder.partition("/")[0] == sync.namespace or other.account == picture.workspace.account != ""
+    holder = f"Sync {other.holder}" if ours else "a Sync of another namespace"
+    message = f"{field}: sync {wanted} already belongs to {holder}; delete one of the two Syncs"
     return Obstacle(Reason.CONFLICT, message, stalled=True)
 
 

@@ -23,12 +23,14 @@ class Claim:
         registered: True when its status holds the id, False when its spec only asks for it.
         created_at: when the Sync was made.
         uid: of the Sync; decides between two of the same second.
+        account: that registered it; empty where that is not known.
     """
 
     holder: str
     registered: bool
     created_at: datetime
     uid: str
+    account: str = ""
 
     @property
     def rank(self) -> tuple[bool, datetime, str]:

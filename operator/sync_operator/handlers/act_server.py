@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import batched
 from typing import Final
 
@@ -124,16 +125,15 @@ async def _list(operator: Operator, client: ApiClient, scope: Scope, picture: Pi
             "one that was created; find and mend it there, or delete it"
         )
     here = Ref(picture.sync.namespace, picture.sync.name)
+    refused = partial(operator.sessions.refused, Ref(here.namespace, picture.workspace.name))
     claimed: frozenset[str] = frozenset()
     for ids in batched(listed.ids, _IDS_AT_ONCE, strict=False):
-        claimed |= operator.cache.claimed(place, ids, but=here, refused=operator.sessions.refused)
+        claimed |= operator.cache.claimed(place, ids, but=here, refused=refused)
         if len(ids) == _IDS_AT_ONCE:
             await asyncio.sleep(0)
     listing = await listed.listing(without=claimed)
     # Of those left, somebody may have claimed one while the others were looked at.
-    claimed |= operator.cache.claimed(
-        place, (sync.id for sync in listing.syncs), but=here, refused=operator.sessions.refused
-    )
+    claimed |= operator.cache.claimed(place, (sync.id for sync in listing.syncs), but=here, refused=refused)
     claimed |= operator.creates.claimed(place, but=uid)
     # What has been written to since is another Sync's, also when that one is gone and its sync deleted.
     claimed |= operator.listings.written_since(scope)

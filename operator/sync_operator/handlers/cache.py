@@ -208,8 +208,8 @@ class Cache:
             place: where the server sync is.
             sync_id: its id.
             but: the Sync that is not another one.
-            refused: tells of a Workspace whether its credentials do not work. Anybody can write down an id and the URL
-                of a server; without credentials for it, that is no claim.
+            refused: tells of a Workspace whether it may not ask for the sync: its credentials do not work, or are of an
+                account that does not see it. Anybody can write down an id and the URL of a server.
         """
         others = ((ref, self.get(SYNC_KIND, ref)) for ref in self._claims.get(sync_id) if ref != but)
         here = ((ref, obj) for ref, obj in others if obj is not None and self._place(obj) == place)
@@ -261,6 +261,7 @@ def _claim(ref: Ref, sync: Mapping[str, Any]) -> Claim:
         registered=bool(sync.get("status", {}).get("id")),
         created_at=datetime.fromisoformat(sync["metadata"]["creationTimestamp"]),
         uid=sync["metadata"]["uid"],
+        account=sync.get("status", {}).get("account") or "",
     )
 
 

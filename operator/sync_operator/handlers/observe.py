@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sync_operator.cluster.views import job_view, sync_view
@@ -30,6 +31,7 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
     # Only what its own account was told, and about the very place where it lives.
     scope = session.scope if session and session.scope and session.scope.place == place else None
     seen, absent = operator.listings.seen(scope, sync.status.id) if scope and sync.status.id else (None, False)
+    refused = partial(operator.sessions.refused, home)
     settled, registered = _written(sync)
     cronjob = operator.cache.get("CronJob", Ref(sync.namespace, cronjob_name(sync.name)))
     jobs = tuple(job_view(job) for job in operator.cache.jobs_of(here))
@@ -44,7 +46,7 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
         create_fresh=operator.creates.fresh(sync.uid),
         create_sent=operator.creates.sent(sync.uid),
         settles_at=operator.creates.settles_at(sync.uid, timedelta(seconds=workspace.timeout_seconds)),
-        rivals=operator.cache.rivals(place, wanted, but=here, refused=operator.sessions.refused) if wanted else (),
+        rivals=operator.cache.rivals(place, wanted, but=here, refused=refused) if wanted else (),
         names=operator.names.seen(scope) if scope and sync.spec and named_roles(sync.spec) else {},
         registered=registered and sync.uid not in operator.recheck,
         settled=settled,

@@ -164,6 +164,7 @@ class Operator:
         """An object is gone, and no watch event has said so."""
         metadata = gone["metadata"]
         if kind == WORKSPACE_KIND:
+            self.sessions.gone(Ref(metadata["namespace"], metadata["name"]))
             self.queue.add(Key(WORKSPACE_KIND, metadata["namespace"], metadata["name"]))
         if kind == SYNC_KIND:
             self.forget_sync(gone)

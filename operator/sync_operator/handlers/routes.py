@@ -103,7 +103,7 @@ class Routes:
             own.retire()
 
     @property
-    def alive(self) -> int:
+    def kept(self) -> int:
         """How many traffics are held."""
         return len(self._own) + len(self._shared)
 

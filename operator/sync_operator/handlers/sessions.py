@@ -78,10 +78,17 @@ class Sessions:
         """The session as it stands; None before the Workspace was looked at in this process."""
         return self._sessions.get(ref)
 
-    def refused(self, ref: Ref) -> bool:
-        """True for a Workspace that was looked at, and whose credentials the server has not accepted."""
-        session = self.get(ref)
-        return session is not None and not session.accepted
+    def refused(self, asked_by: Ref, other: Ref) -> bool:
+        """True when another Workspace may not ask for the syncs that one sees.
+
+        The server has not accepted its credentials, or they are of another account where each has a workspace of its
+        own: where no workspace id is given.
+        """
+        own, held = self.get(asked_by), self.get(other)
+        if held is None:
+            return False
+        apart = own is not None and own.scope != held.scope and held.view.workspace_id is None
+        return apart or not held.accepted
 
     def admit(self, ref: Ref, key: Key) -> AbstractContextManager[None]:
         """The way to the server of a Workspace, for one reconcile of a Sync.
@@ -257,7 +264,8 @@ class Sessions:
 
     def kept(self) -> dict[str, int]:
         """How much is kept of each kind."""
-        return {"sessions": len(self._sessions), "accounts": self._accounts.kept, **self._pool.kept()}
+        held = {"sessions": len(self._sessions), "scopes": len(self._users), "traffics": self._routes.kept}
+        return {**held, "accounts": self._accounts.kept, **self._pool.kept()}
 
     def close(self) -> None:
         """Wake nobody any more."""

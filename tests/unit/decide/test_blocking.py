@@ -137,6 +137,13 @@ CASES = [
         stalled=True,
     ),
     Case(
+        "a sync that a Sync of another namespace and account has",
+        pictured(ADOPTING, rivals=(replace(RIVAL, holder="secret-team/secret-name", account="8"),)),
+        Reason.CONFLICT,
+        ("spec.externalId: ", "sync 5", "a Sync of another namespace"),
+        stalled=True,
+    ),
+    Case(
         "an adopted sync with another stream",
         pictured(ADOPTING, remote=stored(pictured(), "5", stream_name="theirs")),
         Reason.CONFLICT,

@@ -285,7 +285,7 @@ def test_everything_is_given_back_with_the_last_workspace() -> None:
                 await call(route, Sign.THROTTLED, 3600)
         for number in range(100):
             rig.routes.forget(Key(WORKSPACE_KIND, f"team-{number}", "default"))
-        assert not rig.routes.alive
+        assert not rig.routes.kept
         rig.woken.clear()
         rig.time.advance(7200)
         assert rig.woken == []
@@ -329,6 +329,6 @@ def test_only_those_in_a_scope_decide_its_limit(deeds: list[tuple[Key, str, str]
         assert await calls(rig.join(newcomer, of_token("another"))) == 1000
         for owner in (A, B, newcomer):
             rig.routes.forget(owner)
-        assert not rig.routes.alive
+        assert not rig.routes.kept
 
     run(story())

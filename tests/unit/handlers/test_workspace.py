@@ -10,7 +10,9 @@ from tests.unit.handlers.working import Work
 
 from sync_operator.decide.obstacles import obstacle_of
 from sync_operator.errors import UnauthorizedError
+from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.queue import DONE, Key
+from sync_operator.handlers.session import Session
 from sync_operator.handlers.workspace import reconcile_workspace
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 
@@ -68,3 +70,25 @@ def test_lists_go_with_a_token_that_is_refused_or_replaced() -> None:
     assert held is not None
     assert held.scope == before.scope, "what account 7 is told from now on is not shown here"
     assert held.view.account == ""
+
+
+@pytest.mark.parametrize(
+    ("workspace_id", "token", "accepted", "refused"),
+    [
+        pytest.param(None, "other", True, True, id="another account, which does not see the same syncs"),
+        pytest.param(None, "token", True, False, id="the same account"),
+        pytest.param("1", "other", True, False, id="another account of the same workspace"),
+        pytest.param("1", "other", False, True, id="credentials that the server has not accepted"),
+    ],
+)
+def test_who_may_ask_for_the_syncs_that_a_workspace_sees(
+    workspace_id: str | None, token: str, accepted: bool, refused: bool
+) -> None:
+    world = World()
+    sessions, other = world.operator.sessions, Ref("other", "default")
+    view = replace(world.view, workspace_id=workspace_id)
+    before = sessions.get(HOME)
+    assert sessions.keep(HOME, Session(view, token="token").judged(accepted=True), instead_of=before)
+    assert not sessions.refused(HOME, other), "it has not been looked at yet"
+    assert sessions.keep(other, Session(view, token=token).judged(accepted=accepted), instead_of=None)
+    assert sessions.refused(HOME, other) is refused
