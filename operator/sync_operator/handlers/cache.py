@@ -177,9 +177,8 @@ class Cache:
         """Keys of the Syncs that refer to a Workspace."""
         return [Key(SYNC_KIND, *ref) for ref in self._members.get(workspace)]
 
-    def registered_at(self, place: Place) -> set[str]:
-        """The server's ids of the Syncs that live in a place, but for those under deletion."""
-        homes = (Ref(home["metadata"]["namespace"], home["metadata"]["name"]) for home in self.all(WORKSPACE_KIND))
+    def registered_at(self, place: Place, homes: Iterable[Ref]) -> set[str]:
+        """The server's ids of these Workspaces' Syncs that live in a place, but for those under deletion."""
         syncs = (self._objects[SYNC_KIND][ref] for home in homes for ref in self._members.get(home))
         return {
             one_spelling(sync["status"]["id"])

@@ -101,14 +101,14 @@ class Listings:
 
     Args:
         clock: the time now, aware, UTC.
-        known: ids of the syncs of ours in a place: those of them that a list lacks are looked for one by one.
+        known: ids of the syncs of ours in a scope: those of them that a list lacks are looked for one by one.
         seconds: a clock that only grows.
     """
 
     def __init__(
         self,
         clock: Callable[[], datetime],
-        known: Callable[[Place], Collection[str]] = lambda _: (),
+        known: Callable[[Scope], Collection[str]] = lambda _: (),
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
@@ -212,19 +212,19 @@ class Listings:
         listing = await client.list_syncs()
         listed = Listed(at, listing.clock, listing.unlisted)
         await listed.add(listing.syncs)
-        absent = await self._confirm(scope.place, client, listed)
+        absent = await self._confirm(scope, client, listed)
         before = self._missing.get(scope, {})
         self._missing[scope] = {sync_id: before.get(sync_id, at) for sync_id in absent}
         return listed
 
-    async def _confirm(self, place: Place, client: ApiClient, listed: Listed) -> list[str]:
+    async def _confirm(self, scope: Scope, client: ApiClient, listed: Listed) -> list[str]:
         """Syncs of ours that are not on the server. A list alone does not say so: rows move while it is read.
 
         Raises:
             TransientError: many are missing, and some of them are there, so that the list is none.
         """
-        since = self._written_from(place, listed.at)
-        missing = [known for known in self._known(place) if known not in listed.ids and known not in since]
+        since = self._written_from(scope.place, listed.at)
+        missing = [known for known in self._known(scope) if known not in listed.ids and known not in since]
         asked, rest = missing[:MAX_CONFIRMED], missing[MAX_CONFIRMED:]
         absent, unsure = [], []
         for sync_id in asked:

@@ -107,7 +107,7 @@ class Operator:
         self.events = Recorder(self.kube, busy=lambda: self.queue.busy)
         self.creates = Creates(self.clock())
         self.crd = CrdDeletion(self.kube, self.clock, everywhere=not self.namespaces)
-        self.listings = Listings(self.clock, self.cache.registered_at)
+        self.listings = Listings(self.clock, self._registered_in)
         self.comparisons = Comparisons(self.clock, self.resync)
         self.names = NameLists(self.clock)
 
@@ -145,6 +145,10 @@ class Operator:
         for sync in self.cache.all(SYNC_KIND):
             self.notice(sync)
         return versions
+
+    def _registered_in(self, scope: Scope) -> set[str]:
+        """The server's ids of the Syncs of one scope: an account's list need not show those of another."""
+        return self.cache.registered_at(scope.place, self.sessions.users(scope))
 
     def forget_scope(self, scope: Scope) -> None:
         """No Workspace is in that scope any more: what its account was told is given back."""

@@ -78,6 +78,10 @@ class Sessions:
         """The session as it stands; None before the Workspace was looked at in this process."""
         return self._sessions.get(ref)
 
+    def users(self, scope: Scope) -> frozenset[Ref]:
+        """The Workspaces that are in a scope."""
+        return frozenset(self._users.get(scope, ()))
+
     def refused(self, asked_by: Ref, other: Ref) -> bool:
         """True when another Workspace may not ask for the syncs that one sees.
 

@@ -92,3 +92,17 @@ def test_who_may_ask_for_the_syncs_that_a_workspace_sees(
     assert not sessions.refused(HOME, other), "it has not been looked at yet"
     assert sessions.keep(other, Session(view, token=token).judged(accepted=accepted), instead_of=None)
     assert sessions.refused(HOME, other) is refused
+
+
+def test_syncs_of_another_account_are_not_missed_in_a_list() -> None:
+    world = World()
+    operator, other = world.operator, Ref("other", "default")
+    view = replace(world.view, workspace_id=None)
+    scopes = []
+    for home, token, sync_id in ((HOME, "token", "7"), (other, "another", "8")):
+        session = Session(view, token=token).judged(accepted=True)
+        assert operator.sessions.keep(home, session, instead_of=operator.sessions.get(home))
+        metadata = {"namespace": home.namespace, "name": "a", "uid": token, "resourceVersion": "1"}
+        operator.cache.put(SYNC_KIND, {"metadata": metadata, "status": {"id": sync_id, "url": view.url}})
+        scopes.append(session.scope)
+    assert [operator.listings._known(scope) for scope in scopes if scope] == [{"7"}, {"8"}]
