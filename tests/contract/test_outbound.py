@@ -13,6 +13,7 @@ from sync_operator.errors import (
     InvalidSpecError,
     OutcomeUnknownError,
     RejectedError,
+    SyncOperatorError,
     TransientError,
 )
 from sync_operator.host_patterns import HostRules
@@ -196,6 +197,20 @@ async def test_a_bundle_without_certificates_is_refused(connect: Connect, spoile
     async with raw_server() as raw:
         with pytest.raises(InvalidSpecError, match="caSecretRef: holds no certificate"):
             connect(raw, ca_pem=spoiled)
+
+
+@pytest.mark.parametrize(
+    "status", ["401 Unauthorized", "403 Forbidden", "404 Not Found", "400 Bad", "422 No", "500 Oh"]
+)
+async def test_nothing_is_quoted_of_what_has_not_shown_that_it_is_a_sync_server(connect: Connect, status: str) -> None:
+    """So that a Workspace cannot read what else answers at an address that only the operator reaches."""
+    told = b'{"message": "internal-words", "errors": {"field": ["internal-words"]}}'
+    async with raw_server(answer(status, body=told)) as raw:
+        for proving in (connect(raw).probe_list, connect(raw).whoami):
+            with pytest.raises(SyncOperatorError, match=status[:3]) as refused:
+                await proving()
+            assert "internal" not in str(refused.value)
+            assert "internal" not in str(getattr(refused.value, "details", ""))
 
 
 async def test_redirects_are_not_followed_and_cookies_not_kept(connect: Connect) -> None:

@@ -86,7 +86,9 @@ def retry_after(answer: Answer, now: datetime) -> float | None:
     return None if date is None else min(_MAX_WAIT, max(0.0, (date - now).total_seconds()))
 
 
-def refusal(answer: Answer, call: str, *, now: datetime, secrets: tuple[str, ...] = ()) -> SyncOperatorError:
+def refusal(
+    answer: Answer, call: str, *, now: datetime, secrets: tuple[str, ...] = (), quoted: bool = True
+) -> SyncOperatorError:
     """The error that an answer outside 2xx stands for.
 
     Args:
@@ -94,12 +96,14 @@ def refusal(answer: Answer, call: str, *, now: datetime, secrets: tuple[str, ...
         call: method and path, for the message.
         now: for a ``Retry-After`` that names a date.
         secrets: values that must not appear in the message.
+        quoted: False where nothing of the answer may appear in it.
     """
     found = _details(answer.body)
     own, *shown = redact_each((_own_words(answer.body), *found.keys(), *found.values()), secrets=secrets)
     details = dict(zip(shown[: len(found)], shown[len(found) :], strict=True))
     [words] = redact_each([": ".join(part for part in (own, _fields(details)) if part)])
-    said = f"{call} was answered with {answer.status}" + (f": {words}" if words else "")
+    details = details if quoted else {}
+    said = f"{call} was answered with {answer.status}" + (f": {words}" if words and quoted else "")
     match answer.status:
         case 401:
             return UnauthorizedError(f"{said}; the token is wrong or has ended: put a valid one into the Secret")

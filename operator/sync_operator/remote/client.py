@@ -90,11 +90,11 @@ class ApiClient:
 
     async def whoami(self) -> User:
         """`GET /users/me`: proves token, workspace and role in one cheap call."""
-        return read_user((await self._exchange.send("GET", "/users/me")).body)
+        return read_user((await self._exchange.send("GET", "/users/me", quoted=False)).body)
 
     async def probe_list(self) -> None:
         """`GET /syncs?page=1`: proves the token where there is no ``users/me``."""
-        await self._exchange.send("GET", "/syncs", query={"page": "1"})
+        await self._exchange.send("GET", "/syncs", query={"page": "1"}, quoted=False)
 
     async def create_sync(self, body: Mapping[str, Any]) -> RemoteSync:
         """`POST /syncs`. Never repeated by itself.

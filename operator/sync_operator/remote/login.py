@@ -74,7 +74,7 @@ async def request_token(exchange: Exchange, email: str, password: str, *, now: d
     """
     body = {"email": email, "password": password}
     try:
-        answer = await exchange.send("POST", "/login", body=body, secrets=(email, password))
+        answer = await exchange.send("POST", "/login", body=body, secrets=(email, password), quoted=False)
     except UnauthorizedError:
         raise UnauthorizedError(
             "POST /login was refused: wrong e-mail address or password, or a locked account; put the right ones into "

@@ -103,7 +103,7 @@ class Exchange:
     traffic: Gate[Any] | None = None
     told: Told = untold
 
-    async def send(
+    async def send(  # noqa: PLR0913 (each is a part of one request)
         self,
         method: str,
         path: str,
@@ -114,6 +114,7 @@ class Exchange:
         most_bytes: int = _MOST_BYTES,
         timeout_seconds: float | None = None,
         secrets: tuple[str, ...] = (),
+        quoted: bool = True,
     ) -> Answer:
         """Send one request and return its 2xx answer.
 
@@ -126,6 +127,7 @@ class Exchange:
             most_bytes: longest answer that is read.
             timeout_seconds: for this call, where the server is known to take its time for it.
             secrets: values in the body that no message may show; a sync's configuration is never shown anyway.
+            quoted: False for a call that first has to prove what answers there: its words stay out of the error.
 
         Raises:
             HeldBackError: nothing was sent, because it is not our turn.
@@ -146,7 +148,7 @@ class Exchange:
                 raise _lost(words, repeatable=repeatable)
             return answer
         hidden = (token, *secrets, *_configuration_values(body))
-        refused = refusal(answer, str(request), now=datetime.now(UTC), secrets=hidden)
+        refused = refusal(answer, str(request), now=datetime.now(UTC), secrets=hidden, quoted=quoted)
         if not repeatable and isinstance(refused, TransientError) and answer.status in _IN_THE_MIDDLE:
             ended = answer.status not in _FROM_A_PROXY
             raise OutcomeUnknownError(f"{refused}; it may have been carried out all the same", ended=ended)
