@@ -5,12 +5,14 @@ The HTTP client is httpcore: it follows no redirects, keeps no cookies, unpacks 
 
 import asyncio
 import ssl
-from collections import OrderedDict, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 import httpcore
 
@@ -25,10 +27,8 @@ type Owner = tuple[str, str]
 
 _MOST_CONNECTIONS: Final = 16
 _KEEP_IDLE_SECONDS: Final = 30
-_MAX_KEPT: Final = 4
+MAX_ENDPOINTS: Final = 4
 """Servers and authorities of one owner whose connections are kept: only the last one is used, after a change."""
-_MAX_AUTHORITIES: Final = 200
-"""Authorities whose TLS contexts are kept, the one used last longest; one takes up to a megabyte."""
 _SENDING: Final = frozenset({"http11.send_request_headers.started", "http11.send_request_body.started"})
 
 
@@ -45,8 +45,9 @@ class Connection:
     def __init__(self, make: Callable[[], httpcore.AsyncConnectionPool], extensions: Mapping[str, Any]) -> None:
         self._make = make
         self._places = asyncio.Semaphore(_MOST_CONNECTIONS)
-        self._idle: list[httpcore.AsyncConnectionPool] = []
-        self._made: list[httpcore.AsyncConnectionPool] = []
+        self._idle: list[tuple[httpcore.AsyncConnectionPool, float]] = []
+        self._made: set[httpcore.AsyncConnectionPool] = set()
+        self._retired = False
         self.extensions = extensions
 
     @asynccontextmanager
@@ -65,22 +66,43 @@ class Connection:
         except TimeoutError as error:
             raise httpcore.PoolTimeout from error
         try:
-            http = self._idle.pop() if self._idle else self._new()
+            http = self._idle.pop()[0] if self._idle else self._new()
             try:
                 yield http
             finally:
-                self._idle.append(http)
+                self._idle.append((http, time.monotonic()))
+                if self._retired:
+                    await self.reap(older_than=0.0)
         finally:
             self._places.release()
 
+    async def retire(self) -> None:
+        """Nobody begins with these any more: close each as soon as it is free."""
+        self._retired = True
+        await self.reap(older_than=0.0)
+
+    async def reap(self, *, older_than: float = _KEEP_IDLE_SECONDS) -> None:
+        """Close those that have been idle for so many seconds: a pool of one only closes what is used again."""
+        limit = time.monotonic() - older_than
+        old = [http for http, since in self._idle if since <= limit]
+        self._idle = [entry for entry in self._idle if entry[1] > limit]
+        for http in old:
+            self._made.discard(http)
+            await http.aclose()
+
+    @property
+    def kept(self) -> int:
+        """How many connections are kept."""
+        return len(self._made)
+
     async def aclose(self) -> None:
         """Close them all."""
-        for http in self._made:
+        for http in list(self._made):
             await http.aclose()
 
     def _new(self) -> httpcore.AsyncConnectionPool:
         http = self._make()
-        self._made.append(http)
+        self._made.add(http)
         return http
 
 
@@ -109,7 +131,8 @@ class HttpPool:
         self._hosts = hosts
         self._proxies = dict(proxies)
         self._resolver = resolver or (lambda _: resolve)
-        self._trusted: OrderedDict[str | None, ssl.SSLContext] = OrderedDict()
+        self._system: ssl.SSLContext | None = None
+        self._trusted: WeakValueDictionary[str, ssl.SSLContext] = WeakValueDictionary()
         self._connections: defaultdict[Owner, dict[tuple[str, str, str | None], Connection]] = defaultdict(dict)
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -134,32 +157,43 @@ class HttpPool:
             )
             held[key] = Connection(make, self._extensions)
         held[key] = held.pop(key)
-        if len(held) > _MAX_KEPT:
-            self._close(held.pop(next(iter(held))))
+        if len(held) > MAX_ENDPOINTS:
+            self._close(held.pop(next(iter(held))).retire())
         return held[key]
 
     def forget(self, owner: Owner) -> None:
         """Close the connections of an owner who is gone."""
         for connection in self._connections.pop(owner, {}).values():
-            self._close(connection)
+            self._close(connection.retire())
 
-    def _close(self, connection: Connection) -> None:
-        closing = asyncio.get_running_loop().create_task(connection.aclose())
-        self._closing.add(closing)
-        closing.add_done_callback(self._closing.discard)
+    def reap(self) -> None:
+        """Close what nobody has used for a while."""
+        for held in self._connections.values():
+            for connection in held.values():
+                self._close(connection.reap())
 
-    def _trust(self, ca_pem: str | None) -> ssl.SSLContext:
-        """One context for each authority: loading the system's takes its time."""
-        if ca_pem not in self._trusted:
-            self._trusted[ca_pem] = _trust(ca_pem)
-        self._trusted.move_to_end(ca_pem)
-        if len(self._trusted) > _MAX_AUTHORITIES:
-            self._trusted.popitem(last=False)
-        return self._trusted[ca_pem]
+    def _close(self, closing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(closing)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     def kept(self) -> dict[str, int]:
         """How much is kept of each kind."""
-        return {"connections": len(self._connections), "tls_contexts": len(self._trusted)}
+        held = [connection for held in self._connections.values() for connection in held.values()]
+        return {
+            "endpoints": len(held),
+            "connections": sum(connection.kept for connection in held),
+            "tls_contexts": len(self._trusted),
+        }
+
+    def _trust(self, ca_pem: str | None) -> ssl.SSLContext:
+        """One context for each authority, kept as long as it is used: loading the system's takes its time."""
+        if ca_pem is None:
+            self._system = self._system or _trust(None)
+            return self._system
+        context = self._trusted.get(ca_pem) or _trust(ca_pem)
+        self._trusted[ca_pem] = context
+        return context
 
     async def aclose(self) -> None:
         """Close all connections."""
