@@ -144,6 +144,7 @@ class Operator:
                 self._lost(kind, gone)
         for sync in self.cache.all(SYNC_KIND):
             self.notice(sync)
+        self.sessions.reap()
         return versions
 
     def _registered_in(self, scope: Scope) -> set[str]:

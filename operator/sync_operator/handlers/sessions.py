@@ -230,6 +230,8 @@ class Sessions:
             self._users.setdefault(session.scope, set()).add(ref)
         if before is not None and before.scope != session.scope:
             self._leave(ref, before.scope)
+        if before is not None:
+            self._leave_account(before)
         if session.route is not None:
             limit = session.requests_per_minute if session.view.found else None
             scope = session.scope if session.accepted else None
@@ -262,9 +264,18 @@ class Sessions:
         if gone is None:
             return
         self._leave(ref, gone.scope)
-        others = self._sessions.values()
-        if gone.login and all(held.login is None or held.login.account is not gone.login.account for held in others):
-            self._accounts.forget(gone.login.account)
+        self._leave_account(gone)
+
+    def _leave_account(self, before: Session) -> None:
+        """Forget the account that a session had, unless one of today still has it."""
+        account = before.login.account if before.login is not None else None
+        users = (held.login.account for held in self._sessions.values() if held.login is not None)
+        if account is not None and all(used is not account for used in users):
+            self._accounts.forget(account)
+
+    def reap(self) -> None:
+        """Close connections that nobody has used for a while."""
+        self._pool.reap()
 
     def kept(self) -> dict[str, int]:
         """How much is kept of each kind."""

@@ -257,7 +257,8 @@ class Accounts:
         """The account of a user of a server."""
         key = (url, email)
         if key not in self._accounts:
-            window = self._windows.setdefault(urlsplit(url).netloc.lower(), LoginWindow())
+            self._drop_idle_windows()
+            window = self._windows.setdefault(_host_of(url), LoginWindow())
             self._accounts[key] = Account(url, email, window, self._clock, self._renewed, seconds=self._seconds)
         return self._accounts[key]
 
@@ -267,7 +268,16 @@ class Accounts:
             window.leave(account)
         self._accounts = {key: held for key, held in self._accounts.items() if held is not account}
 
+    def _drop_idle_windows(self) -> None:
+        """A window outlives its last account for as long as it keeps anybody waiting: else one could come anew."""
+        used, now = {_host_of(url) for url, _ in self._accounts}, self._seconds()
+        self._windows = {host: held for host, held in self._windows.items() if host in used or not held.idle(now)}
+
     @property
     def kept(self) -> int:
         """How many accounts, and servers that they are of, are kept."""
         return len(self._accounts) + len(self._windows)
+
+
+def _host_of(url: str) -> str:
+    return urlsplit(url).netloc.lower()

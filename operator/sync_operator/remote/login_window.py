@@ -77,6 +77,11 @@ class LoginWindow:
         if last is not None:
             self._made.remove(last)
 
+    def idle(self, now: float) -> bool:
+        """True when nothing is remembered that could still keep a login waiting."""
+        made = any(now < time + _WINDOW for time, _ in self._made)
+        return not made and now >= self._paused_until and all(now >= entry.until for entry in self._waiting.values())
+
     def leave(self, who: Hashable) -> None:
         """Somebody does not want to log in any more."""
         self._waiting.pop(who, None)
