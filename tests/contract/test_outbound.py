@@ -391,6 +391,8 @@ async def test_what_an_owner_changes_again_and_again_is_not_kept_for_ever() -> N
             ca_pem = AUTHORITY + "\n" * number
             connection = pool.connection(f"https://127.0.0.1:{raw.port}", ca_pem, owner)
             assert pool.connection(f"https://127.0.0.1:{raw.port}", ca_pem, owner) is connection
+        await asyncio.wait(pool._closing)
+        await asyncio.sleep(0)
         assert pool.kept() == {"endpoints": 4, "connections": 0, "tls_contexts": 4}
         assert len(pool._connections[owner]) == 4
         assert pool.connection("http://127.0.0.1:1", owner=owner) is not first
