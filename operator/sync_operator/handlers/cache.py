@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from sync_operator.cluster.echoes import Seen
@@ -177,16 +178,16 @@ class Cache:
         """Keys of the Syncs that refer to a Workspace."""
         return [Key(SYNC_KIND, *ref) for ref in self._members.get(workspace)]
 
-    def registered_at(self, place: Place, homes: Iterable[Ref]) -> set[str]:
-        """The server's ids of these Workspaces' Syncs that live in a place, but for those under deletion."""
-        syncs = (self._objects[SYNC_KIND][ref] for home in homes for ref in self._members.get(home))
-        return {
-            one_spelling(sync["status"]["id"])
-            for sync in syncs
-            if sync.get("status", {}).get("id")
-            and "deletionTimestamp" not in sync["metadata"]
-            and self._place(sync) == place
-        }
+    def registered_at(self, place: Place, homes: Iterable[Ref]) -> Iterator[str]:
+        """The server's ids of these Workspaces' Syncs that live in a place, but for those under deletion.
+
+        The cache may change between two of them.
+        """
+        for ref in chain.from_iterable(map(self._members.get, homes)):
+            sync = self._held(SYNC_KIND, ref) or {}
+            sync_id = sync.get("status", {}).get("id")
+            if sync_id and "deletionTimestamp" not in sync["metadata"] and self._place(sync) == place:
+                yield one_spelling(sync_id)
 
     def workspaces_using(self, secret: Ref) -> list[Key]:
         """Keys of the Workspaces that refer to a Secret."""

@@ -37,6 +37,7 @@ from sync_operator.model.scope import Scope
 from sync_operator.model.status import read_workspace_status
 from sync_operator.model.sync import Scheduler
 from sync_operator.remote.client import ApiClient
+from sync_operator.remote.types import Role
 
 __all__ = ["look_for_drift", "schedule_look"]
 
@@ -178,8 +179,10 @@ def _pause_between(operator: Operator, workspace: Ref, reads: int) -> float:
 
 async def _look_up_names(operator: Operator, workspace: Ref, scope: Scope, client: ApiClient, since: datetime) -> None:
     """List what Syncs of the Workspace give by name; what cannot be listed now stays as it was known."""
-    known = (operator.cache.get(SYNC_KIND, Ref(key.namespace, key.name)) for key in operator.cache.syncs_of(workspace))
-    roles = {role for obj in known if obj is not None for role in roles_of(obj)}
+    slices, roles = Slices(), set[Role]()
+    for key in operator.cache.syncs_of(workspace):
+        await slices.pause()
+        roles |= roles_of(operator.cache.get(SYNC_KIND, Ref(key.namespace, key.name)) or {})
     if not roles:
         return
     try:

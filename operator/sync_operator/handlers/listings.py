@@ -108,7 +108,7 @@ class Listings:
     def __init__(
         self,
         clock: Callable[[], datetime],
-        known: Callable[[Scope], Collection[str]] = lambda _: (),
+        known: Callable[[Scope], Iterable[str]] = lambda _: (),
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
@@ -224,7 +224,12 @@ class Listings:
             TransientError: many are missing, and some of them are there, so that the list is none.
         """
         since = self._written_from(scope.place, listed.at)
-        missing = [known for known in self._known(scope) if known not in listed.ids and known not in since]
+        missing = []
+        for count, known in enumerate(self._known(scope), 1):
+            if known not in listed.ids and known not in since:
+                missing.append(known)
+            if count % _ROWS_AT_ONCE == 0:
+                await asyncio.sleep(0)
         asked, rest = missing[:MAX_CONFIRMED], missing[MAX_CONFIRMED:]
         absent, unsure = [], []
         for sync_id in asked:

@@ -147,7 +147,7 @@ class Operator:
         self.sessions.reap()
         return versions
 
-    def _registered_in(self, scope: Scope) -> set[str]:
+    def _registered_in(self, scope: Scope) -> Iterable[str]:
         """The server's ids of the Syncs of one scope: an account's list need not show those of another."""
         return self.cache.registered_at(scope.place, self.sessions.users(scope))
 

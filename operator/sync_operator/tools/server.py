@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from sync_operator.decide.names import Names, name_list
+from sync_operator.errors import TransientError
 from sync_operator.remote.client import ApiClient, Endpoint
 from sync_operator.remote.connections import HttpPool
 from sync_operator.remote.detect import detect_dialect
@@ -85,6 +86,12 @@ async def _read(
         for role in roles:
             names[role] = name_list(await pace.call(partial(client.list_named, role)), datetime.now(UTC))
         listing = await pace.call(client.list_syncs)
+        if listing.unlisted:
+            rows = ", ".join(map(str, listing.unlisted))
+            raise TransientError(
+                f"GET /syncs was refused for row {rows} of it (per_page=1&page={rows}): a sync there is broken; mend "
+                "it, or delete it"
+            )
     return Workspace(dialect, {sync.id: sync for sync in listing.syncs}, names)
 
 
