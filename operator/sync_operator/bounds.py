@@ -18,6 +18,7 @@ __all__ = [
     "MAX_CONFIGURATION_BYTES",
     "MAX_DEPTH",
     "MAX_ITEM_BYTES",
+    "MAX_KEPT_BYTES",
     "MAX_LIST_BYTES",
     "MAX_LIST_ITEMS",
     "MAX_NUMBER",
@@ -43,14 +44,16 @@ MAX_NUMBER: Final = 2**63 - 1
 """Largest id or count: what a database holds, and what the CRDs accept."""
 MAX_DEPTH: Final = 64
 """Levels of objects and lists within each other."""
-MAX_BODY_BYTES: Final = 1024 * 1024
+MAX_BODY_BYTES: Final = 512 * 1024
 """Longest answer about one thing."""
-MAX_ITEM_BYTES: Final = 1024 * 1024
+MAX_ITEM_BYTES: Final = 512 * 1024
 """Longest item of a list: a sync with the largest configuration, each character of it escaped."""
 MAX_LIST_BYTES: Final = 8 * 1024 * 1024
 """Longest page of a list: ten thousand syncs with ordinary configurations."""
 MAX_LIST_ITEMS: Final = 20_000
 """Most items of a list, all of its pages together."""
+MAX_KEPT_BYTES: Final = 16 * 1024 * 1024
+"""Most that is kept of one list, all of its pages together, as JSON."""
 MAX_CONFIGURATION_BYTES: Final = 256 * 1024
 """Largest configuration of a manifest, as JSON."""
 MAX_VALUES: Final = 32_768

@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sync_operator.bounds import bounded_date
+from sync_operator.bounds import MAX_KEPT_BYTES, bounded_date
 from sync_operator.errors import NotFoundError, OutcomeUnknownError, ServerState, StateError, TransientError
+from sync_operator.packed import Text
 from sync_operator.redact import redact_each
 from sync_operator.remote.answers import Answer
 from sync_operator.remote.connections import HttpPool, Owner
 from sync_operator.remote.paging import Page, read_whole_list
-from sync_operator.remote.read import read_list, read_named, read_page, read_run, read_sync, read_user
+from sync_operator.remote.read import read_list, read_named, read_packed_sync, read_page, read_run, read_sync, read_user
 from sync_operator.remote.reasons import reason_of
 from sync_operator.remote.transport import Exchange, Gate, Told, no_renewal, untold
 from sync_operator.remote.types import Dialect, Listing, Named, RemoteRun, RemoteSync, Role, RunList, User
@@ -23,8 +24,6 @@ _PAGE: Final = 500
 _DOCUMENTED_PAGE: Final = 100
 _RECORDS_LOOKED_AT: Final = 100
 _MAX_REASON: Final = 120
-_MOST_LIST_BYTES: Final = 8 * 1024 * 1024
-"""A page with longer configurations is asked for in parts."""
 MAX_PAGE_SECONDS: Final = 120.0
 """Time-out for one page of a list, whatever the Workspace's time-out is: a busy server takes long for it, and goes on
 working on one that was given up."""
@@ -118,13 +117,24 @@ class ApiClient:
         Raises:
             ServerFaultError: the server refuses the list, or too many rows of it.
         """
-        clock = None
+        clock, kept = None, 0
+
+        def read(item: Any) -> RemoteSync | None:
+            nonlocal kept
+            sync = read_packed_sync(item)
+            kept += len(Text.of(sync.attributes).text) if sync is not None else 0
+            if kept > MAX_KEPT_BYTES:
+                raise TransientError(
+                    f"the syncs of this workspace hold more than {MAX_KEPT_BYTES // 2**20} MiB of configuration; so "
+                    "much is not read: spread them over several workspaces"
+                )
+            return sync
 
         async def ask(page: int, size: int) -> Page[RemoteSync]:
             nonlocal clock
-            answer = await self._page("/syncs", page, size)
+            answer = await self._page("/syncs", page, size, each=read)
             clock = bounded_date(answer.headers.get("date", ""))
-            return read_page(answer.body, read_sync)
+            return read_page(answer.body, _as_read)
 
         whole = await read_whole_list(ask, size=self._most_rows)
         return Listing(whole.rows, clock, whole.unlisted)
@@ -139,7 +149,7 @@ class ApiClient:
         kind = {} if role is Role.MODEL else {"type": role.value}
 
         async def ask(page: int, size: int) -> Page[Named]:
-            return read_page((await self._page(path, page, size, kind)).body, read_named)
+            return read_page((await self._page(path, page, size, kind, each=read_named)).body, _as_read)
 
         sized = role is Role.MODEL or self.dialect is Dialect.DOCUMENTED
         return (await read_whole_list(ask, size=self._most_rows, sized=sized)).rows
@@ -148,12 +158,18 @@ class ApiClient:
     def _most_rows(self) -> int:
         return _PAGE if self.dialect is Dialect.MULTIWOVEN else _DOCUMENTED_PAGE
 
-    async def _page(self, path: str, page: int, size: int, kind: Mapping[str, str] | None = None) -> Answer:
+    async def _page(
+        self,
+        path: str,
+        page: int,
+        size: int,
+        kind: Mapping[str, str] | None = None,
+        *,
+        each: Callable[[Any], Any],
+    ) -> Answer:
         """One page of a list, for which the server may take longer than for other calls."""
         query = {"page": str(page), **self._page_size(size), **(kind or {})}
-        return await self._exchange.send(
-            "GET", path, query=query, most_bytes=_MOST_LIST_BYTES, timeout_seconds=MAX_PAGE_SECONDS
-        )
+        return await self._exchange.send("GET", path, query=query, timeout_seconds=MAX_PAGE_SECONDS, each=each)
 
     async def update_sync(self, sync_id: str, body: Mapping[str, Any]) -> RemoteSync:
         """`PUT /syncs/:id` with the whole body."""
@@ -206,8 +222,8 @@ class ApiClient:
     async def look_at_runs(self, sync_id: str, *, limit: int = 20) -> RunList:
         """The same, with the server's time: its clock may differ from ours by minutes."""
         query = {"page": "1", **self._page_size(limit)}
-        answer = await self._exchange.send("GET", f"/syncs/{_digits(sync_id)}/sync_runs", query=query)
-        runs = sorted(read_list(answer.body, read_run), key=lambda run: run.id, reverse=True)
+        answer = await self._exchange.send("GET", f"/syncs/{_digits(sync_id)}/sync_runs", query=query, each=read_run)
+        runs = sorted(read_list(answer.body, _as_read), key=lambda run: run.id, reverse=True)
         return RunList(tuple(runs), bounded_date(answer.headers.get("date", "")))
 
     async def get_run(self, sync_id: str, run_id: int) -> RemoteRun:
@@ -228,10 +244,10 @@ class ApiClient:
         path = f"/syncs/{_digits(sync_id)}/sync_runs/{run_id}/sync_records"
         query = {"status": "failed", "page": "1", **self._page_size(_RECORDS_LOOKED_AT)}
         try:
-            body = (await self._exchange.send("GET", path, query=query)).body
+            answer = await self._exchange.send("GET", path, query=query, each=reason_of, secrets=secrets)
         except NotFoundError:
             return ()
-        told = read_list(body, reason_of)[:_RECORDS_LOOKED_AT]
+        told = read_list(answer.body, _as_read)[:_RECORDS_LOOKED_AT]
         counted = Counter(redact_each(told, secrets=(self._token(), *secrets), limit=_MAX_REASON))
         return tuple(
             f"{reason} ({count} {'row' if count == 1 else 'rows'})" for reason, count in counted.most_common(limit)
@@ -254,3 +270,8 @@ def _digits(sync_id: str) -> str:
     if not (sync_id.isascii() and sync_id.isdigit()):
         raise ValueError("an id of the API is a string of digits")
     return sync_id
+
+
+def _as_read(item: Any) -> Any:
+    """An item that was read as it came."""
+    return item

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 
+from sync_operator.bounds import MAX_LIST_ITEMS
 from sync_operator.errors import AnswerTooLongError, ServerFaultError, TransientError
 
 __all__ = ["Ask", "Page", "Row", "WholeList", "read_whole_list"]
 
 MAX_UNLISTED: Final = 3
 """Broken rows that are looked for one by one; where there are more, the list counts as refused."""
-MAX_ROWS: Final = 200_000
 MAX_ROUNDS: Final = 5
 """How often the list is read anew, or its front, before it counts as one that moves too fast."""
 MAX_GAPS: Final = 3
@@ -111,7 +111,7 @@ def _moves_too_fast() -> TransientError:
 
 
 def _too_long() -> TransientError:
-    return TransientError(f"the list has more than {MAX_ROWS} rows; that many are not read")
+    return TransientError(f"the list has more than {MAX_LIST_ITEMS} rows; so many are not read: use several workspaces")
 
 
 class _Window(NamedTuple):
@@ -176,7 +176,7 @@ class _Sized[T: Row]:
             if not reading.took(window, page, self._limit):
                 continue
             self._found |= {row.id: row for row in page.rows}
-            if len(self._found) > MAX_ROWS:
+            if len(self._found) > MAX_LIST_ITEMS:
                 raise _too_long()
             if reading.ended or known & reading.marks:
                 return reading
@@ -241,7 +241,7 @@ class _Reading[T: Row]:
     def too_long(self, window: _Window, limit: int) -> None:
         """A window's answer was too long: smaller ones are read from now on, also such that cannot overlap."""
         self.refused(window, limit)
-        self.limit, self._refused_to = limit, MAX_ROWS
+        self.limit, self._refused_to = limit, MAX_LIST_ITEMS
 
     def took(self, window: _Window, page: Page[T], limit: int) -> bool:
         """A window was read; False when rows may have slipped through before it, so that it is read anew from before.
@@ -297,7 +297,7 @@ class _Unsized[T: Row]:
             pages.append(_marks(page.rows))
             if page.last:
                 return pages, tuple(found.values())
-            if len(found) > MAX_ROWS:
+            if len(found) > MAX_LIST_ITEMS:
                 raise _too_long()
 
     async def _are_same(self, pages: dict[int, _Marks]) -> bool:

@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from sync_operator.bounds import bounded_id, bounded_number, bounded_text, bounded_time
 from sync_operator.errors import TransientError
+from sync_operator.packed import PackedFields
 from sync_operator.redact import redact
 from sync_operator.remote.paging import Page, Row
 from sync_operator.remote.types import Named, RemoteRun, RemoteSync, Rows, RunStatus, User
 
-__all__ = ["read_list", "read_named", "read_page", "read_run", "read_sync", "read_user"]
+__all__ = ["read_list", "read_named", "read_packed_sync", "read_page", "read_run", "read_sync", "read_user"]
 
 _WORD_LIMIT: Final = 253
 """Characters that the CRDs' status takes for one word of the server's."""
@@ -85,6 +87,12 @@ def read_user(body: Any) -> User:
         role=_word(held.get("role")),
         id=bounded_id(resource.get("id")) or "",
     )
+
+
+def read_packed_sync(body: Any) -> RemoteSync | None:
+    """A sync of a long list: as `read_sync`, with its attributes as text."""
+    sync = read_sync(body)
+    return None if sync is None else replace(sync, attributes=PackedFields(sync.attributes))
 
 
 def read_list[T](body: Any, read: Callable[[Any], T | None]) -> list[T]:

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import httpcore
 
 from sync_operator import __version__
+from sync_operator.bounds import MAX_BODY_BYTES, MAX_LIST_BYTES, texts_in
 from sync_operator.errors import (
     AccessError,
     AnswerTooLongError,
@@ -26,7 +27,8 @@ from sync_operator.errors import (
     UnreachedError,
 )
 from sync_operator.redact import redact
-from sync_operator.remote.answers import Answer, is_usable, parse_body, refusal, retry_after
+from sync_operator.remote.answers import Answer, is_usable, refusal, retry_after
+from sync_operator.remote.body import ListBody, PlainBody
 from sync_operator.remote.connections import Connection
 from sync_operator.remote.network import cause
 from sync_operator.remote.pressure import Sign
@@ -36,8 +38,6 @@ __all__ = ["Exchange", "Gate", "Told", "no_renewal", "untold"]
 type Told = Callable[[str, int, float], None]
 _ID: Final = re.compile(r"/[0-9]+")
 
-_MOST_BYTES: Final = 4 * 1024 * 1024
-"""Longest answer read about one thing; a caller that lists many asks for more."""
 _MOST_REFUSAL_BYTES: Final = 64 * 1024
 _WHOLE_CALL: Final = 2
 """A whole call, from the wait for a connection to the last byte, may take this many times the time that is allowed
@@ -111,8 +111,8 @@ class Exchange:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         repeatable: bool = True,
-        most_bytes: int = _MOST_BYTES,
         timeout_seconds: float | None = None,
+        each: Callable[[Any], Any] | None = None,
         secrets: tuple[str, ...] = (),
         quoted: bool = True,
     ) -> Answer:
@@ -124,19 +124,19 @@ class Exchange:
             query: query parameters.
             body: JSON body.
             repeatable: False for a write that does harm when it is carried out twice.
-            most_bytes: longest answer that is read.
             timeout_seconds: for this call, where the server is known to take its time for it.
+            each: reads an item of a list, which is then read item by item as it comes; see `ListBody`.
             secrets: values in the body that no message may show; a sync's configuration is never shown anyway.
             quoted: False for a call that first has to prove what answers there: its words stay out of the error.
 
         Raises:
             HeldBackError: nothing was sent, because it is not our turn.
-            AnswerTooLongError: repeatable, and the answer is longer than ``most_bytes``.
+            AnswerTooLongError: repeatable, and the answer is longer than is read.
             TransientError: nothing was carried out, or carrying it out again does no harm.
             OutcomeUnknownError: not repeatable, and it may have been carried out.
             SyncOperatorError: the server refused; which class, see `sync_operator.errors`.
         """
-        request = _Request(method, path, query, body, most_bytes, timeout_seconds or self.timeout_seconds)
+        request = _Request(method, path, query, body, timeout_seconds or self.timeout_seconds, each)
         token = _checked(self.token()) if self.token else ""
         answer = await self._answer(request, token, repeatable=repeatable)
         if answer.status == 401 and self.token and await self.renew(token):  # noqa: PLR2004 (HTTP: unauthorized)
@@ -228,12 +228,16 @@ class Exchange:
             refused = response.status >= 300  # noqa: PLR2004 (HTTP: no success)
             limit = min(_MOST_REFUSAL_BYTES, request.most_bytes) if refused else request.most_bytes
             names = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-            content = bytearray()
+            body = PlainBody() if refused or request.each is None else ListBody(request.each)
+            size = 0
             async for chunk in response.aiter_stream():
-                content += chunk
-                if len(content) > limit:
+                size += len(chunk)
+                if size > limit:
                     return Answer(response.status, names, None) if refused else None
-            return Answer(response.status, names, parse_body(bytes(content)))
+                for at in range(0, len(chunk), body.step):
+                    body.feed(chunk[at : at + body.step])
+                    await asyncio.sleep(0)  # others have their turn, however fast the server is
+            return Answer(response.status, names, body.end())
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +246,13 @@ class _Request:
     path: str
     query: Mapping[str, str] | None
     body: Mapping[str, Any] | None
-    most_bytes: int
     timeout_seconds: float
+    each: Callable[[Any], Any] | None
+
+    @property
+    def most_bytes(self) -> int:
+        """Longest answer that is read."""
+        return MAX_BODY_BYTES if self.each is None else MAX_LIST_BYTES
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -269,16 +278,6 @@ def _lost(words: str, *, repeatable: bool) -> TransientError | OutcomeUnknownErr
 def _configuration_values(body: Mapping[str, Any] | None) -> tuple[str, ...]:
     """The strings in a sync's configuration: a server may quote them in its refusal, and some are secrets."""
     sync = (body or {}).get("sync")
-    return _strings(sync.get("configuration")) if isinstance(sync, Mapping) else ()
-
-
-def _strings(value: Any) -> tuple[str, ...]:
-    match value:
-        case str():
-            return (value,) if len(value) >= _SHORTEST_VALUE else ()
-        case Mapping():
-            return tuple(found for entry in value.values() for found in _strings(entry))
-        case list():
-            return tuple(found for entry in value for found in _strings(entry))
-        case _:
-            return ()
+    if not isinstance(sync, Mapping):
+        return ()
+    return tuple(text for text in texts_in(sync.get("configuration")) if len(text) >= _SHORTEST_VALUE)

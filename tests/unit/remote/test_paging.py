@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync_operator.bounds import MAX_LIST_ITEMS
 from sync_operator.errors import AnswerTooLongError, ServerFaultError, TransientError
-from sync_operator.remote.paging import MAX_ROWS, MAX_UNLISTED, Page, WholeList, read_whole_list
+from sync_operator.remote.paging import MAX_UNLISTED, Page, WholeList, read_whole_list
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 SIZE = 20
@@ -132,7 +133,7 @@ def test_a_list_without_an_end_is_an_error() -> None:
     async def ask(page: int, size: int) -> Page[Row]:
         return Page(tuple(Row(number, None) for number in range((page - 1) * size, page * size)), size, last=False)
 
-    with pytest.raises(TransientError, match=f"more than {MAX_ROWS}"):
+    with pytest.raises(TransientError, match=f"more than {MAX_LIST_ITEMS}"):
         asyncio.run(read_whole_list(ask, size=50_000))
 
 
