@@ -239,9 +239,8 @@ def test_a_hundred_workspaces_with_tokens_of_their_own_at_one_place(
         crowd.kube.create(workspace_manifest(name, **spec), crowd.namespace)
     assert_served()
     for number in range(100):
-        accepted = bool(number % 2)
-        reason = "" if accepted else "Unauthorized"
-        crowd.when(WORKSPACE_KIND, f"crowd-{number}", "Ready", str(accepted), reason, seconds=60)
+        # One that was refused, and is to be asked again with a request a minute, may be Throttled by now.
+        crowd.when(WORKSPACE_KIND, f"crowd-{number}", "Ready", str(bool(number % 2)), seconds=60)
     assert_served()
     assert condition(healthy.get("new-1"))["status"] == "True"
 
