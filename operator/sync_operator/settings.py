@@ -68,6 +68,7 @@ class ControllerSettings:
         health_port: TCP port of ``/healthz`` and ``/readyz``.
         leader_election: True where several replicas run, of which one is to act.
         workers: how many reconciles run side by side; those that wait for a server for long are not counted.
+        create_settle: how long after a create without an answer the server may still carry it out.
         proxies: proxy variables of this process, passed on to run pods where there is no ``runner_proxy_secret``.
         runner_proxy_secret: Secret of a Sync's namespace from which run pods take them instead; empty when not set.
         run_pods: what Syncs may ask for their run pods.
@@ -84,6 +85,7 @@ class ControllerSettings:
     health_port: int = 8081
     leader_election: bool = False
     workers: int = 16
+    create_settle: timedelta = timedelta(seconds=300)
     proxies: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     runner_proxy_secret: str = ""
     run_pods: RunPodRules = RunPodRules()
@@ -119,6 +121,7 @@ class ControllerSettings:
             "HEALTH_PORT",
             "LEADER_ELECTION",
             "WORKERS",
+            "CREATE_SETTLE_SECONDS",
         }
         for name in sorted(env):
             if name.startswith(_PREFIX) and name.removeprefix(_PREFIX) not in known:
@@ -136,6 +139,7 @@ class ControllerSettings:
             health_port=number(env, _PREFIX + "HEALTH_PORT", 8081, low=0, high=65_535),
             leader_election=flag(env, _PREFIX + "LEADER_ELECTION"),
             workers=number(env, _PREFIX + "WORKERS", 16, low=1, high=256),
+            create_settle=timedelta(seconds=number(env, _PREFIX + "CREATE_SETTLE_SECONDS", 300, low=1, high=3600)),
             proxies=proxy_environment(env) if proxy_secret else _without_credentials(proxy_environment(env)),
             runner_proxy_secret=proxy_secret,
             run_pods=_run_pod_rules(env),

@@ -87,6 +87,8 @@ def pictured(sync: SyncView | None = None, **changes: Any) -> Picture:
         "sync": sync or synced(),
         "workspace": connected(),
         "deployment": Deployment(image="runner:1"),
+        "process": "process",
+        "mark_verified": True,
     }
     return Picture(**usual | changes)
 

@@ -187,6 +187,7 @@ class Controller:
             "SYNC_OPERATOR_METRICS_PORT": "0",
             "SYNC_OPERATOR_LOG_LEVEL": "DEBUG",
             "SYNC_OPERATOR_RESYNC_SECONDS": "10",
+            "SYNC_OPERATOR_CREATE_SETTLE_SECONDS": "2",
             **environment,
         }
 

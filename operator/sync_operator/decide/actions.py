@@ -51,7 +51,8 @@ class MarkCreate:
 
     Attributes:
         at: time of the mark.
-        fresh: True when nothing can have been sent before it.
+        fresh: True when nothing can have been sent before it; where it is not, the write also tells when the outcome
+            was found to be unknown.
     """
 
     at: datetime
@@ -91,10 +92,17 @@ class ListSyncs:
 
 @dataclass(frozen=True, slots=True)
 class TakeCreated:
-    """The listed sync is what our own create made: take its id. ``others`` would fit too."""
+    """Take the id of a listed sync that holds what is wanted.
+
+    Attributes:
+        remote: the sync.
+        others: ids of those that would fit too.
+        adopted: False when it is certain that a create of ours has made it.
+    """
 
     remote: RemoteSync
     others: tuple[str, ...]
+    adopted: bool
     phase: ClassVar[Phase] = Phase.REGISTRATION
 
 

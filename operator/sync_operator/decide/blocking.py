@@ -5,9 +5,9 @@ from sync_operator.decide.candidates import doubtful_creates, lost_creates
 from sync_operator.decide.cluster_mark import cluster_changed
 from sync_operator.decide.identity import account_changed, identity_conflict
 from sync_operator.decide.match import Claim, elder
-from sync_operator.decide.obstacles import OUTAGES, SLOW_RETRY, obstacle_of
+from sync_operator.decide.obstacles import OUTAGES, SLOW_RETRY, obstacle_of, reset_remedy, reset_words
 from sync_operator.decide.once import once
-from sync_operator.decide.picture import Obstacle, Phase, Picture
+from sync_operator.decide.picture import MassAbsence, Obstacle, Phase, Picture
 from sync_operator.decide.refs import field_path, name_obstacle
 from sync_operator.decide.run_pods import pod_refusal
 from sync_operator.decide.server import drift, fixed_fields, lacks_secrets, wrong_fields
@@ -105,7 +105,7 @@ def conflict(picture: Picture) -> Obstacle | None:
 
 def unknown_outcome(picture: Picture) -> Obstacle | None:
     """A create may have got through, or still get through, and the list does not tell."""
-    if picture.sync_id is not None or picture.listing is None or picture.sync.spec is None:
+    if picture.sync_id is not None or picture.listing is None or picture.sync.spec is None or picture.create_fresh:
         return None
     doubtful = doubtful_creates(picture)
     if doubtful:
@@ -147,6 +147,8 @@ def _on_the_server(picture: Picture) -> Obstacle | None:
     sync, spec = picture.sync, picture.sync.spec
     if spec is None or picture.workspace.dialect is None or picture.workspace.suspended:
         return None
+    if picture.missing and picture.mass_absence is not None and picture.remote is None:
+        return _server_reset(picture, picture.mass_absence)
     if picture.gone:
         return _gone(picture, spec)
     remote = picture.remote
@@ -174,7 +176,10 @@ def _gone(picture: Picture, spec: SyncSpec) -> Obstacle | None:
         message = f"{words}; set spec.driftPolicy to Correct to have it made anew, or delete this Sync"
         return Obstacle(Reason.DRIFT_FOUND, message, stalled=True, retry_after=SLOW_RETRY)
     if spec.external_id is None and spec.drift_policy is DriftPolicy.CORRECT:
-        return None
+        if picture.missing:
+            return None
+        message = f"{words}, or so it says; it is made anew when two lists of the workspace, a period apart, lack it"
+        return Obstacle(Reason.EXTERNAL_NOT_FOUND, message, waits=True)
     remedy = "remove spec.externalId" if spec.external_id else "set spec.driftPolicy to Correct"
     message = f"{words}; {remedy} to have it made anew, or delete this Sync"
     return Obstacle(Reason.EXTERNAL_NOT_FOUND, message, stalled=True, retry_after=SLOW_RETRY)
@@ -199,6 +204,16 @@ def _made_otherwise(picture: Picture) -> Obstacle | None:
         "value back, or delete this Sync, and that sync with it, and make it anew",
         stalled=True,
         retry_after=SLOW_RETRY,
+    )
+
+
+def _server_reset(picture: Picture, absence: MassAbsence) -> Obstacle:
+    """Too much is missing at once to be the work of people who delete one sync after the other."""
+    return Obstacle(
+        Reason.SERVER_RESET,
+        f"status.id: sync {picture.sync.status.id} is not on the server any more; {reset_words(absence)}. None is made "
+        f"anew. {reset_remedy(picture.workspace.name, picture.sync.namespace)}",
+        stalled=True,
     )
 
 

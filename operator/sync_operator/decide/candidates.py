@@ -1,18 +1,23 @@
 """Which listed syncs an unanswered create of this Sync may have made. Pure."""
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from sync_operator.decide.match import earliest, made_by_us
+from sync_operator.decide.create_mark import marked_at
+from sync_operator.decide.match import CLOCK_MARGIN, earliest, made_by_us
 from sync_operator.decide.picture import Picture
 from sync_operator.decide.refs import certain_ids
 from sync_operator.decide.server import desired_body
 from sync_operator.errors import InvalidSpecError
-from sync_operator.model.names import CREATE_STARTED
 from sync_operator.remote.types import RemoteSync, Role
 
-__all__ = ["doubtful_creates", "lost_creates"]
+__all__ = ["doubtful_creates", "equals", "is_certain", "lost_creates"]
+
+_MAX_ATTEMPT: Final = timedelta(minutes=15)
+"""How long after its mark a create of an earlier process was carried out at the latest, to be taken for certain."""
+_CLOCK_STEP: Final = timedelta(seconds=5)
+"""By how much two readings of the same clocks may differ: servers tell whole seconds, and answers take their time."""
 
 
 def lost_creates(picture: Picture) -> tuple[RemoteSync, ...]:
@@ -22,6 +27,26 @@ def lost_creates(picture: Picture) -> tuple[RemoteSync, ...]:
     """
     body = _sent(picture)
     return _made(picture, body) if body is not None else ()
+
+
+def equals(picture: Picture) -> tuple[RemoteSync, ...]:
+    """Syncs on the server that hold what is wanted and that no Sync has, whoever made them, oldest first."""
+    if picture.listing is None:
+        return ()
+    begin = datetime.min.replace(tzinfo=picture.now.tzinfo) + timedelta(days=2)
+    return made_by_us(desired_body(picture), picture.listing, marked_at=begin, now=picture.now, claimed=picture.claimed)
+
+
+def is_certain(picture: Picture, remote: RemoteSync) -> bool:
+    """True when that sync is as old as what a create of this Sync has made: not older than the mark, nor much younger.
+
+    A mark ends with its create. One that was copied or restored says nothing about what was made long after it.
+    """
+    if remote.created_at is None or picture.listing is None:
+        return False
+    since = earliest(picture.listing, marked_at=marked_at(picture), now=_listed_at(picture))
+    begun = since + CLOCK_MARGIN - _CLOCK_STEP
+    return begun <= remote.created_at and (picture.create_sent is not None or remote.created_at <= begun + _MAX_ATTEMPT)
 
 
 def doubtful_creates(picture: Picture) -> tuple[RemoteSync, ...]:
@@ -58,25 +83,17 @@ def _made(picture: Picture, body: Mapping[str, Any]) -> tuple[RemoteSync, ...]:
     return made_by_us(
         body,
         picture.listing,
-        marked_at=_marked_at(picture),
-        now=picture.listed_at or picture.now,
+        marked_at=marked_at(picture),
+        now=_listed_at(picture),
         claimed=picture.claimed,
     )
 
 
 def _since(picture: Picture) -> datetime:
     """When, by the server's clock, the create may have been made at the earliest."""
-    marked_at = _marked_at(picture)
-    if picture.listing is None:
-        return marked_at
-    return earliest(picture.listing, marked_at=marked_at, now=picture.listed_at or picture.now)
+    marked = marked_at(picture)
+    return earliest(picture.listing, marked_at=marked, now=_listed_at(picture)) if picture.listing else marked
 
 
-def _marked_at(picture: Picture) -> datetime:
-    """When the create was announced; a mark that somebody spoiled says no more than the resource's own age."""
-    mark = picture.sync.annotations.get(CREATE_STARTED, "").partition("/")[0]
-    try:
-        marked = datetime.fromisoformat(mark)
-    except ValueError:
-        return picture.sync.created_at
-    return marked if marked.tzinfo else picture.sync.created_at
+def _listed_at(picture: Picture) -> datetime:
+    return picture.listed_at or picture.now

@@ -18,7 +18,7 @@ from sync_operator.decide.blocking import (
     workspace_obstacle,
     workspace_suspended,
 )
-from sync_operator.decide.candidates import lost_creates
+from sync_operator.decide.candidates import is_certain, lost_creates
 from sync_operator.decide.cluster_mark import cluster_changed
 from sync_operator.decide.cronjob import cronjob_name
 from sync_operator.decide.identity import identity_conflict
@@ -57,8 +57,8 @@ def deletion_step(picture: Picture) -> Action | None:
         return ListNames(named_roles(picture.sync.spec), Phase.DELETION)
     if picture.listing is None:
         return ListSyncs(Phase.DELETION)
-    found = lost_creates(picture)
-    return DeleteSync(found[0].id) if found else DropFinalizer()
+    found = next((remote for remote in lost_creates(picture) if is_certain(picture, remote)), None)
+    return DeleteSync(found.id) if found else DropFinalizer()
 
 
 def _look_and_delete(picture: Picture, sync_id: str) -> ReadSync | DeleteSync:

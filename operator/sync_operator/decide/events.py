@@ -43,7 +43,8 @@ def sync_notices(picture: Picture, before: SyncStatus, after: SyncStatus) -> tup
 
 def _change(picture: Picture, before: SyncStatus, after: SyncStatus) -> Notice | None:
     repaired = changed(ConditionType.REGISTERED, (), after.conditions)
-    if repaired is not None and repaired.status == "True" and (picture.corrected or picture.recreated):
+    done = picture.corrected or picture.recreated or picture.adopted
+    if repaired is not None and repaired.status == "True" and done:
         return Notice(Reason(repaired.reason), repaired.message, warning=True)
     if picture.restored:
         return Notice(Reason.DRIFT_CORRECTED, picture.restored, warning=True)

@@ -8,9 +8,9 @@ from typing import Any, Final
 from sync_operator.decide.diff import differing_fields
 from sync_operator.remote.types import Listing, RemoteSync
 
-__all__ = ["Claim", "earliest", "elder", "made_by_us"]
+__all__ = ["CLOCK_MARGIN", "Claim", "earliest", "elder", "made_by_us"]
 
-_MARGIN: Final = timedelta(minutes=5)
+CLOCK_MARGIN: Final = timedelta(minutes=5)
 """How far clocks may differ that cannot be compared: of the process that wrote the mark, ours, and the server's."""
 
 
@@ -46,7 +46,7 @@ def elder(claim: Claim, rivals: Iterable[Claim]) -> Claim | None:
 def earliest(listing: Listing, *, marked_at: datetime, now: datetime) -> datetime:
     """When, by the server's clock, a create of ours since ``marked_at`` was made at the earliest; ``now`` as below."""
     ahead = listing.clock - now if listing.clock else timedelta()
-    return marked_at + ahead - _MARGIN
+    return marked_at + ahead - CLOCK_MARGIN
 
 
 def made_by_us(

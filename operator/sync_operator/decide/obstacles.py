@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sync_operator.decide.picture import Obstacle
+from sync_operator.decide.picture import MassAbsence, Obstacle
 from sync_operator.errors import (
     AccessError,
     ConflictError,
@@ -20,8 +20,9 @@ from sync_operator.errors import (
     UnauthorizedError,
 )
 from sync_operator.model.conditions import Reason
+from sync_operator.model.names import CONFIRM_SERVER
 
-__all__ = ["OUTAGES", "SLOW_RETRY", "obstacle_of"]
+__all__ = ["OUTAGES", "SLOW_RETRY", "obstacle_of", "reset_remedy", "reset_words"]
 
 OUTAGES: Final = frozenset({Reason.SERVER_UNAVAILABLE, Reason.THROTTLED})
 """The server cannot be asked for a while: what was in place before is taken to be so still."""
@@ -64,6 +65,20 @@ def obstacle_of(error: SyncOperatorError) -> Obstacle:
             return Obstacle(Reason.CRON_JOB_REJECTED, words, stalled=error.permanent, error=error)
         case _:
             return Obstacle(Reason.SERVER_UNAVAILABLE, words, error=error)
+
+
+def reset_words(absence: MassAbsence) -> str:
+    """How much is missing on the server."""
+    return f"the server's last list lacks {absence.missing} of the {absence.known} syncs of this Workspace at once"
+
+
+def reset_remedy(workspace: str, namespace: str) -> str:
+    """What to do where so much is missing."""
+    return (
+        "Look whether server, workspace and account still are the right ones, and bring back what was lost. Where all "
+        f"of it is to be made anew: kubectl annotate --overwrite workspace {workspace} -n {namespace} "
+        f"{CONFIRM_SERVER}=WORD, with a new WORD each time"
+    )
 
 
 def _about_workspace(error: AccessError, words: str) -> Obstacle:

@@ -17,7 +17,17 @@ from sync_operator.remote.types import Dialect, Listing, RemoteRun, RemoteSync
 from sync_operator.schedule.plan import Schedule
 from sync_operator.settings import RunPodRules
 
-__all__ = ["Deployment", "JobResult", "JobView", "Obstacle", "Phase", "Picture", "SyncView", "WorkspaceView"]
+__all__ = [
+    "Deployment",
+    "JobResult",
+    "JobView",
+    "MassAbsence",
+    "Obstacle",
+    "Phase",
+    "Picture",
+    "SyncView",
+    "WorkspaceView",
+]
 
 
 class Phase(Enum):
@@ -167,6 +177,19 @@ class JobResult:
 
 
 @dataclass(frozen=True, slots=True)
+class MassAbsence:
+    """More of a Workspace's syncs are missing on the server than people delete one by one.
+
+    Attributes:
+        missing: how many.
+        known: of how many.
+    """
+
+    missing: int
+    known: int
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """What the controller's own settings add to every CronJob.
 
@@ -195,7 +218,9 @@ class Picture:
         cluster: uid that stands for this cluster; empty where it is not known.
         cronjob: the live CronJob as the API server returns it, or None.
         jobs: its Jobs, oldest first.
+        process: uid of this process.
         create_fresh: True when this process wrote the create mark and has sent nothing since.
+        mark_verified: True when the API server has told moments ago that the mark is this process's.
         create_sent: the body of a create that this process has sent without knowing its outcome, or None.
         settles_at: when an unanswered create of this Sync can no longer be under way; None when none can be now.
         listing: the workspace's syncs, where a create's outcome had to be looked up.
@@ -211,10 +236,12 @@ class Picture:
         registered: True when an earlier reconcile put the spec of this generation on the server.
         settled: True when that was so once, also if others have changed it since.
         seen: the server's sync as the workspace's last list showed it; None when it is not known since our last write.
-        absent: True when the workspace's last list lacked it.
+        missing: True when all lists of at least a period lacked it.
+        mass_absence: how many of the Workspace's syncs the last list lacked, where they are too many to make any anew.
         gone: True when the server said in this reconcile that there is no such sync.
         proven: True once the workspace has proven itself the same, after ``gone``.
         recheck: True when a Secret in the configuration may have changed.
+        adopted: True when the sync was found where one was to be made, and may be somebody else's work.
         others: ids of further syncs that a lost create may have made.
         corrected: what was put back on the server in this reconcile.
         recreated: True when the sync is made anew because somebody deleted it on the server.
@@ -237,7 +264,9 @@ class Picture:
     cluster: str = ""
     cronjob: Mapping[str, Any] | None = None
     jobs: tuple[JobView, ...] = ()
+    process: str = ""
     create_fresh: bool = False
+    mark_verified: bool = False
     create_sent: Mapping[str, Any] | None = field(default=None, repr=False)
     settles_at: datetime | None = None
     listing: Listing | None = None
@@ -253,10 +282,12 @@ class Picture:
     registered: bool = False
     settled: bool = False
     seen: RemoteSync | None = None
-    absent: bool = False
+    missing: bool = False
+    mass_absence: MassAbsence | None = None
     gone: bool = False
     proven: bool = False
     recheck: bool = False
+    adopted: bool = False
     others: tuple[str, ...] = ()
     corrected: tuple[str, ...] = ()
     recreated: bool = False

@@ -153,7 +153,7 @@ def name_obstacle(picture: Picture) -> Obstacle | None:
     spec = picture.sync.spec
     if spec is None or (None not in (given := _ids(spec)) and given == _ids(picture.sync.status)):
         return None
-    if picture.gone or (picture.absent and picture.remote is None) or lacks_names(picture):
+    if picture.gone or (picture.missing and picture.remote is None) or lacks_names(picture):
         return None
     return next(_troubles(picture), None)
 

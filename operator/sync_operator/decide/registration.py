@@ -16,8 +16,9 @@ from sync_operator.decide.actions import (
     UpdateSync,
 )
 from sync_operator.decide.blocking import registration_obstacle
-from sync_operator.decide.candidates import lost_creates
+from sync_operator.decide.candidates import equals, is_certain, lost_creates
 from sync_operator.decide.cluster_mark import cluster_changed, lacks_cluster_mark
+from sync_operator.decide.create_mark import is_fenced, marked_at
 from sync_operator.decide.picture import Phase, Picture
 from sync_operator.decide.refs import lacks_names, named_roles
 from sync_operator.decide.server import (
@@ -52,7 +53,7 @@ def registration_step(picture: Picture) -> Action | None:
         return ListNames(named_roles(sync.spec), Phase.REGISTRATION)
     if lacks_secrets(picture):
         return ReadSecrets(sync.spec.configuration_secrets, Phase.REGISTRATION)
-    if not picture.sync_id and not (FINALIZER in sync.finalizers and CREATE_STARTED in sync.annotations):
+    if not picture.sync_id and not is_fenced(picture):
         return _mark(picture)
     if lacks_cluster_mark(picture):
         return MarkCluster()
@@ -66,23 +67,31 @@ def registration_step(picture: Picture) -> Action | None:
 
 
 def _mark(picture: Picture) -> MarkCreate:
-    """Finalizer and mark. Where one of the two was there before, the mark stands for the one that has been lost."""
+    """Finalizer and mark. Where one of the two was there before, the mark keeps the time of the one that was first."""
     known = FINALIZER in picture.sync.finalizers or CREATE_STARTED in picture.sync.annotations
-    lost = known or picture.create_sent is not None
-    return MarkCreate(picture.sync.created_at if lost else picture.now, fresh=not lost)
+    lost = (known or picture.create_sent is not None) and not picture.create_fresh
+    return MarkCreate(marked_at(picture) if lost else picture.now, fresh=not lost)
 
 
 def _take_or_create(picture: Picture, spec: SyncSpec) -> Action:
     if spec.external_id:
         return ReadSync(spec.external_id, Phase.REGISTRATION)
-    if picture.create_fresh:
-        return CreateSync(desired_body(picture))
+    if picture.create_fresh and not picture.recreated:
+        return _create(picture)
     if picture.listing is None:
         return ListSyncs(Phase.REGISTRATION)
-    found = lost_creates(picture)
-    if found:
-        return TakeCreated(found[0], tuple(remote.id for remote in found[1:]))
-    return CreateSync(desired_body(picture))
+    found = equals(picture) if picture.create_fresh else lost_creates(picture)
+    if not found:
+        return _create(picture)
+    certain = () if picture.create_fresh else tuple(remote for remote in found if is_certain(picture, remote))
+    taken = (certain or found)[0]
+    others = tuple(remote.id for remote in found if remote is not taken)
+    return TakeCreated(taken, others, adopted=not certain)
+
+
+def _create(picture: Picture) -> CreateSync | MarkCreate:
+    """The create, once it is certain that the mark still is this process's."""
+    return CreateSync(desired_body(picture)) if picture.mark_verified else _mark(picture)
 
 
 def _put_right(picture: Picture, spec: SyncSpec, remote: RemoteSync) -> Action:

@@ -97,13 +97,18 @@ def _registered(picture: Picture, obstacle: Obstacle | None) -> Said:
         changes = "; ".join(picture.corrected)
         words = f"{_registered_words(picture)}; changed on the server and put back: {changes}"
         return Said(ConditionType.REGISTERED, True, Reason.DRIFT_CORRECTED, words)
-    if picture.recreated:
+    if picture.recreated and not picture.adopted:
         words = f"{_registered_words(picture)}, made anew because somebody deleted it on the server"
         return Said(ConditionType.REGISTERED, True, Reason.RECREATED, words)
     before = picture.sync.condition(ConditionType.REGISTERED)
     if before is not None and before.status == "True" and picture.registered:
         return Said(ConditionType.REGISTERED, True, Reason(before.reason), before.message)
     words = _registered_words(picture)
+    if picture.adopted:
+        words = (
+            f"{words}, which was found where one was to be made: it holds what this Sync asks for, and belonged to no "
+            "Sync. It stays on the server when this Sync is deleted, unless spec.deletionPolicy is Delete"
+        )
     if picture.others:
         others = ", ".join(picture.others)
         words = f"{words}; sync {others} looks the same and belongs to no Sync: look whether it is wanted"
@@ -181,7 +186,8 @@ def _origin(picture: Picture) -> str | None:
     before = picture.sync.status
     if picture.sync_id is None or (before.id is not None and before.origin is not None):
         return before.origin
-    return "Adopted" if picture.sync.spec and picture.sync.spec.external_id else "Created"
+    asked_for = picture.sync.spec is not None and picture.sync.spec.external_id is not None
+    return "Adopted" if asked_for or picture.adopted else "Created"
 
 
 def _drift(picture: Picture) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ def is_registered(picture: Picture) -> bool:
         return False
     if spec.drift_policy is DriftPolicy.IGNORE or picture.workspace.dialect is None or picture.workspace.suspended:
         return True
-    if picture.absent or (picture.seen is not None and lacks_secrets(picture)):
+    if picture.missing or (picture.seen is not None and lacks_secrets(picture)):
         return False
     wrong = picture.seen is not None and found_wrong(picture, picture.seen)
     return not (wrong and spec.drift_policy is DriftPolicy.CORRECT)
@@ -77,7 +77,7 @@ def is_registered(picture: Picture) -> bool:
 
 def server_status(picture: Picture) -> str | None:
     """The server's word for the state of the sync, or ours when it has the sync no more; as before while not known."""
-    if picture.gone:
+    if _is_missing(picture):
         return _DELETED
     actual = picture.remote or picture.seen
     return (actual.status or None) if actual else picture.sync.status.server_status
@@ -86,7 +86,12 @@ def server_status(picture: Picture) -> str | None:
 def is_gone(picture: Picture) -> bool:
     """True when the server had the sync no more as last known, also when that was before an outage or a restart."""
     known = picture.remote is not None or picture.seen is not None
-    return picture.gone or (picture.sync.status.server_status == _DELETED and not known)
+    return _is_missing(picture) or (picture.sync.status.server_status == _DELETED and not known)
+
+
+def _is_missing(picture: Picture) -> bool:
+    reset = picture.missing and picture.mass_absence is not None
+    return picture.gone or (reset and picture.remote is None)
 
 
 def found_wrong(picture: Picture, remote: RemoteSync) -> bool:

@@ -10,14 +10,21 @@ from typing import Any
 from sync_operator.decide.comparison import Comparison, compared, compared_notice, is_news, last_compared_at
 from sync_operator.decide.conditions import Said, progress_conditions, write_conditions
 from sync_operator.decide.events import Notice, changed
-from sync_operator.decide.obstacles import OUTAGES, SLOW_RETRY
-from sync_operator.decide.picture import Obstacle, WorkspaceView
+from sync_operator.decide.obstacles import OUTAGES, SLOW_RETRY, reset_remedy, reset_words
+from sync_operator.decide.picture import MassAbsence, Obstacle, WorkspaceView
 from sync_operator.errors import InvalidSpecError, KubernetesError
 from sync_operator.model.conditions import ConditionType, Reason
 from sync_operator.model.status import WorkspaceStatus
 from sync_operator.remote.types import User
 
-__all__ = ["decode_secret", "probe_obstacle", "standing_obstacle", "workspace_notices", "workspace_status"]
+__all__ = [
+    "decode_secret",
+    "probe_obstacle",
+    "server_reset",
+    "standing_obstacle",
+    "workspace_notices",
+    "workspace_status",
+]
 
 
 class MissingSecretError(InvalidSpecError):
@@ -84,6 +91,7 @@ def workspace_status(
     generation: int,
     now: datetime,
     comparison: Comparison | None = None,
+    reset: Obstacle | None = None,
 ) -> WorkspaceStatus:
     """The whole status after a look at the Workspace; equal to the one before when nothing changed.
 
@@ -95,19 +103,22 @@ def workspace_status(
         generation: ``metadata.generation``.
         now: transition time of what changes.
         comparison: how comparisons with the server go; None while there is nothing to compare.
+        reset: that too many of its syncs are missing on the server to make any anew.
     """
     if view.obstacle is not None:
         ready = Said(ConditionType.READY, False, view.obstacle.reason, view.obstacle.message)
     elif view.suspended:
         message = "spec.suspend: no requests are sent, and the CronJobs of its Syncs are suspended"
         ready = Said(ConditionType.READY, True, Reason.SUSPENDED, message)
+    elif reset is not None:
+        ready = Said(ConditionType.READY, False, reset.reason, reset.message)
     else:
         email = user.email if user else before.user
         who = f" as {email}" if email else ""
         dialect = view.dialect.value if view.dialect else "unknown"
         ready = Said(ConditionType.READY, True, Reason.RECONCILED, f"connected{who}, dialect {dialect}")
     told = compared(comparison, before.conditions, now) if comparison is not None and not view.suspended else None
-    said = (ready, *((told,) if told else ()), *progress_conditions(view.obstacle))
+    said = (ready, *((told,) if told else ()), *progress_conditions(view.obstacle or reset))
     after = before.model_copy(
         update={
             "observed_generation": generation,
@@ -122,6 +133,12 @@ def workspace_status(
     if comparison is None or (after == before and not is_news(comparison, before, now)):
         return after
     return after.model_copy(update={"last_compared_at": last_compared_at(comparison, before)})
+
+
+def server_reset(absence: MassAbsence, *, namespace: str, name: str) -> Obstacle:
+    """What a Workspace says of which so many syncs are missing."""
+    message = f"{reset_words(absence)}; none is made anew. {reset_remedy(name, namespace)}"
+    return Obstacle(Reason.SERVER_RESET, message, stalled=True)
 
 
 def workspace_notices(before: WorkspaceStatus, after: WorkspaceStatus) -> tuple[Notice, ...]:

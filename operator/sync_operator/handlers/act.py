@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from sync_operator.cluster.kube import CRONJOBS, JOBS, SYNCS
@@ -20,14 +21,16 @@ from sync_operator.decide.actions import (
     ReadSecrets,
 )
 from sync_operator.decide.cluster_mark import cluster_marks
+from sync_operator.decide.create_mark import create_marks
 from sync_operator.decide.cronjob import sync_label
 from sync_operator.decide.picture import Picture
 from sync_operator.errors import KubernetesError
 from sync_operator.handlers.act_server import act_on_server
+from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.operator import OURS, Operator
 from sync_operator.handlers.secret_values import read_secret_values
 from sync_operator.model.base import rfc3339
-from sync_operator.model.names import CREATE_STARTED, FINALIZER, SYNC_KIND, SYNC_LABEL
+from sync_operator.model.names import FINALIZER, SYNC_KIND, SYNC_LABEL
 
 __all__ = ["act"]
 
@@ -65,7 +68,7 @@ async def act(operator: Operator, picture: Picture, action: Action) -> Picture:
 
 async def _mark(operator: Operator, picture: Picture, action: MarkCreate | MarkCluster | DropFinalizer) -> Picture:
     """One patch of finalizer and marks; the resource version makes it fail when somebody else wrote in between."""
-    sync = picture.sync
+    sync, begun = picture.sync, operator.clock()
     metadata: dict[str, Any] = {"resourceVersion": sync.resource_version}
     if isinstance(action, DropFinalizer):
         metadata["finalizers"] = [name for name in sync.finalizers if name != FINALIZER]
@@ -73,12 +76,13 @@ async def _mark(operator: Operator, picture: Picture, action: MarkCreate | MarkC
         metadata["annotations"] = cluster_marks(picture.cluster)
     if isinstance(action, MarkCreate):
         metadata["finalizers"] = [*(name for name in sync.finalizers if name != FINALIZER), FINALIZER]
-        metadata["annotations"] |= {CREATE_STARTED: f"{action.at.isoformat(timespec='seconds')}/{operator.uid}"}
+        lost = begun if not action.fresh and sync.status.id is None else None
+        metadata["annotations"] |= create_marks(action.at, operator.uid, lost=lost)
     answer = await operator.kube.merge(SYNCS, sync.namespace, sync.name, {"metadata": metadata})
     if answer is None:
         raise KubernetesError(404, "NotFound", f"Sync {sync.name!r} is gone")
-    if isinstance(action, MarkCreate) and action.fresh:
-        operator.creates.announced(sync.uid)
+    if isinstance(action, MarkCreate):
+        operator.creates.marked(sync.uid, begun, fresh=action.fresh)
     operator.cache.put(SYNC_KIND, answer)
     # The resource version vouches that nothing else changed, so there is no need to read the whole object again.
     metadata = answer["metadata"]
@@ -88,12 +92,24 @@ async def _mark(operator: Operator, picture: Picture, action: MarkCreate | MarkC
         finalizers=tuple(metadata.get("finalizers", ())),
         annotations=metadata.get("annotations", {}),
     )
-    return replace(picture, sync=written, create_fresh=operator.creates.fresh(sync.uid))
+    return replace(
+        picture,
+        sync=written,
+        create_fresh=operator.creates.fresh(sync.uid),
+        mark_verified=isinstance(action, MarkCreate),
+        settles_at=operator.creates.settles_at(sync.uid, timedelta(seconds=picture.workspace.timeout_seconds)),
+    )
 
 
 async def _forget(operator: Operator, picture: Picture) -> Picture:
-    """Take the id out of the status, and let nothing fire for it until there is a new one."""
-    sync = picture.sync
+    """Take the id out of the status, and let nothing fire for it until there is a new one.
+
+    First of all a new mark takes the place of the old one, which has ended with its create: were this to end in the
+    middle, nothing that was made before would be taken for what comes now.
+    """
+    listed_at = operator.absences.compared_at(Ref(picture.sync.namespace, picture.workspace.name)) or operator.clock()
+    marked = await _mark(operator, picture, MarkCreate(operator.clock(), fresh=True))
+    verified, sync = operator.clock(), marked.sync
     if picture.cronjob is not None:
         live = await operator.kube.merge(
             CRONJOBS, sync.namespace, picture.cronjob["metadata"]["name"], {"spec": {"suspend": True}}
@@ -106,18 +122,21 @@ async def _forget(operator: Operator, picture: Picture) -> Picture:
     if answer is None:
         raise KubernetesError(404, "NotFound", f"Sync {sync.name!r} is gone")
     operator.cache.put(SYNC_KIND, answer)
-    operator.creates.deleted(sync.uid)
+    operator.creates.deleted(sync.uid, listed_at)
+    operator.creates.marked(sync.uid, verified, fresh=True)
     return replace(
         picture,
         sync=sync_view(answer),
         remote=None,
         looked=False,
         seen=None,
-        absent=False,
+        missing=False,
         gone=False,
         registered=False,
         settled=False,
         recreated=True,
+        create_fresh=True,
+        mark_verified=True,
     )
 
 

@@ -62,8 +62,9 @@ async def act_on_server(operator: Operator, picture: Picture, action: ServerActi
         case ListSyncs():
             return await _list(operator, client, scope, picture)
         case TakeCreated():
-            operator.creates.made(picture.sync.uid, picture.workspace.place, action.remote)
-            return replace(picture, remote=action.remote, others=action.others)
+            place = picture.workspace.place
+            operator.creates.made(picture.sync.uid, place, action.remote, adopted=action.adopted)
+            return replace(picture, remote=action.remote, others=action.others, adopted=action.adopted)
         case ReadSync():
             return await _read(operator, client, picture, action)
         case UpdateSync() | SetEnabled():
@@ -84,8 +85,8 @@ async def act_on_server(operator: Operator, picture: Picture, action: ServerActi
 
 
 async def _create(operator: Operator, client: ApiClient, scope: Scope, picture: Picture, action: CreateSync) -> Picture:
-    """POST once. Whoever has looked for a lost create before has the gate already."""
-    if not picture.create_fresh:
+    """POST once. Whoever has looked for one before, in a list, has the gate already."""
+    if picture.listing is not None:
         return await _post(operator, client, picture, action)
     async with operator.creates.gate(scope, action.body.get("stream_name")).creating():
         return await _post(operator, client, picture, action)
@@ -95,16 +96,16 @@ async def _post(operator: Operator, client: ApiClient, picture: Picture, action:
     """Whatever interrupts us leaves the create counted as sent; only a clear "not done" takes that back."""
     uid, place, creates = picture.sync.uid, picture.workspace.place, operator.creates
     begun, timeout = operator.clock(), timedelta(seconds=picture.workspace.timeout_seconds)
-    creates.lost(uid, action.body, begun, begun + timeout)
+    creates.lost(uid, action.body, begun, begun + creates.settle(timeout))
     try:
         remote = await client.create_sync(action.body)
     except OutcomeUnknownError as error:
         # The call may have waited for its turn: only from here on is the server's time certain to have begun.
         lost_at = operator.clock()
-        creates.lost(uid, action.body, lost_at, None if error.ended else lost_at + timeout)
+        creates.lost(uid, action.body, lost_at, None if error.ended else lost_at + creates.settle(timeout))
         raise
     except SyncOperatorError:
-        creates.refused(uid)
+        creates.refused(uid, fresh=picture.create_fresh)
         raise
     creates.made(uid, place, remote)
     operator.listings.wrote(place, remote.id)

@@ -36,10 +36,11 @@ from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 from sync_operator.model.scope import Scope
 from sync_operator.model.status import read_workspace_status
 from sync_operator.model.sync import Scheduler
+from sync_operator.model.workspace import place_of
 from sync_operator.remote.client import ApiClient
 from sync_operator.remote.types import Role
 
-__all__ = ["look_for_drift", "schedule_look"]
+__all__ = ["look_for_absent", "look_for_drift", "schedule_look"]
 
 _log = logging.getLogger(__name__)
 _SHARED: Final = 0.5
@@ -113,8 +114,27 @@ async def _walk(operator: Operator, workspace: Ref, scope: Scope, client: ApiCli
         _log.warning("Workspace %s/%s: no list, so its syncs are read one by one: %s", *workspace, error)
         await _read_one_by_one(operator, workspace, scope, client, since)
         return f"{Way.ONE_BY_ONE}{error}"
+    if look_for_absent(operator, workspace, scope, listed.at):
+        operator.queue.add(Key(WORKSPACE_KIND, *workspace))
     await _wake(operator, operator.cache.syncs_of(workspace))
     return _way_of(listed)
+
+
+def look_for_absent(operator: Operator, workspace: Ref, scope: Scope, listed_at: datetime) -> bool:
+    """Note which registered syncs the list lacks; True when the Workspace has to tell something else now."""
+    session, known, absent = operator.sessions.get(workspace), set[str](), set[str]()
+    for key in operator.cache.syncs_of(workspace):
+        obj = operator.cache.get(SYNC_KIND, Ref(key.namespace, key.name))
+        status = obj.get("status", {}) if obj is not None else {}
+        sync_id = status.get("id")
+        if session is None or sync_id is None:
+            continue
+        if session.view.now(place_of(status.get("url", ""), status.get("workspaceId"))) != scope.place:
+            continue
+        known.add(sync_id)
+        if operator.listings.seen(scope, sync_id)[1]:
+            absent.add(sync_id)
+    return operator.absences.compared(workspace, known, absent, listed_at)
 
 
 async def _wake(operator: Operator, syncs: Iterable[Key]) -> None:
@@ -210,7 +230,7 @@ def _is_news(operator: Operator, picture: Picture) -> bool:
     if _watch_runs(operator, picture.sync) or is_name_news(picture) or is_identity_news(picture):
         return True
     if picture.seen is None:
-        return picture.absent
+        return picture.missing
     moved = picture.seen.status != (picture.sync.status.server_status or "")
     secret = picture.sync.spec is not None and bool(picture.sync.spec.configuration_secrets)
     return moved or secret or found_wrong(picture, picture.seen)

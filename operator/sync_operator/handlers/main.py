@@ -137,7 +137,9 @@ async def _elected(leader: Leader, operator: Operator, health: Health, told: asy
     if not await leader.elected(told):
         return False
     health.stage = Stage.STARTING
-    operator.creates = Creates(operator.clock(), others_end=timedelta(seconds=leader.times.duration))
+    operator.creates = Creates(
+        operator.clock(), others_end=timedelta(seconds=leader.times.duration), settle=operator.create_settle
+    )
     return True
 
 

@@ -23,7 +23,7 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
     session = operator.sessions.get(home)
     if session is None and operator.cache.has(WORKSPACE_KIND, home):
         return None  # nothing of the Sync itself is read before: at a start, that is all of them
-    sync = sync_view(obj)
+    sync, now = sync_view(obj), operator.clock()
     workspace = session.view if session else WorkspaceView(name=home.name, found=False)
     here = Ref(sync.namespace, sync.name)
     wanted = wanted_id(obj)
@@ -36,14 +36,16 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
     cronjob = operator.cache.get("CronJob", Ref(sync.namespace, cronjob_name(sync.name)))
     jobs = tuple(job_view(job) for job in operator.cache.jobs_of(here))
     return Picture(
-        now=operator.clock(),
+        now=now,
         sync=sync,
         workspace=workspace,
         deployment=operator.deployment,
         cluster=operator.cluster,
         cronjob=cronjob,
         jobs=jobs,
+        process=operator.uid,
         create_fresh=operator.creates.fresh(sync.uid),
+        mark_verified=operator.creates.verified(sync.uid, now),
         create_sent=operator.creates.sent(sync.uid),
         settles_at=operator.creates.settles_at(sync.uid, timedelta(seconds=workspace.timeout_seconds)),
         rivals=operator.cache.rivals(place, wanted, but=here, refused=refused) if wanted else (),
@@ -52,8 +54,10 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
         settled=settled,
         remote=operator.creates.known(sync.uid, workspace.place) if wanted is None else None,
         seen=seen,
-        absent=absent,
+        missing=absent and operator.absences.missing(home, sync.status.id or ""),
+        mass_absence=operator.absences.mass(home) if absent else None,
         watch_runs=sync.uid in operator.watch_runs,
+        adopted=operator.creates.adopted(sync.uid),
         recreated=operator.creates.anew(sync.uid),
         recheck=sync.uid in operator.recheck,
         # What appears after the cleaning, such as a Job that was being made meanwhile, is to be cleaned too.

@@ -15,6 +15,7 @@ from sync_operator.decide.cronjob import cronjob_name
 from sync_operator.decide.events import Notice
 from sync_operator.decide.picture import Deployment
 from sync_operator.errors import ClusterRestoredError, KubernetesError
+from sync_operator.handlers.absences import Absences
 from sync_operator.handlers.cache import Cache, Ref, workspace_name
 from sync_operator.handlers.comparisons import Comparisons
 from sync_operator.handlers.crd_deletion import CrdDeletion
@@ -63,12 +64,14 @@ class Operator:
         uid: of this process; part of every create mark that it writes.
         clock: the time now, aware, UTC.
         resync: how often the caches are compared with the cluster, and Syncs with their servers.
+        create_settle: how long after a create without an answer the server may still carry it out.
         namespaces: namespaces served; empty means all.
         cluster: uid that stands for this cluster; empty where it is not known.
         require_secret_label: True where only labelled Secrets may be sent in a configuration.
         events: tells people what happened.
         creates: the create fence's memory.
         crd: tells a deletion of the CRD from that of a Sync.
+        absences: which registered syncs the lists lack.
         listings: the last list of each server workspace.
         comparisons: how the comparisons of each Workspace with its server go.
         names: the last lists of its connectors and models, where Syncs give them by name.
@@ -84,6 +87,7 @@ class Operator:
     uid: str
     clock: Callable[[], datetime]
     resync: timedelta
+    create_settle: timedelta = timedelta(seconds=300)
     namespaces: tuple[str, ...] = ()
     cluster: str = ""
     require_secret_label: bool = False
@@ -96,6 +100,7 @@ class Operator:
     events: Recorder = field(init=False)
     creates: Creates = field(init=False)
     crd: CrdDeletion = field(init=False)
+    absences: Absences = field(init=False)
     listings: Listings = field(init=False)
     comparisons: Comparisons = field(init=False)
     names: NameLists = field(init=False)
@@ -105,8 +110,9 @@ class Operator:
     def __post_init__(self) -> None:
         """Start the memories from an empty page."""
         self.events = Recorder(self.kube, busy=lambda: self.queue.busy)
-        self.creates = Creates(self.clock())
+        self.creates = Creates(self.clock(), settle=self.create_settle)
         self.crd = CrdDeletion(self.kube, self.clock, everywhere=not self.namespaces)
+        self.absences = Absences(self.resync)
         self.listings = Listings(self.clock, self._registered_in)
         self.comparisons = Comparisons(self.clock, self.resync)
         self.names = NameLists(self.clock)

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from typing import Any, Final
 
 from sync_operator.cluster.kube import SYNCS
-from sync_operator.decide.actions import Action, DropFinalizer, ListSyncs, MarkCluster, MarkCreate
+from sync_operator.decide.actions import Action, DropFinalizer, ForgetSync, ListSyncs, MarkCluster, MarkCreate
 from sync_operator.decide.deletion import keeps
 from sync_operator.decide.events import Notice, sync_notices
 from sync_operator.decide.health import fresh_until
@@ -37,6 +37,8 @@ from sync_operator.model.status import to_dict
 __all__ = ["reconcile_sync"]
 
 _log = logging.getLogger(__name__)
+_CONDITIONAL: Final = (MarkCreate, MarkCluster, ForgetSync, DropFinalizer)
+"""Actions that write only the state of the Sync that was looked at."""
 _SOON: Final = 5.0
 _AT_ONCE: Final = 1.0
 _MOST_ACTIONS: Final = 20
@@ -65,7 +67,7 @@ async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
                     await alone.enter_async_context(_settling(operator, picture))
                 picture = await act(operator, picture, action)
             except SyncOperatorError as error:
-                if isinstance(action, MarkCreate | MarkCluster | DropFinalizer) and _changed_meanwhile(error):
+                if isinstance(action, _CONDITIONAL) and _changed_meanwhile(error):
                     return Outcome(again_after=0.2)
                 if not turn.had and _is_brief(operator, home, action, error):
                     return DONE

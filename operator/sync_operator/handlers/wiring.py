@@ -73,6 +73,7 @@ def make_operator(settings: ControllerSettings, kube: Kube, uid: str, pool: Http
         uid=uid,
         clock=utc_now,
         resync=settings.resync,
+        create_settle=settings.create_settle,
         namespaces=settings.watch_namespaces,
         require_secret_label=settings.require_secret_label,
     )

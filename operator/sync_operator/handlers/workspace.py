@@ -10,7 +10,13 @@ from typing import Any, Final
 from sync_operator.cluster.kube import WORKSPACES
 from sync_operator.decide.obstacles import obstacle_of
 from sync_operator.decide.picture import Obstacle
-from sync_operator.decide.workspace import probe_obstacle, standing_obstacle, workspace_notices, workspace_status
+from sync_operator.decide.workspace import (
+    probe_obstacle,
+    server_reset,
+    standing_obstacle,
+    workspace_notices,
+    workspace_status,
+)
 from sync_operator.errors import AccessError, HeldBackError, SyncOperatorError, TransientError, UnauthorizedError
 from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.drift import schedule_look
@@ -19,9 +25,9 @@ from sync_operator.handlers.queue import DONE, Key, Outcome
 from sync_operator.handlers.session import Session
 from sync_operator.model.conditions import Reason
 from sync_operator.model.enums import DialectChoice
-from sync_operator.model.names import WORKSPACE_KIND
+from sync_operator.model.names import CONFIRM_SERVER, WORKSPACE_KIND
 from sync_operator.model.reading import read_workspace_spec
-from sync_operator.model.status import read_workspace_status, to_dict
+from sync_operator.model.status import WorkspaceStatus, read_workspace_status, to_dict
 from sync_operator.model.workspace import WorkspaceSpec
 from sync_operator.remote.detect import detect_dialect
 from sync_operator.remote.login import token_subject
@@ -35,6 +41,8 @@ _PROVEN_FOR: Final = timedelta(seconds=60)
 _SOON: Final = 5.0
 """Seconds that a Workspace may wait for its turn without a word."""
 _SHORTEST_WAIT: Final = 30.0
+MAX_WORD: Final = 253
+"""Characters of an annotation by which the user confirms something; what is longer is cut."""
 
 
 @dataclass(slots=True)
@@ -78,8 +86,9 @@ async def reconcile_workspace(operator: Operator, key: Key) -> Outcome:
             await _remember_refusal(operator, look.opened, obj)
     if not operator.sessions.keep(ref, session, instead_of=before):
         return Outcome(again_after=0.0)  # a Sync found out something else meanwhile: look once more
-    await _report(operator, obj, session, look.user)
-    if before is None or not before.told or (before.view, before.client) != (session.view, session.client):
+    anew, confirmed = _hear(operator, ref, obj, status)
+    await _report(operator, obj, session, look.user, confirmed)
+    if anew or before is None or not before.told or (before.view, before.client) != (session.view, session.client):
         operator.wake_syncs(ref, changed=before is not None or session.view.obstacle is not None)
     schedule_look(operator, ref)
     return outcome
@@ -207,8 +216,17 @@ async def _remember_refusal(operator: Operator, opened: Session, obj: Mapping[st
         _log.warning("Workspace %s/%s: %s", obj["metadata"]["namespace"], obj["metadata"]["name"], error)
 
 
+def _hear(operator: Operator, ref: Ref, obj: Mapping[str, Any], status: WorkspaceStatus) -> tuple[bool, str | None]:
+    """Whether the user's word on missing syncs changes what may be made anew, and the word where it is used up."""
+    word = str(obj["metadata"].get("annotations", {}).get(CONFIRM_SERVER, ""))[:MAX_WORD]
+    heard = status.last_handled_server_confirmation
+    anew, used = operator.absences.accept(ref, word if word != heard else "")
+    return anew, word if used else None
+
+
 def _gone(operator: Operator, ref: Ref) -> None:
     """The Workspace was deleted: Syncs learn of it; credentials are kept while any Sync may still need them."""
+    operator.absences.forget(ref)
     if not operator.cache.syncs_of(ref):
         operator.forget_workspace(ref)
         return
@@ -217,19 +235,24 @@ def _gone(operator: Operator, ref: Ref) -> None:
     operator.wake_syncs(ref, changed=True)
 
 
-async def _report(operator: Operator, obj: dict[str, Any], session: Session, user: User | None) -> None:
+async def _report(
+    operator: Operator, obj: dict[str, Any], session: Session, user: User | None, confirmed: str | None
+) -> None:
     metadata = obj["metadata"]
     ref = Ref(metadata["namespace"], metadata["name"])
     now = operator.clock()
     before = read_workspace_status(obj.get("status", {}))
+    absence = operator.absences.mass(ref)
+    told = {} if confirmed is None else {"last_handled_server_confirmation": confirmed}
     after = workspace_status(
         session.view,
-        before,
+        before.model_copy(update=told),
         user=user,
         syncs=len(operator.cache.syncs_of(ref)),
         generation=metadata["generation"],
         now=now,
         comparison=operator.comparisons.get(ref),
+        reset=server_reset(absence, namespace=ref.namespace, name=ref.name) if absence is not None else None,
     )
     await operator.write_status(WORKSPACES, WORKSPACE_KIND, obj, to_dict(after))
     for notice in workspace_notices(before, after):

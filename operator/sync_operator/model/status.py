@@ -155,6 +155,8 @@ class WorkspaceStatus(Model):
     last_compared_at: Time | None = None
     """When the last comparison of its Syncs with the server began that got to its end. It is brought up to date at most
     once an hour, and whenever something else changes here: Compared tells when it is too long ago."""
+    last_handled_server_confirmation: _Text | None = None
+    """The value of annotation squared.ai/confirm-server that was heard last, and is used up."""
     conditions: _Conditions = ()
     """Ready: the server answers, knows the workspace, and takes the credentials. Compared: its Syncs were compared with
     what the server holds within the last three periods; only while there are Syncs."""

@@ -34,7 +34,7 @@ WAY_OUT = "set spec.deletionPolicy to Retain"
 
 def deleted(sync_id: str | None = "7", *, origin: str = "Created", mark: bool = True, **spec: Any) -> SyncView:
     status = registered(sync_id, origin=origin) if sync_id else None
-    metadata = marked() if mark else {"finalizers": marked()["finalizers"]}
+    metadata = marked(NOW) if mark else {"finalizers": marked()["finalizers"]}
     return synced(status=status, metadata=metadata | {"deletionTimestamp": NOW.isoformat()}, **spec)
 
 
@@ -49,6 +49,12 @@ def shown(*, status: str = "pending", **attributes: Any) -> Picture:
 
 def listing(*ids: str) -> Listing:
     return Listing(tuple(stored(pictured(), sync_id) for sync_id in ids), NOW)
+
+
+def aged(sync_id: str, *minutes: int) -> Listing:
+    """Syncs that were made so long after the mark."""
+    found = (replace(stored(pictured(), sync_id), created_at=NOW + timedelta(minutes=after)) for after in minutes)
+    return Listing(tuple(found), NOW)
 
 
 def test_first_of_all_nothing_fires_any_more() -> None:
@@ -94,6 +100,10 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
     "a lost create was found": (
         cleaned(deleted(None), listing=listing("9", "8"), listed_at=NOW, settles_at=NOW),
         DeleteSync("8"),
+    ),
+    "what was found is older than the mark, or much younger": (
+        cleaned(deleted(None), listing=aged("8", -1, 16), listed_at=NOW, settles_at=NOW),
+        DropFinalizer(),
     ),
     "a lost create was not found": (
         cleaned(deleted(None), listing=listing(), listed_at=NOW, settles_at=NOW),

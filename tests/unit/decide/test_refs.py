@@ -78,14 +78,14 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
     "ids need no list": (pictured(synced(metadata=marked()), create_fresh=True), CreateSync(desired_body(pictured()))),
     "a registered sync needs no list": (pictured(named(ours()), registered=True, settled=True), None),
     "unless somebody took its ids out of the status": (
-        pictured(named(registered()), settled=True, absent=True),
+        pictured(named(registered()), settled=True, missing=True),
         LOOK,
     ),
     "a registered sync whose spec has changed does": (pictured(named(ours(), generation=2)), LOOK),
     "and is then compared": (pictured(named(ours(), generation=2), names=lists()), ReadSync("7", Phase.REGISTRATION)),
     "a lost create is looked for by the ids that the names lead to": (
         pictured(named(), names=lists(), **listing(stored(pictured()), replace(MADE, id="9"))),
-        TakeCreated(replace(MADE, id="9"), ()),
+        TakeCreated(replace(MADE, id="9"), (), adopted=True),
     ),
     "a sync with other ids is not ours while no name has moved": (
         pictured(named(), names=lists(), **listing(replace(MADE, attributes=SENT | {"source_id": 31}))),
@@ -115,7 +115,7 @@ def test_what_a_lost_create_sent_is_in_doubt_when_a_name_may_have_moved_since() 
 
 def test_a_deletion_looks_for_a_lost_create_by_names_too() -> None:
     sync = named(metadata=marked(deletionTimestamp=NOW.isoformat()))
-    picture = pictured(sync, cleaned=True, settles_at=NOW)
+    picture = pictured(sync, cleaned=True, crd_deleted=False, settles_at=NOW)
     assert next_action(picture) == ListNames(ROLES, Phase.DELETION)
 
     picture = replace(picture, names=lists(source={31: "Another"}))
@@ -178,10 +178,10 @@ FREE: dict[str, Picture] = {
         named(ours()), registered=True, settled=True, names=lists(source={31: "Lake"})
     ),
     "gone with its source, and to be made anew with another": pictured(
-        named(ours()), gone=True, names=lists(source={31: "Warehouse"})
+        named(ours()), gone=True, missing=True, names=lists(source={31: "Warehouse"})
     ),
     "missing in the server's list of syncs, to be asked for": pictured(
-        named(ours()), settled=True, absent=True, names=lists(source={31: "Warehouse"})
+        named(ours()), settled=True, missing=True, names=lists(source={31: "Warehouse"})
     ),
     "made by us, and not written down yet": pictured(named(), remote=MADE, names=lists(source={31: "Warehouse"})),
 }

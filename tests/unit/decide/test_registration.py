@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.support.pictures import BORN, NOW, connected, marked, pictured, registered, stored, synced
+from tests.support.pictures import BORN, HOUR, NOW, connected, marked, pictured, registered, stored, synced
 
 from sync_operator.decide.actions import (
     Action,
@@ -20,7 +20,7 @@ from sync_operator.decide.actions import (
     TakeCreated,
     UpdateSync,
 )
-from sync_operator.decide.picture import Phase, Picture
+from sync_operator.decide.picture import MassAbsence, Phase, Picture
 from sync_operator.decide.registration import registration_step
 from sync_operator.decide.server import desired_body, is_registered, update_body
 from sync_operator.model.names import CREATE_STARTED, FINALIZER
@@ -30,7 +30,9 @@ SECRET = [{"pointer": "/0/value", "secretKeyRef": {"name": "vectors", "key": "ke
 BODY = desired_body(pictured())
 UPDATE = update_body(pictured())
 OURS = stored(pictured())
-MARKED = synced(metadata=marked())
+MARKED = synced(metadata=marked(NOW - timedelta(minutes=10)))
+OLD = replace(OURS, created_at=BORN)
+MANY = MassAbsence(6, 9)
 REGISTERED = synced(status=registered(), metadata=marked())
 SERVER: dict[str, Any] = {
     "scheduler": "Server",
@@ -62,10 +64,10 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
     "marked by this process, and nothing sent": (pictured(MARKED, create_fresh=True), CreateSync(BODY)),
     "marked in another life": (pictured(MARKED), ListSyncs(Phase.REGISTRATION)),
     "nothing on the server is ours": (pictured(MARKED, **listed()), CreateSync(BODY)),
-    "the list shows what we made": (pictured(MARKED, **listed(OURS)), TakeCreated(OURS, ())),
+    "the list shows what we made": (pictured(MARKED, **listed(OURS)), TakeCreated(OURS, (), adopted=False)),
     "the list shows several": (
         pictured(MARKED, **listed(replace(OURS, id="10"), replace(OURS, id="9"))),
-        TakeCreated(replace(OURS, id="9"), ("10",)),
+        TakeCreated(replace(OURS, id="9"), ("10",), adopted=False),
     ),
     "what the list shows belongs to others": (
         pictured(MARKED, **listed(OURS, claimed=frozenset({"7"}))),
@@ -77,10 +79,10 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
     ),
     "somebody spoiled the mark": (
         pictured(
-            synced(metadata=marked(annotations={CREATE_STARTED: "yesterday"})),
+            synced(metadata=marked(annotations={CREATE_STARTED: "yesterday/process"})),
             **listed(replace(OURS, created_at=BORN + timedelta(seconds=1))),
         ),
-        TakeCreated(replace(OURS, created_at=BORN + timedelta(seconds=1)), ()),
+        TakeCreated(replace(OURS, created_at=BORN + timedelta(seconds=1)), (), adopted=False),
     ),
     "the spec has changed since this process has sent it": (
         pictured(
@@ -88,7 +90,7 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
             create_sent=BODY,
             **listed(OURS),
         ),
-        TakeCreated(OURS, ()),
+        TakeCreated(OURS, (), adopted=False),
     ),
     "what is fixed has changed since this process has sent it": (
         pictured(
@@ -108,10 +110,10 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
     ),
     "the spec has changed, but there is just what it says now": (
         pictured(
-            synced(metadata=marked(), generation=2),
+            synced(metadata=marked(NOW), generation=2),
             **listed(stored(pictured(), "6", sync_mode="incremental"), OURS),
         ),
-        TakeCreated(OURS, ()),
+        TakeCreated(OURS, (), adopted=False),
     ),
     "the spec has not changed, and the list shows another mode": (
         pictured(MARKED, **listed(stored(pictured(), sync_mode="incremental"))),
@@ -149,9 +151,13 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
         pictured(REGISTERED, registered=True, settled=True, seen=stored(pictured(), sync_mode="incremental")),
         ReadSync("7", Phase.REGISTRATION),
     ),
-    "registered, and the list lacks it": (
-        pictured(REGISTERED, registered=True, settled=True, absent=True),
+    "registered, and lists of a period lack it": (
+        pictured(REGISTERED, registered=True, settled=True, missing=True),
         ReadSync("7", Phase.REGISTRATION),
+    ),
+    "registered, and lists of a period lack it, as they lack many others": (
+        pictured(REGISTERED, registered=True, settled=True, missing=True, mass_absence=MANY),
+        None,
     ),
     "registered, but its finalizer is lost": (
         pictured(synced(status=registered(), metadata={}), registered=True),
@@ -178,7 +184,7 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
             synced(status=registered(), metadata=marked(), driftPolicy="Ignore"),
             registered=True,
             seen=stored(pictured(), sync_mode="incremental"),
-            absent=True,
+            missing=True,
         ),
         None,
     ),
@@ -201,8 +207,54 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
         ),
         SetEnabled("7", enabled=False, changes=()),
     ),
-    "gone, as the server says": (pictured(REGISTERED, gone=True), ProveWorkspace()),
-    "gone, in the workspace that it lived in": (pictured(REGISTERED, gone=True, proven=True), ForgetSync()),
+    "gone, as the server says": (pictured(REGISTERED, gone=True, missing=True), ProveWorkspace()),
+    "gone, as the server says for the first time": (pictured(REGISTERED, gone=True), None),
+    "gone, in the workspace that it lived in": (
+        pictured(REGISTERED, gone=True, missing=True, proven=True),
+        ForgetSync(),
+    ),
+    "gone, as many others": (pictured(REGISTERED, gone=True, missing=True, proven=True, mass_absence=MANY), None),
+    "to be made anew": (pictured(MARKED, create_fresh=True, recreated=True), ListSyncs(Phase.REGISTRATION)),
+    "to be made anew, and nothing is like it": (
+        pictured(MARKED, create_fresh=True, recreated=True, **listed(settles_at=NOW + HOUR)),
+        CreateSync(BODY),
+    ),
+    "to be made anew, and somebody has made another one": (
+        pictured(MARKED, create_fresh=True, recreated=True, **listed(replace(OLD, id="9"), replace(OLD, id="8"))),
+        TakeCreated(replace(OLD, id="8"), ("9",), adopted=True),
+    ),
+    "to be made anew, and what is like it belongs to others": (
+        pictured(MARKED, create_fresh=True, recreated=True, **listed(OURS, claimed=frozenset({"7"}))),
+        CreateSync(BODY),
+    ),
+    "the list shows what is a little older than the mark": (
+        pictured(MARKED, **listed(replace(OURS, created_at=NOW - timedelta(minutes=11)))),
+        TakeCreated(replace(OURS, created_at=NOW - timedelta(minutes=11)), (), adopted=True),
+    ),
+    "the list shows what is much younger than the mark": (
+        pictured(synced(metadata=marked(NOW - HOUR)), **listed(OURS)),
+        TakeCreated(OURS, (), adopted=True),
+    ),
+    "the list shows what is younger than the mark, and this process has sent it": (
+        pictured(synced(metadata=marked(NOW - HOUR)), create_sent=BODY, **listed(OURS)),
+        TakeCreated(OURS, (), adopted=False),
+    ),
+    "the list shows what we made, and an older one": (
+        pictured(MARKED, **listed(OURS, replace(OLD, id="6", created_at=NOW - timedelta(minutes=12)))),
+        TakeCreated(OURS, ("6",), adopted=False),
+    ),
+    "the mark was verified some time ago": (
+        pictured(MARKED, create_fresh=True, mark_verified=False),
+        MarkCreate(NOW, fresh=True),
+    ),
+    "the mark was verified some time ago, and the outcome of an earlier create is not known": (
+        pictured(MARKED, mark_verified=False, **listed()),
+        MarkCreate(NOW - timedelta(minutes=10), fresh=False),
+    ),
+    "another process has written the mark": (
+        pictured(MARKED, process="successor"),
+        MarkCreate(NOW - timedelta(minutes=10), fresh=False),
+    ),
     "a Workspace whose dialect is not known": (pictured(workspace=connected(dialect=None)), None),
 }
 

@@ -261,6 +261,8 @@ def test_a_name_that_moves_while_a_create_is_not_answered_makes_no_twin(fate: Fa
 def test_a_name_that_moves_before_anything_is_made_is_followed(fate: Fate) -> None:
     here = by_name(fate)
 
+    here.reconcile("orders")  # the mark is this process's from now on: whoever was before can send nothing more
+    here.pass_time(31)
     here.reconcile("orders")
 
     assert [stored.attributes["source_id"] for stored in here.server.syncs.values()] == [9]

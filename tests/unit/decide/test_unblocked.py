@@ -34,7 +34,7 @@ FREE: Mapping[str, Picture] = {
     "an adopted sync that is like the spec": pictured(ADOPTING, remote=stored(pictured(), "5", cursor_field=None)),
     "an adopted sync with another mode": pictured(ADOPTING, remote=stored(pictured(), "5", sync_mode="incremental")),
     "an update that was kept": pictured(ours(), remote=stored(pictured()), updated=True),
-    "a sync that is gone, with drift corrected": pictured(ours(), gone=True),
+    "a sync that is gone, with drift corrected": pictured(ours(), gone=True, missing=True),
     "drift to be corrected": pictured(ours(), seen=DRIFTED, settled=True, registered=True),
     "drift to be reported, but the spec is newer": pictured(REPORTING, remote=DRIFTED),
     "drift to be reported, but a Secret may be newer": pictured(REPORTING, seen=DRIFTED, settled=True, recheck=True),

@@ -33,6 +33,7 @@ from sync_operator.decide.actions import (
     ReadSecrets,
 )
 from sync_operator.decide.cluster_mark import cluster_marks
+from sync_operator.decide.create_mark import create_marks
 from sync_operator.decide.deletion import keeps
 from sync_operator.decide.obstacles import obstacle_of
 from sync_operator.decide.picture import Deployment, Picture, WorkspaceView
@@ -42,13 +43,14 @@ from sync_operator.decide.steps import next_action
 from sync_operator.errors import InvalidSpecError, KubernetesError, SyncOperatorError
 from sync_operator.handlers.act_server import act_on_server
 from sync_operator.handlers.cache import Ref
+from sync_operator.handlers.drift import look_for_absent
 from sync_operator.handlers.observe import observe
 from sync_operator.handlers.operator import Operator
 from sync_operator.handlers.session import Session
 from sync_operator.handlers.sessions import Sessions
 from sync_operator.host_patterns import HostRules
 from sync_operator.model.base import rfc3339
-from sync_operator.model.names import CREATE_STARTED, FINALIZER, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.model.names import FINALIZER, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.model.scope import Scope, scope_of
 from sync_operator.model.status import SyncStatus, read_sync_status, to_dict
 from sync_operator.remote.connections import HttpPool
@@ -132,7 +134,8 @@ class World:
             deployment=Deployment(image="runner:1"),
             uid="process",
             clock=lambda: self.now,
-            resync=timedelta(seconds=300),
+            resync=timedelta(seconds=60),
+            create_settle=timedelta(),
         )
         self.under_way = {}
         self.alone = None
@@ -163,7 +166,8 @@ class World:
         if self.view.obstacle is None and not self.view.suspended:
             client = self.clients[self.view.url]
             client.expect("", [])
-            _done(self.operator.listings.fetch(self.scope, cast("Any", client), since=self.now))
+            listed = _done(self.operator.listings.fetch(self.scope, cast("Any", client), since=self.now))
+            look_for_absent(self.operator, HOME, self.scope, listed.at)
             _done(self.operator.names.fetch(self.scope, cast("Any", client), list(Role), since=self.now))
 
     # Reconciles.
@@ -283,30 +287,41 @@ class World:
             metadata["finalizers"] = [entry for entry in sync.finalizers if entry != FINALIZER]
         if isinstance(action, MarkCreate):
             metadata["finalizers"] += [FINALIZER]
-            metadata["annotations"] |= {CREATE_STARTED: f"{action.at.isoformat()}/{self.operator.uid}"}
+            lost = self.now if not action.fresh and sync.status.id is None else None
+            metadata["annotations"] |= create_marks(action.at, self.operator.uid, lost=lost)
         answer = self._merge(sync.name, {"metadata": metadata}, version=sync.resource_version)
-        if isinstance(action, MarkCreate) and action.fresh:
-            self.operator.creates.announced(sync.uid)
-        return replace(picture, sync=sync_view(answer), create_fresh=self.operator.creates.fresh(sync.uid))
+        if isinstance(action, MarkCreate):
+            self.operator.creates.marked(sync.uid, self.now, fresh=action.fresh)
+        return replace(
+            picture,
+            sync=sync_view(answer),
+            create_fresh=self.operator.creates.fresh(sync.uid),
+            mark_verified=isinstance(action, MarkCreate),
+            settles_at=self.operator.creates.settles_at(sync.uid, timedelta(seconds=picture.workspace.timeout_seconds)),
+        )
 
     def _forget(self, picture: Picture) -> Picture:
+        picture = replace(picture, sync=self._mark(picture, MarkCreate(self.now, fresh=True)).sync)
         if picture.cronjob is not None:
             name = picture.cronjob["metadata"]["name"]
             stopped = merged(picture.cronjob, {"spec": {"suspend": True}})
             picture = replace(picture, cronjob=self._write_cronjob(name, stopped))
         answer = self._merge(picture.sync.name, {"status": {"id": None, "registeredAt": None, "account": None}})
-        self.operator.creates.forget(picture.sync.uid)
+        self.operator.creates.deleted(picture.sync.uid, self.now)
+        self.operator.creates.marked(picture.sync.uid, self.now, fresh=True)
         return replace(
             picture,
             sync=sync_view(answer),
             remote=None,
             looked=False,
             seen=None,
-            absent=False,
+            missing=False,
             gone=False,
             registered=False,
             settled=False,
             recreated=True,
+            create_fresh=True,
+            mark_verified=True,
         )
 
     def _merge(self, name: str, patch: dict[str, Any], *, version: str = "") -> dict[str, Any]:

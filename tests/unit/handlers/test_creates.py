@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.support.clockwork import run, until_idle
 from tests.support.pictures import NOW, URL
 
-from sync_operator.handlers.creates import Creates
+from sync_operator.handlers.creates import MAX_MARK_AGE, Creates
 from sync_operator.model.scope import Scope
 from sync_operator.model.workspace import Place, place_of
 from sync_operator.remote.types import RemoteSync
@@ -56,7 +56,7 @@ def test_who_took_a_lease_waits_until_its_former_holder_can_have_no_more_under_w
 
 def test_a_create_is_fresh_from_its_mark_until_it_is_sent() -> None:
     creates = Creates(NOW)
-    creates.announced("a")
+    creates.marked("a", NOW, fresh=True)
     assert creates.fresh("a")
     assert not creates.fresh("b")
 
@@ -80,11 +80,54 @@ def test_a_clear_refusal_makes_it_fresh_again() -> None:
     creates = Creates(NOW)
     creates.lost("a", BODY, LATER, LATER + TIMEOUT)
 
-    creates.refused("a")
+    creates.refused("a", fresh=True)
 
     assert creates.fresh("a")
     assert creates.sent("a") is None
     assert creates.looked_from("a") == NOW
+
+
+def test_a_clear_refusal_says_nothing_of_an_earlier_create() -> None:
+    creates = Creates(NOW)
+    creates.lost("a", BODY, LATER, LATER + TIMEOUT)
+
+    creates.refused("a", fresh=False)
+
+    assert not creates.fresh("a")
+    assert (creates.sent("a"), creates.settles_at("a", TIMEOUT)) == (BODY, None)
+
+
+def test_a_mark_vouches_for_a_create_for_seconds_only() -> None:
+    creates = Creates(NOW)
+    assert not creates.verified("a", NOW)
+
+    creates.marked("a", NOW, fresh=True)
+
+    assert creates.verified("a", NOW + MAX_MARK_AGE)
+    assert not creates.verified("a", NOW + MAX_MARK_AGE + timedelta(seconds=1))
+    assert not creates.verified("a", NOW - timedelta(seconds=1)), "the clock was set back"
+
+
+def test_what_others_sent_is_settled_in_minutes_from_the_first_mark_of_ours() -> None:
+    creates = Creates(NOW, others_end=TIMEOUT, settle=timedelta(minutes=5))
+    assert creates.settles_at("a", TIMEOUT) == NOW + TIMEOUT + timedelta(minutes=5)
+
+    creates.marked("a", LATER, fresh=False)
+    creates.marked("a", LATER + TIMEOUT, fresh=False)
+
+    assert creates.settles_at("a", TIMEOUT) == LATER + timedelta(minutes=5)
+    assert creates.settles_at("a", timedelta(minutes=9)) == LATER + timedelta(minutes=9)
+
+
+def test_a_sync_to_be_made_anew_is_looked_for_in_the_list_that_lacks_the_old_one() -> None:
+    creates = Creates(LATER)
+
+    creates.deleted("a", NOW)
+
+    assert creates.anew("a")
+    assert creates.looked_from("a") == NOW
+    creates.told("a")
+    assert not creates.anew("a")
 
 
 def test_what_was_made_belongs_to_its_maker_in_that_place() -> None:
@@ -116,7 +159,7 @@ def test_what_the_status_tells_need_not_be_known_here() -> None:
 def test_what_is_forgotten_is_as_if_it_had_never_been(before: str) -> None:
     creates = Creates(NOW)
     if before == "announced":
-        creates.announced("a")
+        creates.marked("a", NOW, fresh=True)
     elif before == "lost":
         creates.lost("a", BODY, LATER, None)
     else:
