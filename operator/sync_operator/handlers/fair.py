@@ -145,6 +145,8 @@ class FairQueue:
     def _pop_parked(self) -> Key | None:
         """The first of those who waited for their server's share, and may go on."""
         for server, lines in list(self._parked.items()):
+            if not self._workers.allow(_Server(server), _SERVER_FACTOR):
+                continue  # without a look at all the namespaces that wait for it
             found = lines.pop(partial(self._may_ask, server))
             if not lines:
                 del self._parked[server]
