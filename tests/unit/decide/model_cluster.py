@@ -83,8 +83,9 @@ def merged(held: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in patch.items():
         if value is None:
             result.pop(name, None)
-        elif isinstance(value, Mapping) and isinstance(result.get(name), Mapping):
-            result[name] = merged(result[name], value)
+        elif isinstance(value, Mapping):
+            before = result.get(name)
+            result[name] = merged(before if isinstance(before, Mapping) else {}, value)
         else:
             result[name] = deepcopy(value)
     return result
