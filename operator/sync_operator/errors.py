@@ -6,6 +6,7 @@ SyncOperatorError
 │   ├── InvalidSettingsError  the process was started with an environment it cannot use
 │   ├── RejectedError         the server refused the body (its E1 and 422 answers)
 │   ├── ConflictError         an object that is not ours has the name that we need
+│   ├── IdentityError         what has the id on the server is not what was registered
 │   ├── NotFoundError         the server knows no such thing (404)
 │   └── StateError            the server refuses the call in the present state (424); says which
 ├── AccessError               about the workspace, not about one sync: stop its traffic
@@ -34,6 +35,7 @@ __all__ = [
     "ForbiddenError",
     "HeldBackError",
     "HostRefusedError",
+    "IdentityError",
     "InvalidSettingsError",
     "InvalidSpecError",
     "KubernetesError",
@@ -93,6 +95,10 @@ class RejectedError(PermanentError):
 
 class ConflictError(PermanentError):
     """An object in the cluster that is not ours has the name that we need."""
+
+
+class IdentityError(PermanentError):
+    """What has the id on the server is another sync than the one that was registered."""
 
 
 class NotFoundError(PermanentError):

@@ -169,6 +169,7 @@ class RunnerSettings:
         max_failed_rows_percent: share of rows (0-100) that may fail in a run called delivered.
         timeout: the runner cancels a run that takes longer; None means no limit.
         run_name: name of the Job; that of a scheduled one tells its minute.
+        registered_at: when the server made the sync, in whole seconds; None when not known.
         since: when a requested run was asked for, which its Job's name does not tell; None when not known.
         retries: how many failed runs of its own a Job may follow by another one.
         hosts: which API hosts may be spoken to.
@@ -185,6 +186,7 @@ class RunnerSettings:
     max_failed_rows_percent: float = 0.0
     timeout: timedelta | None = None
     run_name: str = ""
+    registered_at: datetime | None = None
     since: datetime | None = None
     retries: int = 0
     hosts: HostRules = field(default_factory=HostRules)
@@ -213,6 +215,7 @@ class RunnerSettings:
             max_failed_rows_percent=percent(env, "SYNC_MAX_FAILED_ROWS_PERCENT"),
             timeout=read(env, "SYNC_RUN_TIMEOUT", parse_duration) if timeout else None,
             run_name=env.get("SYNC_RUN_NAME", ""),
+            registered_at=read(env, "SYNC_REGISTERED_AT", moment) if env.get("SYNC_REGISTERED_AT") else None,
             since=read(env, "SYNC_RUN_SINCE", moment) if env.get("SYNC_RUN_SINCE") else None,
             retries=number(env, "SYNC_RUN_RETRIES", 0, low=0, high=1000),
             hosts=_host_rules(env),

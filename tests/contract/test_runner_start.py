@@ -7,7 +7,7 @@ from aiohttp import web
 from tests.support.pods import job_of, plan, run_pod, triggers
 from tests.support.served import BODY, START, Served
 
-from sync_operator.errors import StateError
+from sync_operator.errors import IdentityError, StateError
 from sync_operator.runner.ending import ExitCode
 from sync_operator.sandbox.progress import start_workflow
 from sync_operator.sandbox.state import Ending, Outcome
@@ -36,6 +36,27 @@ async def test_an_active_run_is_followed_instead(api: Served, job: str) -> None:
     api.clock.advance(5)
     assert (await run_pod(api, job)).code is ExitCode.DELIVERED
     assert len(api.store.runs) == 1
+
+
+@pytest.mark.parametrize("running", [False, True])
+async def test_another_sync_at_the_id_is_neither_run_nor_followed(api: Served, running: bool) -> None:
+    if running:
+        await api.client.trigger("1")
+        api.clock.advance(5)
+    before = triggers(api)
+
+    with pytest.raises(IdentityError, match="it is another sync, and nothing was run"):
+        await run_pod(api, SLOT, registered_at=START - timedelta(seconds=1))
+
+    assert triggers(api) == before
+
+
+async def test_the_sync_that_was_registered_is_looked_at_once(api: Served) -> None:
+    made = api.store.syncs[1].created_at
+    ending = await run_pod(api, SLOT, registered_at=made.replace(microsecond=0))
+
+    assert ending.code is ExitCode.DELIVERED
+    assert [call for call in api.seen() if call[:2] == ("GET", "/syncs/1")] == [("GET", "/syncs/1", 200)]
 
 
 async def test_a_run_that_starts_between_look_and_trigger_is_followed(api: Served) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from tests.isolation.conftest import Newcomer
 from tests.support.running import Sandbox, eventually, running_sandbox
-from tests.support.syncs import Tenant, condition
+from tests.support.syncs import MAPPING, Tenant, condition
 
-from sync_operator.model.names import SYNC_KIND
+from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 
 INTERVAL: dict[str, Any] = {"scheduleType": "interval", "syncInterval": 30, "syncIntervalUnit": "minutes"}
 INVOICES: dict[str, Any] = {
@@ -28,6 +28,16 @@ INVOICES: dict[str, Any] = {
     "sync_mode": "incremental",
 }
 """A sync that somebody else has made."""
+BY_HAND: dict[str, Any] = {
+    "source_id": 1,
+    "destination_id": 2,
+    "model_id": 3,
+    "stream_name": "by-hand",
+    "sync_mode": "full_refresh",
+    "schedule_type": "manual",
+    "configuration": MAPPING,
+}
+"""A sync that may be adopted."""
 
 
 @pytest.fixture
@@ -144,3 +154,41 @@ def _swap_tokens(tenant: Tenant, theirs: Sandbox, assert_served: Callable[[], No
     tenant.when(SYNC_KIND, "sync-0", "Ready")
     tenant.gone("sync-2")
     assert len(theirs.syncs()) == 2
+
+
+def test_who_asks_for_ids_without_credentials_hides_no_sync_and_holds_none(
+    newcomer: Newcomer, rebuilt: Sandbox, assert_served: Callable[[], None]
+) -> None:
+    squatter, victim = newcomer(rebuilt), newcomer(rebuilt)
+    squatter.secret("wrong")
+    squatter.workspace()
+    for number in range(1, 4):
+        squatter.sync(f"squat-{number}", externalId=str(number))
+    squatter.when(WORKSPACE_KIND, "default", "Ready", "False", "Unauthorized")
+    victim.connect(timeoutSeconds=2)
+    rebuilt.fault(method="POST", path="/syncs$", lose="after")
+
+    made = victim.ready("lost")
+
+    assert [str(sync["id"]) for sync in rebuilt.syncs()] == [made["status"]["id"]], "no twin"
+    assert rebuilt.call("POST", "/syncs", sync=BY_HAND).status_code == 201
+    adopted = victim.ready("adopted", externalId="2", streamName="by-hand")
+    assert adopted["status"]["id"] == "2"
+    assert_served()
+
+
+def test_a_workspace_id_is_a_number_however_it_is_written(
+    newcomer: Newcomer, rebuilt: Sandbox, assert_served: Callable[[], None]
+) -> None:
+    first, second = newcomer(rebuilt), newcomer(rebuilt)
+    first.connect()
+    second.connect(workspaceId="00001")
+    assert rebuilt.call("POST", "/syncs", sync=BY_HAND).status_code == 201
+    first.ready("mine", externalId="1", streamName="by-hand")
+
+    second.sync("mine", externalId="001", streamName="by-hand", syncMode="incremental")
+
+    told = second.when(SYNC_KIND, "mine", "Ready", "False", "Conflict")
+    assert f"{first.namespace}/mine" in condition(told)["message"]
+    assert_served()
+    assert written(rebuilt) == [("POST", "/api/v1/syncs")]

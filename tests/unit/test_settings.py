@@ -108,6 +108,7 @@ def test_a_runner_needs_three_variables() -> None:
             "SYNC_MAX_FAILED_ROWS_PERCENT": "2.5",
             "SYNC_RUN_TIMEOUT": "1h30m",
             "SYNC_RUN_NAME": "orders-29924987",
+            "SYNC_REGISTERED_AT": "2026-01-01T00:00:00Z",
             "SYNC_RUN_SINCE": "2026-01-02T03:04:05Z",
             "SYNC_RUN_RETRIES": "2",
             "LOG_FORMAT": "json",
@@ -116,6 +117,7 @@ def test_a_runner_needs_three_variables() -> None:
     assert (full.workspace_id, full.dialect, full.ca_file) == ("3", "Documented", Path("/ca.crt"))
     assert (full.max_failed_rows_percent, full.timeout) == (2.5, timedelta(minutes=90))
     assert (full.run_name, full.log.format) == ("orders-29924987", "json")
+    assert full.registered_at == datetime(2026, 1, 1, tzinfo=UTC)
     assert (full.since, full.retries) == (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), 2)
 
 
@@ -128,6 +130,7 @@ def test_a_runner_needs_three_variables() -> None:
         ({"SYNC_MAX_FAILED_ROWS_PERCENT": "some"}, "SYNC_MAX_FAILED_ROWS_PERCENT: 'some' is not a percentage"),
         ({"SYNC_MAX_FAILED_ROWS_PERCENT": "101"}, "not a percentage from 0 to 100"),
         ({"SYNC_RUN_TIMEOUT": "soon"}, "SYNC_RUN_TIMEOUT: 'soon' is no duration"),
+        ({"SYNC_REGISTERED_AT": "once"}, "SYNC_REGISTERED_AT: 'once' is not a time like"),
         ({"SYNC_RUN_SINCE": "yesterday"}, "SYNC_RUN_SINCE: 'yesterday' is not a time like"),
         ({"SYNC_RUN_SINCE": "2026-01-02T03:04:05"}, "is not a time like"),
         ({"SYNC_RUN_RETRIES": "-1"}, "SYNC_RUN_RETRIES: '-1' is not a whole number"),

@@ -7,6 +7,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
+from sync_operator.decide.identity import registered_at
 from sync_operator.decide.picture import Picture, SyncView
 from sync_operator.durations import format_duration, parse_duration
 from sync_operator.model.base import rfc3339
@@ -206,9 +207,10 @@ def _pod_spec(picture: Picture, spec: SyncSpec, sync_id: str) -> dict[str, Any]:
 
 
 def _environment(picture: Picture, spec: SyncSpec, sync_id: str) -> list[dict[str, Any]]:
-    workspace = picture.workspace
+    workspace, made = picture.workspace, registered_at(picture)
     values: dict[str, str | None] = {
         "SYNC_ID": sync_id,
+        "SYNC_REGISTERED_AT": rfc3339(made) if made is not None else None,
         "SYNC_API_URL": workspace.url,
         "SYNC_API_WORKSPACE_ID": workspace.workspace_id,
         "SYNC_API_DIALECT": workspace.dialect.value if workspace.dialect else None,

@@ -4,7 +4,8 @@ import logging
 from datetime import datetime, timedelta
 from typing import Final
 
-from sync_operator.errors import OutcomeUnknownError, ServerState, StateError, TransientError
+from sync_operator.errors import IdentityError, OutcomeUnknownError, ServerState, StateError, TransientError
+from sync_operator.model.base import rfc3339
 from sync_operator.remote.client import ApiClient
 from sync_operator.remote.types import Dialect, RemoteRun
 from sync_operator.runner.clock import Clock, ServerClock
@@ -46,14 +47,17 @@ class Starter:
         self._late = self._since is not None and clock.wall() - self._since > _PUNCTUAL
         self._since_there: datetime | None = None
         self._newest: int | None = None
+        self._is_identified = settings.registered_at is None
 
     async def obtain(self) -> RemoteRun | None:
         """A run to follow, or one of this Job that has ended; None when none showed up after any of the triggers.
 
         Raises:
             GaveUpError: the server gave no usable answer for too long.
-            SyncOperatorError: the server refused.
+            SyncOperatorError: the server refused, or has another sync there (`IdentityError`).
         """
+        if not self._is_identified:
+            await self._patience.call(self._identify, seconds=_START_PATIENCE)
         self._newest = None
         hold = self._hold()
         run = await self._watch(hold) if hold else None
@@ -64,6 +68,17 @@ class Starter:
                 return run
             _log.warning("no run appeared within %.0f s of the trigger", TRIGGER_DEADLINE)
         return None
+
+    async def _identify(self) -> None:
+        """Look, before anything is run or followed, whether the server still has the sync that was registered."""
+        sync_id, expected = self._settings.sync_id, self._settings.registered_at
+        found = (await self._client.get_sync(sync_id)).created_at
+        if expected is not None and found is not None and found.replace(microsecond=0) != expected:
+            raise IdentityError(
+                f"sync {sync_id} was registered at {rfc3339(expected)}, but what has that id on the server was made at "
+                f"{rfc3339(found)}: it is another sync, and nothing was run; the Sync's condition Ready tells more"
+            )
+        self._is_identified = True
 
     def is_own(self, run: RemoteRun) -> bool:
         """True for a run made for this Job, as opposed to one that was found under way."""

@@ -202,6 +202,16 @@ def test_a_cronjob_stays_suspended_until_the_server_has_shown_the_sync() -> None
     assert not suspended(replace(told, remote=MINE, looked=True))
 
 
+def test_a_run_pod_is_told_which_sync_it_may_run() -> None:
+    made = pictured(synced(metadata=marked()), remote=MINE, looked=True)
+    told = pictured(ours(KNOWN), seen=MINE)
+
+    for picture in (made, told):
+        manifest = cronjob_manifest(picture, "7", suspended=False)
+        [container] = manifest["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+        assert {"name": "SYNC_REGISTERED_AT", "value": "2026-01-31T12:00:00Z"} in container["env"]
+
+
 def test_a_deletion_looks_first() -> None:
     gone = synced(status=KNOWN, metadata=marked() | {"deletionTimestamp": NOW.isoformat()})
     picture = pictured(gone, crd_deleted=False)
