@@ -14,8 +14,8 @@ from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 
 SEED: dict[str, Any] = {
     "sourceId": 123,
-    "destinationId": 123,
-    "modelId": 123,
+    "destinationId": 124,
+    "modelId": 125,
     "scheduleType": "automated",
     "configuration": MAPPING,
     "streamName": "orders",
@@ -27,8 +27,8 @@ SEED: dict[str, Any] = {
 }
 SEED_BODY = {
     "source_id": 123,
-    "destination_id": 123,
-    "model_id": 123,
+    "destination_id": 124,
+    "model_id": 125,
     "schedule_type": "automated",
     "configuration": MAPPING,
     "stream_name": "orders",
@@ -46,6 +46,7 @@ def created(sandbox: Sandbox) -> list[Any]:
 
 def test_multiwoven_gets_the_seed_body_as_a_manual_sync(tenant: Tenant) -> None:
     tenant.connect()
+    tenant.sandbox.name_all(123, 124, 125)
 
     sync = tenant.ready(**SEED)
 
@@ -69,6 +70,7 @@ def test_documented_gets_exactly_the_seed_body(
     assert controller.log.exists()
     tenant = Tenant(kube, namespace, documented)
     tenant.connect()
+    documented.name_all(123, 124, 125)
 
     # The seed page shows an empty configuration, which only this dialect takes.
     sync = tenant.ready(**SEED | {"configuration": {}})

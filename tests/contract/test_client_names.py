@@ -32,7 +32,7 @@ async def test_sources_and_destinations_are_told_apart(either: Served) -> None:
 
     assert [entry.id for entry in found[Role.SOURCE] if entry.name == "Warehouse"] == [21]
     assert [entry.id for entry in found[Role.DESTINATION] if entry.name == "Warehouse"] == [22]
-    assert Named(3, "model 3", START) in found[Role.MODEL]
+    assert Named(3, "model 3", START, connector_id=1) in found[Role.MODEL]
 
 
 async def test_what_fits_a_page_is_asked_for_once(either: Served) -> None:

@@ -20,6 +20,22 @@ async def test_4_the_last_moved_come_first_and_only_those_of_the_workspace(call:
     assert (await listed(call, "/models"))[0] == ("43", "Customers")
 
 
+async def test_4_a_model_tells_which_source_it_reads_from(call: Caller) -> None:
+    await call.control("PUT", "/models/43", {"name": "Customers", "connector_id": 5})
+    found = (await call("GET", "/models")).json()["data"]
+
+    connectors = {entry["id"]: entry["attributes"]["connector"] for entry in found}
+    assert (connectors["43"]["id"], connectors["3"]["id"]) == (5, 1)
+    assert connectors["43"]["connector_type"] == "source"
+
+
+async def test_where_any_ids_may_be_named_nothing_is_listed(call: Caller) -> None:
+    call.api.store.any_ids = True
+
+    for path in ("/connectors", "/models"):
+        assert (await call("GET", path)).status_code == 404
+
+
 async def test_4_connectors_come_ten_a_page_and_models_as_many_as_asked_for(call: Caller) -> None:
     for number in range(20, 41):
         await call.control("PUT", f"/connectors/{number}", {"name": f"crm {number}", "kind": "destination"})

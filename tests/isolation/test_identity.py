@@ -78,9 +78,7 @@ def test_nothing_of_somebody_elses_sync_on_a_rebuilt_server_changes(
 ) -> None:
     tenant = newcomer(rebuilt)
     tenant.connect()
-    ours = tenant.ready("ours", **INTERVAL)
-    assert ours["status"]["registeredAt"]
-    assert ours["status"]["account"]
+    tenant.ready("ours", **INTERVAL)
     tenant.ready("edited", **INTERVAL, streamName="others")
     [mine, other] = rebuilt.syncs()
 
@@ -192,3 +190,36 @@ def test_a_workspace_id_is_a_number_however_it_is_written(
     assert f"{first.namespace}/mine" in condition(told)["message"]
     assert_served()
     assert written(rebuilt) == [("POST", "/api/v1/syncs")]
+
+
+def test_ids_are_of_this_workspace_of_the_right_kind_and_of_each_other(
+    newcomer: Newcomer, rebuilt: Sandbox, assert_served: Callable[[], None]
+) -> None:
+    tenant = newcomer(rebuilt)
+    tenant.connect()
+    for kind, number in (("source", 41), ("destination", 42), ("model", 33)):
+        rebuilt.name(kind, number, f"theirs {number}", 2)
+    wrong: dict[str, tuple[dict[str, int], str]] = {
+        "source": ({"sourceId": 41}, "spec.sourceId: the workspace has no source 41"),
+        "destination": ({"destinationId": 42}, "spec.destinationId: the workspace has no destination 42"),
+        "model": ({"modelId": 33}, "spec.modelId: the workspace has no model 33"),
+        "kind": ({"sourceId": 4}, "spec.sourceId: connector 'destination 4' (id 4) is a destination"),
+        "other": ({"sourceId": 5}, "spec.modelId: model 'model 3' (id 3) reads from source 1"),
+    }
+    for name, (changes, _) in wrong.items():
+        tenant.sync(name, **changes)
+    for name, (_, words) in wrong.items():
+        told = tenant.when(SYNC_KIND, name, "Ready", "False", "InvalidSpec")
+        assert condition(told)["message"].startswith(words)
+        assert "theirs" not in condition(told)["message"]
+    assert_served()
+    assert rebuilt.syncs() == []
+    asked = len(rebuilt.requests("GET", "/connectors")) + len(rebuilt.requests("GET", "/models"))
+    assert asked <= 12, "lists are shared"
+
+    rebuilt.name("model", 33, "ours by now", 1)
+    tenant.patch("kind", sourceId=1)
+
+    tenant.when(SYNC_KIND, "model", "Ready")
+    tenant.when(SYNC_KIND, "kind", "Ready")
+    assert len(rebuilt.syncs()) == 2

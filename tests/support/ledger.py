@@ -17,6 +17,7 @@ class Ledger:
         missed: points that an operation did not come to when it was to be killed there.
         faults: what was done to answers, by kind.
         seeds: what chance was made from.
+        identity: what was said of syncs that were no longer ours, by disaster.
     """
 
     kills: Counter[str] = field(default_factory=Counter)
@@ -24,6 +25,7 @@ class Ledger:
     faults: Counter[str] = field(default_factory=Counter)
     seeds: list[str] = field(default_factory=list)
     exits: Counter[int] = field(default_factory=Counter)
+    identity: Counter[str] = field(default_factory=Counter)
 
     def plain(self) -> dict[str, Any]:
         """It as dictionaries and lists, to be sent to another process."""
@@ -40,9 +42,11 @@ class Ledger:
 
     def lines(self) -> list[str]:
         """For people; empty when nothing was done."""
+        said = [f"servers that were no longer ours: {_listed(self.identity)}"] if self.identity else []
         if not (self.kills or self.faults):
-            return []
+            return said
         return [
+            *said,
             f"{self.kills.total()} kills: {_listed(self.kills)}",
             f"{len(self.missed)} points not come to again: {'; '.join(self.missed) or 'none'}",
             f"{self.faults.total()} faults: {_listed(self.faults)}",

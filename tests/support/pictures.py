@@ -12,7 +12,7 @@ from sync_operator.decide.server import desired_body
 from sync_operator.model.conditions import Reason
 from sync_operator.model.names import CREATE_STARTED, FINALIZER, RUN_REQUESTED_AT
 from sync_operator.model.status import Condition, SyncStatus, to_dict
-from sync_operator.remote.types import Dialect, RemoteRun, RemoteSync, RunStatus
+from sync_operator.remote.types import Dialect, RemoteRun, RemoteSync, Role, RunStatus
 
 __all__ = [
     "BORN",
@@ -89,6 +89,7 @@ def pictured(sync: SyncView | None = None, **changes: Any) -> Picture:
         "deployment": Deployment(image="runner:1"),
         "process": "process",
         "mark_verified": True,
+        "unlisted": frozenset(Role),  # ids are not looked up
     }
     return Picture(**usual | changes)
 

@@ -77,15 +77,17 @@ class Sandbox:
     def edit(self, sync_id: str, **attributes: Any) -> None:
         assert self._http.patch(f"/syncs/{sync_id}", json=attributes).status_code == 200
 
-    def name(self, kind: str, number: int, name: str, workspace_id: int = 1) -> None:
-        """Give the source, destination or model of an id a name."""
-        body = {"name": name, "workspace_id": workspace_id} | ({} if kind == "model" else {"kind": kind})
+    def name(self, kind: str, number: int, name: str, workspace_id: int = 1, *, source: int = 1) -> None:
+        """Give the source, destination or model of an id a name; a model reads from a source."""
+        more: dict[str, Any] = {"connector_id": source} if kind == "model" else {"kind": kind}
+        body = {"name": name, "workspace_id": workspace_id} | more
         assert self._http.put(f"/{_list_of(kind)}/{number}", json=body).status_code == 200
 
     def name_all(self, source: int = 1, destination: int = 2, model: int = 3) -> None:
         """Let the names of `BY_NAME` lead to these ids, by default those of all other specs."""
-        for kind, number in (("source", source), ("destination", destination), ("model", model)):
+        for kind, number in (("source", source), ("destination", destination)):
             self.name(kind, number, BY_NAME[f"{kind}Ref"]["name"])
+        self.name("model", model, BY_NAME["modelRef"]["name"], source=source)
 
     def unname(self, kind: str, number: int) -> None:
         """Somebody deletes it, with its syncs."""

@@ -77,10 +77,16 @@ class CreateSync:
 
 @dataclass(frozen=True, slots=True)
 class ListNames:
-    """List the connectors or models that the spec gives by name; all Syncs of a workspace share the lists."""
+    """List connectors or models; all Syncs of an account share the lists.
+
+    Attributes:
+        roles: what the spec gives by name.
+        checks: what is to be looked up by id, where the server lists it.
+    """
 
     roles: tuple[Role, ...]
     phase: Phase
+    checks: tuple[Role, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

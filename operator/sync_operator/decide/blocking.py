@@ -3,6 +3,7 @@
 from sync_operator.decide.body import sync_body
 from sync_operator.decide.candidates import doubtful_creates, lost_creates
 from sync_operator.decide.cluster_mark import cluster_changed
+from sync_operator.decide.id_check import id_obstacle
 from sync_operator.decide.identity import account_changed, identity_conflict
 from sync_operator.decide.match import Claim, elder
 from sync_operator.decide.obstacles import OUTAGES, SLOW_RETRY, obstacle_of, reset_remedy, reset_words
@@ -40,6 +41,7 @@ def registration_obstacle(picture: Picture) -> Obstacle | None:
         or conflict(picture)
         or identity_conflict(picture)
         or name_obstacle(picture)
+        or id_obstacle(picture)
         or _on_the_server(picture)
         or _made_otherwise(picture)
         or unknown_outcome(picture)

@@ -12,7 +12,7 @@ from typing import Final
 from sync_operator.redact import redact
 from sync_operator.remote.types import Named, Role
 
-__all__ = ["NameList", "Names", "ambiguous", "leads_elsewhere", "missing", "name_list"]
+__all__ = ["NameList", "Names", "ambiguous", "leads_elsewhere", "missing", "name_list", "other_source", "wrong_id"]
 
 _NAME_LIMIT: Final = 60
 """Characters of the server's names that a message shows."""
@@ -76,6 +76,26 @@ def ambiguous(role: Role, name: str, same: Iterable[Named]) -> str:
     return (
         f"the server has several {role}s {_quoted(name)}, with the ids {ids}; write one of them into spec.{role}Id "
         f"instead, or rename the others there: {_HEALS} once"
+    )
+
+
+def wrong_id(role: Role, number: int, names: Names) -> str:
+    """No connector or model of that role has the id in this workspace: what has it instead, or what there is."""
+    held = names[role]
+    there = f"its {role}s are {_listed(list(held.by_id.values()))}" if held.by_id else f"it has no {role} at all"
+    remedy = f"write the id of one of its {role}s, or make it there: {_HEALS}"
+    for other in (Role.SOURCE, Role.DESTINATION):
+        found = names[other].by_id.get(number) if other in names and Role.MODEL is not role is not other else None
+        if found is not None:
+            return f"connector {_listed([found])} is a {other}, not a {role}; {there}; {remedy}"
+    return f"the workspace has no {role} {number}; {there}; {remedy}"
+
+
+def other_source(model: Named, source: Named) -> str:
+    """The model reads from another source than the one that the spec names."""
+    return (
+        f"model {_listed([model])} reads from source {model.connector_id}, and not from {_listed([source])}; write a "
+        f"model of that source, or source {model.connector_id}"
     )
 
 

@@ -13,7 +13,7 @@ from sync_operator.model.conditions import Reason
 from sync_operator.model.status import Condition, SyncStatus
 from sync_operator.model.sync import SyncSpec
 from sync_operator.model.workspace import Place, place_now, place_of
-from sync_operator.remote.types import Dialect, Listing, RemoteRun, RemoteSync
+from sync_operator.remote.types import Dialect, Listing, RemoteRun, RemoteSync, Role
 from sync_operator.schedule.plan import Schedule
 from sync_operator.settings import RunPodRules
 
@@ -229,6 +229,7 @@ class Picture:
         rivals: claims of other Syncs to the server sync that this one has or asks for.
         claimed: ids of listed syncs that belong to other Syncs.
         names: the server's lists of what the spec gives by name, as far as they are known.
+        unlisted: what the server has refused to list of late.
         secrets: values of ``spec.configurationSecrets`` by JSON pointer; None until they were read.
         remote: the server's sync as answered last, in this reconcile or in one whose status was not written.
         looked: True once the server has shown the sync, or said that it is gone, in this reconcile.
@@ -275,6 +276,7 @@ class Picture:
     rivals: tuple[Claim, ...] = ()
     claimed: frozenset[str] = frozenset()
     names: Names = field(default_factory=dict)
+    unlisted: frozenset[Role] = frozenset()
     secrets: Mapping[str, str] | None = field(default=None, repr=False)
     remote: RemoteSync | None = None
     looked: bool = False

@@ -4,7 +4,6 @@ from sync_operator.decide.actions import (
     Action,
     CreateSync,
     ForgetSync,
-    ListNames,
     ListSyncs,
     MarkCluster,
     MarkCreate,
@@ -19,8 +18,8 @@ from sync_operator.decide.blocking import registration_obstacle
 from sync_operator.decide.candidates import equals, is_certain, lost_creates
 from sync_operator.decide.cluster_mark import cluster_changed, lacks_cluster_mark
 from sync_operator.decide.create_mark import is_fenced, marked_at
+from sync_operator.decide.id_check import list_names
 from sync_operator.decide.picture import Phase, Picture
-from sync_operator.decide.refs import lacks_names, named_roles
 from sync_operator.decide.server import (
     desired_body,
     drift,
@@ -49,8 +48,9 @@ def registration_step(picture: Picture) -> Action | None:
         return None
     if registration_obstacle(picture) or is_registered(picture):
         return None
-    if lacks_names(picture):
-        return ListNames(named_roles(sync.spec), Phase.REGISTRATION)
+    lists = list_names(picture)
+    if lists is not None:
+        return lists
     if lacks_secrets(picture):
         return ReadSecrets(sync.spec.configuration_secrets, Phase.REGISTRATION)
     if not picture.sync_id and not is_fenced(picture):

@@ -7,6 +7,7 @@ from sync_operator.decide.conditions import Said, progress_conditions, write_con
 from sync_operator.decide.cronjob import cronjob_name
 from sync_operator.decide.deletion import deletion_obstacle
 from sync_operator.decide.health import fresh, last_run, last_success, runs_healthy
+from sync_operator.decide.id_check import id_words
 from sync_operator.decide.identity import is_ours, registered_account, registered_at
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.refs import registered_ids
@@ -27,8 +28,9 @@ def sync_status(picture: Picture) -> SyncStatus:
     before = sync.status
     sync_id = _id(picture)
     runs = _next_runs(picture)
-    moved = picture.sync.place is not None and picture.sync.place != picture.place and is_ours(picture)
-    placed = sync_id is not None and (picture.remote is not None or before.url is None or moved)
+    moved = picture.sync.place is not None and picture.sync.place != picture.place
+    shown = is_ours(picture) and (picture.remote is not None or moved)
+    placed = sync_id is not None and (before.url is None or shown)
     return before.model_copy(
         update={
             "observed_generation": sync.generation,
@@ -103,7 +105,7 @@ def _registered(picture: Picture, obstacle: Obstacle | None) -> Said:
     before = picture.sync.condition(ConditionType.REGISTERED)
     if before is not None and before.status == "True" and picture.registered:
         return Said(ConditionType.REGISTERED, True, Reason(before.reason), before.message)
-    words = _registered_words(picture)
+    words = f"{_registered_words(picture)}{id_words(picture)}"
     if picture.adopted:
         words = (
             f"{words}, which was found where one was to be made: it holds what this Sync asks for, and belonged to no "

@@ -22,6 +22,7 @@ from sync_operator.decide.actions import (
     TakeRun,
     UpdateSync,
 )
+from sync_operator.decide.id_check import lists_since
 from sync_operator.decide.identity import identity_conflict
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.refs import names_since
@@ -56,9 +57,10 @@ async def act_on_server(operator: Operator, picture: Picture, action: ServerActi
         case CreateSync():
             return await _create(operator, client, scope, picture, action)
         case ListNames():
-            since = names_since(picture)
-            names = await operator.names.fetch(scope, client, action.roles, since=since)
-            return replace(picture, names=names)
+            lists = operator.names
+            await lists.fetch(scope, client, action.roles, since=names_since(picture))
+            await lists.look(scope, client, action.checks, since=lists_since(picture))
+            return replace(picture, names=lists.seen(scope), unlisted=lists.unlisted(scope))
         case ListSyncs():
             return await _list(operator, client, scope, picture)
         case TakeCreated():

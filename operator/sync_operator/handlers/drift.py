@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final
 
 from sync_operator.decide.comparison import Way, is_news
+from sync_operator.decide.id_check import is_id_news
 from sync_operator.decide.identity import is_identity_news, lacks_identity
 from sync_operator.decide.picture import Picture, SyncView
 from sync_operator.decide.refs import is_name_news
@@ -227,7 +228,9 @@ def _picture(operator: Operator, key: Key) -> Picture | None:
 
 
 def _is_news(operator: Operator, picture: Picture) -> bool:
-    if _watch_runs(operator, picture.sync) or is_name_news(picture) or is_identity_news(picture):
+    if _watch_runs(operator, picture.sync) or is_identity_news(picture):
+        return True
+    if is_name_news(picture) or is_id_news(picture):
         return True
     if picture.seen is None:
         return picture.missing

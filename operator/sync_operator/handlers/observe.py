@@ -32,6 +32,7 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
     scope = session.scope if session and session.scope and session.scope.place == place else None
     seen, absent = operator.listings.seen(scope, sync.status.id) if scope and sync.status.id else (None, False)
     refused = partial(operator.sessions.refused, home)
+    looks_up = sync.status.id is None or (sync.spec is not None and bool(named_roles(sync.spec)))
     settled, registered = _written(sync)
     cronjob = operator.cache.get("CronJob", Ref(sync.namespace, cronjob_name(sync.name)))
     jobs = tuple(job_view(job) for job in operator.cache.jobs_of(here))
@@ -49,7 +50,8 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
         create_sent=operator.creates.sent(sync.uid),
         settles_at=operator.creates.settles_at(sync.uid, timedelta(seconds=workspace.timeout_seconds)),
         rivals=operator.cache.rivals(place, wanted, but=here, refused=refused) if wanted else (),
-        names=operator.names.seen(scope) if scope and sync.spec and named_roles(sync.spec) else {},
+        names=operator.names.seen(scope) if scope and sync.spec and looks_up else {},
+        unlisted=operator.names.unlisted(scope) if scope and looks_up else frozenset(),
         registered=registered and sync.uid not in operator.recheck,
         settled=settled,
         remote=operator.creates.known(sync.uid, workspace.place) if wanted is None else None,

@@ -73,7 +73,9 @@ def read_named(body: Any) -> Named | None:
     name = attributes.get("name") if isinstance(attributes, Mapping) else None
     if not number or not isinstance(attributes, Mapping) or not isinstance(name, str) or len(name) > _MAX_NAME:
         return None
-    return Named(number, name, bounded_time(attributes.get("updated_at")))
+    connector = attributes.get("connector")
+    source = bounded_number(connector.get("id")) if isinstance(connector, Mapping) else None
+    return Named(number, name, bounded_time(attributes.get("updated_at")), source or None)
 
 
 def read_user(body: Any) -> User:

@@ -138,11 +138,13 @@ class Named:
     Attributes:
         name: to the letter; a server may have it several times.
         updated_at: aware, UTC; None when not answered.
+        connector_id: of a model, the source that it reads from; None when not answered.
     """
 
     id: int
     name: str
     updated_at: datetime | None = None
+    connector_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

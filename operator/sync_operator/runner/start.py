@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sync_operator.errors import IdentityError, OutcomeUnknownError, ServerState, StateError, TransientError
-from sync_operator.model.base import rfc3339
 from sync_operator.remote.client import ApiClient
 from sync_operator.remote.types import Dialect, RemoteRun
 from sync_operator.runner.clock import Clock, ServerClock
@@ -75,8 +74,8 @@ class Starter:
         found = (await self._client.get_sync(sync_id)).created_at
         if expected is not None and found is not None and found.replace(microsecond=0) != expected:
             raise IdentityError(
-                f"sync {sync_id} was registered at {rfc3339(expected)}, but what has that id on the server was made at "
-                f"{rfc3339(found)}: it is another sync, and nothing was run; the Sync's condition Ready tells more"
+                f"sync {sync_id} was registered at {_second(expected)}, but what has that id on the server was made at "
+                f"{_second(found)}: it is another sync, and nothing was run; the Sync's condition Ready tells more"
             )
         self._is_identified = True
 
@@ -146,6 +145,10 @@ class Starter:
         if run is not None:
             _log.info(_found(run, run.id > newest), extra={"run": run.id})
         return run
+
+
+def _second(moment: datetime) -> str:
+    return moment.isoformat(sep=" ", timespec="seconds")
 
 
 def _found(run: RemoteRun, new: bool) -> str:

@@ -193,12 +193,16 @@ async def delete_token(request: web.Request) -> web.Response:
 
 @routes.put("/sandbox/{list:connectors|models}/{id}")
 async def set_thing(request: web.Request) -> web.Response:
-    """Make a connector or model, or another of it: ``name``, ``workspace_id``, ``kind`` (source, destination)."""
+    """Make a connector or model, or another of it: ``name``, ``workspace_id``, ``kind`` (source, destination).
+
+    A model reads from source ``connector_id``.
+    """
     store, things = _things(request)
-    asked = await _object(request, {"name", "workspace_id", "kind"})
+    asked = await _object(request, {"name", "workspace_id", "kind", "connector_id"})
     number = int(request.match_info["id"])
     kind = asked.get("kind", "source") if things is store.connectors else "model"
-    things[number] = Thing(number, kind, asked["name"], store.clock(), asked.get("workspace_id", min(store.workspaces)))
+    home, source = asked.get("workspace_id", min(store.workspaces)), asked.get("connector_id", 1)
+    things[number] = Thing(number, kind, asked["name"], store.clock(), home, source)
     store.missing.discard((_ONE[request.match_info["list"]], number))
     return web.json_response({})
 

@@ -33,7 +33,7 @@ beside /api/v1 there is a control API, without a token:
   PUT, DELETE /sandbox/tokens/TOKEN   {"email", "role", "workspaces"}: another user's token, or another account's
   PUT /sandbox/catalogs/ID            streams of a destination, null for a missing catalog
   PUT, DELETE /sandbox/connectors/ID  {"name", "kind", "workspace_id"}: what sourceRef and destinationRef find
-  PUT, DELETE /sandbox/models/ID      {"name", "workspace_id"}: what modelRef finds
+  PUT, DELETE /sandbox/models/ID      {"name", "workspace_id", "connector_id"}: what modelRef finds
 """
 
 
@@ -50,6 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--run-seconds", type=_seconds, default=10.0, help="how long a run takes (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--any-ids",
+        action="store_true",
+        help="do not list connectors (1 to 10, the odd ones sources) and models (1 to 10, of source 1), so that a "
+        "manifest may name any ids",
     )
     parser.add_argument("--rows", type=_count, default=1000, help="rows of a run (default: %(default)s)")
     parser.add_argument(
@@ -109,6 +115,7 @@ async def _serve(args: argparse.Namespace, token: str) -> None:
         tokens={token: Token(workspaces=workspaces)},
         workspaces=workspaces,
         default_outcome=Outcome(rows=args.rows, seconds=args.run_seconds),
+        any_ids=args.any_ids,
         list_cost=args.list_cost_ms / 1000,
     )
     runner = web.AppRunner(make_app(store), access_log=None)

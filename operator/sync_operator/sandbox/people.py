@@ -109,9 +109,9 @@ async def connectors(request: web.Request) -> web.Response:
     wanted = request.query.get("type")
     if wanted not in {None, "source", "destination", "Source", "Destination"}:
         raise e1({"type": ["must be one of: source, destination"]})
-    store, workspace_id = request.app[STORE], workspace_of(request, token)
+    store, workspace_id = _listed(request), workspace_of(request, token)
     kinds = {wanted.lower()} if wanted else {"source", "destination"}
-    shown = _shown(store, store.connectors, workspace_id, kinds)
+    shown = _shown(store.connectors, workspace_id, kinds)
     return listing(request, store, [_connector(store, thing.id, thing.kind) for thing in shown], sized=False)
 
 
@@ -142,8 +142,8 @@ async def discover(request: web.Request) -> web.Response:
 @routes.get("/api/v1/models")
 async def models(request: web.Request) -> web.Response:
     """`GET /models`."""
-    store, workspace_id = request.app[STORE], workspace_of(request, authenticate(request))
-    shown = _shown(store, store.models, workspace_id, {"model"})
+    store, workspace_id = _listed(request), workspace_of(request, authenticate(request))
+    shown = _shown(store.models, workspace_id, {"model"})
     return listing(request, store, [_model(store, thing.id) for thing in shown])
 
 
@@ -175,6 +175,13 @@ def _multiwoven(request: web.Request) -> Store:
     return store
 
 
+def _listed(request: web.Request) -> Store:
+    store = request.app[STORE]
+    if store.any_ids:
+        raise e5(404)
+    return store
+
+
 def _number(request: web.Request) -> int:
     token = authenticate(request)
     text = request.match_info["id"]
@@ -189,14 +196,9 @@ def _workspace(number: int) -> dict[str, Any]:
     return {"id": str(number), "type": "workspaces", "attributes": attributes}
 
 
-def _is_here(store: Store, thing: Thing, workspace_id: int) -> bool:
-    """True for a thing of that workspace; those of the start are in every workspace of the start."""
-    return thing.workspace_id == workspace_id or (thing.workspace_id is None and workspace_id in store.workspaces)
-
-
-def _shown(store: Store, things: Mapping[int, Thing], workspace_id: int, kinds: set[str]) -> list[Thing]:
+def _shown(things: Mapping[int, Thing], workspace_id: int, kinds: set[str]) -> list[Thing]:
     """What the list of a workspace shows: the last moved first."""
-    here = (thing for thing in things.values() if _is_here(store, thing, workspace_id) and thing.kind in kinds)
+    here = (thing for thing in things.values() if thing.workspace_id in {None, workspace_id} and thing.kind in kinds)
     return sorted(here, key=lambda thing: (thing.updated_at, thing.id), reverse=True)
 
 

@@ -129,7 +129,8 @@ def connector(store: Store, connector_id: int, kind: str) -> dict[str, Any]:
 def model(store: Store, model_id: int) -> dict[str, Any]:
     """A model as embedded in a sync."""
     held = store.models.get(model_id) or Thing(model_id, "model", f"model {model_id}", store.clock())
-    return {"id": held.id, "query_type": "raw_sql", "primary_key": "id", **_named(held)}
+    source = connector(store, held.connector_id, "source")
+    return {"id": held.id, "query_type": "raw_sql", "primary_key": "id", **_named(held), "connector": source}
 
 
 def _named(held: Thing) -> dict[str, Any]:

@@ -107,7 +107,8 @@ class Thing:
 
     Attributes:
         kind: ``source``, ``destination`` or ``model``.
-        workspace_id: whose it is; None for those that are there from the start, in every workspace of the start.
+        workspace_id: whose it is; None for those that are there from the start, in every workspace.
+        connector_id: of a model, the source that it reads from.
     """
 
     id: int
@@ -115,6 +116,7 @@ class Thing:
     name: str
     updated_at: datetime
     workspace_id: int | None = None
+    connector_id: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,8 @@ class Store:
         planned: sync id (None for any) → outcomes of the next runs, in order.
         catalogs: destination id → its streams; None means that the catalog is missing; absent means any stream.
         connectors: by id; at the start those with odd ids are sources, and the others destinations.
-        models: by id.
+        models: by id; those that are there from the start read from source 1.
+        any_ids: connectors and models are not listed, so that nobody can look an id up.
         missing: kinds and ids of things that do not exist: ``("connector", 7)``, ``("model", 9)``.
         temporal_away: the workflow engine is down: calls are answered as ever, and nothing comes of them.
         cancel_lag: seconds from a cancel to the end of the workflow, in which triggers are void.
@@ -186,6 +189,7 @@ class Store:
     worker: asyncio.Lock = field(default_factory=asyncio.Lock)
     events: list[Event] = field(default_factory=list)
     next_sync: int = 1
+    any_ids: bool = False
     users: dict[str, int] = field(default_factory=dict)
     _number: int = 0
     _runs_of: dict[int, list[Run]] = field(default_factory=lambda: defaultdict(list))

@@ -160,6 +160,8 @@ def test_a_former_address_of_the_server_is_read_as_the_present_one() -> None:
     other = replace(told, seen=replace(MINE, created_at=BORN))
     assert registration_obstacle(other) is not None
     assert sync_status(other).url == f"{FORMER}/"
+    other = replace(told, remote=replace(MINE, created_at=BORN), looked=True)
+    assert sync_status(other).url == f"{FORMER}/"
     elsewhere = replace(told, workspace=replace(told.workspace, workspace_id="2"))
     assert workspace_changed(elsewhere) is not None
 
