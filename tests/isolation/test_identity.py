@@ -68,7 +68,11 @@ def token_of(subject: str) -> str:
 
 REBUILT: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "somebody else's sync": lambda _: {"id": 1, "attributes": INVOICES},
-    "somebody's sync that looks like ours": lambda mine: {"id": 1, "attributes": mine["attributes"]},
+    "somebody's sync that looks like ours": lambda mine: {
+        "id": 1,
+        "attributes": mine["attributes"],
+        "created_at": "2025-01-01T00:00:00+00:00",  # within one second of ours it would be taken for ours
+    },
 }
 
 
