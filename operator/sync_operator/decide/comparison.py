@@ -48,10 +48,16 @@ class Comparison:
         return now - (self.whole_at or self.due_from) > PERIODS * self.period
 
 
-def compared(comparison: Comparison, before: tuple[Condition, ...], now: datetime) -> Said | None:
-    """The condition; None while there was no comparison yet. Of the same kind, the words stay as they were."""
+def compared(comparison: Comparison | None, before: tuple[Condition, ...], now: datetime) -> Said | None:
+    """The condition; None while there was no comparison yet. Of the same kind, the words stay as they were.
+
+    Args:
+        comparison: how it goes; None where this process has not begun to compare.
+        before: the conditions as last written.
+        now: the time now.
+    """
     old = _condition(before)
-    if comparison.is_late(now):
+    if comparison is not None and comparison.is_late(now):
         if old is not None and old.status == "False":
             return Said(ConditionType.COMPARED, False, Reason.COMPARE_FAILED, old.message)
         why = comparison.trouble or "a comparison takes longer than that"
@@ -59,7 +65,7 @@ def compared(comparison: Comparison, before: tuple[Condition, ...], now: datetim
         words = f"not compared with the server for more than {minutes:g} minutes: {why}; what others change or delete"
         message = f"{words} there is not found. This is tried again by itself"
         return Said(ConditionType.COMPARED, False, Reason.COMPARE_FAILED, message)
-    if comparison.whole_at is None:
+    if comparison is None or comparison.whole_at is None:
         # After a restart: as the process before has seen it.
         return Said(ConditionType.COMPARED, old.status == "True", Reason(old.reason), old.message) if old else None
     same = old is not None and old.status == "True" and _way(old.message) == _way(comparison.words)

@@ -102,7 +102,7 @@ def workspace_status(
         syncs: how many Syncs refer to the Workspace.
         generation: ``metadata.generation``.
         now: transition time of what changes.
-        comparison: how comparisons with the server go; None while there is nothing to compare.
+        comparison: how comparisons with the server go; None before this process began one: all is as it was then.
         reset: that too many of its syncs are missing on the server to make any anew.
     """
     if view.obstacle is not None:
@@ -117,7 +117,7 @@ def workspace_status(
         who = f" as {email}" if email else ""
         dialect = view.dialect.value if view.dialect else "unknown"
         ready = Said(ConditionType.READY, True, Reason.RECONCILED, f"connected{who}, dialect {dialect}")
-    told = compared(comparison, before.conditions, now) if comparison is not None and not view.suspended else None
+    told = compared(comparison, before.conditions, now) if syncs and not view.suspended else None
     said = (ready, *((told,) if told else ()), *progress_conditions(view.obstacle or reset))
     after = before.model_copy(
         update={
@@ -130,7 +130,7 @@ def workspace_status(
             "conditions": write_conditions(said, before.conditions, generation=generation, now=now),
         }
     )
-    if comparison is None or (after == before and not is_news(comparison, before, now)):
+    if comparison is None or not syncs or (after == before and not is_news(comparison, before, now)):
         return after
     return after.model_copy(update={"last_compared_at": last_compared_at(comparison, before)})
 

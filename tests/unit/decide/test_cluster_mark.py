@@ -57,7 +57,7 @@ def test_an_older_sync_is_marked_when_it_is_written_to_anyway() -> None:
 
 
 def test_where_the_cluster_is_not_known_nothing_is_marked() -> None:
-    changed = pictured(synced(status=registered()), remote=stored(pictured(), sync_mode="incremental"))
+    changed = pictured(synced(status=registered()), remote=stored(pictured(), sync_mode="incremental"), looked=True)
 
     assert isinstance(next_action(changed), UpdateSync)
     assert next_action(pictured(synced(), cluster="")) == MarkCreate(pictured().now, fresh=True)

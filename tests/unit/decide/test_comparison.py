@@ -99,6 +99,13 @@ def test_a_restart_changes_nothing() -> None:
         begun = replace(DUE, due_from=NOW + timedelta(days=1))
         assert not is_news(begun, before, begun.due_from)
         assert status(begun, before, after=86400) == before
+        assert status(None, before, after=86400) == before, "before the first look, too"
+
+
+def test_nothing_is_said_any_more_once_the_last_sync_is_gone() -> None:
+    before = status(WHOLE)
+    assert told(status(WHOLE, before, syncs=0)) is None
+    assert told(status(None, before, syncs=0)) is None
 
 
 @pytest.mark.parametrize("other", [BROKEN, SINGLY])
