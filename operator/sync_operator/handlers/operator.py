@@ -79,6 +79,7 @@ class Operator:
         recheck: uids of Syncs whose configuration takes a value from a Secret that may have changed.
         forgets: are told of each Workspace that is gone, as ``namespace/name``, to give back what they keep of it.
         cleaned: uids of Syncs under deletion whose CronJob and Jobs this process has deleted.
+        released: uids of Syncs whose deletion is done, and of whose end the watch has not told yet.
     """
 
     kube: Kube
@@ -95,6 +96,7 @@ class Operator:
     recheck: set[str] = field(default_factory=set)
     watch_runs: set[str] = field(default_factory=set)
     cleaned: set[str] = field(default_factory=set)
+    released: set[str] = field(default_factory=set)
     forgets: list[Callable[[str], None]] = field(default_factory=list)
     _versions: dict[str, int] = field(default_factory=dict)
     events: Recorder = field(init=False)
@@ -188,7 +190,7 @@ class Operator:
             self.queue.forget(Key(SYNC_KIND, metadata["namespace"], metadata["name"]))
         self.creates.forget(metadata["uid"])
         self.crd.forget(metadata["uid"])
-        for uids in (self.recheck, self.watch_runs, self.cleaned):
+        for uids in (self.recheck, self.watch_runs, self.cleaned, self.released):
             uids.discard(metadata["uid"])
 
     def forget_workspace(self, ref: Ref) -> None:

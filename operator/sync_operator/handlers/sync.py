@@ -48,7 +48,7 @@ _MOST_ACTIONS: Final = 20
 async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
     """Bring one Sync closer to what its spec asks for, and say how far it got."""
     obj = operator.cache.get(SYNC_KIND, Ref(key.namespace, key.name))
-    if obj is None or _lines_up(operator, key, obj):
+    if obj is None or obj["metadata"]["uid"] in operator.released or _lines_up(operator, key, obj):
         return DONE
     picture = observe(operator, obj)
     if picture is None:
@@ -68,7 +68,7 @@ async def reconcile_sync(operator: Operator, key: Key) -> Outcome:
                 picture = await act(operator, picture, action)
             except SyncOperatorError as error:
                 if isinstance(action, _CONDITIONAL) and _changed_meanwhile(error):
-                    return Outcome(again_after=0.2)
+                    return _look_again(error)
                 if not turn.had and _is_brief(operator, home, action, error):
                     return DONE
                 picture = _failed(operator, picture, action, error)
@@ -126,6 +126,12 @@ def _changed_meanwhile(error: SyncOperatorError) -> bool:
     return isinstance(error, KubernetesError) and error.reason in {"Conflict", "NotFound"}
 
 
+def _look_again(error: SyncOperatorError) -> Outcome:
+    """Look at its new state; of what is gone there is none, and the watch or the next list tells that it is."""
+    gone = isinstance(error, KubernetesError) and error.reason == "NotFound"
+    return DONE if gone else Outcome(again_after=0.2)
+
+
 def _failed(operator: Operator, picture: Picture, action: Action, error: SyncOperatorError) -> Picture:
     """Note the obstacle; what concerns the whole Workspace also stops the Workspace's traffic."""
     namespace, name = picture.sync.namespace, picture.sync.name
@@ -175,7 +181,14 @@ async def _report(operator: Operator, picture: Picture, obj: dict[str, Any]) -> 
 
 
 def _leave(operator: Operator, picture: Picture, obj: dict[str, Any]) -> Outcome:
-    """The resource is free to go: say what became of the server's sync."""
+    """The resource is free to go: say what became of the server's sync.
+
+    The API server answers with a state as old as the last one, so the cache still has the finalizer until the watch
+    tells of the end: whatever wakes the Sync in between must not delete it once more.
+    """
+    held = operator.cache.get(SYNC_KIND, Ref(picture.sync.namespace, picture.sync.name))
+    if held is not None and held["metadata"]["uid"] == picture.sync.uid:
+        operator.released.add(picture.sync.uid)
     sync_id = picture.sync_id
     if sync_id is not None:
         kept = keeps(picture)
