@@ -248,7 +248,7 @@ async def test_values_of_secrets_are_compared_but_never_shown(plan: Planner) -> 
     unread = await plan.run(manifest)
     same = await plan.run(manifest, keys("old-s3cr3t"))
     other = await plan.run(manifest, keys("new-s3cr3t"))
-    fresh = await plan.run(sync(plan.api, "fresh", sourceId=9, **WITH_SECRET), keys("new-s3cr3t"))
+    fresh = await plan.run(sync(plan.api, "fresh", destinationId=4, **WITH_SECRET), keys("new-s3cr3t"))
 
     assert [code for code, _, _ in (unread, same, other, fresh)] == [0, 0, 10, 10]
     assert "values from Secrets that are not in the input are taken to be as they are" in unread[1]
@@ -436,10 +436,19 @@ async def test_names_are_looked_up_and_shown_as_the_ids_that_are_written(plan: P
     assert (asked.count("/connectors"), asked.count("/models")) == (2, 1)
 
 
-async def test_ids_need_no_lists_of_names(plan: Planner) -> None:
-    await plan.run(sync(plan.api))
+async def test_ids_are_looked_up_as_the_controller_does(plan: Planner) -> None:
+    code, out, _ = await plan.run(sync(plan.api, sourceId=2))
 
-    assert not {"/connectors", "/models"} & {path for _, path, _ in plan.api.seen()}
+    assert code == 1
+    assert "spec.sourceId" in out
+
+
+async def test_ids_are_not_looked_up_where_the_server_has_no_lists(plan: Planner) -> None:
+    plan.api.fault(path="/connectors", status=404, times=-1)
+
+    code, _, _ = await plan.run(sync(plan.api))
+
+    assert code == 10
 
 
 async def test_by_name_a_sync_that_holds_the_ids_is_taken_for_its_own(plan: Planner) -> None:

@@ -10,9 +10,11 @@ from sync_operator.decide.actions import (
     Action,
     CreateSync,
     ForgetSync,
+    ListSyncs,
     ProveWorkspace,
     ReadSync,
     SetEnabled,
+    TakeCreated,
     UpdateSync,
 )
 from sync_operator.decide.blocking import registration_obstacle
@@ -26,12 +28,16 @@ from sync_operator.errors import NotFoundError
 from sync_operator.model.names import CREATE_STARTED, FINALIZER
 from sync_operator.model.status import SyncStatus
 from sync_operator.model.sync import DriftPolicy, SyncSpec
-from sync_operator.remote.types import RemoteSync
+from sync_operator.remote.types import Listing, RemoteSync
 
 __all__ = ["Deed", "Foresight", "filled", "foresee", "picture_of"]
 
 _HIDDEN: Final = "(hidden)"
 _STATES: Final = ("disabled", "enabled")
+_MAX_STEPS: Final = 20
+"""More than any registration takes."""
+_AFTER_TWO_LISTS: Final = "it is made anew once two lists of the workspace, a period apart, lack it"
+_FOUND: Final = "sync {id} equals it and belongs to no Sync: it is adopted instead of one that is made anew"
 
 
 class Deed(StrEnum):
@@ -82,7 +88,15 @@ def picture_of(
         finalizers=(FINALIZER,),
         annotations={CREATE_STARTED: now.isoformat()},
     )
-    return Picture(now=now, sync=sync, workspace=workspace, deployment=Deployment(""), create_fresh=True, secrets={})
+    return Picture(
+        now=now,
+        sync=sync,
+        workspace=workspace,
+        deployment=Deployment(""),
+        create_fresh=True,
+        mark_verified=True,
+        secrets={},
+    )
 
 
 def foresee(picture: Picture, known: Mapping[str, str], syncs: Mapping[str, RemoteSync]) -> Foresight:
@@ -120,12 +134,16 @@ class _Rehearsal:
         self._notes: tuple[str, ...] = ()
 
     def outcome(self) -> Foresight:
-        action = registration_step(self._picture)
-        while action is not None:
+        for _ in range(_MAX_STEPS):
+            action = registration_step(self._picture)
+            if action is None:
+                return self._ended()
             if isinstance(action, CreateSync):
                 return self._created(action.body)
             self._picture = self._after(action)
-            action = registration_step(self._picture)
+        raise AssertionError("a registration that does not end")
+
+    def _ended(self) -> Foresight:
         obstacle = registration_obstacle(self._picture)
         if obstacle is not None:
             return Foresight(Deed.BLOCKED, self._picture.sync_id, notes=(f"{obstacle.reason}: {obstacle.message}",))
@@ -145,8 +163,13 @@ class _Rehearsal:
             case ProveWorkspace():
                 return replace(picture, proven=True)
             case ForgetSync():
-                status = picture.sync.status.model_copy(update={"id": None})
-                return replace(picture, gone=False, recreated=True, sync=replace(picture.sync, status=status))
+                return self._forgotten()
+            case ListSyncs():
+                return replace(picture, listing=Listing(tuple(self._syncs.values())), listed_at=picture.now)
+            case TakeCreated(remote=taken, others=others):
+                self._adopts = True
+                self._notes += (_FOUND.format(id=taken.id),)
+                return replace(picture, remote=taken, looked=True, adopted=action.adopted, others=others)
             case UpdateSync() if remote is not None:
                 return self._updated(action, remote)
             case SetEnabled(enabled=enabled) if remote is not None:
@@ -158,11 +181,25 @@ class _Rehearsal:
     def _read(self, sync_id: str) -> Picture:
         picture, remote = self._picture, self._syncs.get(sync_id)
         if remote is not None:
-            return replace(picture, remote=remote, secrets=filled(self._spec, self._known, remote))
+            return replace(picture, remote=remote, looked=True, secrets=filled(self._spec, self._known, remote))
         if picture.sync.status.id is not None:
-            return replace(picture, gone=True)
+            return replace(picture, looked=True, gone=True, missing=True)
         missing = NotFoundError(f"spec.externalId: the server has no sync {sync_id} in this workspace")
         return picture.failed(Phase.REGISTRATION, obstacle_of(missing))
+
+    def _forgotten(self) -> Picture:
+        """The sync is to be made anew, which takes the controller two lists, a period apart."""
+        picture = self._picture
+        self._notes += (_AFTER_TWO_LISTS,)
+        gone = {"id": None, "registered_at": None, "account": None}
+        return replace(
+            picture,
+            sync=replace(picture.sync, status=picture.sync.status.model_copy(update=gone)),
+            looked=False,
+            gone=False,
+            missing=False,
+            recreated=True,
+        )
 
     def _updated(self, action: UpdateSync, remote: RemoteSync) -> Picture:
         fields = wrong_fields(self._picture, remote)

@@ -11,6 +11,7 @@ from sync_operator.errors import InvalidSettingsError, InvalidSpecError, SyncOpe
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 from sync_operator.model.status import SyncStatus, read_sync_status
 from sync_operator.model.workspace import Place, place_of
+from sync_operator.remote.types import Role
 from sync_operator.settings import ToolSettings
 from sync_operator.tools.check import check_workspace
 from sync_operator.tools.checking import Judged, judge_all
@@ -127,7 +128,7 @@ def _plan(judged: Judged, live: Gathered, secrets: Secrets, settings: ToolSettin
             if target.login is not None:
                 sys.stderr.write(LOGIN_NOTE.format(email=target.login[0]))
             roles = {role for each in group for role in named_roles(each.spec)}
-            workspace = read_workspace(target, settings, progress.tell, roles=sorted(roles))
+            workspace = read_workspace(target, settings, progress.tell, roles=roles, checked=tuple(Role))
             claimed = claimed_ids(live, target, {each.home for each in group})
             foreseen = plan_workspace(target, workspace, group, secrets, claimed, now)
             planned |= {each.home: Planned(each, it) for each, it in zip(group, foreseen, strict=True)}

@@ -94,7 +94,8 @@ def plan_workspace(
     named = defaultdict[str | None, list[Candidate]](list)
     for each in candidates:
         named[each.named].append(each)
-    shelf = Shelf(found, claimed | {sync_id for sync_id in named if sync_id})
+    taken = claimed | {sync_id for sync_id in named if sync_id}
+    shelf = Shelf(found, taken)
     assumed = _assumed(candidates, specs, known, shelf)
     view = WorkspaceView(
         name=target.name,
@@ -111,7 +112,8 @@ def plan_workspace(
             sync_id, note = assumed[index]
             status = SyncStatus(id=sync_id, url=target.url, workspace_id=target.workspace_id)
         rivals = _rivals(each, named[each.named], now) if each.named else ()
-        picture = replace(picture_of(each.spec, each.home, status, view, now), rivals=rivals, names=found.names)
+        picture = picture_of(each.spec, each.home, status, view, now)
+        picture = replace(picture, rivals=rivals, claimed=taken, names=found.names, unlisted=found.unlisted)
         foresight = foresee(picture, known[index], found.syncs)
         spec = specs[index] if foresight.deed is Deed.CREATE and each.applied is None else None
         alike = shelf.alike(spec) if spec else ()

@@ -1,14 +1,14 @@
 """The sync API as a tool uses it: the workspace's syncs, and nothing written."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
 from sync_operator.decide.names import Names, name_list
-from sync_operator.errors import TransientError
+from sync_operator.errors import SyncOperatorError, TransientError
 from sync_operator.remote.client import ApiClient, Endpoint
 from sync_operator.remote.connections import HttpPool
 from sync_operator.remote.detect import detect_dialect
@@ -31,15 +31,22 @@ class Workspace:
         dialect: what the server speaks.
         syncs: by id, all of them.
         names: connectors and models, as far as they were asked for.
+        unlisted: what of it the server does not list; asked for only to look ids up.
     """
 
     dialect: Dialect
     syncs: dict[str, RemoteSync]
     names: Names = field(default_factory=dict)
+    unlisted: frozenset[Role] = frozenset()
 
 
 def read_workspace(
-    target: Target, settings: ToolSettings, tell: Callable[[str], None], *, roles: Iterable[Role] = ()
+    target: Target,
+    settings: ToolSettings,
+    tell: Callable[[str], None],
+    *,
+    roles: Collection[Role] = (),
+    checked: Collection[Role] = (),
 ) -> Workspace:
     """Ask a server for all its syncs, no faster than its Workspace says, and with the pauses that it asks for.
 
@@ -50,16 +57,21 @@ def read_workspace(
         settings: host rules and proxies.
         tell: shows how far it has come.
         roles: what is to be known by name, too.
+        checked: what ids are looked up in, where the server lists it.
 
     Raises:
         SyncOperatorError: the server must not be spoken to, refused, or gave no answer.
     """
     check_url(target.url, settings.hosts)
-    return asyncio.run(_read(target, settings, tell, roles))
+    return asyncio.run(_read(target, settings, tell, roles, checked))
 
 
 async def _read(
-    target: Target, settings: ToolSettings, tell: Callable[[str], None], roles: Iterable[Role]
+    target: Target,
+    settings: ToolSettings,
+    tell: Callable[[str], None],
+    roles: Collection[Role],
+    checked: Collection[Role],
 ) -> Workspace:
     async with _pool(settings) as pool, paced(target.url, target.requests_per_minute, tell) as pace:
         token = target.token or await _log_in(target, pool)
@@ -82,9 +94,14 @@ async def _read(
         asking = make(endpoint)
         dialect, _ = await pace.call(lambda: detect_dialect(asking, target.dialect))
         client = make(replace(endpoint, dialect=dialect))
-        names = {}
-        for role in roles:
-            names[role] = name_list(await pace.call(partial(client.list_named, role)), datetime.now(UTC))
+        names, unlisted = {}, set[Role]()
+        for role in sorted({*roles, *checked}):
+            try:
+                names[role] = name_list(await pace.call(partial(client.list_named, role)), datetime.now(UTC))
+            except SyncOperatorError:
+                if role in roles:
+                    raise
+                unlisted.add(role)
         listing = await pace.call(client.list_syncs)
         if listing.unlisted:
             rows = ", ".join(map(str, listing.unlisted))
@@ -92,7 +109,7 @@ async def _read(
                 f"GET /syncs was refused for row {rows} of it (per_page=1&page={rows}): a sync there is broken; mend "
                 "it, or delete it"
             )
-    return Workspace(dialect, {sync.id: sync for sync in listing.syncs}, names)
+    return Workspace(dialect, {sync.id: sync for sync in listing.syncs}, names, frozenset(unlisted))
 
 
 @asynccontextmanager
