@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sync_operator.decide.picture import JobView, Phase
+from sync_operator.decide.picture import Duplicate, JobView, Phase
 from sync_operator.model.sync import ConfigurationSecret
 from sync_operator.remote.types import RemoteRun, RemoteSync, Role
 
@@ -16,6 +16,7 @@ __all__ = [
     "CreateSync",
     "DeleteCronJob",
     "DeleteSync",
+    "DeleteTwin",
     "DropFinalizer",
     "ForgetSync",
     "GuardSchedule",
@@ -51,12 +52,14 @@ class MarkCreate:
 
     Attributes:
         at: time of the mark.
-        fresh: True when nothing can have been sent before it; where it is not, the write also tells when the outcome
-            was found to be unknown.
+        fresh: True when nothing can have been sent before it.
+        repeats: True when a create that may have been sent before is given up, and one is to be sent once more: the
+            write also tells when that was, because both may be carried out in the end.
     """
 
     at: datetime
     fresh: bool
+    repeats: bool = False
     phase: ClassVar[Phase] = Phase.REGISTRATION
 
 
@@ -109,6 +112,14 @@ class TakeCreated:
     remote: RemoteSync
     others: tuple[str, ...]
     adopted: bool
+    phase: ClassVar[Phase] = Phase.REGISTRATION
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteTwin:
+    """Delete what a create of this Sync has made after it was given up, beside the sync that the Sync has."""
+
+    twin: Duplicate
     phase: ClassVar[Phase] = Phase.REGISTRATION
 
 
@@ -266,6 +277,7 @@ type ServerAction = (
     | ListRuns
     | TakeRun
     | DeleteSync
+    | DeleteTwin
 )
 """Actions that need the sync server."""
 

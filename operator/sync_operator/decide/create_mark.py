@@ -1,4 +1,4 @@
-"""The mark of a create: when it was announced, by which process, and when its outcome was found to be unknown. Pure."""
+"""The mark of a create: when it was announced, by which process, and when it was last sent once more. Pure."""
 
 from datetime import datetime
 
@@ -8,16 +8,19 @@ from sync_operator.model.names import CREATE_LOST, CREATE_STARTED, FINALIZER
 __all__ = ["create_marks", "is_fenced", "lost_at", "marked_at"]
 
 
-def create_marks(at: datetime, process: str, *, lost: datetime | None) -> dict[str, str | None]:
+def create_marks(at: datetime, process: str, *, fresh: bool, repeated: datetime | None) -> dict[str, str | None]:
     """Annotations, as a merge patch.
 
     Args:
         at: since when something may have been sent.
         process: uid of the process that is to send it.
-        lost: when it was found that the outcome of a create is unknown; None where nothing was sent before.
+        fresh: True where nothing was sent before: an earlier sync of this Sync is of the past.
+        repeated: when a create is sent once more, because an earlier one is given up; None where it is not.
     """
     marks: dict[str, str | None] = {CREATE_STARTED: f"{at.isoformat(timespec='seconds')}/{process}"}
-    return marks | {CREATE_LOST: lost.isoformat(timespec="seconds") if lost else None}
+    if repeated is not None:
+        return marks | {CREATE_LOST: repeated.isoformat(timespec="seconds")}
+    return marks | {CREATE_LOST: None} if fresh else marks
 
 
 def is_fenced(picture: Picture) -> bool:
@@ -32,7 +35,7 @@ def marked_at(picture: Picture) -> datetime:
 
 
 def lost_at(picture: Picture) -> datetime | None:
-    """When it was found last that the outcome of a create was unknown; None when that never was so."""
+    """When a create was last given up and sent once more; None when that never was so."""
     return _time(picture.sync.annotations.get(CREATE_LOST, ""))
 
 

@@ -46,6 +46,13 @@ def _change(picture: Picture, before: SyncStatus, after: SyncStatus) -> Notice |
     done = picture.corrected or picture.recreated or picture.adopted
     if repaired is not None and repaired.status == "True" and done:
         return Notice(Reason(repaired.reason), repaired.message, warning=True)
+    if picture.removed:
+        ids = ", ".join(picture.removed)
+        words = f"sync {ids} was made by a create of this Sync that had been given up; it was deleted on the server"
+        return Notice(Reason.DUPLICATE_FOUND, words, warning=True)
+    told = changed(ConditionType.REGISTERED, before.conditions, after.conditions)
+    if told is not None and told.reason == Reason.DUPLICATE_FOUND:
+        return Notice(Reason.DUPLICATE_FOUND, told.message, warning=True)
     if picture.restored:
         return Notice(Reason.DRIFT_CORRECTED, picture.restored, warning=True)
     ready = changed(ConditionType.READY, before.conditions, after.conditions)

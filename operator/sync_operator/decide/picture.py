@@ -19,6 +19,7 @@ from sync_operator.settings import RunPodRules
 
 __all__ = [
     "Deployment",
+    "Duplicate",
     "JobResult",
     "JobView",
     "MassAbsence",
@@ -190,6 +191,19 @@ class MassAbsence:
 
 
 @dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A sync of the server's that equals a Sync's own and belongs to no Sync.
+
+    Attributes:
+        remote: as the last list shows it.
+        certain: True when a create of the Sync must have made it, after it was given up.
+    """
+
+    remote: RemoteSync
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """What the controller's own settings add to every CronJob.
 
@@ -243,6 +257,8 @@ class Picture:
         proven: True once the workspace has proven itself the same, after ``gone``.
         recheck: True when a Secret in the configuration may have changed.
         adopted: True when the sync was found where one was to be made, and may be somebody else's work.
+        duplicates: what the last list shows beside the Sync's own; None when it was not looked for.
+        removed: ids of duplicates deleted in this reconcile.
         others: ids of further syncs that a lost create may have made.
         corrected: what was put back on the server in this reconcile.
         recreated: True when the sync is made anew because somebody deleted it on the server.
@@ -290,6 +306,8 @@ class Picture:
     proven: bool = False
     recheck: bool = False
     adopted: bool = False
+    duplicates: tuple[Duplicate, ...] | None = None
+    removed: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     corrected: tuple[str, ...] = ()
     recreated: bool = False

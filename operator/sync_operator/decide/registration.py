@@ -17,7 +17,7 @@ from sync_operator.decide.actions import (
 from sync_operator.decide.blocking import registration_obstacle
 from sync_operator.decide.candidates import equals, is_certain, lost_creates
 from sync_operator.decide.cluster_mark import cluster_changed, lacks_cluster_mark
-from sync_operator.decide.create_mark import is_fenced, marked_at
+from sync_operator.decide.create_mark import is_fenced, lost_at, marked_at
 from sync_operator.decide.id_check import list_names
 from sync_operator.decide.picture import Phase, Picture
 from sync_operator.decide.server import (
@@ -66,11 +66,11 @@ def registration_step(picture: Picture) -> Action | None:
     return _put_right(picture, sync.spec, picture.remote)
 
 
-def _mark(picture: Picture) -> MarkCreate:
+def _mark(picture: Picture, *, repeats: bool = False) -> MarkCreate:
     """Finalizer and mark. Where one of the two was there before, the mark keeps the time of the one that was first."""
     known = FINALIZER in picture.sync.finalizers or CREATE_STARTED in picture.sync.annotations
     lost = (known or picture.create_sent is not None) and not picture.create_fresh
-    return MarkCreate(marked_at(picture) if lost else picture.now, fresh=not lost)
+    return MarkCreate(marked_at(picture) if lost else picture.now, fresh=not lost, repeats=repeats)
 
 
 def _take_or_create(picture: Picture, spec: SyncSpec) -> Action:
@@ -90,8 +90,11 @@ def _take_or_create(picture: Picture, spec: SyncSpec) -> Action:
 
 
 def _create(picture: Picture) -> CreateSync | MarkCreate:
-    """The create, once it is certain that the mark still is this process's."""
-    return CreateSync(desired_body(picture)) if picture.mark_verified else _mark(picture)
+    """The create, once it is certain that the mark still is this process's, and says it where one is sent once more."""
+    repeats = not picture.create_fresh
+    if picture.mark_verified and (lost_at(picture) is not None or not repeats):
+        return CreateSync(desired_body(picture))
+    return _mark(picture, repeats=repeats)
 
 
 def _put_right(picture: Picture, spec: SyncSpec, remote: RemoteSync) -> Action:

@@ -9,6 +9,7 @@ from sync_operator.decide.deletion import deletion_obstacle
 from sync_operator.decide.health import fresh, last_run, last_success, runs_healthy
 from sync_operator.decide.id_check import id_words
 from sync_operator.decide.identity import is_ours, registered_account, registered_at
+from sync_operator.decide.late_creates import ADVICE
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.refs import registered_ids
 from sync_operator.decide.scheduling import last_schedule, scheduling_obstacle, suspended
@@ -103,7 +104,10 @@ def _registered(picture: Picture, obstacle: Obstacle | None) -> Said:
         words = f"{_registered_words(picture)}, made anew because somebody deleted it on the server"
         return Said(ConditionType.REGISTERED, True, Reason.RECREATED, words)
     before = picture.sync.condition(ConditionType.REGISTERED)
-    if before is not None and before.status == "True" and picture.registered:
+    standing = before is not None and before.status == "True" and picture.registered
+    if picture.duplicates:
+        return Said(ConditionType.REGISTERED, True, Reason.DUPLICATE_FOUND, _duplicate_words(picture))
+    if before is not None and standing and (picture.duplicates is None or ADVICE not in before.message):
         return Said(ConditionType.REGISTERED, True, Reason(before.reason), before.message)
     words = f"{_registered_words(picture)}{id_words(picture)}"
     if picture.adopted:
@@ -113,9 +117,17 @@ def _registered(picture: Picture, obstacle: Obstacle | None) -> Said:
         )
     if picture.others:
         others = ", ".join(picture.others)
-        words = f"{words}; sync {others} looks the same and belongs to no Sync: look whether it is wanted"
+        words = f"{words}; sync {others} {ADVICE}: look whether it is wanted"
     reason = Reason.ADOPTED if _origin(picture) == "Adopted" else Reason.REGISTERED
     return Said(ConditionType.REGISTERED, True, reason, words)
+
+
+def _duplicate_words(picture: Picture) -> str:
+    ids = ", ".join(duplicate.remote.id for duplicate in picture.duplicates or ())
+    return (
+        f"{_registered_words(picture)}; sync {ids} {ADVICE}: it may be from a create whose answer was lost, or "
+        "somebody else's. Both may send the same rows: delete it on the server if nobody wants it"
+    )
 
 
 def _scheduled(

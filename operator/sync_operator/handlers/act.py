@@ -76,8 +76,8 @@ async def _mark(operator: Operator, picture: Picture, action: MarkCreate | MarkC
         metadata["annotations"] = cluster_marks(picture.cluster)
     if isinstance(action, MarkCreate):
         metadata["finalizers"] = [*(name for name in sync.finalizers if name != FINALIZER), FINALIZER]
-        lost = begun if not action.fresh and sync.status.id is None else None
-        metadata["annotations"] |= create_marks(action.at, operator.uid, lost=lost)
+        repeated = begun if action.repeats else None
+        metadata["annotations"] |= create_marks(action.at, operator.uid, fresh=action.fresh, repeated=repeated)
     answer = await operator.kube.merge(SYNCS, sync.namespace, sync.name, {"metadata": metadata})
     if answer is None:
         raise KubernetesError(404, "NotFound", f"Sync {sync.name!r} is gone")
@@ -124,9 +124,11 @@ async def _forget(operator: Operator, picture: Picture) -> Picture:
     operator.cache.put(SYNC_KIND, answer)
     operator.creates.deleted(sync.uid, listed_at)
     operator.creates.marked(sync.uid, verified, fresh=True)
+    operator.duplicates.pop(sync.uid, None)
     return replace(
         picture,
         sync=sync_view(answer),
+        duplicates=None,
         remote=None,
         looked=False,
         seen=None,

@@ -10,6 +10,7 @@ from typing import Final
 from sync_operator.decide.actions import (
     CreateSync,
     DeleteSync,
+    DeleteTwin,
     ListNames,
     ListRuns,
     ListSyncs,
@@ -28,6 +29,7 @@ from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.refs import names_since
 from sync_operator.errors import KubernetesError, NotFoundError, OutcomeUnknownError, SyncOperatorError, TransientError
 from sync_operator.handlers.cache import Ref
+from sync_operator.handlers.duplicates import delete_twin
 from sync_operator.handlers.operator import Operator
 from sync_operator.handlers.results import job_results, other_result
 from sync_operator.model.conditions import Reason
@@ -82,8 +84,8 @@ async def act_on_server(operator: Operator, picture: Picture, action: ServerActi
             return replace(
                 picture, results=(*picture.results, await other_result(operator.kube, client, picture, action))
             )
-        case DeleteSync():
-            return await _delete(operator, client, picture, action)
+        case DeleteSync() | DeleteTwin():
+            return await _delete(operator, client, scope, picture, action)
 
 
 async def _create(operator: Operator, client: ApiClient, scope: Scope, picture: Picture, action: CreateSync) -> Picture:
@@ -168,7 +170,11 @@ async def _read_runs(operator: Operator, client: ApiClient, picture: Picture, ac
     return picture.failed(Phase.RUNS, Obstacle(Reason.RUN_STARTED, words, retry_after=_RUN_GOES_ON))
 
 
-async def _delete(operator: Operator, client: ApiClient, picture: Picture, action: DeleteSync) -> Picture:
+async def _delete(
+    operator: Operator, client: ApiClient, scope: Scope, picture: Picture, action: DeleteSync | DeleteTwin
+) -> Picture:
+    if isinstance(action, DeleteTwin):
+        return await delete_twin(operator, client, scope, picture, action.twin)
     if action.cancels:
         await client.cancel(action.sync_id)
     await client.delete_sync(action.sync_id)

@@ -15,6 +15,7 @@ from typing import Final
 from sync_operator.decide.comparison import Way, is_news
 from sync_operator.decide.id_check import is_id_news
 from sync_operator.decide.identity import is_identity_news, lacks_identity
+from sync_operator.decide.late_creates import looks_for_duplicates
 from sync_operator.decide.picture import Picture, SyncView
 from sync_operator.decide.refs import is_name_news
 from sync_operator.decide.server import found_wrong
@@ -27,6 +28,7 @@ from sync_operator.errors import (
     TransientError,
 )
 from sync_operator.handlers.cache import Ref
+from sync_operator.handlers.duplicates import look_for_duplicates
 from sync_operator.handlers.listings import Listed
 from sync_operator.handlers.names import roles_of
 from sync_operator.handlers.observe import observe
@@ -117,7 +119,9 @@ async def _walk(operator: Operator, workspace: Ref, scope: Scope, client: ApiCli
         return f"{Way.ONE_BY_ONE}{error}"
     if look_for_absent(operator, workspace, scope, listed.at):
         operator.queue.add(Key(WORKSPACE_KIND, *workspace))
-    await _wake(operator, operator.cache.syncs_of(workspace))
+    watched = await _wake(operator, operator.cache.syncs_of(workspace))
+    for sync in await look_for_duplicates(operator, workspace, scope, listed, watched):
+        operator.queue.add(Key(SYNC_KIND, sync.namespace, sync.name))
     return _way_of(listed)
 
 
@@ -138,9 +142,13 @@ def look_for_absent(operator: Operator, workspace: Ref, scope: Scope, listed_at:
     return operator.absences.compared(workspace, known, absent, listed_at)
 
 
-async def _wake(operator: Operator, syncs: Iterable[Key]) -> None:
-    """Wake the Syncs for which the server holds something else than their status says."""
-    slices, unhurried = Slices(), []
+async def _wake(operator: Operator, syncs: Iterable[Key]) -> list[Picture]:
+    """Wake the Syncs for which the server holds something else than their status says.
+
+    Returns:
+        Those beside whose sync another one may have been made.
+    """
+    slices, unhurried, watched = Slices(), list[Key](), list[Picture]()
     for sync in syncs:
         await slices.pause()
         picture = _picture(operator, sync)
@@ -150,8 +158,11 @@ async def _wake(operator: Operator, syncs: Iterable[Key]) -> None:
             operator.queue.add(sync)
         elif lacks_identity(picture):
             unhurried.append(sync)
+        if looks_for_duplicates(picture):
+            watched.append(picture)
     if unhurried:
         operator.queue.add_slowly(unhurried, within=operator.resync.total_seconds())
+    return watched
 
 
 def _way_of(listed: Listed) -> str:

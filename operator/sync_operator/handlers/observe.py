@@ -59,6 +59,7 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
         missing=absent and operator.absences.missing(home, sync.status.id or ""),
         mass_absence=operator.absences.mass(home) if absent else None,
         watch_runs=sync.uid in operator.watch_runs,
+        duplicates=operator.duplicates.get(sync.uid),
         adopted=operator.creates.adopted(sync.uid),
         recreated=operator.creates.anew(sync.uid),
         recheck=sync.uid in operator.recheck,

@@ -13,7 +13,7 @@ from sync_operator.cluster.kube import CRONJOBS, JOBS, SYNCS, WORKSPACES, Kube, 
 from sync_operator.cluster.patch import merge_patch
 from sync_operator.decide.cronjob import cronjob_name
 from sync_operator.decide.events import Notice
-from sync_operator.decide.picture import Deployment
+from sync_operator.decide.picture import Deployment, Duplicate
 from sync_operator.errors import ClusterRestoredError, KubernetesError
 from sync_operator.handlers.absences import Absences
 from sync_operator.handlers.cache import Cache, Ref, workspace_name
@@ -68,6 +68,7 @@ class Operator:
         namespaces: namespaces served; empty means all.
         cluster: uid that stands for this cluster; empty where it is not known.
         require_secret_label: True where only labelled Secrets may be sent in a configuration.
+        duplicates: by uid of a Sync, what the last list shows beside its own, for those of which it is looked for.
         events: tells people what happened.
         creates: the create fence's memory.
         crd: tells a deletion of the CRD from that of a Sync.
@@ -97,6 +98,7 @@ class Operator:
     watch_runs: set[str] = field(default_factory=set)
     cleaned: set[str] = field(default_factory=set)
     released: set[str] = field(default_factory=set)
+    duplicates: dict[str, tuple[Duplicate, ...]] = field(default_factory=dict)
     forgets: list[Callable[[str], None]] = field(default_factory=list)
     _versions: dict[str, int] = field(default_factory=dict)
     events: Recorder = field(init=False)
@@ -190,6 +192,7 @@ class Operator:
             self.queue.forget(Key(SYNC_KIND, metadata["namespace"], metadata["name"]))
         self.creates.forget(metadata["uid"])
         self.crd.forget(metadata["uid"])
+        self.duplicates.pop(metadata["uid"], None)
         for uids in (self.recheck, self.watch_runs, self.cleaned, self.released):
             uids.discard(metadata["uid"])
 

@@ -198,6 +198,7 @@ def _leave(operator: Operator, picture: Picture, obj: dict[str, Any]) -> Outcome
         notice = Notice(Reason.RETAINED if kept else Reason.DELETED, words)
         operator.events.record(obj, notice, now=picture.now)
     operator.creates.forget(picture.sync.uid)
+    operator.duplicates.pop(picture.sync.uid, None)
     operator.crd.forget(picture.sync.uid)
     operator.recheck.discard(picture.sync.uid)
     return DONE

@@ -46,6 +46,7 @@ class Reason(StrEnum):
     WORKSPACE_CHANGED = "WorkspaceChanged"
     SERVER_RESET = "ServerReset"
     CLUSTER_CHANGED = "ClusterChanged"
+    DUPLICATE_FOUND = "DuplicateFound"
     CRON_JOB_REJECTED = "CronJobRejected"
     COMPARE_FAILED = "CompareFailed"
     RUN_STARTED = "RunStarted"

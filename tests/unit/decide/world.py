@@ -296,8 +296,9 @@ class World:
             metadata["finalizers"] = [entry for entry in sync.finalizers if entry != FINALIZER]
         if isinstance(action, MarkCreate):
             metadata["finalizers"] += [FINALIZER]
-            lost = self.now if not action.fresh and sync.status.id is None else None
-            metadata["annotations"] |= create_marks(action.at, self.operator.uid, lost=lost)
+            repeated = self.now if action.repeats else None
+            marks = create_marks(action.at, self.operator.uid, fresh=action.fresh, repeated=repeated)
+            metadata["annotations"] |= marks
         answer = self._merge(sync.name, {"metadata": metadata}, version=sync.resource_version)
         if isinstance(action, MarkCreate):
             self.operator.creates.marked(sync.uid, self.now, fresh=action.fresh)
