@@ -1,0 +1,125 @@
+"""What a create made after it was given up: found in a later list, deleted where that is certain, told otherwise."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.support.pictures import BORN, NOW, marked, pictured, registered, stored, synced
+
+from sync_operator.decide.actions import DeleteTwin
+from sync_operator.decide.events import sync_notices
+from sync_operator.decide.late_creates import ADVICE, duplicates_of, looks_for_duplicates
+from sync_operator.decide.picture import Duplicate, Picture
+from sync_operator.decide.report import sync_status
+from sync_operator.decide.steps import next_action
+from sync_operator.model.conditions import Reason
+from sync_operator.model.names import CREATE_LOST
+from sync_operator.model.status import Condition
+from sync_operator.remote.types import RemoteSync
+
+MARK, LOST = NOW - timedelta(minutes=20), NOW - timedelta(minutes=15)
+MINUTE = timedelta(minutes=1)
+NO_TIME = timedelta()
+WORDS = "registered as sync 7 in workspace 1"
+
+
+def told(message: str, reason: str = "Registered") -> tuple[Condition, ...]:
+    said = {"last_transition_time": BORN, "observed_generation": 1}
+    return (Condition(type="Registered", status="True", reason=reason, message=message, **said),)
+
+
+def settled(
+    message: str = "registered as sync 7 in workspace 1", *, lost: datetime | None = LOST, **changes: Any
+) -> Picture:
+    metadata = marked(MARK)
+    if lost is not None:
+        metadata["annotations"][CREATE_LOST] = lost.isoformat()
+    sync = synced(status=registered(conditions=told(message)), metadata=metadata)
+    return pictured(sync, **{"registered": True, "settled": True, "seen": stored(pictured())} | changes)
+
+
+def late(sync_id: str = "9", *, at: datetime = LOST + MINUTE, **changes: Any) -> RemoteSync:
+    return replace(stored(pictured(), sync_id), **{"created_at": at, "updated_at": at} | changes)
+
+
+@pytest.mark.parametrize(
+    ("picture", "wanted"),
+    [
+        (settled(), True),
+        (settled(lost=NOW - timedelta(hours=23)), True),
+        (settled(lost=NOW - timedelta(hours=25)), False),
+        (settled(lost=None), False),
+        (settled(f"registered as sync 7; sync 9 {ADVICE}: look whether it is wanted", lost=None), True),
+        (pictured(synced(metadata=marked())), False),
+    ],
+)
+def test_it_is_looked_for_a_day_after_a_lost_create_and_while_it_is_told(picture: Picture, wanted: bool) -> None:
+    assert looks_for_duplicates(picture) is wanted
+
+
+@pytest.mark.parametrize(
+    ("remote", "certain"),
+    [
+        (late(), True),
+        (late(at=MARK), True),
+        (late(at=LOST + timedelta(minutes=10)), True),
+        (late(at=LOST + timedelta(minutes=11)), False),
+        (late(updated_at=NOW), False),
+        (late(updated_at=None), True),
+    ],
+)
+def test_only_what_was_made_in_the_attempts_time_and_never_touched_is_certain(
+    remote: RemoteSync, certain: bool
+) -> None:
+    assert duplicates_of(settled(), [remote], NO_TIME) == (Duplicate(remote, certain),)
+    ahead = timedelta(hours=7)
+    moved = {name: value + ahead for name in ("created_at", "updated_at") if (value := getattr(remote, name))}
+    assert [found.certain for found in duplicates_of(settled(), [replace(remote, **moved)], ahead)] == [certain]
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [late(at=MARK - MINUTE), late(created_at=None), late(attributes={**late().attributes, "stream_name": "theirs"})],
+)
+def test_what_is_older_or_otherwise_is_no_duplicate(remote: RemoteSync) -> None:
+    assert duplicates_of(settled(), [remote], NO_TIME) == ()
+
+
+def test_what_is_certain_is_deleted_and_told() -> None:
+    twin = Duplicate(late(), certain=True)
+    picture = settled(duplicates=(twin,))
+    assert next_action(picture) == DeleteTwin(twin)
+
+    done = replace(picture, duplicates=(), removed=("9",))
+    [notice] = sync_notices(done, picture.sync.status, sync_status(done))
+    assert (notice.reason, notice.warning) == (Reason.DUPLICATE_FOUND, True)
+    assert "sync 9" in notice.message
+
+
+def test_what_is_not_certain_is_told_until_it_is_gone() -> None:
+    picture = settled(duplicates=(Duplicate(late(), certain=False),))
+    assert not isinstance(next_action(picture), DeleteTwin)
+
+    status = sync_status(picture)
+    said = next(entry for entry in status.conditions if entry.type == "Registered")
+    assert (said.status, said.reason) == ("True", Reason.DUPLICATE_FOUND)
+    assert f"sync 9 {ADVICE}" in said.message
+    [notice] = sync_notices(picture, picture.sync.status, status)
+    assert notice.reason == Reason.DUPLICATE_FOUND
+
+    after = settled(said.message, lost=None, duplicates=())
+    said = next(entry for entry in sync_status(after).conditions if entry.type == "Registered")
+    assert (said.reason, said.message) == (Reason.REGISTERED, "registered as sync 7 in workspace 1")
+    unknown = settled(said.message, lost=None)
+    assert (
+        next(entry for entry in sync_status(unknown).conditions if entry.type == "Registered").message == said.message
+    )
+
+
+def test_nothing_is_deleted_while_the_sync_has_none_of_its_own() -> None:
+    twin = Duplicate(late(), certain=True)
+
+    assert not isinstance(next_action(pictured(synced(metadata=marked(MARK)), duplicates=(twin,))), DeleteTwin)
+    gone = settled(duplicates=(twin,), missing=True)
+    assert not isinstance(next_action(gone), DeleteTwin)
