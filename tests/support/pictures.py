@@ -10,7 +10,7 @@ from sync_operator.cluster.views import sync_view
 from sync_operator.decide.picture import Deployment, JobView, Picture, SyncView, WorkspaceView
 from sync_operator.decide.server import desired_body
 from sync_operator.model.conditions import Reason
-from sync_operator.model.names import CREATE_STARTED, FINALIZER, RUN_REQUESTED_AT
+from sync_operator.model.names import CREATE_LOST, CREATE_STARTED, FINALIZER, RUN_REQUESTED_AT
 from sync_operator.model.status import Condition, SyncStatus, to_dict
 from sync_operator.remote.types import Dialect, RemoteRun, RemoteSync, Role, RunStatus
 
@@ -28,6 +28,7 @@ __all__ = [
     "ours",
     "pictured",
     "registered",
+    "repeated",
     "stalled",
     "stored",
     "synced",
@@ -66,6 +67,13 @@ def synced(
 def marked(at: datetime = BORN, **more: Any) -> dict[str, Any]:
     """Metadata of a Sync whose create was announced."""
     return {"finalizers": [FINALIZER], "annotations": {CREATE_STARTED: f"{at.isoformat()}/process"}} | more
+
+
+def repeated(at: datetime = BORN) -> dict[str, Any]:
+    """The same, where that create was given up, and may be sent once more."""
+    metadata = marked(at)
+    metadata["annotations"][CREATE_LOST] = NOW.isoformat()
+    return metadata
 
 
 def connected(**changes: Any) -> WorkspaceView:

@@ -17,7 +17,6 @@ from sync_operator.handlers.slices import Slices
 from sync_operator.model.names import CREATE_STARTED, SYNC_KIND
 from sync_operator.model.scope import Scope
 from sync_operator.remote.client import ApiClient
-from sync_operator.remote.types import RemoteSync
 
 __all__ = ["delete_twin", "look_for_duplicates"]
 
@@ -92,7 +91,9 @@ async def delete_twin(
     return replace(picture, duplicates=left, removed=removed)
 
 
-async def _is_ours_alone(operator: Operator, client: ApiClient, scope: Scope, picture: Picture, twin: Duplicate) -> bool:
+async def _is_ours_alone(
+    operator: Operator, client: ApiClient, scope: Scope, picture: Picture, twin: Duplicate
+) -> bool:
     """True when the server shows the sync as it was listed and no run of it, and no Sync of the cluster may have it.
 
     Raises:

@@ -9,7 +9,7 @@ from tests.support.pictures import BORN, NOW, marked, pictured, registered, stor
 
 from sync_operator.decide.actions import DeleteTwin
 from sync_operator.decide.events import sync_notices
-from sync_operator.decide.late_creates import ADVICE, duplicates_of, looks_for_duplicates
+from sync_operator.decide.late_creates import ADVICE, duplicates_of, is_same, looks_for_duplicates
 from sync_operator.decide.picture import Duplicate, Picture
 from sync_operator.decide.report import sync_status
 from sync_operator.decide.steps import next_action
@@ -30,13 +30,21 @@ def told(message: str, reason: str = "Registered") -> tuple[Condition, ...]:
 
 
 def settled(
-    message: str = "registered as sync 7 in workspace 1", *, lost: datetime | None = LOST, **changes: Any
+    message: str = "registered as sync 7 in workspace 1",
+    *,
+    lost: datetime | None = LOST,
+    own: dict[str, Any] | None = None,
+    **changes: Any,
 ) -> Picture:
     metadata = marked(MARK)
     if lost is not None:
         metadata["annotations"][CREATE_LOST] = lost.isoformat()
-    sync = synced(status=registered(conditions=told(message)), metadata=metadata)
-    return pictured(sync, **{"registered": True, "settled": True, "seen": stored(pictured())} | changes)
+    own = {"registered_at": lost, "conditions": told(message)} | (own or {})
+    secrets = changes.pop("configurationSecrets", None)
+    spec = {"configurationSecrets": secrets} if secrets else {}
+    sync = synced(status=registered(**own), metadata=metadata, **spec)
+    seen = replace(stored(pictured()), created_at=own["registered_at"])
+    return pictured(sync, **{"registered": True, "settled": True, "seen": seen} | changes)
 
 
 def late(sync_id: str = "9", *, at: datetime = LOST + MINUTE, **changes: Any) -> RemoteSync:
@@ -75,7 +83,39 @@ def test_only_what_was_made_in_the_attempts_time_and_never_touched_is_certain(
     assert duplicates_of(settled(), [remote], NO_TIME) == (Duplicate(remote, certain),)
     ahead = timedelta(hours=7)
     moved = {name: value + ahead for name in ("created_at", "updated_at") if (value := getattr(remote, name))}
-    assert [found.certain for found in duplicates_of(settled(), [replace(remote, **moved)], ahead)] == [certain]
+    picture = settled(own={"registered_at": LOST + ahead})
+    assert [found.certain for found in duplicates_of(picture, [replace(remote, **moved)], ahead)] == [certain]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [{"registered_at": LOST - MINUTE}, {"registered_at": None}, {"origin": "Adopted"}],
+    ids=["made by the first create", "of unknown age", "adopted"],
+)
+def test_nothing_is_certain_where_there_may_have_been_one_create_only(own: dict[str, Any]) -> None:
+    assert duplicates_of(settled(own=own), [late()], NO_TIME) == (Duplicate(late(), certain=False),)
+
+
+SECRET = [{"pointer": "/0/to", "secretKeyRef": {"name": "keys", "key": "key"}}]
+
+
+def test_values_of_secrets_are_not_compared_and_nothing_is_certain_then() -> None:
+    picture = settled(configurationSecrets=SECRET)
+    other = late(attributes={**late().attributes, "configuration": []})
+    assert duplicates_of(picture, [other], NO_TIME) == (Duplicate(other, certain=False),)
+
+
+@pytest.mark.parametrize(
+    ("held", "same"),
+    [
+        (late(), True),
+        (late(updated_at=NOW), False),
+        (late(at=NOW), False),
+        (late(attributes={**late().attributes, "sync_mode": "incremental"}), False),
+    ],
+)
+def test_what_was_changed_since_the_list_is_not_the_same(held: RemoteSync, same: bool) -> None:
+    assert is_same(settled(), held, late()) is same
 
 
 @pytest.mark.parametrize(

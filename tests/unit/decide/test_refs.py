@@ -8,7 +8,16 @@ import pytest
 from tests.support.manifests import BY_NAME
 from tests.support.pictures import BORN, NOW, marked, pictured, registered, stalled, stored, synced
 
-from sync_operator.decide.actions import Action, CreateSync, DropFinalizer, ListNames, ListSyncs, ReadSync, TakeCreated
+from sync_operator.decide.actions import (
+    Action,
+    CreateSync,
+    DropFinalizer,
+    ListNames,
+    ListSyncs,
+    MarkCreate,
+    ReadSync,
+    TakeCreated,
+)
 from sync_operator.decide.blocking import registration_obstacle
 from sync_operator.decide.names import Names, name_list
 from sync_operator.decide.picture import Phase, Picture, SyncView
@@ -89,7 +98,7 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
     ),
     "a sync with other ids is not ours while no name has moved": (
         pictured(named(), names=lists(), **listing(replace(MADE, attributes=SENT | {"source_id": 31}))),
-        CreateSync(SENT),
+        MarkCreate(BORN, fresh=False, repeats=True),
     ),
 }
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.support.pictures import BORN, HOUR, NOW, connected, marked, pictured, registered, stored, synced
+from tests.support.pictures import BORN, HOUR, NOW, connected, marked, pictured, registered, repeated, stored, synced
 
 from sync_operator.decide.actions import (
     Action,
@@ -31,6 +31,7 @@ BODY = desired_body(pictured())
 UPDATE = update_body(pictured())
 OURS = stored(pictured())
 MARKED = synced(metadata=marked(NOW - timedelta(minutes=10)))
+REPEATED = synced(metadata=repeated(NOW - timedelta(minutes=10)))
 OLD = replace(OURS, created_at=BORN)
 MANY = MassAbsence(6, 9)
 REGISTERED = synced(status=registered(), metadata=marked())
@@ -63,18 +64,18 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
     ),
     "marked by this process, and nothing sent": (pictured(MARKED, create_fresh=True), CreateSync(BODY)),
     "marked in another life": (pictured(MARKED), ListSyncs(Phase.REGISTRATION)),
-    "nothing on the server is ours": (pictured(MARKED, **listed()), CreateSync(BODY)),
+    "nothing on the server is ours": (pictured(REPEATED, **listed()), CreateSync(BODY)),
     "the list shows what we made": (pictured(MARKED, **listed(OURS)), TakeCreated(OURS, (), adopted=False)),
     "the list shows several": (
         pictured(MARKED, **listed(replace(OURS, id="10"), replace(OURS, id="9"))),
         TakeCreated(replace(OURS, id="9"), ("10",), adopted=False),
     ),
     "what the list shows belongs to others": (
-        pictured(MARKED, **listed(OURS, claimed=frozenset({"7"}))),
+        pictured(REPEATED, **listed(OURS, claimed=frozenset({"7"}))),
         CreateSync(BODY),
     ),
     "what the list shows is older than the mark": (
-        pictured(MARKED, **listed(replace(OURS, created_at=BORN - timedelta(minutes=6)))),
+        pictured(REPEATED, **listed(replace(OURS, created_at=BORN - timedelta(minutes=6)))),
         CreateSync(BODY),
     ),
     "somebody spoiled the mark": (
@@ -102,7 +103,7 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
     ),
     "the spec has changed since this process has sent it, and it did not get through": (
         pictured(
-            synced(metadata=marked(), generation=2, syncMode="incremental"),
+            synced(metadata=repeated(), generation=2, syncMode="incremental"),
             create_sent=BODY,
             **listed(stored(pictured(), sync_mode="incremental")),
         ),
@@ -116,11 +117,11 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
         TakeCreated(OURS, (), adopted=False),
     ),
     "the spec has not changed, and the list shows another mode": (
-        pictured(MARKED, **listed(stored(pictured(), sync_mode="incremental"))),
+        pictured(REPEATED, **listed(stored(pictured(), sync_mode="incremental"))),
         CreateSync(BODY),
     ),
     "the spec has changed, and the list shows another stream": (
-        pictured(synced(metadata=marked(), generation=2), **listed(stored(pictured(), stream_name="theirs"))),
+        pictured(synced(metadata=repeated(), generation=2), **listed(stored(pictured(), stream_name="theirs"))),
         CreateSync(BODY),
     ),
     "values of Secrets come first": (
@@ -249,7 +250,11 @@ NEXT: dict[str, tuple[Picture, Action | None]] = {
     ),
     "the mark was verified some time ago, and the outcome of an earlier create is not known": (
         pictured(MARKED, mark_verified=False, **listed()),
-        MarkCreate(NOW - timedelta(minutes=10), fresh=False),
+        MarkCreate(NOW - timedelta(minutes=10), fresh=False, repeats=True),
+    ),
+    "the mark was verified just now, and does not say that a create is sent once more": (
+        pictured(MARKED, **listed()),
+        MarkCreate(NOW - timedelta(minutes=10), fresh=False, repeats=True),
     ),
     "another process has written the mark": (
         pictured(MARKED, process="successor"),
