@@ -29,7 +29,7 @@ class Fault:
         status: answer with this status instead of carrying the request out.
         body: JSON body of that answer; None for an empty HTML page.
         retry_after: value of the ``Retry-After`` header of that answer.
-        delay: seconds to wait before anything else.
+        delay: seconds to wait before anything else; it goes on when the client has hung up meanwhile.
         linger: seconds to wait after the request was carried out, before it is answered.
         lose: ``before`` closes the connection without carrying the request out, ``after`` once it is carried out.
         garbage: carry out, then answer with this text instead of JSON.
@@ -87,6 +87,7 @@ class Faults:
             return await self._carry_out(request, handler)
         fault.times -= 1 if fault.times > 0 else 0
         if fault.delay:
+            await request.read()  # else it could not be carried out once the client has hung up
             await asyncio.sleep(fault.delay)
         if fault.lose == "before":
             return self._hang_up(request, await self._logged(request, 0))
