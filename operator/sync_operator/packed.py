@@ -7,7 +7,7 @@ from typing import Any
 
 from sync_operator.bounds import outgrown
 
-__all__ = ["Outgrown", "PackedFields", "Text", "packed"]
+__all__ = ["Outgrown", "PackedFields", "Text", "packed", "unpacked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,11 @@ class PackedFields(Mapping[str, Any]):
     def __len__(self) -> int:
         """How many there are."""
         return len(self.text.read())
+
+
+def unpacked(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields as Python objects, for who looks at several of them."""
+    return fields.text.read() if isinstance(fields, PackedFields) else fields
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 
 from sync_operator.cluster.kube import CRDS, GROUP_VERSIONS, Kube
 from sync_operator.errors import KubernetesError
-from sync_operator.handlers.shared import Shared
+from sync_operator.handlers.shared import Grow, Shared
 from sync_operator.model.names import GROUP, SYNC_PLURAL, VERSION
 
 __all__ = ["CrdDeletion"]
@@ -63,7 +63,7 @@ class CrdDeletion:
         since = self._noticed.get(uid) or self._clock()
         return (await self._answers.fetch(_CRD, self._ask, since=since)).deleting
 
-    async def _ask(self, at: datetime) -> _Found:
+    async def _ask(self, at: datetime, _grow: Grow) -> _Found:
         deleting = await self._is_deleted() if self._everywhere else await self._is_closed()
         if deleting:
             words = "the CRD %s is being deleted: its Syncs go, and what they stand for stays on the servers"

@@ -5,14 +5,17 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from sync_operator.errors import HeldBackError, NotFoundError, ServerFaultError, ThrottledError, TransientError
-from sync_operator.handlers.shared import Shared
+from sync_operator.handlers.list_memory import ListMemory, Share
+from sync_operator.handlers.shared import Grow, Shared
 from sync_operator.model.scope import Scope
 from sync_operator.model.workspace import Place
-from sync_operator.packed import Text
+from sync_operator.packed import PackedFields, unpacked
 from sync_operator.remote.client import ApiClient
+from sync_operator.remote.read import kept_bytes
 from sync_operator.remote.types import Listing, RemoteSync
 
 __all__ = ["Listed", "Listings"]
@@ -42,12 +45,12 @@ class Listed:
     clock: datetime | None = None
     unlisted: tuple[int, ...] = ()
     unsure: frozenset[str] = frozenset()
-    _syncs: dict[str, tuple[RemoteSync, Text]] = field(default_factory=dict)
+    _syncs: dict[str, RemoteSync] = field(default_factory=dict)
 
     async def add(self, syncs: Iterable[RemoteSync]) -> None:
         """Take over syncs; others have their turns meanwhile."""
         for count, sync in enumerate(syncs, 1):
-            self._syncs[sync.id] = (replace(sync, attributes={}), Text.of(sync.attributes))
+            self._syncs[sync.id] = _packed(sync)
             if count % _ROWS_AT_ONCE == 0:
                 await asyncio.sleep(0)
 
@@ -57,23 +60,28 @@ class Listed:
         return self._syncs.keys()
 
     async def listing(self, *, without: Collection[str] = ()) -> Listing:
-        """All of it but for these ids, read anew; others have their turns meanwhile."""
+        """All of it but for these ids, with attributes that are read when they are looked at; others have turns."""
         syncs = []
-        for count, (sync_id, entry) in enumerate(self._syncs.items(), 1):
+        for count, (sync_id, sync) in enumerate(self._syncs.items(), 1):
             if sync_id not in without:
-                syncs.append(_read(*entry))
+                syncs.append(sync)
             if count % _ROWS_AT_ONCE == 0:
                 await asyncio.sleep(0)
         return Listing(tuple(syncs), self.clock, self.unlisted)
 
     def get(self, sync_id: str) -> RemoteSync | None:
         """One of its syncs, or None."""
-        entry = self._syncs.get(sync_id)
-        return _read(*entry) if entry else None
+        sync = self._syncs.get(sync_id)
+        return _read(sync) if sync else None
 
 
-def _read(sync: RemoteSync, attributes: Text) -> RemoteSync:
-    return replace(sync, attributes=attributes.read())
+def _packed(sync: RemoteSync) -> RemoteSync:
+    packed = isinstance(sync.attributes, PackedFields)
+    return sync if packed else replace(sync, attributes=PackedFields(sync.attributes))
+
+
+def _read(sync: RemoteSync) -> RemoteSync:
+    return replace(sync, attributes=unpacked(sync.attributes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,7 @@ class _Rest:
 
 @dataclass(frozen=True, slots=True)
 class _Single:
-    """What a single read told of a sync; None for one that is not there."""
+    """What a single read told of a sync, its attributes as text; None for one that is not there."""
 
     at: datetime
     sync: RemoteSync | None
@@ -103,6 +111,7 @@ class Listings:
         clock: the time now, aware, UTC.
         known: ids of the syncs of ours in a scope: those of them that a list lacks are looked for one by one.
         seconds: a clock that only grows.
+        memory: what lists and single reads take.
     """
 
     def __init__(
@@ -110,15 +119,18 @@ class Listings:
         clock: Callable[[], datetime],
         known: Callable[[Scope], Iterable[str]] = lambda _: (),
         seconds: Callable[[], float] = time.monotonic,
+        memory: ListMemory | None = None,
     ) -> None:
         self._clock = clock
         self._known = known
         self._seconds = seconds
-        self._lists: Shared[Scope, Listed] = Shared(clock)
+        self._memory = memory or ListMemory()
+        self._lists: Shared[Scope, Listed] = Shared(clock, self._memory)
         self._scopes: dict[Place, set[Scope]] = {}
         self._written: dict[Place, dict[str, datetime]] = {}
         self._rests: dict[Scope, _Rest] = {}
         self._singles: dict[Scope, dict[str, _Single]] = {}
+        self._shares: dict[Scope, Share] = {}
         self._missing: dict[Scope, dict[str, datetime]] = {}
 
     async def fetch(self, scope: Scope, client: ApiClient, *, since: datetime) -> Listed:
@@ -132,42 +144,48 @@ class Listings:
             SyncOperatorError: it refused altogether.
         """
 
-        async def ask(at: datetime) -> Listed:
+        async def ask(at: datetime, grow: Grow) -> Listed:
             self._scopes.setdefault(scope.place, set()).add(scope)
             rest = self._rests.get(scope)
             if rest is not None and self._seconds() < rest.until:
                 raise TransientError(f"the list is asked for again later, because the last one failed: {rest.error}")
             begun = self._seconds()
             try:
-                listed = await self._ask(scope, client, at)
+                listed = await self._ask(scope, client, at, grow)
             except (HeldBackError, ThrottledError):
                 raise
             except TransientError as error:
                 self._failed(scope, error, self._seconds() - begun)
                 raise
             self._rests.pop(scope, None)
-            self._singles.pop(scope, None)
+            self._drop_singles(scope)
             self._drop_writes(scope, at)
             return listed
 
-        return await self._lists.fetch(scope, ask, since=since)
+        return await self._lists.fetch(scope, ask, since=since, owner=client.namespace)
 
     async def read_one(self, scope: Scope, client: ApiClient, sync_id: str, *, since: datetime) -> None:
         """Find out about one sync where there is no list, unless a read since then has told already.
 
         Raises:
             ServerFaultError: the server refuses to show it.
+            TransientError: there is no room for what was read.
             SyncOperatorError: as `ApiClient.get_sync`; one that is not there is no error.
         """
-        held = self._singles.setdefault(scope, {}).get(sync_id)
+        held = self._singles.get(scope, {}).get(sync_id)
         if held is not None and held.at >= since:
             return
         at = self._clock()
         try:
-            sync = await client.get_sync(sync_id)
+            sync = _packed(await client.get_sync(sync_id))
         except NotFoundError:
             sync = None
-        self._singles[scope][sync_id] = _Single(at, sync)
+        if scope not in self._shares:
+            self._shares[scope] = self._memory.begin(client.namespace)
+            self._shares[scope].keep(partial(self._drop_singles, scope))
+        size = kept_bytes(sync) if sync is not None else 0
+        self._shares[scope].grow(size)
+        self._singles.setdefault(scope, {})[sync_id] = _Single(at, sync)
         if sync is not None:
             self._missing.get(scope, {}).pop(sync_id, None)
 
@@ -184,7 +202,7 @@ class Listings:
         """A sync as last seen there, and whether it is not there; (None, False) when nothing is known."""
         held, single = self._lists.get(scope), self._singles.get(scope, {}).get(sync_id)
         if single is not None and (held is None or single.at >= held.at):
-            found, at = single.sync, single.at
+            found, at = single.sync and _read(single.sync), single.at
         elif held is not None and sync_id not in held.unsure:
             found, at = held.get(sync_id), held.at
         else:
@@ -200,7 +218,7 @@ class Listings:
         """Nobody is in that scope any more."""
         self._lists.forget(scope)
         self._rests.pop(scope, None)
-        self._singles.pop(scope, None)
+        self._drop_singles(scope)
         self._missing.pop(scope, None)
         scopes = self._scopes.get(scope.place, set())
         scopes.discard(scope)
@@ -208,16 +226,16 @@ class Listings:
             self._scopes.pop(scope.place, None)
             self._written.pop(scope.place, None)
 
-    async def _ask(self, scope: Scope, client: ApiClient, at: datetime) -> Listed:
-        listing = await client.list_syncs()
+    async def _ask(self, scope: Scope, client: ApiClient, at: datetime, grow: Grow) -> Listed:
+        listing = await client.list_syncs(grow)
         listed = Listed(at, listing.clock, listing.unlisted)
         await listed.add(listing.syncs)
-        absent = await self._confirm(scope, client, listed)
+        absent = await self._confirm(scope, client, listed, grow)
         before = self._missing.get(scope, {})
         self._missing[scope] = {sync_id: before.get(sync_id, at) for sync_id in absent}
         return listed
 
-    async def _confirm(self, scope: Scope, client: ApiClient, listed: Listed) -> list[str]:
+    async def _confirm(self, scope: Scope, client: ApiClient, listed: Listed, grow: Grow) -> list[str]:
         """Syncs of ours that are not on the server. A list alone does not say so: rows move while it is read.
 
         Raises:
@@ -234,7 +252,9 @@ class Listings:
         absent, unsure = [], []
         for sync_id in asked:
             try:
-                await listed.add([await client.get_sync(sync_id)])
+                sync = _packed(await client.get_sync(sync_id))
+                grow(kept_bytes(sync))
+                await listed.add([sync])
             except NotFoundError:
                 absent.append(sync_id)
             except ServerFaultError:
@@ -249,6 +269,12 @@ class Listings:
     def _written_from(self, place: Place, at: datetime | None) -> frozenset[str]:
         written = self._written.get(place, {})
         return frozenset(sync_id for sync_id, moment in written.items() if at is None or moment >= at)
+
+    def _drop_singles(self, scope: Scope) -> None:
+        self._singles.pop(scope, None)
+        share = self._shares.pop(scope, None)
+        if share is not None:
+            share.release()
 
     def _drop_writes(self, scope: Scope, at: datetime) -> None:
         """Forget the writes that every list of the place was asked for after; this scope's was asked for just now."""

@@ -14,7 +14,8 @@ from sync_operator.errors import (
     UnauthorizedError,
     WorkspaceError,
 )
-from sync_operator.handlers.shared import Shared
+from sync_operator.handlers.list_memory import ListMemory
+from sync_operator.handlers.shared import Grow, Shared
 from sync_operator.model.conditions import ConditionType, Reason
 from sync_operator.model.scope import Scope
 from sync_operator.remote.client import ApiClient
@@ -30,9 +31,9 @@ _ASKED_AGAIN: Final = timedelta(minutes=5)
 class NameLists:
     """The last list of each role in each scope."""
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(self, clock: Callable[[], datetime], memory: ListMemory | None = None) -> None:
         self._clock = clock
-        self._lists: Shared[tuple[Scope, Role], NameList] = Shared(clock)
+        self._lists: Shared[tuple[Scope, Role], NameList] = Shared(clock, memory)
         self._refused: dict[tuple[Scope, Role], datetime] = {}
 
     async def fetch(self, scope: Scope, client: ApiClient, roles: Iterable[Role], *, since: datetime) -> Names:
@@ -42,7 +43,8 @@ class NameLists:
             SyncOperatorError: the server did not give one.
         """
         for role in roles:
-            await self._lists.fetch((scope, role), partial(_ask, client, role), since=since)
+            ask = partial(_ask, client, role)
+            await self._lists.fetch((scope, role), ask, since=since, owner=client.namespace)
         return self.seen(scope)
 
     async def look(self, scope: Scope, client: ApiClient, roles: Iterable[Role], *, since: datetime) -> None:
@@ -86,8 +88,8 @@ class NameLists:
         return self._lists.kept
 
 
-async def _ask(client: ApiClient, role: Role, at: datetime) -> NameList:
-    return name_list(await client.list_named(role), at)
+async def _ask(client: ApiClient, role: Role, at: datetime, grow: Grow) -> NameList:
+    return name_list(await client.list_named(role, grow), at)
 
 
 def roles_of(sync: dict[str, Any]) -> set[Role]:

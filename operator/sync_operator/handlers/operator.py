@@ -20,6 +20,7 @@ from sync_operator.handlers.cache import Cache, Ref, workspace_name
 from sync_operator.handlers.comparisons import Comparisons
 from sync_operator.handlers.crd_deletion import CrdDeletion
 from sync_operator.handlers.creates import Creates
+from sync_operator.handlers.list_memory import ListMemory
 from sync_operator.handlers.listings import Listings
 from sync_operator.handlers.names import NameLists
 from sync_operator.handlers.queue import DRIFT_KIND, Key, WorkQueue
@@ -117,9 +118,10 @@ class Operator:
         self.creates = Creates(self.clock(), settle=self.create_settle)
         self.crd = CrdDeletion(self.kube, self.clock, everywhere=not self.namespaces)
         self.absences = Absences(self.resync)
-        self.listings = Listings(self.clock, self._registered_in)
+        memory = ListMemory()
+        self.listings = Listings(self.clock, self._registered_in, memory=memory)
         self.comparisons = Comparisons(self.clock, self.resync)
-        self.names = NameLists(self.clock)
+        self.names = NameLists(self.clock, memory)
 
     async def refresh(self) -> dict[str, str]:
         """List every watched kind anew: fills the caches at start, and finds what a broken watch did not tell.

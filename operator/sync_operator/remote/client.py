@@ -12,7 +12,16 @@ from sync_operator.redact import redact_each
 from sync_operator.remote.answers import Answer
 from sync_operator.remote.connections import HttpPool, Owner
 from sync_operator.remote.paging import Page, read_whole_list
-from sync_operator.remote.read import read_list, read_named, read_packed_sync, read_page, read_run, read_sync, read_user
+from sync_operator.remote.read import (
+    kept_bytes,
+    read_list,
+    read_named,
+    read_packed_sync,
+    read_page,
+    read_run,
+    read_sync,
+    read_user,
+)
 from sync_operator.remote.reasons import reason_of
 from sync_operator.remote.transport import Exchange, Gate, Told, no_renewal, untold
 from sync_operator.remote.types import Dialect, Listing, Named, RemoteRun, RemoteSync, Role, RunList, User
@@ -29,6 +38,10 @@ MAX_PAGE_SECONDS: Final = 120.0
 working on one that was given up."""
 _MOST_ACTIVE_RUNS: Final = 10
 """The server lets one run be active; rows left behind by a disabled sync come on top."""
+
+
+def _uncounted(size: int) -> None:
+    """Nobody counts what a list takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +75,10 @@ class ApiClient:
         renew: called with a token that was answered 401; True when there is another one now.
         told: is told of every exchange, see `Exchange`.
         traffic: what all calls of this process to that workspace go through; None where there is only this client.
+
+    Attributes:
+        dialect: which one the server speaks.
+        namespace: of the Workspace; empty where there is only this client.
     """
 
     def __init__(
@@ -75,6 +92,7 @@ class ApiClient:
         told: Told = untold,
     ) -> None:
         self.dialect = endpoint.dialect
+        self.namespace = endpoint.owner[0]
         self._token = token
         self._exchange = Exchange(
             connection=pool.connection(endpoint.url, endpoint.ca_pem, endpoint.owner),
@@ -111,8 +129,11 @@ class ApiClient:
         """`GET /syncs/:id`."""
         return self._known_sync(await self._exchange.send("GET", f"/syncs/{_digits(sync_id)}"), "GET")
 
-    async def list_syncs(self) -> Listing:
+    async def list_syncs(self, grow: Callable[[int], None] = _uncounted) -> Listing:
         """`GET /syncs`, all of them, each once: page by page, as `read_whole_list` does it.
+
+        Args:
+            grow: is told of the bytes that each sync takes in memory; may raise.
 
         Raises:
             ServerFaultError: the server refuses the list, or too many rows of it.
@@ -122,7 +143,10 @@ class ApiClient:
         def read(item: Any) -> RemoteSync | None:
             nonlocal kept
             sync = read_packed_sync(item)
-            kept += len(Text.of(sync.attributes).text) if sync is not None else 0
+            if sync is None:
+                return None
+            kept += len(Text.of(sync.attributes).text)
+            grow(kept_bytes(sync))
             if kept > MAX_KEPT_BYTES:
                 raise TransientError(
                     f"the syncs of this workspace hold more than {MAX_KEPT_BYTES // 2**20} MiB of configuration; so "
@@ -139,17 +163,37 @@ class ApiClient:
         whole = await read_whole_list(ask, size=self._most_rows)
         return Listing(whole.rows, clock, whole.unlisted)
 
-    async def list_named(self, role: Role) -> tuple[Named, ...]:
+    async def list_named(self, role: Role, grow: Callable[[int], None] = _uncounted) -> tuple[Named, ...]:
         """`GET /connectors?type=…` or `GET /models`, all of them, each once; rows that cannot be listed are left out.
 
         Releases that were read keep to ten connectors a page, whatever is asked for. The published reference also wants
         a ``category`` and a ``query_type``; servers do without, and each of their values would leave something out.
+
+        Args:
+            role: what is listed.
+            grow: as in `list_syncs`.
         """
         path = "/models" if role is Role.MODEL else "/connectors"
         kind = {} if role is Role.MODEL else {"type": role.value}
 
+        kept = 0
+
+        def read(item: Any) -> Named | None:
+            nonlocal kept
+            named = read_named(item)
+            if named is None:
+                return None
+            kept += len(named.name.encode("utf-8", "surrogatepass"))
+            grow(kept_bytes(named))
+            if kept > MAX_KEPT_BYTES:
+                raise TransientError(
+                    f"the names of the {role}s of this workspace take more than {MAX_KEPT_BYTES // 2**20} MiB; so much "
+                    f"is not read: use ids, or spread the {role}s over several workspaces"
+                )
+            return named
+
         async def ask(page: int, size: int) -> Page[Named]:
-            return read_page((await self._page(path, page, size, kind, each=read_named)).body, _as_read)
+            return read_page((await self._page(path, page, size, kind, each=read)).body, _as_read)
 
         sized = role is Role.MODEL or self.dialect is Dialect.DOCUMENTED
         return (await read_whole_list(ask, size=self._most_rows, sized=sized)).rows

@@ -1,6 +1,7 @@
 """Reading the server's resources: bare or in ``data``, with whatever fields this release answers."""
 
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -12,10 +13,21 @@ from sync_operator.redact import redact
 from sync_operator.remote.paging import Page, Row
 from sync_operator.remote.types import Named, RemoteRun, RemoteSync, Rows, RunStatus, User
 
-__all__ = ["read_list", "read_named", "read_packed_sync", "read_page", "read_run", "read_sync", "read_user"]
+__all__ = [
+    "kept_bytes",
+    "read_list",
+    "read_named",
+    "read_packed_sync",
+    "read_page",
+    "read_run",
+    "read_sync",
+    "read_user",
+]
 
 _WORD_LIMIT: Final = 253
 """Characters that the CRDs' status takes for one word of the server's."""
+_ENTRY_BYTES: Final = 512
+"""What one entry of a list takes in memory besides its texts: objects, times, and its places in dictionaries."""
 _MAX_NAME: Final = 255
 """Characters of a name that a manifest can refer to."""
 _EMAIL: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}")
@@ -95,6 +107,14 @@ def read_packed_sync(body: Any) -> RemoteSync | None:
     """A sync of a long list: as `read_sync`, with its attributes as text."""
     sync = read_sync(body)
     return None if sync is None else replace(sync, attributes=PackedFields(sync.attributes))
+
+
+def kept_bytes(entry: RemoteSync | Named) -> int:
+    """About how much memory an entry of a list takes that is kept."""
+    if isinstance(entry, Named):
+        return _ENTRY_BYTES + sys.getsizeof(entry.name)
+    text = entry.attributes.text.text if isinstance(entry.attributes, PackedFields) else b""
+    return _ENTRY_BYTES + len(text) + sys.getsizeof(entry.status)
 
 
 def read_list[T](body: Any, read: Callable[[Any], T | None]) -> list[T]:

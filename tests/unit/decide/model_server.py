@@ -169,12 +169,12 @@ class Client:
         self._find(sync_id)
         return self._server.told(sync_id)
 
-    async def list_syncs(self) -> Listing:
+    async def list_syncs(self, _grow: object = None) -> Listing:
         self._read()
         told = tuple(self._server.told(sync_id) for sync_id in self._server.syncs)
         return Listing(told, self._server.clock() + self._server.ahead)
 
-    async def list_named(self, role: Role) -> tuple[Named, ...]:
+    async def list_named(self, role: Role, _grow: object = None) -> tuple[Named, ...]:
         self._read()
         return tuple(self._server.things[role].values())
 

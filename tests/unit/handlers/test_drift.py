@@ -39,7 +39,9 @@ class Server:
         changes = {"stream_name": "elsewhere"} if sync_id == "2" else {}
         return RemoteSync(sync_id, {**BODY, "schedule_type": "manual", "sync_mode": "full_refresh", **changes})
 
-    async def list_syncs(self) -> Listing:
+    namespace = "team"
+
+    async def list_syncs(self, _grow: object = None) -> Listing:
         if self.list_fails is not None:
             raise self.list_fails
         return Listing((self.sync("1"), self.sync("2")), None, self.unlisted)

@@ -1,6 +1,7 @@
 """Lists of a workspace: asked for once for all, never older than wanted, and silent about what we wrote since."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from tests.support.clockwork import run
 from tests.support.pictures import NOW, URL
 
 from sync_operator.errors import NotFoundError, ServerFaultError, TransientError
+from sync_operator.handlers.list_memory import ListMemory
 from sync_operator.handlers.listings import MAX_CONFIRMED, Listed, Listings
 from sync_operator.model.scope import Scope
 from sync_operator.model.workspace import place_of
@@ -36,10 +38,15 @@ class Server:
         self.broken: set[str] = set()
         self.hidden: set[str] = set()
         self.single: list[str] = []
-        self.listings = Listings(lambda: self.now, lambda _: self.known, lambda: self.seconds)
+        self.namespace = "team"
+        self.size = 0
+        """Bytes that a list takes."""
+        self.memory = ListMemory(5_000_000, 3_000_000)
+        self.listings = Listings(lambda: self.now, lambda _: self.known, lambda: self.seconds, self.memory)
 
-    async def list_syncs(self) -> Listing:
+    async def list_syncs(self, grow: Callable[[int], None]) -> Listing:
         self.asked.append(self.now)
+        grow(self.size)
         listed = tuple(RemoteSync(sync_id, {}) for sync_id in self.ids if sync_id not in self.hidden)
         await asyncio.sleep(self.takes)
         self.now += timedelta(seconds=self.takes)
@@ -305,3 +312,44 @@ def test_where_there_is_no_list_single_reads_tell() -> None:
     run(server.fetch(server.now))
     assert server.listings.seen(HERE, "1") == (None, True)
     assert server.listings.seen(HERE, "2") == (RemoteSync("2", {}), False)
+
+
+def test_a_list_that_was_dropped_for_another_is_not_known_and_is_asked_for_anew() -> None:
+    server = Server("1")
+    server.size = 2_000_000
+    run(server.fetch(NOW))
+    run(server.fetch(NOW, THERE))
+
+    assert server.listings.seen(HERE, "1") == (None, False)
+    assert server.listings.seen(THERE, "1") == (RemoteSync("1", {}), False)
+
+    run(server.fetch(NOW))
+    assert server.listings.seen(HERE, "1") == (RemoteSync("1", {}), False)
+    assert server.memory.size == 2_000_000
+
+
+def test_a_list_without_room_is_refused_and_takes_none() -> None:
+    server = Server("1")
+    server.size = 4_000_000
+
+    with pytest.raises(TransientError, match="use fewer Workspaces"):
+        run(server.fetch(NOW))
+
+    assert server.memory.size == 0
+
+
+def test_a_list_that_nobody_needs_and_single_reads_give_their_room_back() -> None:
+    server = Server("1", "2")
+    server.size = 2_000_000
+    client = cast("Any", server)
+    run(server.fetch(NOW))
+
+    async def story() -> None:
+        for sync_id in ("1", "2", "3"):
+            await server.listings.read_one(THERE, client, sync_id, since=NOW)
+
+    run(story())
+    assert 2_000_000 < server.memory.size <= 3_000_000
+    server.listings.forget(HERE)
+    server.listings.forget(THERE)
+    assert server.memory.size == 0

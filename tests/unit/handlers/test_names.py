@@ -31,7 +31,9 @@ class Server:
         self.fails = False
         self.lists = NameLists(lambda: self.now)
 
-    async def list_named(self, role: Role) -> tuple[Named, ...]:
+    namespace = "team"
+
+    async def list_named(self, role: Role, _grow: object = None) -> tuple[Named, ...]:
         self.asked[role] += 1
         await asyncio.sleep(10)
         self.now += timedelta(seconds=10)

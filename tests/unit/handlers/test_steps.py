@@ -26,7 +26,9 @@ class Server:
     def __init__(self, syncs: tuple[RemoteSync, ...]) -> None:
         self._syncs = syncs
 
-    async def list_syncs(self) -> Listing:
+    namespace = "team"
+
+    async def list_syncs(self, _grow: object = None) -> Listing:
         await asyncio.sleep(0)
         return Listing(self._syncs, None)
 
