@@ -1,13 +1,25 @@
 """Servers of a tenant who means harm, on loopback addresses."""
 
 import contextlib
+import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
-__all__ = ["MUTE_NAMESERVER", "Listener", "dripping_listener", "mute_nameserver", "silent_listener"]
+__all__ = [
+    "MUTE_NAMESERVER",
+    "Answer",
+    "Hostile",
+    "Listener",
+    "dripping_listener",
+    "hostile_server",
+    "mute_nameserver",
+    "silent_listener",
+]
 
 MUTE_NAMESERVER: Final = "127.9.9.9"
 """Where `mute_nameserver` listens, on the port of all name servers; nobody else uses this address."""
@@ -97,3 +109,91 @@ def mute_nameserver() -> Iterator[None]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
         ear.bind((MUTE_NAMESERVER, 53))
         yield
+
+
+class Answer(NamedTuple):
+    """What a `Hostile` answers to a call."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+_USER: Final = {"data": {"id": "1", "attributes": {"email": "someone@example.com"}}}
+_NAMED: Final = b'{"id": %d, "attributes": {"name": "some"}}'
+_NOT_THERE: Final = Answer(404, {}, b'{"error": "Sync not found"}')
+
+
+class Hostile:
+    """A server of the Multiwoven dialect that answers whatever it is told to, and 404 to all other calls.
+
+    Until it is told something else it knows who asks, has no syncs, and the connectors and the model of all specs.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.asked: list[str] = []
+        self._answers: dict[str, Answer] = {}
+        self._lists: dict[str, Sequence[bytes]] = {}
+        self.says("GET /users/me", _USER)
+        self.lists("/syncs", [])
+        self.lists("/connectors?type=source", [_NAMED % 1])
+        self.lists("/connectors?type=destination", [_NAMED % 2])
+        self.lists("/models", [_NAMED % 3])
+
+    def says(self, call: str, body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        """Answer a call so: method and path as it begins, the longest one counts. The body is bytes or JSON."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self._answers[call] = Answer(status, headers or {}, content)
+
+    def lists(self, path: str, items: Sequence[bytes]) -> None:
+        """Answer a list with these items, page by page as it is asked for; of connectors also the type is named."""
+        self._lists[path] = items
+
+    def answer(self, method: str, target: str) -> Answer:
+        """The answer to a call."""
+        parts = urlsplit(target.removeprefix("/api/v1"))
+        call = f"{method} {parts.path}"
+        self.asked.append(call)
+        found = max((told for told in self._answers if call.startswith(told)), key=len, default=None)
+        if found is not None:
+            return self._answers[found]
+        query = parse_qs(parts.query)
+        path = f"{parts.path}?type={query['type'][0]}" if "type" in query else parts.path
+        if method == "GET" and path in self._lists:
+            size = int(query.get("per_page", ["10"])[0])
+            begin = (int(query.get("page", ["1"])[0]) - 1) * size
+            return Answer(200, {}, b'{"data":[' + b",".join(self._lists[path][begin : begin + size]) + b"]}")
+        return _NOT_THERE
+
+
+@contextmanager
+def hostile_server() -> Iterator[Hostile]:
+    """Serve on loopback until the end of the block."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            status, headers, content = hostile.answer(self.command, self.path)
+            self.send_response_only(status)
+            for name, value in {"Content-Length": str(len(content)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            with contextlib.suppress(OSError):  # who asked has seen enough
+                self.wfile.write(content)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 (the library's names)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        hostile = Hostile(f"http://127.0.0.1:{server.server_port}")
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield hostile
+        finally:
+            server.shutdown()
+            thread.join()
