@@ -51,6 +51,8 @@ def test_every_command_prints_what_the_page_shows(
         for changes in ({}, SECOND):
             assert sandbox.call("POST", "/syncs", sync=ON_THE_SERVER | changes).status_code == 201
 
+    for kind, number, name in (("source", 123, "Shop"), ("destination", 124, "CRM"), ("model", 125, "Orders")):
+        sandbox.name(kind, number, name, source=123)  # what examples/sync.yaml refers to
     shell = DocShell(tmp_path / "checkout", sandbox)
 
     difference = shell.walk(

@@ -22,6 +22,7 @@ _LIFECYCLE: Final = "needs pods with networks; `make e2e` does it (tests/e2e/tes
 _CI: Final = "takes too long for a test; `.ci/run` runs it"
 _LET_GO: Final = "only for what no operator serves any more; tests/helm/test_rbac.py does it"
 _PLANNED: Final = "covers all namespaces; tests/cluster/test_plan.py plans beside what the cluster holds"
+_TAKE_OVER: Final = "docs/operations.md does it for one Sync; the Syncs of other tests belong to this cluster"
 _INSTALL: Final = "helm install sync-operator helm/sync-operator --namespace sync-operator --create-namespace"
 NOT_RUN: Final = {
     "make demo": _CI,
@@ -50,6 +51,16 @@ NOT_RUN: Final = {
     "sync-operator controller --lease-name NAME": "does not end; the chart's Deployment starts it so",
     "kubectl get syncs,workspaces -A -o yaml > live.yaml": _PLANNED,
     "sync-operator plan syncs/ --live live.yaml": _PLANNED,
+    "kubectl annotate syncs --all --all-namespaces squared.ai/take-over=true": _TAKE_OVER,
+    "kubectl annotate sync NAME squared.ai/take-over=true": _TAKE_OVER,
+    "kubectl annotate --overwrite workspace NAME squared.ai/confirm-server=2026-11-29": (
+        "needs a server that lost its syncs; tests/isolation/test_absence.py confirms one"
+    ),
+    "kubectl annotate crd syncs.squared.ai squared.ai/allow-delete=true": (
+        "would let other tests lose their CRDs; tests/helm/test_policies.py does it"
+    ),
+    "kubectl get syncs -A -o wide": "covers all namespaces; others' Syncs are in it",
+    "kubectl apply --server-side": "is about how Secrets are written, whatever they hold",
     "argocd app actions run APPLICATION run-now --kind Sync --resource-name customers": (
         "needs Argo CD; tests/cluster/test_gitops.py runs the action's script on a real Sync"
     ),

@@ -117,7 +117,7 @@ async def _walk(operator: Operator, workspace: Ref, scope: Scope, client: ApiCli
         _log.warning("Workspace %s/%s: no list, so its syncs are read one by one: %s", *workspace, error)
         await _read_one_by_one(operator, workspace, scope, client, since)
         return f"{Way.ONE_BY_ONE}{error}"
-    if look_for_absent(operator, workspace, scope, listed.at):
+    if await look_for_absent(operator, workspace, scope, listed.at):
         operator.queue.add(Key(WORKSPACE_KIND, *workspace))
     watched = await _wake(operator, operator.cache.syncs_of(workspace))
     for sync in await look_for_duplicates(operator, workspace, scope, listed, watched):
@@ -125,10 +125,12 @@ async def _walk(operator: Operator, workspace: Ref, scope: Scope, client: ApiCli
     return _way_of(listed)
 
 
-def look_for_absent(operator: Operator, workspace: Ref, scope: Scope, listed_at: datetime) -> bool:
+async def look_for_absent(operator: Operator, workspace: Ref, scope: Scope, listed_at: datetime) -> bool:
     """Note which registered syncs the list lacks; True when the Workspace has to tell something else now."""
-    session, known, absent = operator.sessions.get(workspace), set[str](), set[str]()
+    session, slices = operator.sessions.get(workspace), Slices()
+    known, absent = set[str](), set[str]()
     for key in operator.cache.syncs_of(workspace):
+        await slices.pause()
         obj = operator.cache.get(SYNC_KIND, Ref(key.namespace, key.name))
         status = obj.get("status", {}) if obj is not None else {}
         sync_id = status.get("id")

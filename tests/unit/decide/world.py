@@ -176,7 +176,7 @@ class World:
             client = self.clients[self.view.url]
             client.expect("", [])
             listed = _done(self.operator.listings.fetch(self.scope, cast("Any", client), since=self.now))
-            look_for_absent(self.operator, HOME, self.scope, listed.at)
+            _done(look_for_absent(self.operator, HOME, self.scope, listed.at))
             _done(self.operator.names.fetch(self.scope, cast("Any", client), list(Role), since=self.now))
 
     # Reconciles.
@@ -350,9 +350,9 @@ class World:
 
 
 def _done[T](work: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine that never has to wait."""
+    """The result of a coroutine that never has to wait; at most it lets others have their turn."""
     try:
-        work.send(None)
+        while True:
+            assert work.send(None) is None, "nothing in this world waits"
     except StopIteration as stop:
         return cast("T", stop.value)
-    raise AssertionError("nothing in this world waits")

@@ -36,7 +36,7 @@ async def stands(metadata: dict[str, Any], status: dict[str, Any]) -> list[tuple
     cache, line = Cache(), Line()
     cache.put(SYNC_KIND, sync_manifest("orders") | {"metadata": IDENTITY | metadata, "status": status})
     cache.put(WORKSPACE_KIND, {"metadata": IDENTITY | {"name": "default"}, "spec": {}})
-    outcome = await reconcile_sync(cast("Operator", SimpleNamespace(cache=cache, sessions=line)), KEY)
+    outcome = await reconcile_sync(cast("Operator", SimpleNamespace(cache=cache, sessions=line, released=set())), KEY)
     assert outcome is DONE
     return line.stands
 
