@@ -137,6 +137,7 @@ class Client:
     """The calls of `ApiClient` on a model server, for one Sync at a time."""
 
     dialect = Dialect.MULTIWOVEN
+    namespace = "team"
 
     def __init__(self, server: Server, timeout: timedelta) -> None:
         self._server = server
