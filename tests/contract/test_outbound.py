@@ -8,6 +8,7 @@ import pytest
 from tests.support.hosts import LOCAL
 from tests.support.raw import AUTHORITY, Raw, answer, raw_server, served_tls
 
+from sync_operator.bounds import MAX_BODY_BYTES, MAX_ITEM_BYTES, MAX_LIST_BYTES
 from sync_operator.errors import (
     HostRefusedError,
     InvalidSpecError,
@@ -228,9 +229,9 @@ async def test_redirects_are_not_followed_and_cookies_not_kept(connect: Connect)
 
 
 async def test_an_answer_that_is_too_long_is_not_read(connect: Connect) -> None:
-    endless = b'{"data": "' + b"x" * (5 * 1024 * 1024)
+    endless = b'{"data": "' + b"x" * MAX_BODY_BYTES
     async with raw_server(answer(body=endless)) as raw:
-        with pytest.raises(OutcomeUnknownError, match="longer than 4 MiB"):
+        with pytest.raises(OutcomeUnknownError, match=r"longer than 0\.5 MiB"):
             await connect(raw).create_sync({})
     async with raw_server(answer("400 Bad Request", body=b'{"error": "' + b"x" * 100_000 + b'"}')) as raw:
         with pytest.raises(OutcomeUnknownError, match=r"answered with 400; it may"):
@@ -242,11 +243,31 @@ async def test_an_answer_that_is_too_long_is_not_read(connect: Connect) -> None:
 
 
 async def test_a_list_may_be_longer_than_other_answers(connect: Connect) -> None:
-    one = b'{"id": "1", "type": "syncs", "attributes": {"configuration": "' + b"x" * (5 * 1024 * 1024) + b'"}}'
-    async with raw_server(answer(body=b'{"data": [' + one + b"]}")) as raw:
-        assert [sync.id for sync in (await connect(raw).list_syncs()).syncs] == ["1"]
-        with pytest.raises(TransientError, match="longer than 4 MiB"):
+    """It is read item by item, each of which may be as long as an answer about one thing."""
+    count = 2 * MAX_BODY_BYTES // 100_000
+    async with raw_server(answer(body=a_list(count, 100_000))) as raw:
+        listed = await connect(raw).list_syncs()
+        assert {sync.id for sync in listed.syncs} == {str(number) for number in range(1, count + 1)}
+        with pytest.raises(TransientError, match=r"longer than 0\.5 MiB"):
             await connect(raw).probe_list()
+
+
+async def test_a_page_of_a_list_that_is_too_long_is_not_read(connect: Connect) -> None:
+    async with raw_server(answer(body=b'{"data": [' + b" " * MAX_LIST_BYTES + b"]}")) as raw:
+        with pytest.raises(TransientError, match="longer than 8 MiB"):
+            await connect(raw).list_syncs()
+
+
+async def test_a_list_with_an_item_that_is_too_long_is_not_read(connect: Connect) -> None:
+    async with raw_server(answer(body=a_list(1, MAX_ITEM_BYTES + 16 * 1024))) as raw:
+        with pytest.raises(TransientError, match="GET /syncs was answered with 200"):
+            await connect(raw).list_syncs()
+
+
+def a_list(count: int, size: int) -> bytes:
+    """A list of syncs, with a configuration of so many bytes each."""
+    one = '{"id": "%d", "type": "syncs", "attributes": {"configuration": {"a": "' + "x" * size + '"}}}'
+    return ('{"data": [' + ", ".join(one % number for number in range(1, count + 1)) + "]}").encode()
 
 
 async def test_an_answer_that_drips_is_cut_off(connect: Connect) -> None:

@@ -128,6 +128,8 @@ class ListBody:
             raise _NotWholeError from None
         if end == len(self._text) and not self._last:
             raise _NotWholeError  # a number may go on
+        if end - at > MAX_ITEM_BYTES:
+            raise ValueError  # it may come whole at once, and is as long all the same
         piece = self._text[at:end]
         if piece.count("[") + piece.count("{") > MAX_DEPTH and is_too_deep(piece.encode("utf-8", "surrogatepass")):
             return None, end

@@ -31,6 +31,7 @@ def test_progress_reads_well(run: RemoteRun, line: str) -> None:
     [
         ({"SYNC_ID": None}, "SYNC_ID: not set"),
         ({"SYNC_API_URL": "http://api.example.com"}, "SYNC_API_URL: must be https"),
+        ({"SYNC_OPERATOR_ALLOW_INTERNAL_HOSTS": None}, "SYNC_API_URL: host 127.0.0.1 is a loopback address"),
         ({"SYNC_API_TOKEN_FILE": "/nowhere/token"}, "/nowhere/token cannot be read: No such file"),
         ({"SYNC_API_CA_FILE": "/dev/null"}, "no certificate"),
     ],
@@ -40,8 +41,7 @@ def test_a_wrong_environment_is_exit_code_2_with_last_words(
 ) -> None:
     token = tmp_path / "token"
     token.write_text("secret")
-    values = {"SYNC_ID": "1", "SYNC_API_URL": "https://127.0.0.1:1", "SYNC_API_TOKEN_FILE": str(token)}
-    for name, value in (values | changes).items():
+    for name, value in (environment(token) | changes).items():
         if value is None:
             monkeypatch.delenv(name, raising=False)
         else:
@@ -54,14 +54,20 @@ def test_a_wrong_environment_is_exit_code_2_with_last_words(
     assert "secret" not in said.read_text()
 
 
-def test_a_defect_is_exit_code_70_with_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    token = tmp_path / "token"
-    token.write_text("secret")
-    for name, value in {
+def environment(token: Path) -> dict[str, str]:
+    """What a run pod gets, for a server on this machine."""
+    return {
         "SYNC_ID": "1",
         "SYNC_API_URL": "https://127.0.0.1:1",
         "SYNC_API_TOKEN_FILE": str(token),
-    }.items():
+        "SYNC_OPERATOR_ALLOW_INTERNAL_HOSTS": "127.0.0.1",
+    }
+
+
+def test_a_defect_is_exit_code_70_with_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = tmp_path / "token"
+    token.write_text("secret")
+    for name, value in environment(token).items():
         monkeypatch.setenv(name, value)
     said = tmp_path / "said"
 
