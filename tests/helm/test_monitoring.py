@@ -56,8 +56,13 @@ def exported(  # noqa: PLR0913 (each a figure of the page)
     }
     compared = [(("shop", "default"), datetime.fromisoformat(compared_at))]
     metrics = Metrics(
-        syncs=lambda: [sync], depth=lambda: depth, compared=lambda: compared, resync=timedelta(seconds=300)
+        syncs=lambda: [sync],
+        depth=lambda: depth,
+        kept=lambda: {"syncs": 1, "connections": 2},
+        compared=lambda: compared,
+        resync=timedelta(seconds=300),
     )
+    metrics.lagged(0.01)
     metrics.reconciled(result, 0.1)
     metrics.requested("shop/default", "GET /syncs/:id", code, 0.1)
     page = asyncio.run(metrics.page()).decode()
