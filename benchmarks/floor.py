@@ -13,7 +13,7 @@ from typing import Any, Final
 import uvloop
 
 from benchmarks.clients import AT_ONCE, Cluster, Server, open_cluster
-from benchmarks.work import CRONJOBS, NAMESPACE, SYNCS, Phase, cronjob, mark, server_body, status
+from benchmarks.work import CRONJOBS, NAMESPACE, SYNCS, Phase, cronjob, made_at, mark, server_body, status
 
 _NOT_KEPT: Final = {"sync_interval", "sync_interval_unit"}
 """What the server takes, and has no use for in a sync that others schedule."""
@@ -41,17 +41,17 @@ async def _run(phase: Phase) -> None:
 async def _create(cluster: Cluster, server: Server, sync: dict[str, Any]) -> None:
     path = f"{SYNCS}/{sync['metadata']['name']}"
     await cluster.call("PATCH", path, mark())
-    made = json.loads(await server.call("POST", "/syncs", server_body(sync["spec"])))
-    sync_id = str(made["data"]["id"])
-    await cluster.call("POST", CRONJOBS, cronjob(sync, sync_id))
-    await cluster.call("PATCH", f"{path}/status", status(sync, sync_id))
+    made = json.loads(await server.call("POST", "/syncs", server_body(sync["spec"])))["data"]
+    sync_id, registered_at = str(made["id"]), made_at(made)
+    await cluster.call("POST", CRONJOBS, cronjob(sync, sync_id, registered_at))
+    await cluster.call("PATCH", f"{path}/status", status(sync, sync_id, registered_at))
 
 
 async def _update(cluster: Cluster, server: Server, sync: dict[str, Any]) -> None:
     """The schedule stays, so the CronJob does: one request to either side."""
-    sync_id = sync["status"]["id"]
+    sync_id, registered_at = sync["status"]["id"], sync["status"]["registeredAt"]
     await server.call("PUT", f"/syncs/{sync_id}", server_body(sync["spec"]))
-    await cluster.call("PATCH", f"{SYNCS}/{sync['metadata']['name']}/status", status(sync, sync_id))
+    await cluster.call("PATCH", f"{SYNCS}/{sync['metadata']['name']}/status", status(sync, sync_id, registered_at))
 
 
 async def _delete(cluster: Cluster, server: Server, sync: dict[str, Any]) -> None:

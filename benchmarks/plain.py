@@ -12,7 +12,7 @@ import kopf
 import uvloop
 
 from benchmarks.clients import Cluster, Server, open_cluster
-from benchmarks.work import CRONJOBS, NAMESPACE, cronjob, server_body, status
+from benchmarks.work import CRONJOBS, NAMESPACE, cronjob, made_at, server_body, status
 from sync_operator.model.names import GROUP, VERSION
 
 
@@ -24,15 +24,15 @@ class _Plain:
         self._server = server
 
     async def created(self, body: kopf.Body, spec: kopf.Spec, patch: kopf.Patch, **_: Any) -> None:
-        made = json.loads(await self._server.call("POST", "/syncs", server_body(spec)))
-        sync_id = str(made["data"]["id"])
-        await self._cluster.call("POST", CRONJOBS, cronjob(body, sync_id))
-        patch.status.update(status(body, sync_id)["status"])
+        made = json.loads(await self._server.call("POST", "/syncs", server_body(spec)))["data"]
+        sync_id, registered_at = str(made["id"]), made_at(made)
+        await self._cluster.call("POST", CRONJOBS, cronjob(body, sync_id, registered_at))
+        patch.status.update(status(body, sync_id, registered_at)["status"])
 
     async def updated(self, body: kopf.Body, spec: kopf.Spec, patch: kopf.Patch, **_: Any) -> None:
-        sync_id = body.status["id"]
+        sync_id, registered_at = body.status["id"], body.status["registeredAt"]
         await self._server.call("PUT", f"/syncs/{sync_id}", server_body(spec))
-        patch.status.update(status(body, sync_id)["status"])
+        patch.status.update(status(body, sync_id, registered_at)["status"])
 
     async def deleted(self, body: kopf.Body, name: str, **_: Any) -> None:
         await self._cluster.call("DELETE", f"{CRONJOBS}/{name}?propagationPolicy=Background")

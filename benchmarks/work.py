@@ -11,6 +11,8 @@ from typing import Any, Final
 from sync_operator.model.names import (
     API_VERSION,
     APPLIED,
+    CLUSTER,
+    CREATE_LOST,
     CREATE_STARTED,
     FINALIZER,
     MANAGED_BY,
@@ -18,15 +20,33 @@ from sync_operator.model.names import (
     SYNC_KIND,
     SYNC_LABEL,
     SYNC_NAME,
+    TAKE_OVER,
 )
 
-__all__ = ["CRONJOBS", "NAMESPACE", "SERVER", "SYNCS", "Phase", "cronjob", "mark", "server_body", "status", "timestamp"]
+__all__ = [
+    "ACCOUNT",
+    "CRONJOBS",
+    "NAMESPACE",
+    "SERVER",
+    "SYNCS",
+    "Phase",
+    "cronjob",
+    "made_at",
+    "mark",
+    "server_body",
+    "status",
+    "timestamp",
+]
 
 NAMESPACE: Final = "bench"
 SYNCS: Final = f"/apis/{API_VERSION}/namespaces/{NAMESPACE}/syncs"
 CRONJOBS: Final = f"/apis/batch/v1/namespaces/{NAMESPACE}/cronjobs"
 SERVER: Final = "http://127.0.0.1:12345"
 """Stands for the sync server's URL in what is written into the cluster."""
+ACCOUNT: Final = "1"
+"""The id of the token's user, which an operator asks for once."""
+_UID: Final = "00000000-0000-0000-0000-000000000000"
+"""Stands for the uid that is the cluster's mark, which is read once."""
 _LOG: Final = "/dev/termination-log"
 _TOKEN: Final = "/var/run/secrets/sync-operator/token"  # noqa: S105 (a path)
 
@@ -46,10 +66,16 @@ def timestamp() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def made_at(sync: Mapping[str, Any]) -> str:
+    """When the server made a sync, in whole seconds: by that its status and its run pods know it again."""
+    return f"{sync['attributes']['created_at'][:19]}Z"
+
+
 def mark() -> dict[str, Any]:
-    """The finalizer, with the mark of a create that is about to be sent."""
+    """The finalizer, with the marks of the cluster and of a create that is about to be sent for the first time."""
     started = f"{datetime.now(UTC).isoformat(timespec='seconds')}/{'0' * 32}"
-    return {"metadata": {"finalizers": [FINALIZER], "annotations": {CREATE_STARTED: started}}}
+    marks = {CLUSTER: _UID, TAKE_OVER: None, CREATE_STARTED: started, CREATE_LOST: None}
+    return {"metadata": {"annotations": marks, "finalizers": [FINALIZER]}}
 
 
 def server_body(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,7 +95,7 @@ def server_body(spec: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def cronjob(sync: Mapping[str, Any], sync_id: str) -> dict[str, Any]:
+def cronjob(sync: Mapping[str, Any], sync_id: str, registered_at: str) -> dict[str, Any]:
     """The CronJob of a Sync."""
     metadata = sync["metadata"]
     name = metadata["name"]
@@ -97,7 +123,7 @@ def cronjob(sync: Mapping[str, Any], sync_id: str) -> dict[str, Any]:
                 "spec": {
                     "backoffLimit": 0,
                     "podFailurePolicy": {"rules": [_ignored(), _exit("Ignore", 143), _exit("FailJob", 2, 4)]},
-                    "template": {"metadata": ours, "spec": _pod(sync_id)},
+                    "template": {"metadata": ours, "spec": _pod(sync_id, registered_at)},
                 },
             },
         },
@@ -112,9 +138,10 @@ def _exit(action: str, *codes: int) -> dict[str, Any]:
     return {"action": action, "onExitCodes": {"containerName": "runner", "operator": "In", "values": list(codes)}}
 
 
-def _pod(sync_id: str) -> dict[str, Any]:
+def _pod(sync_id: str, registered_at: str) -> dict[str, Any]:
     values = {
         "SYNC_ID": sync_id,
+        "SYNC_REGISTERED_AT": registered_at,
         "SYNC_API_URL": SERVER,
         "SYNC_API_WORKSPACE_ID": "1",
         "SYNC_API_DIALECT": "Multiwoven",
@@ -151,7 +178,7 @@ def _pod(sync_id: str) -> dict[str, Any]:
     }
 
 
-def status(sync: Mapping[str, Any], sync_id: str) -> dict[str, Any]:
+def status(sync: Mapping[str, Any], sync_id: str, registered_at: str) -> dict[str, Any]:
     """The status of a Sync that is Ready."""
     now = timestamp()
     generation, spec = sync["metadata"]["generation"], sync["spec"]
@@ -167,6 +194,8 @@ def status(sync: Mapping[str, Any], sync_id: str) -> dict[str, Any]:
             "id": sync_id,
             "workspaceId": "1",
             "url": SERVER,
+            "registeredAt": registered_at,
+            "account": ACCOUNT,
             "origin": "Created",
             "sourceId": spec["sourceId"],
             "destinationId": spec["destinationId"],

@@ -2,27 +2,34 @@
 
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 from benchmarks import work
 from benchmarks.crowd import SPEC
 from tests.support.manifests import sync_manifest
-from tests.support.pictures import BORN, connected, marked, pictured, stored, synced
+from tests.support.pictures import BORN, NOW, connected, marked, pictured, stored, synced
 from tests.support.plane import IMAGE
 
+from sync_operator.decide.cluster_mark import cluster_marks
+from sync_operator.decide.create_mark import create_marks
 from sync_operator.decide.cronjob import cronjob_manifest
 from sync_operator.decide.picture import Deployment
 from sync_operator.decide.report import sync_status
 from sync_operator.decide.server import desired_body
-from sync_operator.model.names import APPLIED, CREATE_STARTED
+from sync_operator.model.names import APPLIED
 from sync_operator.model.status import to_dict
 
 NAME, ID = "sync-00001", "7"
 SETTINGS = (("LOG_FORMAT", "json"), ("SYNC_OPERATOR_ALLOW_INSECURE_HOSTS", "127.0.0.1"))
-PICTURE = pictured(
+MADE = "2026-01-31T12:00:00Z"
+WANTED = pictured(
     synced(NAME, metadata={"namespace": work.NAMESPACE}, **SPEC),
-    workspace=connected(url=work.SERVER),
+    workspace=connected(url=work.SERVER, account=work.ACCOUNT),
     deployment=Deployment(image=IMAGE, environment=SETTINGS),
+    unlisted=frozenset(),  # the sandbox lists what ids stand for
 )
+PICTURE = replace(WANTED, remote=stored(WANTED, ID))
+"""Just after the create."""
 
 
 def a_sync() -> dict[str, Any]:
@@ -32,7 +39,7 @@ def a_sync() -> dict[str, Any]:
 
 
 def test_the_cronjob_is_the_operators() -> None:
-    ours, theirs = cronjob_manifest(PICTURE, ID, suspended=False), work.cronjob(a_sync(), ID)
+    ours, theirs = cronjob_manifest(PICTURE, ID, suspended=False), work.cronjob(a_sync(), ID, MADE)
 
     assert theirs == ours | {"metadata": ours["metadata"] | {"annotations": theirs["metadata"]["annotations"]}}
     digests = [manifest["metadata"]["annotations"].pop(APPLIED) for manifest in (ours, theirs)]
@@ -47,17 +54,25 @@ def test_the_body_is_the_operators() -> None:
 def test_the_status_is_the_operators_but_for_times() -> None:
     live = cronjob_manifest(PICTURE, ID, suspended=False)
     live["metadata"]["creationTimestamp"] = BORN.isoformat()
-    ours = to_dict(sync_status(replace(PICTURE, cronjob=live, remote=stored(PICTURE, ID))))
+    ours = to_dict(sync_status(replace(PICTURE, cronjob=live)))
 
-    assert _timeless(work.status(a_sync(), ID)["status"]) == _timeless(ours)
+    assert _timeless(work.status(a_sync(), ID, MADE)["status"]) == _timeless(ours)
+
+
+def test_a_sync_is_known_again_by_the_second_in_which_it_was_made() -> None:
+    assert work.made_at({"attributes": {"created_at": "2026-01-31T12:00:00.789Z"}}) == MADE
 
 
 def test_the_mark_is_as_long_as_the_operators() -> None:
+    ours = cluster_marks(str(uuid4())) | create_marks(NOW, uuid4().hex, fresh=True, repeated=None)
     theirs = work.mark()["metadata"]
 
-    assert list(theirs["annotations"]) == [CREATE_STARTED]
+    assert _lengths(theirs["annotations"]) == _lengths(ours)
     assert theirs["finalizers"] == marked()["finalizers"]
-    assert len(theirs["annotations"][CREATE_STARTED]) == len("2026-01-31T11:00:00+00:00/") + 32
+
+
+def _lengths(annotations: dict[str, str | None]) -> dict[str, int | None]:
+    return {name: None if value is None else len(value) for name, value in annotations.items()}
 
 
 def _timeless(status: dict[str, Any]) -> dict[str, Any]:
