@@ -13,6 +13,8 @@ from tests.support.running import Controller, eventually
 
 NAME: Final = f"{RELEASE}-sync-operator"
 """Of the service account and the Lease."""
+POD: Final = {"status.podIPs": "10.244.0.7"}
+"""What a pod of the controller is told of itself."""
 VALUES: Final[dict[str, Any]] = {
     "replicaCount": 0,
     "image": dict(zip(("repository", "tag"), IMAGE.split(":"), strict=True)),
@@ -34,6 +36,11 @@ def as_account(plane: Plane, folder: Path) -> Path:
     return path
 
 
+def value_of(entry: dict[str, Any]) -> str:
+    """The value of an environment variable, as the kubelet would give it to the pod."""
+    return str(entry["value"]) if "value" in entry else POD[entry["valueFrom"]["fieldRef"]["fieldPath"]]
+
+
 def says(controller: Controller, words: str) -> None:
     eventually(lambda: words in controller.log.read_text(), words)
 
@@ -43,7 +50,7 @@ def test_two_controllers_hand_the_lease_over(installer: Helm, cluster: Plane, tm
     installer("install", RELEASE, CHART, "-n", NAMESPACE, "--create-namespace", "--wait", values=VALUES)
     deployment = json.loads(cluster.kubectl("get", "deployment", NAME, "-n", NAMESPACE, "-o", "json").stdout)
     [container] = deployment["spec"]["template"]["spec"]["containers"]
-    environment = {entry["name"]: entry["value"] for entry in container["env"]}
+    environment = {entry["name"]: value_of(entry) for entry in container["env"]}
     folders = [tmp_path / "first", tmp_path / "second"]
     for folder in folders:
         folder.mkdir()
