@@ -78,7 +78,7 @@ def test_a_thousand_syncs_bear_a_minute_of_503_together(apart: Tenant, sandbox: 
     workspace = tenant.when(WORKSPACE_KIND, "default", "Ready", "False", "ServerUnavailable")
     assert "503" in condition(workspace)["message"]
     assert condition(tenant.get("before"))["status"] == "True"
-    wait(lambda: tenant.events("default") == ["Reconciled", "ServerUnavailable"], "the one event", seconds=60)
+    wait(lambda: tenant.events("default")[:2] == ["Reconciled", "ServerUnavailable"], "the one event", seconds=60)
     told = sync_events(tenant)
     assert set(told) <= {"OutcomeUnknown", "Manual"}  # of the few whose creates were under way, and of `before`
     assert len(told) <= WORKERS + 1
@@ -99,7 +99,9 @@ def test_a_thousand_syncs_bear_a_minute_of_503_together(apart: Tenant, sandbox: 
     assert busiest_minute(everything) <= LIMIT / 2
     assert len(sandbox.syncs()) == SYNCS + 1
     wait(lambda: len(sync_events(tenant)) == len(told) + SYNCS, "all events, which give way to the work", seconds=90)
-    assert tenant.events("default") == ["Reconciled", "ServerUnavailable", "Reconciled"]
+    # An outage of more than three periods also keeps the Workspace from being compared: told once, and when it is over.
+    after = tenant.events("default")[2:]
+    assert sorted(after) in (["Reconciled"], ["CompareFailed", "Reconciled", "Reconciled"])
     assert tenant.events("before") == ["Manual"]
 
 
