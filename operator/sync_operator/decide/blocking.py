@@ -1,5 +1,7 @@
 """What keeps a Sync from being registered, as far as the picture shows it without asking anybody."""
 
+from collections.abc import Iterable
+
 from sync_operator.decide.body import sync_body
 from sync_operator.decide.candidates import doubtful_creates, lost_creates
 from sync_operator.decide.cluster_mark import cluster_changed
@@ -157,7 +159,7 @@ def _on_the_server(picture: Picture) -> Obstacle | None:
     if remote is not None and sync.status.id is None and spec.external_id and not picture.updated:
         names = fixed_fields(picture, remote)
         if names:
-            listed = ", ".join(field_path(spec, name) for name in names)
+            listed = _paths(spec, names)
             return Obstacle(
                 Reason.CONFLICT,
                 f"{listed}: sync {remote.id} (spec.externalId) has another value on the server, which cannot be "
@@ -165,10 +167,15 @@ def _on_the_server(picture: Picture) -> Obstacle | None:
                 stalled=True,
             )
     if remote is not None and picture.updated and wrong_fields(picture, remote):
-        listed = ", ".join(field_path(spec, name) for name in wrong_fields(picture, remote))
+        listed = _paths(spec, wrong_fields(picture, remote))
         message = f"{listed}: the server took the update but kept another value; write what it keeps, or mend it there"
         return Obstacle(Reason.REJECTED, message, stalled=True)
     return _drift_found(picture, spec)
+
+
+def _paths(spec: SyncSpec, names: Iterable[str]) -> str:
+    """Field paths of API names, for a message."""
+    return ", ".join(field_path(spec, name) for name in names)
 
 
 def _gone(picture: Picture, spec: SyncSpec) -> Obstacle | None:
@@ -199,7 +206,7 @@ def _made_otherwise(picture: Picture) -> Obstacle | None:
     names = fixed_fields(picture, made) if made is not None else ()
     if made is None or not names:
         return None
-    listed = ", ".join(field_path(spec, name) for name in names)
+    listed = _paths(spec, names)
     return Obstacle(
         Reason.CONFLICT,
         f"{listed}: changed since sync {made.id} was made for this Sync, which cannot be changed there; put the old "
