@@ -193,7 +193,7 @@ FULL = SyncStatus(
         job="orders-29000000",
     ),
     last_success_at=NOW,
-    last_handled_run_request=LONG,
+    last_handled_run_request=LONG[:253],
     drift=("streamName: a → b",) * 64,
     conditions=tuple(
         Condition(type=f"Type{number}", status="False", reason="Because", message=LONG, last_transition_time=NOW)
