@@ -2,9 +2,11 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import pytest
+from tests.support.hostile import hostile_server
 from tests.support.hosts import LOCAL
 from tests.support.raw import AUTHORITY, Raw, answer, raw_server, served_tls
 
@@ -260,8 +262,45 @@ async def test_a_page_of_a_list_that_is_too_long_is_not_read(connect: Connect) -
 
 async def test_a_list_with_an_item_that_is_too_long_is_not_read(connect: Connect) -> None:
     async with raw_server(answer(body=a_list(1, MAX_ITEM_BYTES + 16 * 1024))) as raw:
-        with pytest.raises(TransientError, match="GET /syncs was answered with 200"):
+        words = r"GET /syncs: item 1 of the list is too long: .*52\d KiB, and no more than 512 KiB are read"
+        with pytest.raises(TransientError, match=words):
             await connect(raw).list_syncs()
+
+
+class AllTouched(Sequence[bytes]):
+    """Syncs of 8 KiB each, all of which are changed before a list is begun, a few times."""
+
+    def __init__(self, count: int, times: int) -> None:
+        self._count = count
+        self._times = times
+        self._stamp = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, at: Any) -> Any:
+        if at.start == 0 and self._stamp < self._times:
+            self._stamp += 1
+        one = '{"id": %d, "attributes": {"configuration": {"a": "%s"}, "updated_at": "2026-01-01T00:00:0%dZ"}}'
+        numbers = range(1, self._count + 1)[at]
+        return [(one % (number, "x" * 8192, self._stamp)).encode() for number in numbers]
+
+
+async def test_a_list_that_is_read_anew_counts_once(connect: Connect) -> None:
+    """Five MiB of configurations, read four times, are no sixteen."""
+    held = [0]
+
+    def grow(size: int) -> None:
+        held.append(held[-1] + size)
+
+    with hostile_server() as hostile:
+        hostile.lists("/syncs", AllTouched(600, times=4))
+        raw = Raw()
+        raw.port = int(hostile.url.rpartition(":")[2])
+        listed = await connect(raw).list_syncs(grow)
+    assert len(hostile.asked) >= 8
+    assert len(listed.syncs) == 600
+    assert max(held) < 2 * held[-1]
 
 
 def a_list(count: int, size: int) -> bytes:

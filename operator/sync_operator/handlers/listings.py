@@ -15,7 +15,7 @@ from sync_operator.model.scope import Scope
 from sync_operator.model.workspace import Place
 from sync_operator.packed import PackedFields, unpacked
 from sync_operator.remote.client import ApiClient
-from sync_operator.remote.read import kept_bytes
+from sync_operator.remote.read import size_of
 from sync_operator.remote.types import Listing, RemoteSync
 
 __all__ = ["Listed", "Listings"]
@@ -183,7 +183,7 @@ class Listings:
         if scope not in self._shares:
             self._shares[scope] = self._memory.begin(client.namespace)
             self._shares[scope].keep(partial(self._drop_singles, scope))
-        size = kept_bytes(sync) if sync is not None else 0
+        size = size_of(sync).memory if sync is not None else 0
         self._shares[scope].grow(size)
         self._singles.setdefault(scope, {})[sync_id] = _Single(at, sync)
         if sync is not None:
@@ -253,7 +253,7 @@ class Listings:
         for sync_id in asked:
             try:
                 sync = _packed(await client.get_sync(sync_id))
-                grow(kept_bytes(sync))
+                grow(size_of(sync).memory)
                 await listed.add([sync])
             except NotFoundError:
                 absent.append(sync_id)

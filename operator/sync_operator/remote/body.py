@@ -68,7 +68,7 @@ class ListBody:
         """Take what came, and read all that is whole.
 
         Raises:
-            TransientError: the list has more items than are read.
+            TransientError: the list has more items than are read, or one that is longer.
         """
         if self._broken:
             return
@@ -109,7 +109,9 @@ class ListBody:
         except _NotWholeError:
             rest = len(self._text) - at
             self._wanted = rest  # twice as much as now, so that a long value is not read again and again
-            self._broken = self._last or rest > MAX_ITEM_BYTES
+            self._broken = self._last
+            if rest > MAX_ITEM_BYTES and not self._last:
+                raise self._too_long(f"at least {rest // 1024} KiB") from None
         except (ValueError, RecursionError):
             self._broken = True
         self._text = "" if self._broken else self._text[at:]
@@ -129,11 +131,19 @@ class ListBody:
         if end == len(self._text) and not self._last:
             raise _NotWholeError  # a number may go on
         if end - at > MAX_ITEM_BYTES:
-            raise ValueError  # it may come whole at once, and is as long all the same
+            raise self._too_long(f"{(end - at) // 1024} KiB")  # it may come whole at once, and is as long all the same
         piece = self._text[at:end]
         if piece.count("[") + piece.count("{") > MAX_DEPTH and is_too_deep(piece.encode("utf-8", "surrogatepass")):
             return None, end
         return value, end
+
+    def _too_long(self, length: str) -> TransientError:
+        """What to say of a value that is longer than is read; what has come of it is forgotten."""
+        self._broken, self._text = True, ""
+        return TransientError(
+            f"item {len(self._items) + 1} of the list is too long: {length}, and no more than "
+            f"{MAX_ITEM_BYTES // 1024} KiB are read; make what it holds on the server smaller"
+        )
 
     def _begin(self, at: int) -> int:
         match self._text[at]:

@@ -7,13 +7,11 @@ from typing import Any, Final
 
 from sync_operator.bounds import MAX_KEPT_BYTES, bounded_date
 from sync_operator.errors import NotFoundError, OutcomeUnknownError, ServerState, StateError, TransientError
-from sync_operator.packed import Text
 from sync_operator.redact import redact_each
 from sync_operator.remote.answers import Answer
 from sync_operator.remote.connections import HttpPool, Owner
 from sync_operator.remote.paging import Page, read_whole_list
 from sync_operator.remote.read import (
-    kept_bytes,
     read_list,
     read_named,
     read_packed_sync,
@@ -21,8 +19,10 @@ from sync_operator.remote.read import (
     read_run,
     read_sync,
     read_user,
+    size_of,
 )
 from sync_operator.remote.reasons import reason_of
+from sync_operator.remote.tally import Tally, uncounted
 from sync_operator.remote.transport import Exchange, Gate, Told, no_renewal, untold
 from sync_operator.remote.types import Dialect, Listing, Named, RemoteRun, RemoteSync, Role, RunList, User
 
@@ -38,10 +38,6 @@ MAX_PAGE_SECONDS: Final = 120.0
 working on one that was given up."""
 _MOST_ACTIVE_RUNS: Final = 10
 """The server lets one run be active; rows left behind by a disabled sync come on top."""
-
-
-def _uncounted(size: int) -> None:
-    """Nobody counts what a list takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,41 +125,34 @@ class ApiClient:
         """`GET /syncs/:id`."""
         return self._known_sync(await self._exchange.send("GET", f"/syncs/{_digits(sync_id)}"), "GET")
 
-    async def list_syncs(self, grow: Callable[[int], None] = _uncounted) -> Listing:
+    async def list_syncs(self, grow: Callable[[int], None] = uncounted) -> Listing:
         """`GET /syncs`, all of them, each once: page by page, as `read_whole_list` does it.
 
         Args:
-            grow: is told of the bytes that each sync takes in memory; may raise.
+            grow: is told of the bytes that the list takes in memory more, or fewer; may raise.
 
         Raises:
             ServerFaultError: the server refuses the list, or too many rows of it.
         """
-        clock, kept = None, 0
-
-        def read(item: Any) -> RemoteSync | None:
-            nonlocal kept
-            sync = read_packed_sync(item)
-            if sync is None:
-                return None
-            kept += len(Text.of(sync.attributes).text)
-            grow(kept_bytes(sync))
-            if kept > MAX_KEPT_BYTES:
-                raise TransientError(
-                    f"the syncs of this workspace hold more than {MAX_KEPT_BYTES // 2**20} MiB of configuration; so "
-                    "much is not read: spread them over several workspaces"
-                )
-            return sync
+        clock = None
+        mebibytes = MAX_KEPT_BYTES // 2**20
+        tally: Tally[RemoteSync] = Tally(
+            size_of,
+            grow,
+            f"the syncs of this workspace hold more than {mebibytes} MiB of configuration; so much is not read: spread "
+            "them over several workspaces",
+        )
 
         async def ask(page: int, size: int) -> Page[RemoteSync]:
             nonlocal clock
-            answer = await self._page("/syncs", page, size, each=read)
+            answer = await self._page("/syncs", page, size, each=_counted(read_packed_sync, tally))
             clock = bounded_date(answer.headers.get("date", ""))
             return read_page(answer.body, _as_read)
 
-        whole = await read_whole_list(ask, size=self._most_rows)
+        whole = await read_whole_list(ask, tally, size=self._most_rows)
         return Listing(whole.rows, clock, whole.unlisted)
 
-    async def list_named(self, role: Role, grow: Callable[[int], None] = _uncounted) -> tuple[Named, ...]:
+    async def list_named(self, role: Role, grow: Callable[[int], None] = uncounted) -> tuple[Named, ...]:
         """`GET /connectors?type=…` or `GET /models`, all of them, each once; rows that cannot be listed are left out.
 
         Releases that were read keep to ten connectors a page, whatever is asked for. The published reference also wants
@@ -175,28 +164,19 @@ class ApiClient:
         """
         path = "/models" if role is Role.MODEL else "/connectors"
         kind = {} if role is Role.MODEL else {"type": role.value}
-
-        kept = 0
-
-        def read(item: Any) -> Named | None:
-            nonlocal kept
-            named = read_named(item)
-            if named is None:
-                return None
-            kept += len(named.name.encode("utf-8", "surrogatepass"))
-            grow(kept_bytes(named))
-            if kept > MAX_KEPT_BYTES:
-                raise TransientError(
-                    f"the names of the {role}s of this workspace take more than {MAX_KEPT_BYTES // 2**20} MiB; so much "
-                    f"is not read: use ids, or spread the {role}s over several workspaces"
-                )
-            return named
+        tally: Tally[Named] = Tally(
+            size_of,
+            grow,
+            f"the names of the {role}s of this workspace take more than {MAX_KEPT_BYTES // 2**20} MiB; so much is not "
+            f"read: use ids, or spread the {role}s over several workspaces",
+        )
 
         async def ask(page: int, size: int) -> Page[Named]:
-            return read_page((await self._page(path, page, size, kind, each=read)).body, _as_read)
+            each = _counted(read_named, tally)
+            return read_page((await self._page(path, page, size, kind, each=each)).body, _as_read)
 
         sized = role is Role.MODEL or self.dialect is Dialect.DOCUMENTED
-        return (await read_whole_list(ask, size=self._most_rows, sized=sized)).rows
+        return (await read_whole_list(ask, tally, size=self._most_rows, sized=sized)).rows
 
     @property
     def _most_rows(self) -> int:
@@ -314,6 +294,18 @@ def _digits(sync_id: str) -> str:
     if not (sync_id.isascii() and sync_id.isdigit()):
         raise ValueError("an id of the API is a string of digits")
     return sync_id
+
+
+def _counted[T](read: Callable[[Any], T | None], tally: Tally[T]) -> Callable[[Any], T | None]:
+    """Reads an item of a list, and counts what it takes."""
+
+    def counted(item: Any) -> T | None:
+        row = read(item)
+        if row is not None:
+            tally.add(row)
+        return row
+
+    return counted
 
 
 def _as_read(item: Any) -> Any:

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple, Protocol
 
 from sync_operator.bounds import MAX_LIST_ITEMS
 from sync_operator.errors import AnswerTooLongError, ServerFaultError, TransientError
+from sync_operator.remote.tally import Tally
 
 __all__ = ["Ask", "Page", "Row", "WholeList", "read_whole_list"]
 
@@ -74,24 +75,25 @@ type Ask[T: Row] = Callable[[int, int], Awaitable[Page[T]]]
 """Asks for one page: its number, from 1, and its size."""
 
 
-async def read_whole_list[T: Row](ask: Ask[T], *, size: int, sized: bool = True) -> WholeList[T]:
+async def read_whole_list[T: Row](ask: Ask[T], tally: Tally[T], *, size: int, sized: bool = True) -> WholeList[T]:
     """All rows of a list.
 
     Args:
-        ask: asks the server for one page.
+        ask: asks the server for one page, and tells the tally of each row as it comes.
+        tally: counts what is kept.
         size: rows to ask for at once.
         sized: False for a list whose pages have a size of their own, whatever is asked for.
 
     Raises:
         ServerFaultError: the server refuses the list, or too many rows of it.
-        TransientError: it moves faster than it can be read, or has no end.
+        TransientError: it moves faster than it can be read, has no end, or takes more memory than there is.
     """
     if sized:
         try:
-            return await _Sized(ask, size).read()
+            return await _Sized(ask, tally, size).read()
         except _SizeIgnoredError:
             pass
-    return await _Unsized(ask, size).read()
+    return await _Unsized(ask, tally, size).read()
 
 
 class _SizeIgnoredError(Exception):
@@ -138,8 +140,9 @@ def _furthest(first: int, last: int, limit: int) -> _Window:
 class _Sized[T: Row]:
     """A list whose pages have the size that is asked for, so that they can overlap."""
 
-    def __init__(self, ask: Ask[T], size: int) -> None:
+    def __init__(self, ask: Ask[T], tally: Tally[T], size: int) -> None:
         self._ask = ask
+        self._tally = tally
         self._limit = size
         self._found: dict[Hashable, T] = {}
         self._unlisted: set[int] = set()
@@ -158,6 +161,7 @@ class _Sized[T: Row]:
         reading = _Reading[T](self._limit)
         while True:
             window = reading.next_window()
+            self._tally.drop_page()
             try:
                 page = await self._ask(window.page, window.size)
             except AnswerTooLongError as error:
@@ -175,13 +179,23 @@ class _Sized[T: Row]:
                 raise _SizeIgnoredError
             if not reading.took(window, page, self._limit):
                 continue
-            self._found |= {row.id: row for row in page.rows}
+            self._tally.keep_page(self._take(page.rows))
             if len(self._found) > MAX_LIST_ITEMS:
                 raise _too_long()
             if reading.ended or known & reading.marks:
                 return reading
             if window.begin == 0 and page.count < window.size:
                 self._limit = reading.limit = page.count  # that many at most, whatever is asked for
+
+    def _take(self, rows: Iterable[T]) -> list[T]:
+        """Take over rows as they are now; gives those that are not kept any more."""
+        replaced = []
+        for row in rows:
+            before = self._found.get(row.id)
+            if before is not None:
+                replaced.append(before)
+            self._found[row.id] = row
+        return replaced
 
     def _leave_out(self, number: int, error: TransientError) -> None:
         self._unlisted.add(number)
@@ -272,17 +286,27 @@ class _Reading[T: Row]:
 class _Unsized[T: Row]:
     """A list whose pages cannot overlap: it is whole when its first and its last page are the same at the end."""
 
-    def __init__(self, ask: Ask[T], size: int) -> None:
+    def __init__(self, ask: Ask[T], tally: Tally[T], size: int) -> None:
         self._ask = ask
+        self._tally = tally
         self._size = size
 
     async def read(self) -> WholeList[T]:
         """All of it."""
         for _ in range(MAX_ROUNDS):
-            pages, rows = await self._read_through()
-            if len(pages) <= 1 or await self._are_same({1: pages[0], len(pages): pages[-1]}):
-                return WholeList(rows)
+            whole = await self._read_once()
+            if whole is not None:
+                return whole
         raise _moves_too_fast()
+
+    async def _read_once(self) -> WholeList[T] | None:
+        """All of it, or None when it has moved meanwhile."""
+        self._tally.restart()
+        pages, rows = await self._read_through()
+        if len(pages) <= 1 or await self._are_same({1: pages[0], len(pages): pages[-1]}):
+            self._tally.drop_page()
+            return WholeList(rows)
+        return None
 
     async def _read_through(self) -> tuple[list[_Marks], tuple[T, ...]]:
         """What each page showed, and all rows."""
@@ -290,10 +314,10 @@ class _Unsized[T: Row]:
         found: dict[Hashable, T] = {}
         while True:
             page = await self._ask(len(pages) + 1, self._size)
-            fresh = {row.id: row for row in page.rows if row.id not in found}
-            if not fresh:
+            known = len(found)
+            self._tally.keep_page([row for row in page.rows if found.setdefault(row.id, row) is not row])
+            if len(found) == known:
                 return pages, tuple(found.values())
-            found |= fresh
             pages.append(_marks(page.rows))
             if page.last:
                 return pages, tuple(found.values())
@@ -302,6 +326,7 @@ class _Unsized[T: Row]:
 
     async def _are_same(self, pages: dict[int, _Marks]) -> bool:
         for number, marks in pages.items():
+            self._tally.drop_page()
             if _marks((await self._ask(number, self._size)).rows) != marks:
                 return False
         return True

@@ -11,10 +11,10 @@ from sync_operator.errors import TransientError
 from sync_operator.packed import PackedFields
 from sync_operator.redact import redact
 from sync_operator.remote.paging import Page, Row
+from sync_operator.remote.tally import RowSize
 from sync_operator.remote.types import Named, RemoteRun, RemoteSync, Rows, RunStatus, User
 
 __all__ = [
-    "kept_bytes",
     "read_list",
     "read_named",
     "read_packed_sync",
@@ -22,6 +22,7 @@ __all__ = [
     "read_run",
     "read_sync",
     "read_user",
+    "size_of",
 ]
 
 _WORD_LIMIT: Final = 253
@@ -109,12 +110,12 @@ def read_packed_sync(body: Any) -> RemoteSync | None:
     return None if sync is None else replace(sync, attributes=PackedFields(sync.attributes))
 
 
-def kept_bytes(entry: RemoteSync | Named) -> int:
-    """About how much memory an entry of a list takes that is kept."""
+def size_of(entry: RemoteSync | Named) -> RowSize:
+    """About how much an entry of a list takes that is kept."""
     if isinstance(entry, Named):
-        return _ENTRY_BYTES + sys.getsizeof(entry.name)
-    text = entry.attributes.text.text if isinstance(entry.attributes, PackedFields) else b""
-    return _ENTRY_BYTES + len(text) + sys.getsizeof(entry.status)
+        return RowSize(len(entry.name.encode("utf-8", "surrogatepass")), _ENTRY_BYTES + sys.getsizeof(entry.name))
+    text = len(entry.attributes.text.text) if isinstance(entry.attributes, PackedFields) else 0
+    return RowSize(text, _ENTRY_BYTES + text + sys.getsizeof(entry.status))
 
 
 def read_list[T](body: Any, read: Callable[[Any], T | None]) -> list[T]:

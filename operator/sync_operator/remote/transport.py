@@ -7,7 +7,8 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
@@ -235,9 +236,11 @@ class Exchange:
                 if size > limit:
                     return Answer(response.status, names, None) if refused else None
                 for at in range(0, len(chunk), body.step):
-                    body.feed(chunk[at : at + body.step])
+                    with _naming(request):
+                        body.feed(chunk[at : at + body.step])
                     await asyncio.sleep(0)  # others have their turn, however fast the server is
-            return Answer(response.status, names, body.end())
+            with _naming(request):
+                return Answer(response.status, names, body.end())
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +259,15 @@ class _Request:
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
+
+
+@contextmanager
+def _naming(request: _Request) -> Iterator[None]:
+    """What is wrong with a list is told with the call that it answers."""
+    try:
+        yield
+    except TransientError as error:
+        raise TransientError(f"{request}: {error}") from None
 
 
 def _checked(token: str) -> str:

@@ -16,10 +16,14 @@ JSON = st.recursive(
 )
 
 
-def read(content: bytes, step: int) -> Any:
-    body = ListBody(lambda item: ["read", item])
+def feed_on(body: ListBody, content: bytes, step: int = 16_384) -> None:
     for at in range(0, len(content), step):
         body.feed(content[at : at + step])
+
+
+def read(content: bytes, step: int) -> Any:
+    body = ListBody(lambda item: ["read", item])
+    feed_on(body, content, step)
     return body.end()
 
 
@@ -77,10 +81,17 @@ def test_a_list_with_more_items_than_are_read_is_refused() -> None:
         read(b"[" + b"{}," * (MAX_LIST_ITEMS + 5), 16_384)
 
 
-def test_an_item_of_a_megabyte_is_not_waited_for() -> None:
+@pytest.mark.parametrize("step", [16_384, 2**20])
+def test_an_item_that_is_too_long_is_told_with_its_length(step: int) -> None:
+    with pytest.raises(TransientError, match=r"item 2 of the list is too long: .*\d{3} KiB, .* 512 KiB are read"):
+        read(b'["short", "' + b"x" * 600 * 1024 + b'"]', step)
+
+
+def test_an_item_of_two_megabytes_is_not_waited_for() -> None:
     body = ListBody(lambda item: item)
-    for chunk in (b"[", *[b'"' + b"x" * 16_384] * 64):
-        body.feed(chunk)
+    body.feed(b'["')
+    with pytest.raises(TransientError, match="at least"):
+        feed_on(body, b"x" * 2**21)
     assert len(body._text) + sum(map(len, body._parts)) == 0
     assert body.end() is None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from sync_operator.bounds import MAX_LIST_ITEMS
 from sync_operator.errors import AnswerTooLongError, ServerFaultError, TransientError
 from sync_operator.remote.paging import MAX_UNLISTED, Page, WholeList, read_whole_list
+from sync_operator.remote.tally import RowSize, Tally, uncounted
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 SIZE = 20
@@ -47,6 +49,16 @@ class Server:
     asked: list[tuple[int, int]] = field(default_factory=list)
     gone: set[int] = field(default_factory=set)
     changes: int = 1000
+    held: int = 0
+    most_held: int = 0
+
+    def __post_init__(self) -> None:
+        self.tally: Tally[Row] = Tally(lambda _: RowSize(1, 1), self.grow, "too much")
+
+    def grow(self, size: int) -> None:
+        self.held += size
+        self.most_held = max(self.most_held, self.held)
+        assert self.held >= 0
 
     async def ask(self, page: int, size: int) -> Page[Row]:
         for kind, number in self.moves.pop(0) if self.moves else ():
@@ -55,13 +67,16 @@ class Server:
         size = self.cap if self.ignores_size else min(size, self.cap)
         order = sorted(self.rows, key=lambda number: self.rows[number], reverse=True)
         shown = order[(page - 1) * size : page * size]
+        whole = tuple(Row(number, self.stamp(number)) for number in shown)
+        for row in whole[: self.heavy]:
+            self.tally.add(row)
         if self.broken & set(shown):
             raise ServerFaultError("undefined method 'read_attribute_for_serialization' for nil")
         if len(shown) > self.heavy:
             raise AnswerTooLongError("longer than is read")
         pages = -(-len(order) // size)
         return Page(
-            tuple(Row(number, self.stamp(number)) for number in shown),
+            whole,
             len(shown),
             page == pages if self.links else None,
         )
@@ -80,11 +95,20 @@ class Server:
             del self.rows[number]
 
     def read(self, *, sized: bool = True) -> WholeList[Row]:
-        return asyncio.run(read_whole_list(self.ask, size=SIZE, sized=sized))
+        return asyncio.run(self.read_pages(SIZE, sized=sized))
+
+    async def read_pages(self, size: int, *, sized: bool = True) -> WholeList[Row]:
+        whole = await read_whole_list(self.ask, self.tally, size=size, sized=sized)
+        assert self.held == len(whole.rows), "each row counts once, however often it was read"
+        return whole
 
 
 def rows(count: int) -> dict[int, int]:
     return {number: number for number in range(1, count + 1)}
+
+
+def uncounted_rows() -> Tally[Row]:
+    return Tally(lambda _: RowSize(0, 0), uncounted, "")
 
 
 def found(whole: WholeList[Row]) -> set[int]:
@@ -109,7 +133,7 @@ def test_a_list_of_one_page_takes_one_request() -> None:
 
 def test_a_long_list_takes_few_requests_more_than_its_pages() -> None:
     server = Server(rows(10_000))
-    asyncio.run(read_whole_list(server.ask, size=500))
+    asyncio.run(server.read_pages(500))
     assert len(server.asked) <= 24
     assert all(size <= 500 for _, size in server.asked)
 
@@ -126,7 +150,7 @@ def test_a_server_that_answers_the_same_page_to_everything_comes_to_an_end() -> 
     async def ask(_page: int, _size: int) -> Page[Row]:
         return Page(tuple(Row(number, None) for number in range(50)), 50, last=False)
 
-    assert found(asyncio.run(read_whole_list(ask, size=SIZE))) == set(range(50))
+    assert found(asyncio.run(read_whole_list(ask, uncounted_rows(), size=SIZE))) == set(range(50))
 
 
 def test_a_list_without_an_end_is_an_error() -> None:
@@ -134,7 +158,7 @@ def test_a_list_without_an_end_is_an_error() -> None:
         return Page(tuple(Row(number, None) for number in range((page - 1) * size, page * size)), size, last=False)
 
     with pytest.raises(TransientError, match=f"more than {MAX_LIST_ITEMS}"):
-        asyncio.run(read_whole_list(ask, size=50_000))
+        asyncio.run(read_whole_list(ask, uncounted_rows(), size=50_000))
 
 
 MOVES = st.lists(
@@ -185,7 +209,7 @@ def test_a_broken_row_is_left_out_and_named(broken: set[int], count: int) -> Non
 
 def test_a_broken_row_of_a_long_list_is_found_in_few_requests() -> None:
     server = Server(rows(10_000), broken=frozenset({4321}))
-    whole = asyncio.run(read_whole_list(server.ask, size=500))
+    whole = asyncio.run(server.read_pages(500))
     assert len(whole.rows) == 9999
     assert len(server.asked) < 60
 
@@ -202,6 +226,24 @@ def test_a_page_whose_answer_is_too_long_is_asked_for_in_parts() -> None:
     server = Server(rows(100), heavy=6)
     assert found(server.read()) == set(rows(100))
     assert server.asked.count((1, 20)) == 1
+
+
+@given(MOVES, st.integers(0, 130), st.booleans())
+def test_pages_that_are_read_anew_count_once(moves: list[list[tuple[str, int]]], count: int, sized: bool) -> None:
+    server = Server(rows(count), moves=list(moves))
+    with suppress(TransientError):
+        server.read(sized=sized)
+    assert server.most_held <= count + sum(map(len, moves)) + SIZE
+
+
+def test_a_list_whose_texts_take_too_much_is_refused() -> None:
+    tally: Tally[Row] = Tally(lambda _: RowSize(2**20, 0), uncounted, "spread them over several workspaces")
+    for number in range(16):
+        tally.add(Row(number, None))
+    tally.keep_page([Row(1, None)])
+    tally.add(Row(1, None))
+    with pytest.raises(TransientError, match="spread them"):
+        tally.add(Row(2, None))
 
 
 def test_a_list_that_never_stands_still_is_an_error() -> None:
