@@ -40,6 +40,8 @@ async def test_a_run_is_made_followed_and_judged(api: Served) -> None:
         ({"failed_rows": 6}, ExitCode.FAILED, "allows 5 %"),
         ({"failed_rows": 5}, ExitCode.DELIVERED, "95 of 100"),
         ({"rows": 0}, ExitCode.DELIVERED, "no rows to send"),
+        ({"pending_rows": 1}, ExitCode.FAILED, "99 of 100 rows delivered, 0 refused, 1 neither"),
+        ({"unkeyed_rows": 99}, ExitCode.DELIVERED, "1 of 1 rows delivered, 0 refused; 99 of 100 rows read were not"),
     ],
 )
 async def test_runs_are_judged_by_their_rows(api: Served, outcome: dict[str, Any], code: ExitCode, words: str) -> None:
@@ -47,6 +49,19 @@ async def test_runs_are_judged_by_their_rows(api: Served, outcome: dict[str, Any
     ending = await run_pod(api, max_failed_rows_percent=5)
     assert ending.code is code
     assert words in ending.message
+
+
+async def test_rows_that_a_failed_run_has_lost_are_told_by_the_next_one(api: Served) -> None:
+    plan(api, ending=Ending.FAILED, keeps_rows=True)
+    assert (await run_pod(api, retries=0)).code is ExitCode.FAILED
+    asked = len(api.seen())
+    api.clock.advance(60)
+
+    ending = await run_pod(api)
+
+    assert ending.code is ExitCode.FAILED
+    assert "run 2: 100 rows read and none sent: run 1 had read them" in ending.message
+    assert len(api.seen()) - asked <= asked, "and no request more is sent for it"
 
 
 async def test_a_server_that_restarts_is_waited_for(api: Served) -> None:

@@ -6,6 +6,8 @@ import pytest
 from tests.support.caller import Caller, detail
 from tests.support.served import BODY
 
+from sync_operator.sandbox.state import Ending
+
 
 async def test_8_s1_a_repeated_create_makes_a_twin(call: Caller) -> None:
     call.api.fault(method="POST", path="/syncs", lose="after")
@@ -197,3 +199,55 @@ async def test_8_s15_runs_are_at_least_once(call: Caller) -> None:
     assert run["successful_rows"] == 100, "the counters do not tell"
     [stored] = (await call.control("GET", "/state")).json()["runs"]
     assert stored["rows_sent"] == 300
+
+
+async def a_run(call: Caller, **outcome: Any) -> dict[str, Any]:
+    """The counters of one run, from its trigger to its end."""
+    call.plan(**outcome)
+    await call.trigger()
+    call.later(70)
+    return {name: value for name, value in (await call.runs())[0].items() if name.endswith("_rows")}
+
+
+async def test_11_a_success_may_hold_rows_that_are_neither_delivered_nor_refused(call: Caller) -> None:
+    await call.create()
+    assert await a_run(call, pending_rows=11) == {
+        "total_query_rows": 100,
+        "skipped_rows": 0,
+        "total_rows": 100,
+        "successful_rows": 89,
+        "failed_rows": 0,
+    }
+    records = (await call("GET", "/syncs/1/sync_runs/1/sync_records?status=pending&per_page=100")).json()["data"]
+    assert len(records) == 11
+
+
+async def test_11_rows_of_a_failed_load_never_arrive(call: Caller) -> None:
+    await call.create()
+    assert (await a_run(call, ending=Ending.FAILED, keeps_rows=True))["total_query_rows"] == 100
+    after = await a_run(call)
+    assert after == {
+        "total_query_rows": 100,
+        "skipped_rows": 0,
+        "total_rows": 0,
+        "successful_rows": 0,
+        "failed_rows": 0,
+    }
+    assert (await a_run(call, rows=105))["total_rows"] == 5, "new ones do"
+
+
+async def test_11_batches_hide_refused_rows_unless_all_are_refused(call: Caller) -> None:
+    await call.control("PUT", "/catalogs/2", [{"name": "orders", "batch_support": True}, "other"])
+    await call.create()
+    found = (await call("GET", "/connectors/2/discover")).json()["data"]["attributes"]["catalog"]
+    assert found == {"streams": [{"name": "orders", "batch_support": True}, {"name": "other"}]}
+    hidden = await a_run(call, failed_rows=11)
+    assert (hidden["successful_rows"], hidden["failed_rows"]) == (100, 0)
+    assert [run["rows_sent"] for run in (await call.control("GET", "/state")).json()["runs"]] == [89]
+    assert (await a_run(call, failed_rows=100))["failed_rows"] == 100
+
+
+async def test_11_rows_without_a_primary_key_vanish(call: Caller) -> None:
+    await call.create()
+    counted = await a_run(call, rows=4, unkeyed_rows=3)
+    assert (counted["total_query_rows"], counted["total_rows"], counted["successful_rows"]) == (4, 1, 1)

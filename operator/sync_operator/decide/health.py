@@ -22,7 +22,7 @@ def last_run(picture: Picture) -> LastRun | None:
     if running is not None:
         known = before is not None and before.job == running.name
         return before if known else _started(running)
-    return _ended(picture.results[-1]) if picture.results else before
+    return _ended(picture, picture.results[-1]) if picture.results else before
 
 
 def last_success(picture: Picture) -> datetime | None:
@@ -51,7 +51,7 @@ def verdict_of(picture: Picture, result: JobResult) -> Verdict:
     limit = picture.sync.spec.run.max_failed_rows_percent if picture.sync.spec else 0.0
     if result.run is None:
         return Verdict(False, Reason.RUN_FAILED, result.message or "the Job ended without a run on the server")
-    return judge(result.run, limit)
+    return judge(result.run, limit, before=picture.runs or (), in_batches=result.in_batches)
 
 
 def fresh(picture: Picture) -> Said | None:
@@ -91,8 +91,9 @@ def _finished_at(result: JobResult) -> datetime | None:
     return told or (result.job.finished_at if result.job else None)
 
 
-def _ended(result: JobResult) -> LastRun:
+def _ended(picture: Picture, result: JobResult) -> LastRun:
     run, job = result.run, result.job
+    told = verdict_of(picture, result).message
     started = (run.started_at or run.created_at) if run else None
     if started is None and job is not None:
         started = job.started_at or job.created_at
@@ -116,6 +117,6 @@ def _ended(result: JobResult) -> LastRun:
         finished_at=finished,
         duration_seconds=seconds,
         rows=rows,
-        message=result.message or None,
+        message=told if result.in_batches else result.message or told,
         job=job.name if job else None,
     )

@@ -169,12 +169,14 @@ class JobResult:
         run: as the API tells it; None where there was none.
         message: the runner's own last words.
         reasons: the most frequent reasons of refused rows.
+        in_batches: True where the server writes the destination's stream in batches.
     """
 
     job: JobView | None
     run: RemoteRun | None
     message: str = ""
     reasons: tuple[str, ...] = ()
+    in_batches: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Act on the sync server: the calls that an action stands for, and the picture with their answers."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -25,7 +26,7 @@ from sync_operator.decide.actions import (
 )
 from sync_operator.decide.id_check import lists_since
 from sync_operator.decide.identity import identity_conflict
-from sync_operator.decide.picture import Obstacle, Phase, Picture
+from sync_operator.decide.picture import JobResult, Obstacle, Phase, Picture
 from sync_operator.decide.refs import names_since
 from sync_operator.errors import KubernetesError, NotFoundError, OutcomeUnknownError, SyncOperatorError, TransientError
 from sync_operator.handlers.cache import Ref
@@ -77,13 +78,13 @@ async def act_on_server(operator: Operator, picture: Picture, action: ServerActi
             await detect_dialect(client, client.dialect)
             return replace(picture, proven=True)
         case ReadRuns():
-            return await _read_runs(operator, client, picture, action)
+            return await _read_runs(operator, client, scope, picture, action)
         case ListRuns():
             return replace(picture, runs=await client.list_runs(action.sync_id))
         case TakeRun():
-            return replace(
-                picture, results=(*picture.results, await other_result(operator.kube, client, picture, action))
-            )
+            result = await other_result(operator.kube, client, picture, action)
+            [told] = await _with_limits(operator, client, scope, picture, [result])
+            return replace(picture, results=(*picture.results, told))
         case DeleteSync() | DeleteTwin():
             return await _delete(operator, client, scope, picture, action)
 
@@ -157,9 +158,12 @@ async def _read(operator: Operator, client: ApiClient, picture: Picture, action:
     return replace(picture, remote=remote, looked=True)
 
 
-async def _read_runs(operator: Operator, client: ApiClient, picture: Picture, action: ReadRuns) -> Picture:
+async def _read_runs(
+    operator: Operator, client: ApiClient, scope: Scope, picture: Picture, action: ReadRuns
+) -> Picture:
     runs = await client.list_runs(action.sync_id, limit=min(MAX_RUNS_LISTED, max(_RUNS_LISTED, 2 * len(action.jobs))))
-    *ended, last = await job_results(operator.kube, client, picture, action, runs)
+    results = await job_results(operator.kube, client, picture, action, runs)
+    *ended, last = await _with_limits(operator, client, scope, picture, results)
     if last.run is None or last.run.status.finished:
         return replace(picture, runs=runs, results=(*picture.results, *ended, last))
     job = last.job
@@ -168,6 +172,17 @@ async def _read_runs(operator: Operator, client: ApiClient, picture: Picture, ac
     words = f"Job {job.name if job else ''} ended, but its run {last.run.id} goes on; waiting for its end"
     picture = replace(picture, runs=runs, results=(*picture.results, *ended))
     return picture.failed(Phase.RUNS, Obstacle(Reason.RUN_STARTED, words, retry_after=_RUN_GOES_ON))
+
+
+async def _with_limits(
+    operator: Operator, client: ApiClient, scope: Scope, picture: Picture, results: Sequence[JobResult]
+) -> list[JobResult]:
+    """The same, with what limits their truth: of a stream written in batches the server hides rows that are refused."""
+    spec, destination = picture.sync.spec, picture.sync.status.destination_id
+    if spec is None or not any(result.run is not None and result.run.rows.succeeded for result in results):
+        return list(results)
+    in_batches = await operator.batches.has(scope, client, destination, spec.stream_name)
+    return [replace(result, in_batches=in_batches) for result in results]
 
 
 async def _delete(

@@ -16,6 +16,7 @@ from sync_operator.decide.events import Notice
 from sync_operator.decide.picture import Deployment, Duplicate
 from sync_operator.errors import ClusterRestoredError, KubernetesError
 from sync_operator.handlers.absences import Absences
+from sync_operator.handlers.batches import BatchStreams
 from sync_operator.handlers.cache import Cache, Ref, workspace_name
 from sync_operator.handlers.comparisons import Comparisons
 from sync_operator.handlers.crd_deletion import CrdDeletion
@@ -77,6 +78,7 @@ class Operator:
         listings: the last list of each server workspace.
         comparisons: how the comparisons of each Workspace with its server go.
         names: the last lists of its connectors and models, where Syncs give them by name.
+        batches: which streams of its destinations are written in batches.
         watch_runs: uids of Syncs that their servers schedule, and whose runs are to be looked at.
         recheck: uids of Syncs whose configuration takes a value from a Secret that may have changed.
         forgets: are told of each Workspace that is gone, as ``namespace/name``, to give back what they keep of it.
@@ -109,6 +111,7 @@ class Operator:
     listings: Listings = field(init=False)
     comparisons: Comparisons = field(init=False)
     names: NameLists = field(init=False)
+    batches: BatchStreams = field(init=False)
     queue: WorkQueue = field(init=False)
     _unkept: dict[Ref, str] = field(init=False, default_factory=dict)
 
@@ -122,6 +125,7 @@ class Operator:
         self.listings = Listings(self.clock, self._registered_in, memory=memory)
         self.comparisons = Comparisons(self.clock, self.resync)
         self.names = NameLists(self.clock, memory)
+        self.batches = BatchStreams(self.clock, memory)
 
     async def refresh(self) -> dict[str, str]:
         """List every watched kind anew: fills the caches at start, and finds what a broken watch did not tell.
@@ -167,6 +171,7 @@ class Operator:
         """No Workspace is in that scope any more: what its account was told is given back."""
         self.listings.forget(scope)
         self.names.forget(scope)
+        self.batches.forget(scope)
 
     def _go_on(self, path: str, version: int) -> None:
         """Note the version of a list; versions only grow, unless somebody restored the cluster from a backup."""
@@ -215,6 +220,7 @@ class Operator:
             "creates": self.creates.kept,
             "listings": self.listings.kept,
             "names": self.names.kept,
+            "batches": self.batches.kept,
             **self.sessions.kept(),
         }
 

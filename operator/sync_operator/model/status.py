@@ -61,8 +61,8 @@ class RowCounts(Model):
     """API field successful_rows: rows that the destination took."""
     failed: _Count = 0
     """API field failed_rows: rows that the destination refused."""
-    skipped: _Count = 0
-    """API field skipped_rows: rows that the server left out."""
+    skipped: _Count | None = None
+    """API field skipped_rows: rows that were left out as unchanged; none where the server does not count them."""
 
 
 class LastRun(Model):

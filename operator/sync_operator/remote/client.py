@@ -12,6 +12,7 @@ from sync_operator.remote.answers import Answer
 from sync_operator.remote.connections import HttpPool, Owner
 from sync_operator.remote.paging import Page, read_whole_list
 from sync_operator.remote.read import (
+    read_batch_streams,
     read_list,
     read_named,
     read_packed_sync,
@@ -194,6 +195,13 @@ class ApiClient:
         """One page of a list, for which the server may take longer than for other calls."""
         query = {"page": str(page), **self._page_size(size), **(kind or {})}
         return await self._exchange.send("GET", path, query=query, timeout_seconds=MAX_PAGE_SECONDS, each=each)
+
+    async def batch_streams(self, connector_id: int) -> frozenset[str]:
+        """`GET /connectors/:id/discover`: names of the streams that the server writes in batches.
+
+        The server tells the catalog that it has stored, as it has for each destination that a sync writes to.
+        """
+        return read_batch_streams((await self._exchange.send("GET", f"/connectors/{connector_id}/discover")).body)
 
     async def update_sync(self, sync_id: str, body: Mapping[str, Any]) -> RemoteSync:
         """`PUT /syncs/:id` with the whole body."""

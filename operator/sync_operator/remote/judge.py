@@ -1,11 +1,17 @@
 """What a finished run delivered: judged by its rows, because `success` does not mean that they arrived."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from sync_operator.model.conditions import Reason
-from sync_operator.remote.types import RemoteRun, RunStatus
+from sync_operator.remote.types import RemoteRun, Rows, RunStatus
 
 __all__ = ["Verdict", "judge"]
+
+_REMEDY: Final = (
+    "To send them, delete this Sync with deletionPolicy Delete and apply it again: a new sync sends all rows"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,22 +23,35 @@ class Verdict:
     message: str
 
 
-def judge(run: RemoteRun, max_failed_rows_percent: float) -> Verdict:
+def judge(
+    run: RemoteRun, max_failed_rows_percent: float, *, before: Iterable[RemoteRun] = (), in_batches: bool = False
+) -> Verdict:
     """Judge a finished run.
 
     Args:
         run: a run whose status is final.
         max_failed_rows_percent: share of its rows (0-100) that may be refused.
+        before: runs of the same sync as far as they are known, in any order; only those before ``run`` count.
+        in_batches: True where the destination's stream is written in batches, of which the server tells little.
     """
     rows = run.rows
-    total = max(rows.total, rows.succeeded + rows.failed)
-    skipped = f", {rows.skipped} skipped" if rows.skipped else ""
-    counts = f"{rows.succeeded} of {total} rows delivered, {rows.failed} refused{skipped}"
+    total, missing = _total(rows), _missing(rows)
+    counts = _counts(rows)
     why = f" ({run.error})" if run.error else ""
     match run.status:
+        case RunStatus.SUCCESS if missing:
+            words = f"{missing} neither; the server does not send them again"
+            return Verdict(False, Reason.RUN_FAILED, f"run {run.id}: {counts}, {words}. {_REMEDY}")
+        case RunStatus.SUCCESS if (loser := _loser(run, before)) is not None:
+            words = (
+                f"{rows.queried} rows read and none sent: run {loser.id} had read them, and did not deliver them all"
+            )
+            return Verdict(
+                False, Reason.RUN_FAILED, f"run {run.id}: {words}; the server does not send them again. {_REMEDY}"
+            )
         case RunStatus.SUCCESS if rows.failed * 100 <= max_failed_rows_percent * total:
-            words = counts if total else f"no rows to send{skipped}"
-            return Verdict(True, Reason.RUN_SUCCEEDED, f"run {run.id}: {words}")
+            words = counts if total else f"no rows to send{_skipped(rows)}"
+            return Verdict(True, Reason.RUN_SUCCEEDED, f"run {run.id}: {words}{_limits(rows, in_batches)}")
         case RunStatus.SUCCESS:
             allowed = f"run.maxFailedRowsPercent allows {max_failed_rows_percent:g} %"
             return Verdict(False, Reason.ROWS_REJECTED, f"run {run.id}: {counts}; {allowed}")
@@ -40,3 +59,54 @@ def judge(run: RemoteRun, max_failed_rows_percent: float) -> Verdict:
             return Verdict(False, Reason.RUN_CANCELED, f"run {run.id} was canceled: {counts}")
         case _:
             return Verdict(False, Reason.RUN_FAILED, f"run {run.id} ended as {run.status.value}{why}: {counts}")
+
+
+def _total(rows: Rows) -> int:
+    return max(rows.total, rows.succeeded + rows.failed)
+
+
+def _missing(rows: Rows) -> int:
+    """Rows that were to be sent and that the server calls neither delivered nor refused."""
+    return _total(rows) - rows.succeeded - rows.failed
+
+
+def _skipped(rows: Rows) -> str:
+    return f", {rows.skipped} skipped" if rows.skipped else ""
+
+
+def _counts(rows: Rows) -> str:
+    return f"{rows.succeeded} of {_total(rows)} rows delivered, {rows.failed} refused{_skipped(rows)}"
+
+
+def _loser(run: RemoteRun, before: Iterable[RemoteRun]) -> RemoteRun | None:
+    """The run that has read rows and lost them, where this one has read them again and sent none; None otherwise.
+
+    A server keeps what a run has read, and sends it in that run only. A run that reads the same rows leaves out what is
+    kept. So one that sends nothing, and skips nothing as unchanged, says nothing of the rows of a run that failed, and
+    neither do those between the two that sent nothing either.
+    """
+    if not run.rows.queried or _total(run.rows) or run.rows.skipped != 0:
+        return None
+    for earlier in sorted(before, key=lambda entry: entry.id, reverse=True):
+        if earlier.id >= run.id or not earlier.status.finished:
+            continue
+        is_success, rows = earlier.status is RunStatus.SUCCESS, earlier.rows
+        if (is_success and _missing(rows)) or (earlier.status is RunStatus.FAILED and rows.queried):
+            return earlier
+        if is_success and _total(rows):
+            return None
+    return None
+
+
+def _limits(rows: Rows, in_batches: bool) -> str:
+    """What the server does not tell of such a run."""
+    words = ""
+    unsent = rows.queried - _total(rows) - (rows.skipped or 0)
+    if unsent > 0:
+        words = (
+            f"; {unsent} of {rows.queried} rows read were not to be sent: the server does not tell those sent before "
+            "from those without a primary key or with one that comes twice"
+        )
+    if in_batches and rows.succeeded:
+        words += "; the stream is written in batches, of which the server counts every row as delivered if one was"
+    return words

@@ -15,6 +15,7 @@ from sync_operator.remote.tally import RowSize
 from sync_operator.remote.types import Named, RemoteRun, RemoteSync, Rows, RunStatus, User
 
 __all__ = [
+    "read_batch_streams",
     "read_list",
     "read_named",
     "read_packed_sync",
@@ -73,7 +74,7 @@ def read_run(body: Any) -> RemoteRun | None:
             total=_count(attributes.get("total_rows")),
             succeeded=_count(attributes.get("successful_rows")),
             failed=_count(attributes.get("failed_rows")),
-            skipped=_count(attributes.get("skipped_rows")),
+            skipped=bounded_number(attributes.get("skipped_rows")),
         ),
         error=redact(bounded_text(attributes.get("error"))),
     )
@@ -89,6 +90,18 @@ def read_named(body: Any) -> Named | None:
     connector = attributes.get("connector")
     source = bounded_number(connector.get("id")) if isinstance(connector, Mapping) else None
     return Named(number, name, bounded_time(attributes.get("updated_at")), source or None)
+
+
+def read_batch_streams(body: Any) -> frozenset[str]:
+    """Of a destination's catalog, the names of the streams that are written in batches; none where it tells none."""
+    attributes = _unwrap(body).get("attributes")
+    catalog = attributes.get("catalog") if isinstance(attributes, Mapping) else None
+    streams = catalog.get("streams") if isinstance(catalog, Mapping) else None
+    return frozenset(
+        stream["name"]
+        for stream in (streams if isinstance(streams, list) else ())
+        if isinstance(stream, Mapping) and stream.get("batch_support") is True and isinstance(stream.get("name"), str)
+    )
 
 
 def read_user(body: Any) -> User:

@@ -43,13 +43,17 @@ class RunStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Row counts of a run, as the server counts them; 0 where it says nothing."""
+    """Row counts of a run, as the server counts them; 0 where it says nothing.
+
+    Attributes:
+        skipped: None where the server does not count them.
+    """
 
     queried: int = 0
     total: int = 0
     succeeded: int = 0
     failed: int = 0
-    skipped: int = 0
+    skipped: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

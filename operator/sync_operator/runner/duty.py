@@ -84,9 +84,6 @@ def answering_run(
     own = [run for run in runs if is_own(run, since)]
     if not own or not own[0].status.finished:
         return own[0] if own else None
-    failed = [run for run in own if run.status.finished and _failed(run, max_failed_rows_percent)]
+    endings = [ending_of(run, max_failed_rows_percent, before=runs) for run in own if run.status.finished]
+    failed = [ending.run for ending in endings if ending.code is ExitCode.FAILED]
     return own[0] if own[0] not in failed or len(failed) > retries else None
-
-
-def _failed(run: RemoteRun, max_failed_rows_percent: float) -> bool:
-    return ending_of(run, max_failed_rows_percent).code is ExitCode.FAILED

@@ -1,6 +1,7 @@
 """How a runner ends: exit code, last words, and the termination message that the operator reads."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -38,9 +39,9 @@ class Ending:
     run: RemoteRun | None = None
 
 
-def ending_of(run: RemoteRun, max_failed_rows_percent: float) -> Ending:
-    """The ending that a finished run stands for: judged by its rows."""
-    verdict = judge(run, max_failed_rows_percent)
+def ending_of(run: RemoteRun, max_failed_rows_percent: float, *, before: Iterable[RemoteRun] = ()) -> Ending:
+    """The ending that a finished run stands for: judged by its rows, and by the runs before it."""
+    verdict = judge(run, max_failed_rows_percent, before=before)
     if verdict.delivered:
         return Ending(ExitCode.DELIVERED, verdict.message, run)
     code = ExitCode.CANCELED if verdict.reason is Reason.RUN_CANCELED else ExitCode.FAILED

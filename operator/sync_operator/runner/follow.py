@@ -87,7 +87,10 @@ class Follower:
             pause = min(pause * _POLL_GROWTH, _LONGEST_POLL)
             self.run = run = await self._read(run.id)
         self._tell(run)
-        return ending_of(run, self._settings.max_failed_rows_percent)
+        return self._judged(run)
+
+    def _judged(self, run: RemoteRun) -> Ending:
+        return ending_of(run, self._settings.max_failed_rows_percent, before=self._starter.runs)
 
     def _time_left(self, run: RemoteRun, *, own: bool) -> float | None:
         """Seconds until our own timeout: of this pod, and for a run of this Job, of the pods before it too."""
@@ -114,7 +117,7 @@ class Follower:
             if run.status is RunStatus.CANCELED:
                 return Ending(ExitCode.CANCELED, words + "canceled", run)
             if run.status.finished:
-                return ending_of(run, self._settings.max_failed_rows_percent)
+                return self._judged(run)
             if self._clock.now() + _CANCEL_PAUSE > deadline:
                 return Ending(ExitCode.CANCELED, f"{words}asked to cancel it, but the server lets it go on")
             await self._clock.sleep(_CANCEL_PAUSE)

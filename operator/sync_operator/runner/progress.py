@@ -14,8 +14,10 @@ def progress_line(run: RemoteRun, elapsed: timedelta) -> str:
     done = rows.succeeded + rows.failed
     if done and rows.total:
         counts = f": {done} of {rows.total} rows ({100 * done // rows.total} %)"
-    elif rows.total or rows.queried:
+    elif rows.total or (rows.queried and not run.status.finished):
         counts = f": {rows.total or rows.queried} rows to send"
+    elif rows.queried:
+        counts = f": {rows.queried} rows read"
     else:
         counts = ""
     refused = f", {rows.failed} refused" if rows.failed else ""
@@ -32,6 +34,6 @@ def progress_fields(run: RemoteRun, elapsed: timedelta) -> dict[str, int | str]:
         "total": rows.total,
         "succeeded": rows.succeeded,
         "failed": rows.failed,
-        "skipped": rows.skipped,
+        **({} if rows.skipped is None else {"skipped": rows.skipped}),
         "elapsed_seconds": int(elapsed.total_seconds()),
     }

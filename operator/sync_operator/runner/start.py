@@ -34,10 +34,12 @@ class Starter:
 
     Attributes:
         server: the server's clock.
+        runs: of the sync, as the server told them last.
     """
 
     def __init__(self, client: ApiClient, settings: RunnerSettings, clock: Clock, patience: Patience) -> None:
         self.server = ServerClock(clock)
+        self.runs: tuple[RemoteRun, ...] = ()
         self._client = client
         self._settings = settings
         self._clock = clock
@@ -130,6 +132,7 @@ class Starter:
         """The run that answers this Job, as the server's list tells it now."""
         seen = await self._client.look_at_runs(self._settings.sync_id)
         self.server.told(seen.clock)
+        self.runs = seen.runs
         if self._since is not None and self._since_there is None:
             # Once: as time goes on, a clock that is behind comes to look like one that is right.
             self._since_there = since_there(self._since, self._clock.wall(), self.server.now())

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from sync_operator.sandbox.faults import Fault, Faults
 from sync_operator.sandbox.guard import STORE
-from sync_operator.sandbox.progress import end_workflow, run_rows, settle
+from sync_operator.sandbox.progress import end_workflow, rows_sent, settle
 from sync_operator.sandbox.schedule import register_schedule
 from sync_operator.sandbox.state import Ending, Store, StoredSync, Thing, Token
 
@@ -82,7 +82,7 @@ async def state(request: web.Request) -> web.Response:
             "id": run.id,
             "sync_id": run.sync_id,
             "status": run.status,
-            "rows_sent": run_rows(run)["successful_rows"] * run.outcome.tries,
+            "rows_sent": rows_sent(run),
         }
         for run in store.runs.values()
     ]
@@ -222,8 +222,16 @@ async def delete_thing(request: web.Request) -> web.Response:
 
 @routes.put("/sandbox/catalogs/{id}")
 async def set_catalog(request: web.Request) -> web.Response:
-    """Streams of a destination's catalog, as a JSON list; null makes the catalog missing."""
-    request.app[STORE].catalogs[int(request.match_info["id"])] = await request.json()
+    """Streams of a destination's catalog, as a JSON list; null makes the catalog missing.
+
+    A stream is a name, or an object of ``name`` and ``batch_support`` (true: it is written in batches).
+    """
+    store, number = request.app[STORE], int(request.match_info["id"])
+    asked: list[Any] | None = await request.json()
+    streams = [{"name": entry} if isinstance(entry, str) else entry for entry in asked or ()]
+    store.catalogs[number] = [stream["name"] for stream in streams] if asked is not None else None
+    store.batches -= {entry for entry in store.batches if entry[0] == number}
+    store.batches |= {(number, stream["name"]) for stream in streams if stream.get("batch_support")}
     return web.json_response({})
 
 

@@ -22,7 +22,7 @@ _CONTROL: Final = """\
 beside /api/v1 there is a control API, without a token:
   GET, DELETE /sandbox/requests       what was received
   POST, DELETE /sandbox/faults        {"method","path","times","status","body","retry_after","delay","lose","garbage"}
-  POST /sandbox/outcomes              {"sync_id","times","ending","rows","failed_rows","seconds","appears_after",...}
+  POST /sandbox/outcomes              {"sync_id","times","ending","rows","failed_rows","pending_rows","seconds",...}
   GET /sandbox/state                  every sync and run
   PUT /sandbox/state                  {"syncs", "next_sync"}: the server is rebuilt, restored or replaced
   PATCH /sandbox/syncs/ID             change a sync as somebody else would; {"broken": true}: no list can show it
@@ -31,7 +31,7 @@ beside /api/v1 there is a control API, without a token:
   PUT /sandbox/lists                  {"cost_ms"}: as --list-cost-ms
   PUT /sandbox/users/EMAIL            {"password"}: a user who may log in
   PUT, DELETE /sandbox/tokens/TOKEN   {"email", "role", "workspaces"}: another user's token, or another account's
-  PUT /sandbox/catalogs/ID            streams of a destination, null for a missing catalog
+  PUT /sandbox/catalogs/ID            streams of a destination, each a name or {"name", "batch_support"}; null: none
   PUT, DELETE /sandbox/connectors/ID  {"name", "kind", "workspace_id"}: what sourceRef and destinationRef find
   PUT, DELETE /sandbox/models/ID      {"name", "workspace_id", "connector_id"}: what modelRef finds
 """

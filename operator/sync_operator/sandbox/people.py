@@ -135,7 +135,8 @@ async def discover(request: web.Request) -> web.Response:
     streams = store.catalogs.get(number) or ["orders"]
     if number in store.catalogs:
         store.catalogs[number] = streams
-    attributes = {"connector_id": number, "catalog": {"streams": [{"name": name} for name in streams]}}
+    shown = [{"name": name} | ({"batch_support": True} if (number, name) in store.batches else {}) for name in streams]
+    attributes = {"connector_id": number, "catalog": {"streams": shown}}
     return single(store, {"id": str(number), "type": "catalogs", "attributes": attributes})
 
 

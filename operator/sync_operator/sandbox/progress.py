@@ -10,7 +10,7 @@ from typing import Final
 
 from sync_operator.sandbox.state import ACTIVE, Ending, Outcome, Run, Store, StoredSync
 
-__all__ = ["active_runs", "end_workflow", "run_rows", "settle", "start_workflow"]
+__all__ = ["active_runs", "end_workflow", "rows_sent", "run_rows", "settle", "start_workflow"]
 
 _STAGES: Final = ((0.05, "started"), (0.10, "querying"), (0.35, "queued"), (0.40, "in_progress"))
 """Share of a run's life at which each stage begins; before them it is `pending`."""
@@ -36,7 +36,7 @@ def start_workflow(store: Store, sync: StoredSync, at: datetime, outcome: Outcom
         if sync.status == "disabled":
             sync.workflow = None
         else:
-            _live(store, sync, number, store.add_run(sync.id, when, outcome))
+            _live(store, sync, number, store.add_run(sync, when, outcome))
 
     store.at(at + timedelta(seconds=outcome.appears_after), appear)
 
@@ -60,14 +60,23 @@ def run_rows(run: Run) -> dict[str, int]:
     outcome = run.outcome
     queried = run.status not in {"pending", "started"}
     ended = run.status == Ending.SUCCESS or (run.status == Ending.FAILED and outcome.failed_rows > 0)
-    sent = outcome.rows - outcome.skipped_rows
+    total = max(0, outcome.rows - outcome.skipped_rows - outcome.unkeyed_rows - run.kept_rows) if ended else 0
+    failed, pending = min(outcome.failed_rows, total), min(outcome.pending_rows, total)
+    told = 0 if run.in_batches and failed < total else failed
     return {
         "total_query_rows": outcome.rows if queried else 0,
         "skipped_rows": outcome.skipped_rows if queried else 0,
-        "total_rows": sent if ended else 0,
-        "successful_rows": sent - outcome.failed_rows if ended else 0,
-        "failed_rows": outcome.failed_rows if ended else 0,
+        "total_rows": total,
+        "successful_rows": total - told - pending,
+        "failed_rows": told,
     }
+
+
+def rows_sent(run: Run) -> int:
+    """Rows that reach the destination, whatever the counters say."""
+    counts, failed = run_rows(run), run.outcome.failed_rows
+    hidden = min(failed, counts["total_rows"]) - counts["failed_rows"]
+    return (counts["successful_rows"] - hidden) * run.outcome.tries
 
 
 def _live(store: Store, sync: StoredSync, workflow: int, run: Run) -> None:
@@ -83,6 +92,8 @@ def _live(store: Store, sync: StoredSync, workflow: int, run: Run) -> None:
             return
         move(when, run.outcome.ending.value)
         run.moving = False
+        if run.status == Ending.FAILED and run.outcome.keeps_rows:
+            sync.kept_rows = max(sync.kept_rows, run.outcome.rows - run.outcome.skipped_rows)
         if sync.workflow == workflow:
             sync.workflow = None
         if not run.outcome.abrupt:

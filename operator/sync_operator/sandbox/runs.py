@@ -107,7 +107,9 @@ async def records(request: web.Request) -> web.Response:
     run = _run(request, asked, "SyncRun not found")
     counts = run_rows(run)
     failed, succeeded = counts["failed_rows"], counts["successful_rows"]
-    statuses = ["failed"] * min(failed, _MOST_RECORDS) + ["success"] * min(succeeded, _MOST_RECORDS)
+    pending = counts["total_rows"] - failed - succeeded
+    numbers = {"failed": failed, "success": succeeded, "pending": pending}
+    statuses = [status for status, number in numbers.items() for _ in range(min(number, _MOST_RECORDS))]
     found = [
         {
             "id": str(run.id * 1_000_000 + number),

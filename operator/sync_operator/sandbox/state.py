@@ -32,14 +32,19 @@ class Outcome:
     Attributes:
         ending: terminal status.
         rows: rows that the model returns.
-        failed_rows: rows of these that the destination refuses, with ``reason`` in their logs.
+        failed_rows: rows of these that the destination refuses, with ``reason`` in their logs. Of a stream that is
+            written in batches the counters hide them, unless all are refused.
         skipped_rows: rows left out while querying.
+        unkeyed_rows: rows without a primary key, or with one that comes twice: read, and then left out without a word.
+        pending_rows: rows that the load leaves aside: neither delivered nor refused in the end.
         seconds: from the run's creation to its end.
         appears_after: seconds from the trigger to the run's row; None swallows the trigger (contract section 7).
         reason: words in the logs of refused rows.
         stuck: the run never ends by itself.
         abrupt: the run ends as the loader or a missing heartbeat ends it: ``finished_at`` stays null, and the sync's
             status is left as it is (contract section 6).
+        keeps_rows: a run that fails in its load: the rows that it has read are kept, and no later run sends them
+            (contract section 11).
         outlives: the run goes on to its end although its sync is disabled or deleted meanwhile (contract S5).
         tries: how often the load is tried (contract S15): each try sends all rows again, the counters tell of one.
     """
@@ -48,11 +53,14 @@ class Outcome:
     rows: int = 1000
     failed_rows: int = 0
     skipped_rows: int = 0
+    unkeyed_rows: int = 0
+    pending_rows: int = 0
     seconds: float = 10.0
     appears_after: float | None = 1.0
     reason: str = "destination answered 422: invalid value"
     stuck: bool = False
     abrupt: bool = False
+    keeps_rows: bool = False
     outlives: bool = False
     tries: int = 1
 
@@ -64,6 +72,8 @@ class Run:
     Attributes:
         updated_at: when the row last changed, which orders the lists.
         moving: False once nothing moves the row any more: it has ended, or its workflow has and left it behind.
+        kept_rows: rows of the model that an earlier run has read and not delivered: this run leaves them out.
+        in_batches: the destination's stream is written in batches.
     """
 
     id: int
@@ -75,6 +85,8 @@ class Run:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     moving: bool = True
+    kept_rows: int = 0
+    in_batches: bool = False
 
 
 @dataclass(slots=True)
@@ -87,6 +99,7 @@ class StoredSync:
         server_schedule: cron line by which the server itself runs the sync; outlives a change to `manual`, and its
             workflow keeps the id, so triggers are void too (contract section 7).
         schedule_number: tells the present schedule's due times from those of the one before.
+        kept_rows: rows that a run has read and failed to deliver.
     """
 
     id: int
@@ -99,6 +112,7 @@ class StoredSync:
     workflow: int | None = None
     server_schedule: str | None = None
     schedule_number: int = 0
+    kept_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +170,7 @@ class Store:
         default_outcome: how runs go that nothing else was asked for.
         planned: sync id (None for any) → outcomes of the next runs, in order.
         catalogs: destination id → its streams; None means that the catalog is missing; absent means any stream.
+        batches: destination id and name of each stream that is written in batches.
         connectors: by id; at the start those with odd ids are sources, and the others destinations.
         models: by id; those that are there from the start read from source 1.
         any_ids: connectors and models are not listed, so that nobody can look an id up.
@@ -178,6 +193,7 @@ class Store:
     runs: dict[int, Run] = field(default_factory=dict)
     planned: dict[int | None, list[Outcome]] = field(default_factory=dict)
     catalogs: dict[int, list[str] | None] = field(default_factory=dict)
+    batches: set[tuple[int, str]] = field(default_factory=set)
     connectors: dict[int, Thing] = field(default_factory=dict)
     models: dict[int, Thing] = field(default_factory=dict)
     missing: set[tuple[str, int]] = field(default_factory=set)
@@ -221,11 +237,13 @@ class Store:
                 return self.planned[key].pop(0)
         return replace(self.default_outcome)
 
-    def add_run(self, sync_id: int, at: datetime, outcome: Outcome) -> Run:
+    def add_run(self, sync: StoredSync, at: datetime, outcome: Outcome) -> Run:
         """Make the row of a run."""
-        run = Run(len(self.runs) + 1, sync_id, created_at=at, outcome=outcome, updated_at=at)
+        run = Run(len(self.runs) + 1, sync.id, created_at=at, outcome=outcome, updated_at=at)
+        run.kept_rows = min(sync.kept_rows, outcome.rows - outcome.skipped_rows)
+        run.in_batches = (sync.attributes.get("destination_id"), sync.attributes.get("stream_name")) in self.batches
         self.runs[run.id] = run
-        self._runs_of[sync_id].append(run)
+        self._runs_of[sync.id].append(run)
         return run
 
     def living(self) -> list[StoredSync]:

@@ -49,7 +49,7 @@ def test_a_status_is_written_in_camel_case_without_what_is_unknown() -> None:
             "id": "9",
             "trigger": "Schedule",
             "status": "success",
-            "rows": {"queried": 0, "total": 3, "succeeded": 3, "failed": 0, "skipped": 0},
+            "rows": {"queried": 0, "total": 3, "succeeded": 3, "failed": 0},
         },
         "conditions": [
             {
