@@ -52,11 +52,21 @@ __all__ = [
     "TransientError",
     "UnauthorizedError",
     "WorkspaceError",
+    "without_frames",
 ]
 
 
 class SyncOperatorError(Exception):
     """Root of all errors raised on purpose. ``str(error)`` is fit for people: cut, redacted, one line."""
+
+
+def without_frames[E: BaseException](error: E) -> E:
+    """The same error, fit to be kept: without the frames it came through, which hold all that they had read.
+
+    Nor does it know any more which errors came before it.
+    """
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error
 
 
 class PermanentError(SyncOperatorError):

@@ -18,6 +18,7 @@ from sync_operator.errors import (
     ThrottledError,
     TransientError,
     UnauthorizedError,
+    without_frames,
 )
 from sync_operator.model.conditions import Reason
 from sync_operator.model.names import CONFIRM_SERVER
@@ -38,8 +39,8 @@ A try by oneself is for when it cannot: its Secret is gone, and this is a deleti
 
 
 def obstacle_of(error: SyncOperatorError) -> Obstacle:
-    """Map an error of the tree to an obstacle."""
-    words = str(error)
+    """Map an error of the tree to an obstacle, which may be kept for long."""
+    words = str(without_frames(error))
     match error:
         case InvalidSpecError():
             return Obstacle(Reason.INVALID_SPEC, words, stalled=True, error=error)

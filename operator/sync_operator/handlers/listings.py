@@ -86,11 +86,14 @@ def _read(sync: RemoteSync) -> RemoteSync:
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    """Until when no list is asked for, because the server may still work on one that was given up, and why."""
+    """Until when no list is asked for, because the server may still work on one that was given up, and why.
+
+    Only the words of the error are kept: by its traceback it holds all that was read before it.
+    """
 
     until: float
     failures: int
-    error: TransientError
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ class Listings:
             self._scopes.setdefault(scope.place, set()).add(scope)
             rest = self._rests.get(scope)
             if rest is not None and self._seconds() < rest.until:
-                raise TransientError(f"the list is asked for again later, because the last one failed: {rest.error}")
+                raise TransientError(f"the list is asked for again later, because the last one failed: {rest.words}")
             begun = self._seconds()
             try:
                 listed = await self._ask(scope, client, at, grow)
@@ -297,4 +300,4 @@ class Listings:
         before = self._rests.get(scope)
         failures = before.failures + 1 if before else 1
         rest = min(MAX_REST_SECONDS, took * 2.0 ** min(failures, 16)) if took >= MIN_WORK_SECONDS else 0.0
-        self._rests[scope] = _Rest(self._seconds() + rest, failures, error)
+        self._rests[scope] = _Rest(self._seconds() + rest, failures, str(error))

@@ -56,18 +56,20 @@ class Shared[K: Hashable, A: _Dated]:
         self._locks[key] = lock  # it lives as long as somebody asks
         async with lock:
             held = self._held.get(key)
-            if held is None or held.at < since:
-                share = self._memory.begin(owner)
-                try:
-                    held = await ask(self._clock(), share.grow)
-                except BaseException:
-                    share.release()
-                    raise
-                if self._locks.get(key) is lock:
-                    self._keep(key, held, share)
-                else:
-                    share.release()
-            return held
+            if held is not None and held.at >= since:
+                return held
+            del held  # it may be dropped to make room for the new one
+            share = self._memory.begin(owner)
+            try:
+                answer = await ask(self._clock(), share.grow)
+            except BaseException:
+                share.release()
+                raise
+            if self._locks.get(key) is lock:
+                self._keep(key, answer, share)
+            else:
+                share.release()
+            return answer
 
     def _keep(self, key: K, answer: A, share: Share) -> None:
         self._drop(key)

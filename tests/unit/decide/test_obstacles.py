@@ -53,3 +53,28 @@ def test_what_an_error_means(
     assert remedy in obstacle.message
     assert str(error) in obstacle.message
     assert obstacle.error is error
+
+
+def test_an_obstacle_holds_nothing_of_what_was_read_before_it() -> None:
+    error = _raised_from_another()
+    assert error.__context__ is not None
+
+    kept = obstacle_of(error).error
+
+    assert kept is error
+    assert (kept.__traceback__, kept.__context__, kept.__cause__) == (None, None, None)
+
+
+def _raised_from_another() -> TransientError:
+    try:
+        _fail()
+    except TransientError as error:
+        return error
+    raise AssertionError("unreachable")
+
+
+def _fail() -> None:
+    try:
+        int("no number")
+    except ValueError as error:
+        raise TransientError("no room") from error

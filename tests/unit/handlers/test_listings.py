@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, cast
+from weakref import WeakSet
 
 import pytest
 from hypothesis import given
@@ -24,6 +26,10 @@ ANOTHER = Scope(place_of(URL, "1"), "b")
 """Another account in the same place."""
 
 
+class Rows:
+    """What a list has in hand while it is read."""
+
+
 class Server:
     """A server that takes its time, and a clock that its listings share."""
 
@@ -39,6 +45,8 @@ class Server:
         self.hidden: set[str] = set()
         self.single: list[str] = []
         self.namespace = "team"
+        self.read: WeakSet[Rows] = WeakSet()
+        """What was read and is still in memory."""
         self.size = 0
         """Bytes that a list takes."""
         self.memory = ListMemory(5_000_000, 3_000_000)
@@ -51,6 +59,8 @@ class Server:
         await asyncio.sleep(self.takes)
         self.now += timedelta(seconds=self.takes)
         self.seconds += self.takes
+        rows = Rows()
+        self.read.add(rows)
         if self.fails:
             raise TransientError("no answer")
         return Listing(listed, self.now)
@@ -353,3 +363,18 @@ def test_a_list_that_nobody_needs_and_single_reads_give_their_room_back() -> Non
     server.listings.forget(HERE)
     server.listings.forget(THERE)
     assert server.memory.size == 0
+
+
+def test_a_list_that_failed_is_not_kept_by_its_error() -> None:
+    server = Server("1")
+    server.fails = True
+    server.takes = 10
+
+    async def story() -> None:
+        with suppress(TransientError):
+            await server.fetch(NOW)
+        assert not server.read
+        with pytest.raises(TransientError, match="the last one failed: no answer"):
+            await server.fetch(NOW)
+
+    run(story())
