@@ -265,6 +265,8 @@ def test_a_sync_that_the_server_schedules_is_observed(tenant: Tenant) -> None:
 
     sync = tenant.ran("Other", seconds=100)
     assert condition(sync)["reason"] == "ServerScheduled"
+    assert sync["status"]["effectiveSchedule"] == "* * * * *"
+    assert len(sync["status"]["nextRuns"]) == 5
     assert condition(sync, "RunsHealthy")["reason"] == "RowsRejected"
     tenant.told("RowsRejected")
 

@@ -12,13 +12,13 @@ from sync_operator.decide.identity import is_ours, registered_account, registere
 from sync_operator.decide.late_creates import ADVICE
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.refs import registered_ids
-from sync_operator.decide.scheduling import last_schedule, scheduling_obstacle, suspended
-from sync_operator.decide.server import drift, server_status
+from sync_operator.decide.scheduling import is_barred, last_schedule, scheduling_obstacle, suspended
+from sync_operator.decide.server import drift, is_gone, server_status
 from sync_operator.model.conditions import ConditionType, Reason
 from sync_operator.model.status import SyncStatus
 from sync_operator.model.sync import RunSpec, Scheduler
 from sync_operator.remote.types import Dialect
-from sync_operator.schedule.plan import next_runs
+from sync_operator.schedule.plan import Schedule, next_runs
 
 __all__ = ["obstacles", "sync_status"]
 
@@ -160,10 +160,10 @@ def _schedule_words(picture: Picture, runs: tuple[datetime, ...]) -> tuple[Reaso
     spec, schedule = picture.sync.spec, picture.sync.schedule
     if spec is None or schedule is None:
         return Reason.SCHEDULED, "the CronJob stays as it was"
+    why = f" ({spec.suspend_reason})" if spec.suspend_reason else ""
     if spec.scheduler is Scheduler.SERVER:
-        return Reason.SERVER_SCHEDULED, "the server runs it on its own schedule"
+        return _server_words(picture, schedule, why)
     if spec.suspend:
-        why = f" ({spec.suspend_reason})" if spec.suspend_reason else ""
         return Reason.SUSPENDED, f"suspended by spec.suspend{why}: it runs on request only"
     if picture.workspace.suspended:
         return Reason.SUSPENDED, f"suspended by Workspace {picture.workspace.name!r}: it runs on request only"
@@ -179,8 +179,27 @@ def _schedule_words(picture: Picture, runs: tuple[datetime, ...]) -> tuple[Reaso
     return Reason.SCHEDULED, words
 
 
+def _server_words(picture: Picture, schedule: Schedule, why: str) -> tuple[Reason, str]:
+    """How a server runs the sync by itself."""
+    if picture.sync.spec is not None and picture.sync.spec.suspend:
+        return Reason.SUSPENDED, f"suspended by spec.suspend{why}: it is disabled on the server, and nothing runs it"
+    if schedule.expression is None:
+        return Reason.MANUAL, "the server has no schedule for it: it runs when somebody asks the server for it"
+    words = f"the server runs it by its own schedule, {schedule.expression!r} in UTC"
+    if not next_runs(schedule, picture.now, anchor=None, count=1):
+        words = f"{words}, which never comes: spec.cronExpression names no date that exists"
+    if schedule.warning:
+        words = f"{words}; {schedule.warning}"
+    if picture.workspace.suspended:
+        words = f"{words}; that Workspace {picture.workspace.name!r} is suspended does not stop it"
+    return Reason.SERVER_SCHEDULED, words
+
+
 def _next_runs(picture: Picture) -> tuple[datetime, ...]:
-    live, schedule = picture.cronjob, picture.sync.schedule
+    live, schedule, spec = picture.cronjob, picture.sync.schedule, picture.sync.spec
+    if schedule is not None and spec is not None and spec.scheduler is Scheduler.SERVER:
+        stopped = picture.sync.deleting or spec.suspend or picture.sync_id is None or is_gone(picture)
+        return () if stopped or is_barred(picture) else next_runs(schedule, picture.now, anchor=None)
     stopped = picture.sync.deleting or suspended(picture) or live is None or live["spec"].get("suspend", False)
     if schedule is None or live is None or stopped:
         return ()

@@ -20,7 +20,7 @@ from sync_operator.model.conditions import Reason
 from sync_operator.model.names import APPLIED
 from sync_operator.model.sync import Scheduler
 
-__all__ = ["last_schedule", "scheduling_obstacle", "scheduling_step", "suspended"]
+__all__ = ["is_barred", "last_schedule", "scheduling_obstacle", "scheduling_step", "suspended"]
 
 _FACTORS: Final = {
     "n": Decimal("1e-9"),
@@ -81,6 +81,11 @@ def suspended(picture: Picture) -> bool:
         return True
     if is_unproven(picture) and picture.cronjob is not None and picture.cronjob["spec"].get("suspend"):
         return True  # it may have been suspended because the sync is not ours
+    return is_barred(picture)
+
+
+def is_barred(picture: Picture) -> bool:
+    """True when the sync on the server is not ours, or not ours any more."""
     changed = workspace_changed(picture) or cluster_changed(picture)
     return bool(changed or conflict(picture) or identity_conflict(picture))
 

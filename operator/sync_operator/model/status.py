@@ -117,7 +117,8 @@ class SyncStatus(Model):
     """API field status of the sync, such as `pending`, `healthy`, `failed`, `disabled`; `deleted` when the server has
     the sync no more."""
     effective_schedule: Annotated[str, Field(max_length=256)] | None = None
-    """The schedule in force: a cron line, or @every with an interval; none for manual syncs."""
+    """The schedule in force: a cron line, or @every with an interval; none for manual syncs. With spec.scheduler
+    `Server` the line that the server makes of it."""
     time_zone: Annotated[str, Field(max_length=64)] | None = None
     """Time zone of effectiveSchedule."""
     next_runs: Annotated[tuple[Time, ...], Field(max_length=5)] = ()

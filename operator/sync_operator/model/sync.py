@@ -139,14 +139,16 @@ class SyncSpec(Model):
     """Id of an existing sync on the server to take over instead of creating one. Can be set until the sync is
     registered (while status.id is empty), later only to status.id itself."""
     time_zone: Annotated[str, Field(min_length=1, max_length=64)] = "Etc/UTC"
-    """Time zone that cronExpression is read in, an IANA name such as `Europe/Berlin`. Intervals need none."""
+    """Time zone that cronExpression is read in, an IANA name such as `Europe/Berlin`. Intervals need none. With
+    scheduler `Server` the server reads it in UTC."""
     suspend: Flag = False
     """True: no scheduled runs until it is false again. Requested runs still work."""
     suspend_reason: Annotated[str, Field(max_length=256)] | None = None
     """Why it is suspended, for people; shown in the conditions."""
     scheduler: Scheduler = Scheduler.CRON_JOB
     """Who starts runs: `CronJob` (a CronJob in this namespace) or `Server` (the sync is registered with its own
-    schedule, and its runs are only observed)."""
+    schedule, and its runs are only observed). The server counts minutes anew each hour, hours each day, and days each
+    month, in UTC: status.effectiveSchedule shows the line that it makes of the interval."""
     deletion_policy: DeletionPolicy | None = None
     """Whether deleting this resource deletes the server's sync (`Delete`) or leaves it (`Retain`). Left out, a sync
     that was created here is deleted and one taken over by externalId is left."""

@@ -7,11 +7,13 @@ from operator import add
 from typing import Final
 
 from sync_operator.errors import InvalidSpecError
-from sync_operator.model.sync import ScheduleType, SyncSpec
+from sync_operator.model.enums import IntervalUnit
+from sync_operator.model.sync import Scheduler, ScheduleType, SyncSpec
 from sync_operator.schedule.controller import Following, runs_after
 from sync_operator.schedule.cron import parse_cron
 from sync_operator.schedule.interval import LONGEST, interval_expression, interval_length
 from sync_operator.schedule.next import next_after
+from sync_operator.schedule.server import server_line, server_line_warning, server_zone_warning
 from sync_operator.schedule.zones import check_zone, load_zone
 
 __all__ = ["Schedule", "effective_schedule", "next_runs"]
@@ -21,7 +23,7 @@ _UTC: Final = "Etc/UTC"
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """What a CronJob is to be given.
+    """What a CronJob is to be given, or what the server makes of its own schedule.
 
     Attributes:
         expression: a cron line, or ``@every`` with a duration; None for a sync that runs by request only.
@@ -29,6 +31,7 @@ class Schedule:
         every: length of the interval; None for a user's cron line and for manual syncs.
         deadline: the CronJob's ``startingDeadlineSeconds``; None where it has none, which is with ``@every``.
         written_by_user: True for a cron line of the spec, which is passed on unchanged.
+        warning: in which way the server's own schedule is not the one that was asked for; else empty.
     """
 
     expression: str | None
@@ -36,10 +39,11 @@ class Schedule:
     every: timedelta | None = None
     deadline: timedelta | None = None
     written_by_user: bool = False
+    warning: str = ""
 
 
 def effective_schedule(spec: SyncSpec, namespace: str, name: str) -> Schedule:
-    """The schedule that a spec asks for. What the schedule type does not use is checked all the same.
+    """The schedule that a spec leads to. What the schedule type does not use is checked all the same.
 
     Args:
         spec: a spec as `read_sync_spec` returns it.
@@ -60,11 +64,18 @@ def effective_schedule(spec: SyncSpec, namespace: str, name: str) -> Schedule:
         except ValueError as error:
             raise InvalidSpecError("spec.cronExpression", str(error)) from None
     deadline = timedelta(seconds=spec.run.starting_deadline_seconds)
+    is_server = spec.scheduler is Scheduler.SERVER
     match spec.schedule_type:
         case ScheduleType.MANUAL:
             return Schedule(None)
+        case ScheduleType.CRON_EXPRESSION | ScheduleType.AUTOMATED if spec.cron_expression is not None and is_server:
+            warning = server_zone_warning(spec.time_zone)
+            return Schedule(spec.cron_expression, written_by_user=True, warning=warning)
         case ScheduleType.CRON_EXPRESSION | ScheduleType.AUTOMATED if spec.cron_expression is not None:
             return Schedule(spec.cron_expression, spec.time_zone, deadline=deadline, written_by_user=True)
+        case ScheduleType.INTERVAL | ScheduleType.AUTOMATED if every is not None and is_server:
+            count, unit = spec.sync_interval or 1, spec.sync_interval_unit or IntervalUnit.MINUTES
+            return Schedule(server_line(count, unit), warning=server_line_warning(count, unit))
         case ScheduleType.INTERVAL | ScheduleType.AUTOMATED if every is not None:
             expression = interval_expression(every, namespace, name)
             return Schedule(expression, every=every, deadline=None if expression.startswith("@every") else deadline)
@@ -73,7 +84,7 @@ def effective_schedule(spec: SyncSpec, namespace: str, name: str) -> Schedule:
 
 
 def next_runs(schedule: Schedule, now: datetime, *, anchor: datetime | None, count: int = 5) -> tuple[datetime, ...]:
-    """The next times at which the CronJob controller will start a run, in UTC.
+    """The next times at which the CronJob controller, or the server, will start a run, in UTC.
 
     Args:
         schedule: as `effective_schedule` returns it.

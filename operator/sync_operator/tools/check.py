@@ -161,6 +161,9 @@ def _configuration_problems(manifest: Manifest, spec: SyncSpec, dialect: Dialect
 
 def _warnings(manifest: Manifest, spec: SyncSpec, schedule: Schedule, now: datetime) -> Iterator[Problem]:
     place = ("spec", "cronExpression")
+    if schedule.warning:
+        field = "timeZone" if schedule.written_by_user else "syncInterval"
+        yield manifest.problem(("spec", field), schedule.warning, severity=Severity.WARNING)
     if schedule.written_by_user:
         if not next_runs(schedule, now, anchor=None, count=1):
             yield manifest.problem(place, "never fires; check day and month", severity=Severity.WARNING)

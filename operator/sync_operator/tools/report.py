@@ -55,12 +55,13 @@ def _sync_text(checked: Checked[SyncSpec], style: Style) -> Iterator[str]:
     if schedule is None or spec is None:
         return
     yield f"{style.bold(checked.manifest.subject)}  {style.green('valid')}"
-    zone = f" in {schedule.time_zone}" if schedule.written_by_user else ""
-    who = ", by the server's own scheduler" if spec.scheduler is Scheduler.SERVER else ""
+    by_server = spec.scheduler is Scheduler.SERVER
+    zone = f" in {schedule.time_zone}" if schedule.written_by_user or by_server else ""
+    who = ", by the server's own scheduler" if by_server else ""
     yield f"  schedule  {schedule.expression or 'none, runs by request only'}{zone if schedule.expression else ''}{who}"
     if spec.suspend:
         yield f"  next      none, because it is suspended{f' ({spec.suspend_reason})' if spec.suspend_reason else ''}"
-    elif spec.scheduler is Scheduler.CRON_JOB and schedule.expression is not None:
+    elif schedule.expression is not None:
         runs = ", ".join(_clock(run, schedule.time_zone) for run in checked.runs[:_SHOWN_RUNS])
         counted = ", counted from its last run" if schedule.expression.startswith("@every") else ""
         yield wrapped(f"  next      {runs or 'none: this line never fires'}{counted}", style, indent=" " * 12)

@@ -101,7 +101,7 @@ def test_what_an_adopted_sync_is_called_stays() -> None:
         ),
         ({"scheduleType": "manual"}, None, None, []),
         (CRON | {"suspend": True}, "0 6 * * *", "Asia/Tokyo", []),
-        (SERVER, "0 6 * * *", "Asia/Tokyo", []),
+        (SERVER, "0 6 * * *", "Etc/UTC", ["2026-02-01T06:00:00Z", "2026-02-02T06:00:00Z"]),
         (CRON | {"cronExpression": "0 0 31 2 *"}, "0 0 31 2 *", "Asia/Tokyo", []),
     ],
 )
@@ -158,3 +158,52 @@ def test_drift_is_told_while_it_is_left_so() -> None:
 
     assert sync_status(PICTURES["gone"]).drift == ("status: registered → deleted",)
     assert sync_status(PICTURES["gone"]).server_status == "deleted"
+
+
+@pytest.mark.parametrize(
+    ("spec", "workspace", "reason", "words", "runs"),
+    [
+        pytest.param(
+            SERVER, {}, "ServerScheduled", "spec.timeZone is Asia/Tokyo, but the server reads", 5, id="a zone"
+        ),
+        pytest.param(
+            {"scheduler": "Server", "scheduleType": "interval", "syncInterval": 45, "syncIntervalUnit": "minutes"},
+            {},
+            "ServerScheduled",
+            "by its own schedule, '*/45 * * * *' in UTC; spec.syncInterval asks for every 45 minutes",
+            5,
+            id="an interval",
+        ),
+        pytest.param({"scheduler": "Server"}, {}, "Manual", "when somebody asks the server for it", 0, id="manual"),
+        pytest.param(
+            SERVER | {"suspend": True, "suspendReason": "audit"},
+            {},
+            "Suspended",
+            "suspended by spec.suspend (audit): it is disabled on the server",
+            0,
+            id="suspended",
+        ),
+        pytest.param(
+            SERVER,
+            {"suspended": True},
+            "ServerScheduled",
+            "is suspended does not stop it",
+            5,
+            id="no word to the server",
+        ),
+        pytest.param(
+            SERVER | {"cronExpression": "0 0 31 2 *"}, {}, "ServerScheduled", "which never comes", 0, id="never"
+        ),
+    ],
+)
+def test_the_schedule_shown_is_the_one_that_the_server_makes(
+    spec: dict[str, Any], workspace: dict[str, Any], reason: str, words: str, runs: int
+) -> None:
+    picture = replace(in_place(**spec), workspace=connected(**workspace))
+
+    status, said = sync_status(picture), conditions(picture)["Scheduled"]
+
+    assert (said.status, said.reason) == ("True", reason)
+    assert words in said.message
+    assert len(status.next_runs) == runs
+    assert status.time_zone == (None if reason == "Manual" else "Etc/UTC")

@@ -147,7 +147,7 @@ def test_next_runs_are_shown_in_the_time_zone_and_clock_changes_are_warned_of() 
         ({"suspend": True, "suspendReason": "audit"}, "  next      none, because it is suspended (audit)"),
         (EVERY, f"  next      {', '.join(f'Tue 2026-11-24 {at} UTC' for at in TIMES)}, counted from its last run"),
         (BERLIN | {"cronExpression": "0 0 31 2 *"}, "  next      none: this line never fires"),
-        (BERLIN | {"scheduler": "Server"}, "  schedule  30 2 * * * in Europe/Berlin, by the server's own scheduler"),
+        (BERLIN | {"scheduler": "Server"}, "  schedule  30 2 * * * in Etc/UTC, by the server's own scheduler"),
     ],
 )
 def test_what_will_run_when_is_told_for_every_kind_of_schedule(changes: dict[str, object], shown: str) -> None:
@@ -158,6 +158,7 @@ def test_what_will_run_when_is_told_for_every_kind_of_schedule(changes: dict[str
     ("changes", "words"),
     [
         ({"cronExpression": "@daily"}, "is not used, because scheduleType 'manual' does not run by it"),
+        (BERLIN | {"scheduler": "Server"}, "is Europe/Berlin, but the server reads spec.cronExpression in UTC"),
         ({"configuration": []}, "is empty, which this server refuses"),
         ({"configuration": [{"from": "a", "to": "b"}]}, "has no mapping_type"),
         (BERLIN | {"cronExpression": "0 0 31 2 *"}, "never fires"),
