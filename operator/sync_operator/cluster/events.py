@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from sync_operator.bounds import one_line
 from sync_operator.cluster.kube import EVENTS, Kube
 from sync_operator.decide.events import Notice
 from sync_operator.errors import KubernetesError
@@ -56,7 +57,7 @@ class Recorder:
 
         Args:
             about: the object, with ``apiVersion``, ``kind`` and ``metadata``.
-            notice: what to say.
+            notice: what to say; it is written as one line of printable characters, of bounded length.
             now: when it happened.
         """
         namespace, name = about["metadata"]["namespace"], about["metadata"]["name"]
@@ -133,7 +134,7 @@ def _event(about: Mapping[str, Any], notice: Notice, now: datetime) -> dict[str,
         "metadata": {"generateName": f"{metadata['name'][:200]}.", "namespace": metadata["namespace"]},
         "involvedObject": reference,
         "reason": notice.reason.value,
-        "message": notice.message[:_MESSAGE_LIMIT],
+        "message": one_line(notice.message, _MESSAGE_LIMIT),
         "type": "Warning" if notice.warning else "Normal",
         "source": {"component": FIELD_MANAGER},
         "reportingComponent": FIELD_MANAGER,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from sync_operator.bounds import one_line
 from sync_operator.decide.picture import Obstacle
 from sync_operator.model.conditions import ConditionType, Reason
 from sync_operator.model.status import Condition
@@ -30,6 +31,8 @@ def write_conditions(
 ) -> tuple[Condition, ...]:
     """Turn what is to be said into conditions, in the order given.
 
+    Whoever composed a message, it is one line of printable characters, of bounded length.
+
     Args:
         said: every condition that is to be present; one that is not named disappears.
         before: the conditions as last written.
@@ -47,7 +50,7 @@ def write_conditions(
                 type=entry.type,
                 status=status,
                 reason=entry.reason,
-                message=_cut(entry.message),
+                message=one_line(entry.message, _MESSAGE_LIMIT),
                 last_transition_time=old.last_transition_time if old and unchanged else now,
                 observed_generation=generation,
             )
@@ -61,7 +64,3 @@ def progress_conditions(obstacle: Obstacle | None) -> tuple[Said, ...]:
         return ()
     kind = ConditionType.STALLED if obstacle.stalled else ConditionType.RECONCILING
     return (Said(kind, True, obstacle.reason, obstacle.message),)
-
-
-def _cut(message: str) -> str:
-    return message if len(message) <= _MESSAGE_LIMIT else f"{message[: _MESSAGE_LIMIT - 1]}…"

@@ -20,17 +20,19 @@ class Written:
 
     def __init__(self) -> None:
         self.names: list[str] = []
+        self.messages: list[str] = []
         self.recorder = Recorder(cast("Any", self), busy=lambda: False)
 
     async def create(self, _resource: object, namespace: str, body: dict[str, Any]) -> None:
         assert body["metadata"]["namespace"] == namespace
         await asyncio.sleep(0)
         self.names.append(body["involvedObject"]["name"])
+        self.messages.append(body["message"])
 
-    def record(self, namespace: str, name: str) -> None:
+    def record(self, namespace: str, name: str, message: str = "x") -> None:
         metadata = {"namespace": namespace, "name": name, "uid": "u", "resourceVersion": "1"}
         about = {"apiVersion": "squared.ai/v1", "kind": "Sync", "metadata": metadata}
-        self.recorder.record(about, Notice(Reason.REGISTERED, "x"), now=NOW)
+        self.recorder.record(about, Notice(Reason.REGISTERED, message), now=NOW)
 
     async def write(self) -> None:
         """Write all that waits, as at the end."""
@@ -48,6 +50,14 @@ def test_namespaces_take_turns() -> None:
     written.record("calm", "calm-1")
     run(written.write())
     assert written.names == ["busy-0", "calm-0", "busy-1", "calm-1", "busy-2", "busy-3"]
+
+
+def test_a_message_is_one_line_of_bounded_length_whoever_composed_it() -> None:
+    written = Written()
+    written.record("team", "one", "a\nb\x1b[31m\u202ec")
+    written.record("team", "two", "x" * 5000)
+    run(written.write())
+    assert written.messages == ["a b [31m c", "x" * 1023 + "…"]
 
 
 def test_one_namespace_leaves_room_for_the_events_of_others(monkeypatch: pytest.MonkeyPatch) -> None:

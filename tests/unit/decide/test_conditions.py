@@ -42,6 +42,7 @@ def test_conditions_over_time(story: list[list[Said]]) -> None:
             assert (entry.status, entry.last_transition_time) == moved[entry.type]
             assert entry.observed_generation == number
             assert len(entry.message) <= 1024
+            assert entry.message.isprintable()
 
 
 def test_an_obstacle_is_one_of_stalled_and_reconciling() -> None:
