@@ -4,6 +4,7 @@
 """
 
 import os
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -52,7 +53,13 @@ settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The workers inherit the environment of the process that starts them."""
+    """The workers inherit the environment of the process that starts them, and what it does with signals.
+
+    A shell script starts what it puts in the background with SIGINT ignored, and whatever that starts ignores it too:
+    `nohup make test &` must be able to test Ctrl-C all the same.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         noted = TemporaryDirectory(prefix="sync-operator-ports-")
         config.add_cleanup(noted.cleanup)
