@@ -10,7 +10,7 @@ from sync_operator.decide.picture import Obstacle
 from sync_operator.model.conditions import ConditionType, Reason
 from sync_operator.model.status import Condition
 
-__all__ = ["Said", "progress_conditions", "write_conditions"]
+__all__ = ["Said", "progress_conditions", "worst", "write_conditions"]
 
 _MESSAGE_LIMIT: Final = 1024
 """Characters of a message; the CRD allows more, people do not read more."""
@@ -56,6 +56,16 @@ def write_conditions(
             )
         )
     return tuple(written)
+
+
+def worst(conditions: Iterable[Condition]) -> str | None:
+    """The message of what is worst: Ready before all others, then what is False in the order written."""
+    known = tuple(conditions)
+    ready = next((entry for entry in known if entry.type == ConditionType.READY), None)
+    if ready is not None and ready.status == "True":
+        wrong = next((entry for entry in known if entry.status == "False"), ready)
+        return wrong.message or None
+    return ready.message or None if ready is not None else None
 
 
 def progress_conditions(obstacle: Obstacle | None) -> tuple[Said, ...]:

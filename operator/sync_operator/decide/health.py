@@ -1,19 +1,36 @@
 """The truth about runs: what the last one delivered, by its rows, and whether the last success is fresh."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Final
 
 from sync_operator.decide.conditions import Said
 from sync_operator.decide.picture import JobResult, JobView, Picture
 from sync_operator.decide.runs import running_job
 from sync_operator.durations import parse_duration
 from sync_operator.model.conditions import ConditionType, Reason
-from sync_operator.model.status import LastRun, RowCounts
+from sync_operator.model.status import Condition, LastRun, RowCounts
 from sync_operator.remote.judge import Verdict, judge
 from sync_operator.remote.types import RunStatus
 
-__all__ = ["fresh", "fresh_until", "last_run", "last_success", "runs_healthy", "verdict_of"]
+__all__ = ["fresh", "fresh_until", "health", "last_run", "last_success", "runs_healthy", "verdict_of"]
 
 _FAILED_ON_SERVER = "failed"
+_RUNNING: Final = "running"
+_VERDICTS: Final[Mapping[str, str]] = {
+    Reason.RUN_SUCCEEDED: "delivered",
+    Reason.ROWS_REJECTED: "rows refused",
+    Reason.RUN_FAILED: "failed",
+    Reason.RUN_CANCELED: "canceled",
+}
+"""What column LAST RUN says of a run, by the reason that its verdict has in RunsHealthy."""
+
+
+def health(conditions: Iterable[Condition]) -> str:
+    """One word on the runs of a Sync: `False` while RunsHealthy or Fresh is, `True` once rows were delivered."""
+    kinds = (ConditionType.RUNS_HEALTHY, ConditionType.FRESH)
+    told = {entry.type: entry.status for entry in conditions if entry.type in kinds}
+    return "False" if "False" in told.values() else told.get(ConditionType.RUNS_HEALTHY, "Unknown")
 
 
 def last_run(picture: Picture) -> LastRun | None:
@@ -22,7 +39,12 @@ def last_run(picture: Picture) -> LastRun | None:
     if running is not None:
         known = before is not None and before.job == running.name
         return before if known else _started(running)
-    return _ended(picture, picture.results[-1]) if picture.results else before
+    if picture.results:
+        return _ended(picture.results[-1], verdict_of(picture, picture.results[-1]))
+    told = picture.sync.condition(ConditionType.RUNS_HEALTHY)
+    if before is not None and before.verdict is None and told is not None:  # written by a release without verdicts
+        return before.model_copy(update={"verdict": _VERDICTS.get(told.reason)})
+    return before
 
 
 def last_success(picture: Picture) -> datetime | None:
@@ -81,6 +103,7 @@ def _started(job: JobView) -> LastRun:
     return LastRun(
         trigger=job.trigger,
         status=RunStatus.STARTED,
+        verdict=_RUNNING,
         started_at=job.started_at or job.created_at,
         job=job.name,
     )
@@ -91,9 +114,8 @@ def _finished_at(result: JobResult) -> datetime | None:
     return told or (result.job.finished_at if result.job else None)
 
 
-def _ended(picture: Picture, result: JobResult) -> LastRun:
+def _ended(result: JobResult, verdict: Verdict) -> LastRun:
     run, job = result.run, result.job
-    told = verdict_of(picture, result).message
     started = (run.started_at or run.created_at) if run else None
     if started is None and job is not None:
         started = job.started_at or job.created_at
@@ -113,10 +135,11 @@ def _ended(picture: Picture, result: JobResult) -> LastRun:
         id=str(run.id) if run else None,
         trigger=job.trigger if job else "Other",
         status=run.status if run else RunStatus.FAILED,
+        verdict=_VERDICTS[verdict.reason],
         started_at=started,
         finished_at=finished,
         duration_seconds=seconds,
         rows=rows,
-        message=told if result.in_batches else result.message or told,
+        message=verdict.message if result.in_batches else result.message or verdict.message,
         job=job.name if job else None,
     )

@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from sync_operator.decide.blocking import registration_obstacle
-from sync_operator.decide.conditions import Said, progress_conditions, write_conditions
+from sync_operator.decide.conditions import Said, progress_conditions, worst, write_conditions
 from sync_operator.decide.cronjob import cronjob_name
 from sync_operator.decide.deletion import deletion_obstacle
-from sync_operator.decide.health import fresh, last_run, last_success, runs_healthy
+from sync_operator.decide.health import fresh, health, last_run, last_success, runs_healthy
 from sync_operator.decide.id_check import id_words
 from sync_operator.decide.identity import is_ours, registered_account, registered_at
 from sync_operator.decide.late_creates import ADVICE
@@ -29,6 +29,7 @@ def sync_status(picture: Picture) -> SyncStatus:
     before = sync.status
     sync_id = _id(picture)
     runs = _next_runs(picture)
+    conditions = write_conditions(_said(picture, runs), before.conditions, generation=sync.generation, now=picture.now)
     moved = picture.sync.place is not None and picture.sync.place != picture.place
     shown = is_ours(picture) and (picture.remote is not None or moved)
     placed = sync_id is not None and (before.url is None or shown)
@@ -51,9 +52,9 @@ def sync_status(picture: Picture) -> SyncStatus:
             "last_success_at": last_success(picture),
             "last_handled_run_request": picture.answered_request or before.last_handled_run_request,
             "drift": _drift(picture),
-            "conditions": write_conditions(
-                _said(picture, runs), before.conditions, generation=sync.generation, now=picture.now
-            ),
+            "health": health(conditions),
+            "message": worst(conditions),
+            "conditions": conditions,
         }
     )
 
@@ -140,6 +141,9 @@ def _scheduled(
         message = f"no CronJob before the sync is registered: {registration.message}"
         return Said(ConditionType.SCHEDULED, False, registration.reason, message)
     reason, words = schedule
+    if registration is not None and picture.cronjob is not None and reason is Reason.SCHEDULED and _held(picture):
+        message = f"CronJob {cronjob_name(picture.sync.name)} is suspended, so nothing runs: {registration.message}"
+        return Said(ConditionType.SCHEDULED, False, registration.reason, message)
     if picture.restored:
         return Said(ConditionType.SCHEDULED, True, Reason.DRIFT_CORRECTED, f"{words}; {picture.restored}")
     before = picture.sync.condition(ConditionType.SCHEDULED)
@@ -147,6 +151,11 @@ def _scheduled(
     if before is not None and told and before.observed_generation == picture.sync.generation:
         return Said(ConditionType.SCHEDULED, True, Reason.DRIFT_CORRECTED, before.message)
     return Said(ConditionType.SCHEDULED, True, reason, words)
+
+
+def _held(picture: Picture) -> bool:
+    """True while the CronJob of a valid spec is suspended because the sync is not ours (any more)."""
+    return picture.sync.schedule is not None and suspended(picture)
 
 
 def _registered_words(picture: Picture) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sync_operator.decide.comparison import Comparison, compared, compared_notice, is_news, last_compared_at
-from sync_operator.decide.conditions import Said, progress_conditions, write_conditions
+from sync_operator.decide.conditions import Said, progress_conditions, worst, write_conditions
 from sync_operator.decide.events import Notice, changed
 from sync_operator.decide.obstacles import OUTAGES, SLOW_RETRY, reset_remedy, reset_words
 from sync_operator.decide.picture import MassAbsence, Obstacle, WorkspaceView
@@ -119,6 +119,7 @@ def workspace_status(
         ready = Said(ConditionType.READY, True, Reason.RECONCILED, f"connected{who}, dialect {dialect}")
     told = compared(comparison, before.conditions, now) if syncs and not view.suspended else None
     said = (ready, *((told,) if told else ()), *progress_conditions(view.obstacle or reset))
+    conditions = write_conditions(said, before.conditions, generation=generation, now=now)
     after = before.model_copy(
         update={
             "observed_generation": generation,
@@ -127,7 +128,8 @@ def workspace_status(
             "role": (user.role or None) if user else before.role,
             "syncs": syncs,
             "token_secret": view.token_secret[0] if view.token_secret else None,
-            "conditions": write_conditions(said, before.conditions, generation=generation, now=now),
+            "message": worst(conditions),
+            "conditions": conditions,
         }
     )
     if comparison is None or not syncs or (after == before and not is_news(comparison, before, now)):

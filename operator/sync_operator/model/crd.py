@@ -29,6 +29,14 @@ __all__ = ["sync_crd", "workspace_crd"]
 _READY: Final = '.status.conditions[?(@.type=="Ready")]'
 
 
+def _column(name: str, path: str, description: str, *, kind: str = "string", wide: bool = False) -> dict[str, Any]:
+    column = {"name": name, "type": kind, "jsonPath": path, "description": description}
+    return {**column, "priority": 1} if wide else column
+
+
+_MESSAGE: Final = _column("MESSAGE", ".status.message", "What is worst about it, in words.", wide=True)
+
+
 def sync_crd() -> dict[str, Any]:
     """The CRD of Syncs."""
     schema = _root(
@@ -40,17 +48,19 @@ def sync_crd() -> dict[str, Any]:
     columns = (
         _column("READY", f"{_READY}.status", "Whether what the spec asks for is in place."),
         _column("STATUS", f"{_READY}.reason", "Why it is ready, or why not."),
+        _column("HEALTHY", ".status.health", "Whether its runs deliver their rows, in time."),
         _column("SCHEDULE", ".status.effectiveSchedule", "The schedule in force."),
-        _column("LAST RUN", ".status.lastRun.status", "State of the newest run."),
+        _column("LAST RUN", ".status.lastRun.verdict", "What became of the newest run."),
         _column("NEXT", ".status.nextRuns[0]", "The next scheduled run."),
         _column("AGE", ".metadata.creationTimestamp", "Time since creation.", kind="date"),
         _column("ID", ".status.id", "The server's id of the sync.", wide=True),
         _column("ROWS OK", ".status.lastRun.rows.succeeded", "Rows delivered by it.", kind="integer", wide=True),
         _column("ROWS FAILED", ".status.lastRun.rows.failed", "Rows refused in it.", kind="integer", wide=True),
         _column("WORKSPACE", ".spec.workspaceRef.name", "The Workspace it lives in.", wide=True),
-        _column("MESSAGE", f"{_READY}.message", "Why it is ready, or why not, in words.", wide=True),
+        _MESSAGE,
     )
-    return _crd(SYNC_KIND, SYNC_PLURAL, schema, columns, selectable=(".spec.workspaceRef.name",))
+    selectable = (".spec.workspaceRef.name", ".status.health")
+    return _crd(SYNC_KIND, SYNC_PLURAL, schema, columns, short="sy", selectable=selectable)
 
 
 def workspace_crd() -> dict[str, Any]:
@@ -67,8 +77,9 @@ def workspace_crd() -> dict[str, Any]:
         _column("URL", ".spec.url", "Where the server is."),
         _column("SYNCS", ".status.syncs", "How many Syncs use it.", kind="integer"),
         _column("AGE", ".metadata.creationTimestamp", "Time since creation.", kind="date"),
+        _MESSAGE,
     )
-    return _crd(WORKSPACE_KIND, WORKSPACE_PLURAL, schema, columns)
+    return _crd(WORKSPACE_KIND, WORKSPACE_PLURAL, schema, columns, short="sws")
 
 
 def _root(description: str, spec: type[Model], status: type[Model], rules: tuple[CelRule, ...]) -> Schema:
@@ -89,13 +100,14 @@ def _root(description: str, spec: type[Model], status: type[Model], rules: tuple
     return schema
 
 
-def _column(name: str, path: str, description: str, *, kind: str = "string", wide: bool = False) -> dict[str, Any]:
-    column = {"name": name, "type": kind, "jsonPath": path, "description": description}
-    return {**column, "priority": 1} if wide else column
-
-
 def _crd(
-    kind: str, plural: str, schema: Schema, columns: tuple[dict[str, Any], ...], selectable: tuple[str, ...] = ()
+    kind: str,
+    plural: str,
+    schema: Schema,
+    columns: tuple[dict[str, Any], ...],
+    *,
+    short: str,
+    selectable: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     version: dict[str, Any] = {
         "name": VERSION,
@@ -119,6 +131,7 @@ def _crd(
                 "listKind": f"{kind}List",
                 "plural": plural,
                 "singular": kind.lower(),
+                "shortNames": [short],
                 "categories": ["squared"],
             },
             "versions": [version],

@@ -74,6 +74,8 @@ class LastRun(Model):
     """Why it ran: `Schedule`, `Request`, or `Other` (the server, its user interface, other clients)."""
     status: _Word = "unknown"
     """API field status of the run, such as `in_progress`, `success`, `failed`, `canceled`."""
+    verdict: _Word | None = None
+    """What became of it, by its rows: `delivered`, `rows refused`, `failed`, `canceled`; `running` before its end."""
     started_at: Time | None = None
     """When it began."""
     finished_at: Time | None = None
@@ -134,6 +136,12 @@ class SyncStatus(Model):
     `sha256:` and its hash."""
     drift: Annotated[tuple[_Line, ...], Field(max_length=64)] = ()
     """What others changed on the server, each as `field: old → new`."""
+    health: Annotated[str, Field(max_length=7, pattern=r"^(True|False|Unknown)$")] | None = None
+    """`False` while RunsHealthy or Fresh is; else `True` once a run has delivered its rows, and `Unknown` before. A
+    field selector finds it: `kubectl get syncs -A --field-selector status.health=False`."""
+    message: _Text | None = None
+    """The message of the condition that is worst: of Ready while it is False, else of RunsHealthy or Fresh while one of
+    them is, else of Ready."""
     conditions: _Conditions = ()
     """Ready, Registered, Scheduled, RunsHealthy and Fresh; Reconciling and Stalled only while they are true."""
 
@@ -158,6 +166,9 @@ class WorkspaceStatus(Model):
     once an hour, and whenever something else changes here: Compared tells when it is too long ago."""
     last_handled_server_confirmation: _Text | None = None
     """The value of annotation squared.ai/confirm-server that was heard last, and is used up."""
+    message: _Text | None = None
+    """The message of the condition that is worst: of Ready while it is False, else of Compared while that is, else of
+    Ready."""
     conditions: _Conditions = ()
     """Ready: the server answers, knows the workspace, and takes the credentials. Compared: its Syncs were compared with
     what the server holds within the last three periods; only while there are Syncs."""

@@ -185,6 +185,7 @@ FULL = SyncStatus(
         id="99",
         trigger="Schedule",
         status="success",
+        verdict="rows refused",
         started_at=NOW,
         finished_at=NOW,
         duration_seconds=0,
@@ -194,6 +195,8 @@ FULL = SyncStatus(
     ),
     last_success_at=NOW,
     last_handled_run_request=LONG[:253],
+    health="Unknown",
+    message=LONG,
     drift=("streamName: a → b",) * 64,
     conditions=tuple(
         Condition(type=f"Type{number}", status="False", reason="Because", message=LONG, last_transition_time=NOW)
@@ -249,7 +252,7 @@ def test_kubectl_apply_shows_the_sentence(plane: Plane, namespace: str) -> None:
 
 def test_kubectl_get_shows_the_columns(plane_binary: Path, tmp_path: Path) -> None:
     ready = Condition(type="Ready", status="True", reason="Scheduled", message="all fine", last_transition_time=NOW)
-    status = FULL.model_copy(update={"conditions": (ready,)})
+    status = FULL.model_copy(update={"health": "False", "message": "1 of 3 refused", "conditions": (ready,)})
     # A plane of its own: the controller of other tests would write the truth over this status.
     with running_plane(plane_binary, tmp_path) as plane:
         kube = Kube(plane.kubeconfig)
@@ -257,14 +260,20 @@ def test_kubectl_get_shows_the_columns(plane_binary: Path, tmp_path: Path) -> No
         kube.patch_status(SYNC_KIND, "orders", "default", to_dict(status))
         kube.close()
 
-        short = plane.kubectl("get", "syncs").stdout.splitlines()
+        short = plane.kubectl("get", "sy").stdout.splitlines()
         wide = plane.kubectl("get", "squared", "-o", "wide").stdout.splitlines()
+        unhealthy = plane.kubectl("get", "syncs", "-A", "--field-selector", "status.health=False").stdout
+        healthy = plane.kubectl("get", "syncs", "-A", "--field-selector", "status.health=True").stdout
 
     assert short[0].split("  ")[0] == "NAME"
-    assert " ".join(short[0].split()) == "NAME READY STATUS SCHEDULE LAST RUN NEXT AGE"
-    assert " ".join(short[1].split()).startswith("orders True Scheduled @every 45m success 2026-01-31T12:00:00Z ")
+    assert " ".join(short[0].split()) == "NAME READY STATUS HEALTHY SCHEDULE LAST RUN NEXT AGE"
+    assert " ".join(short[1].split()).startswith(
+        "orders True Scheduled False @every 45m rows refused 2026-01-31T12:00:00Z "
+    )
     assert " ".join(wide[0].split()).endswith("AGE ID ROWS OK ROWS FAILED WORKSPACE MESSAGE")
-    assert " ".join(wide[1].split()).endswith(" 42 2 1 default all fine")
+    assert " ".join(wide[1].split()).endswith(" 42 2 1 default 1 of 3 refused")
+    assert "orders" in unhealthy
+    assert healthy == ""
 
 
 @pytest.mark.parametrize(

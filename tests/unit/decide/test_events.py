@@ -72,7 +72,9 @@ def test_a_run_that_starts_has_an_event_when_nothing_else_changed() -> None:
 
     assert notice.reason == "RunStarted"
     assert notice.message == "Job orders-1 started (Schedule)"
-    assert status.last_run == LastRun(trigger="Schedule", status="started", started_at=BORN, job="orders-1")
+    assert status.last_run == LastRun(
+        trigger="Schedule", status="started", verdict="running", started_at=BORN, job="orders-1"
+    )
 
 
 def test_a_request_to_a_server_that_schedules_is_skipped_and_says_where() -> None:

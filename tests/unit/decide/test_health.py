@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from tests.support.pictures import BORN, ENDED, HOUR, NOW, finished_job, finished_run, ours, pictured, registered
 
 from sync_operator.decide.cronjob import cronjob_manifest
-from sync_operator.decide.health import fresh, fresh_until, last_run, last_success, runs_healthy, verdict_of
+from sync_operator.decide.health import fresh, fresh_until, health, last_run, last_success, runs_healthy, verdict_of
 from sync_operator.decide.picture import JobResult
 from sync_operator.decide.report import sync_status
 from sync_operator.model.conditions import ConditionType, Reason
-from sync_operator.model.status import LastRun
+from sync_operator.model.status import Condition, LastRun
 from sync_operator.remote.types import RemoteRun, Rows, RunStatus
 
 
@@ -27,7 +27,7 @@ def test_a_job_that_runs_is_the_last_run_until_it_has_ended() -> None:
 
     started = last_run(picture)
 
-    assert started == LastRun(trigger="Schedule", status="started", started_at=NOW, job="new")
+    assert started == LastRun(trigger="Schedule", status="started", verdict="running", started_at=NOW, job="new")
     later = replace(picture, sync=ours(registered(last_run=started)), results=(), now=NOW + HOUR)
     assert last_run(later) == started
 
@@ -158,6 +158,61 @@ def test_results_of_runs_never_turn_ready() -> None:
 # The promise of freshness.
 
 PROMISE: dict[str, Any] = {"freshness": {"maxAge": "2h"}}
+
+
+@pytest.mark.parametrize(
+    ("run", "verdict"),
+    [
+        (finished_run(), "delivered"),
+        (finished_run(rows=Rows(total=10, succeeded=0, failed=10)), "rows refused"),
+        (RemoteRun(9, RunStatus.FAILED), "failed"),
+        (RemoteRun(9, RunStatus.CANCELED), "canceled"),
+        (None, "failed"),
+    ],
+)
+def test_the_last_run_has_a_verdict(run: RemoteRun | None, verdict: str) -> None:
+    told = last_run(pictured(ours(), results=(JobResult(finished_job("a"), run),)))
+
+    assert told is not None
+    assert told.verdict == verdict
+
+
+def test_a_run_that_an_older_release_wrote_gets_its_verdict_from_the_condition() -> None:
+    refused = Condition(
+        type=ConditionType.RUNS_HEALTHY, status="False", reason=Reason.ROWS_REJECTED, last_transition_time=NOW
+    )
+    before = registered(last_run=LastRun(id="9", status="success", finished_at=NOW), conditions=(refused,))
+
+    told = last_run(pictured(ours(before)))
+
+    assert told is not None
+    assert (told.status, told.verdict) == ("success", "rows refused")
+
+
+@pytest.mark.parametrize(
+    ("runs", "fresh_status", "wanted"),
+    [
+        (None, None, "Unknown"),
+        (None, "True", "Unknown"),
+        (None, "False", "False"),
+        ("True", None, "True"),
+        ("True", "True", "True"),
+        ("True", "False", "False"),
+        ("False", "True", "False"),
+        ("False", None, "False"),
+    ],
+)
+def test_health_is_one_word_on_the_runs(runs: str | None, fresh_status: str | None, wanted: str) -> None:
+    told = {"Ready": "False", "RunsHealthy": runs, "Fresh": fresh_status}
+
+    assert (
+        health(
+            Condition(type=kind, status=status, reason="Because", last_transition_time=NOW)
+            for kind, status in told.items()
+            if status is not None
+        )
+        == wanted
+    )
 
 
 def test_no_promise_no_condition() -> None:

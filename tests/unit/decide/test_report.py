@@ -5,14 +5,27 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.support.pictures import HOUR, NOW, URL, connected, marked, ours, pictured, stored, synced
+from tests.support.pictures import (
+    HOUR,
+    NOW,
+    URL,
+    connected,
+    finished_job,
+    finished_run,
+    marked,
+    ours,
+    pictured,
+    stored,
+    synced,
+)
 from tests.unit.decide.reconciled import CRON, PICTURES, SERVER, after, conditions, in_place
 
 from sync_operator.decide.events import sync_notices
-from sync_operator.decide.picture import Obstacle, Phase, Picture
+from sync_operator.decide.picture import JobResult, Obstacle, Phase, Picture
 from sync_operator.decide.report import obstacles, sync_status
 from sync_operator.model.base import rfc3339
 from sync_operator.model.conditions import Reason
+from sync_operator.remote.types import Rows
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -144,6 +157,27 @@ def test_what_is_odd_about_a_schedule_is_said(spec: dict[str, Any], words: str) 
 
     assert words in said["Ready"].message
     assert words in said["Scheduled"].message
+
+
+def test_a_schedule_that_is_suspended_because_the_sync_is_elsewhere_is_not_told_as_one_that_runs() -> None:
+    moved = replace(in_place(**CRON), workspace=connected(workspace_id="2"))
+
+    said = conditions(moved)
+
+    assert (said["Scheduled"].status, said["Scheduled"].reason) == ("False", "WorkspaceChanged")
+    assert said["Scheduled"].message.startswith("CronJob orders is suspended, so nothing runs: ")
+
+
+def test_the_message_of_the_status_is_that_of_what_is_worst() -> None:
+    healthy = in_place()
+    refused = finished_run(rows=Rows(total=10, succeeded=1, failed=9))
+    unhealthy = replace(healthy, results=(JobResult(finished_job("a"), refused),))
+
+    assert sync_status(healthy).message == conditions(healthy)["Ready"].message
+    assert sync_status(unhealthy).message == conditions(unhealthy)["RunsHealthy"].message
+    assert sync_status(unhealthy).health == "False"
+    moved = replace(unhealthy, workspace=connected(workspace_id="2"))
+    assert sync_status(moved).message == conditions(moved)["Ready"].message
 
 
 def test_drift_is_told_while_it_is_left_so() -> None:

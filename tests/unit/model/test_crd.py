@@ -91,6 +91,7 @@ def test_columns_and_selectable_fields_are_those_of_the_design() -> None:
     assert [column["name"] for column in columns if not column.get("priority")] == [
         "READY",
         "STATUS",
+        "HEALTHY",
         "SCHEDULE",
         "LAST RUN",
         "NEXT",
@@ -104,8 +105,18 @@ def test_columns_and_selectable_fields_are_those_of_the_design() -> None:
         "MESSAGE",
     ]
     assert next(column["type"] for column in columns if column["name"] == "NEXT") == "string"
-    assert version["selectableFields"] == [{"jsonPath": ".spec.workspaceRef.name"}]
+    assert version["selectableFields"] == [{"jsonPath": ".spec.workspaceRef.name"}, {"jsonPath": ".status.health"}]
     assert CRDS["Sync"]["spec"]["names"]["categories"] == ["squared"]
+
+
+def test_short_names_and_a_message_for_every_kind() -> None:
+    assert {kind: crd["spec"]["names"]["shortNames"] for kind, crd in CRDS.items()} == {
+        "Sync": ["sy"],
+        "Workspace": ["sws"],
+    }
+    for crd in CRDS.values():
+        last = crd["spec"]["versions"][0]["additionalPrinterColumns"][-1]
+        assert (last["name"], last["jsonPath"], last["priority"]) == ("MESSAGE", ".status.message", 1)
 
 
 def test_a_choice_that_no_schema_can_say_stops_the_generator() -> None:
