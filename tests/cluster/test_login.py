@@ -138,7 +138,7 @@ def test_a_wrong_password_is_not_repeated_until_its_secret_changes(
     tenant.when(SYNC_KIND, "orders", "Ready")
     assert logins(user) == [401, 200]
     assert "squared.ai/login-refused" not in token_secret(tenant)["metadata"]["annotations"]
-    assert tenant.events("default") == ["Unauthorized", "Reconciled"]
+    eventually(lambda: tenant.events("default") == ["Unauthorized", "Reconciled"], "the event of the login")
 
 
 def test_a_secret_of_somebody_else_is_a_conflict_and_stays_as_it_is(tenant: Tenant, user: Sandbox) -> None:
