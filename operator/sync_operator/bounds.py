@@ -25,6 +25,7 @@ __all__ = [
     "MAX_TEXT",
     "MAX_TOKEN",
     "MAX_VALUES",
+    "MAX_VALUES_OF_SERVER",
     "bounded_date",
     "bounded_id",
     "bounded_number",
@@ -56,8 +57,11 @@ MAX_KEPT_BYTES: Final = 16 * 1024 * 1024
 """Most that is kept of one list, all of its pages together, as JSON."""
 MAX_CONFIGURATION_BYTES: Final = 256 * 1024
 """Largest configuration of a manifest, as JSON."""
-MAX_VALUES: Final = 32_768
-"""Most objects, lists and plain values within one JSON value: as Python objects they take 100 times their text."""
+MAX_VALUES: Final = 8_192
+"""Most objects, lists and plain values within a manifest's configuration: as Python objects they take 100 times their
+text, and many reconciles hold them at once. Two thousand mapped columns take as many."""
+MAX_VALUES_OF_SERVER: Final = 2 * MAX_VALUES
+"""The same for what a server answers of a sync: it adds fields to what was written."""
 MAX_TOKEN: Final = 253
 """Characters of an opaque token in an annotation, such as a run request."""
 HASHED: Final = "sha256:"
@@ -199,7 +203,7 @@ def is_too_deep(document: bytes) -> bool:
     return bool(brackets)
 
 
-def outgrown(value: Any, max_bytes: int = MAX_CONFIGURATION_BYTES) -> str:
+def outgrown(value: Any, max_bytes: int = MAX_CONFIGURATION_BYTES, max_values: int = MAX_VALUES) -> str:
     """Says what is too large about a JSON value, for people; empty where it is neither too deep nor too long.
 
     It stops as soon as that is clear, and takes no recursion.
@@ -209,8 +213,8 @@ def outgrown(value: Any, max_bytes: int = MAX_CONFIGURATION_BYTES) -> str:
     for _ in range(MAX_DEPTH):
         below: list[Any] = []
         count += len(level)
-        if count > MAX_VALUES:
-            return f"has more than {MAX_VALUES} values; a mapping of columns needs far fewer"
+        if count > max_values:
+            return f"has more than {max_values} values; a mapping of columns needs far fewer"
         for item in level:
             match item:
                 case Mapping():

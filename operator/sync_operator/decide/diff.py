@@ -9,6 +9,7 @@ from itertools import islice, zip_longest
 from typing import Any, Final
 
 from sync_operator.bounds import bounded_text
+from sync_operator.packed import unpacked
 from sync_operator.redact import redact
 from sync_operator.remote.answers import camel
 
@@ -48,7 +49,7 @@ def differing_fields(
         names: which fields to compare; all that were written when None. A named field that was not written
             differs from one that has a value.
     """
-    wanted_type = str(body.get("schedule_type"))
+    wanted_type, attributes = str(body.get("schedule_type")), unpacked(attributes)
     return tuple(
         name
         for name in (body if names is None else names)
@@ -103,6 +104,7 @@ def _differences(
     body: Mapping[str, Any], attributes: Mapping[str, Any], fields: Collection[str]
 ) -> Iterator[tuple[str, str | None, Any, Any]]:
     """What is different: API name of the field, where in the configuration (else None), old, new."""
+    body, attributes = unpacked(body), unpacked(attributes)
     for field in fields:
         old, new = body.get(field), attributes.get(field)
         if field == _CONFIGURATION:

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sync_operator.decide.diff import differing_fields
-from sync_operator.packed import unpacked
 from sync_operator.remote.types import Listing, RemoteSync
 
 __all__ = ["CLOCK_MARGIN", "Claim", "earliest", "elder", "made_by_us"]
@@ -71,6 +70,6 @@ def made_by_us(
         for remote in listing.syncs
         if remote.id not in taken
         and (remote.created_at is None or remote.created_at >= since)
-        and not differing_fields(body, unpacked(remote.attributes))
+        and not differing_fields(body, remote.attributes)
     ]
     return tuple(sorted(found, key=lambda remote: int(remote.id)))

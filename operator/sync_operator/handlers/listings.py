@@ -13,7 +13,7 @@ from sync_operator.handlers.list_memory import ListMemory, Share
 from sync_operator.handlers.shared import Grow, Shared
 from sync_operator.model.scope import Scope
 from sync_operator.model.workspace import Place
-from sync_operator.packed import PackedFields, unpacked
+from sync_operator.packed import PackedFields
 from sync_operator.remote.client import ApiClient
 from sync_operator.remote.read import size_of
 from sync_operator.remote.types import Listing, RemoteSync
@@ -70,18 +70,13 @@ class Listed:
         return Listing(tuple(syncs), self.clock, self.unlisted)
 
     def get(self, sync_id: str) -> RemoteSync | None:
-        """One of its syncs, or None."""
-        sync = self._syncs.get(sync_id)
-        return _read(sync) if sync else None
+        """One of its syncs, with attributes that are read when they are looked at; or None."""
+        return self._syncs.get(sync_id)
 
 
 def _packed(sync: RemoteSync) -> RemoteSync:
     packed = isinstance(sync.attributes, PackedFields)
     return sync if packed else replace(sync, attributes=PackedFields(sync.attributes))
-
-
-def _read(sync: RemoteSync) -> RemoteSync:
-    return replace(sync, attributes=unpacked(sync.attributes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +200,7 @@ class Listings:
         """A sync as last seen there, and whether it is not there; (None, False) when nothing is known."""
         held, single = self._lists.get(scope), self._singles.get(scope, {}).get(sync_id)
         if single is not None and (held is None or single.at >= held.at):
-            found, at = single.sync and _read(single.sync), single.at
+            found, at = single.sync, single.at
         elif held is not None and sync_id not in held.unsure:
             found, at = held.get(sync_id), held.at
         else:

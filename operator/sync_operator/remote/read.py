@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from sync_operator.bounds import bounded_id, bounded_number, bounded_text, bounded_time
+from sync_operator.bounds import (
+    MAX_ITEM_BYTES,
+    MAX_VALUES_OF_SERVER,
+    bounded_id,
+    bounded_number,
+    bounded_text,
+    bounded_time,
+    outgrown,
+)
 from sync_operator.errors import TransientError
 from sync_operator.packed import PackedFields
 from sync_operator.redact import redact
@@ -48,11 +56,18 @@ def read_sync(body: Any) -> RemoteSync | None:
         return None
     return RemoteSync(
         id=sync_id,
-        attributes={name: attributes[name] for name in _KEPT if name in attributes},
+        attributes={name: _attribute(attributes[name]) for name in _KEPT if name in attributes},
         status=_word(attributes.get("status")),
         created_at=bounded_time(attributes.get("created_at")),
         updated_at=bounded_time(attributes.get("updated_at")),
     )
+
+
+def _attribute(value: Any) -> Any:
+    """A value as it is; of one that is larger than any that was written, what is wrong with it."""
+    if not isinstance(value, Mapping | list):
+        return value
+    return outgrown(value, MAX_ITEM_BYTES, MAX_VALUES_OF_SERVER) or value
 
 
 def read_run(body: Any) -> RemoteRun | None:

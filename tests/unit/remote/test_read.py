@@ -2,6 +2,8 @@ from typing import Any
 
 import pytest
 
+from sync_operator.bounds import MAX_ITEM_BYTES, MAX_VALUES_OF_SERVER
+from sync_operator.decide.diff import differing_fields
 from sync_operator.errors import TransientError
 from sync_operator.remote.read import read_list, read_sync, read_user
 from sync_operator.remote.types import User
@@ -18,6 +20,23 @@ def test_a_list_may_be_wrapped_and_what_cannot_be_read_is_left_out(body: Any) ->
 def test_what_is_no_list_is_not_taken_for_an_empty_one(body: Any) -> None:
     with pytest.raises(TransientError, match="something else was answered"):
         read_list(body, read_sync)
+
+
+@pytest.mark.parametrize(
+    ("configuration", "words"),
+    [
+        ({"many": [{}] * MAX_VALUES_OF_SERVER}, "values"),
+        ({"long": "x" * MAX_ITEM_BYTES}, "KiB"),
+        (["x"] * MAX_VALUES_OF_SERVER, "values"),
+    ],
+)
+def test_a_configuration_larger_than_any_that_was_written_is_not_kept(configuration: Any, words: str) -> None:
+    attributes = {"stream_name": "orders", "configuration": configuration}
+    sync = read_sync({"data": {"id": "7", "attributes": attributes}})
+    assert sync is not None
+    assert sync.attributes["stream_name"] == "orders"
+    assert words in sync.attributes["configuration"]
+    assert differing_fields({"configuration": configuration}, sync.attributes) == ("configuration",)
 
 
 @pytest.mark.parametrize(
