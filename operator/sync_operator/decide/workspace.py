@@ -12,7 +12,7 @@ from sync_operator.decide.conditions import Said, progress_conditions, worst, wr
 from sync_operator.decide.events import Notice, changed
 from sync_operator.decide.obstacles import OUTAGES, SLOW_RETRY, reset_remedy, reset_words
 from sync_operator.decide.picture import MassAbsence, Obstacle, WorkspaceView
-from sync_operator.errors import InvalidSpecError, KubernetesError
+from sync_operator.errors import AccessError, HeldBackError, InvalidSpecError, KubernetesError
 from sync_operator.model.conditions import ConditionType, Reason
 from sync_operator.model.status import WorkspaceStatus
 from sync_operator.remote.types import User
@@ -72,11 +72,20 @@ def probe_obstacle(obstacle: Obstacle) -> Obstacle:
     return obstacle
 
 
-def standing_obstacle(before: Obstacle | None, found: Obstacle) -> Obstacle:
+def standing_obstacle(before: Obstacle | None, found: Obstacle, *, same_credentials: bool = False) -> Obstacle:
     """The obstacle that Syncs see, who never try again by themselves: they are woken when it changes.
 
-    So while an outage goes on it stays the same, whatever words the server finds for it from probe to probe.
+    So while an outage goes on it stays the same, whatever words the server finds for it from probe to probe. And
+    credentials that were refused stay refused while the server is not asked about them again.
+
+    Args:
+        before: the one that stands.
+        found: what the last look found.
+        same_credentials: whether that look was with the credentials, and at the place, of the one before.
     """
+    refused = before is not None and isinstance(before.error, AccessError)
+    if before is not None and refused and same_credentials and isinstance(found.error, HeldBackError):
+        return before
     if before is not None and before.reason is found.reason and found.reason in OUTAGES:
         return before
     return replace(found, retry_after=None, waits=True)

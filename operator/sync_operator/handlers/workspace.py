@@ -174,9 +174,11 @@ def _troubled(operator: Operator, look: _Look, ref: Ref, error: SyncOperatorErro
     url, workspace_id, former = session.view.url, session.view.workspace_id, session.view.previous_urls
     if look.spec is not None:
         url, workspace_id, former = look.spec.url, look.spec.workspace_id, look.spec.previous_urls
+    same = held is not None and opened is not None and held.client is opened.client
+    before = held.view.obstacle if held else None
     view = replace(
         session.view,
-        obstacle=standing_obstacle(held.view.obstacle if held else None, obstacle),
+        obstacle=standing_obstacle(before, obstacle, same_credentials=same),
         found=True,
         dialect=session.view.dialect or look.known,
         # What the Workspace names now, so that a Sync which lives elsewhere can tell.

@@ -20,6 +20,7 @@ from sync_operator.decide.workspace import (
 )
 from sync_operator.errors import (
     ForbiddenError,
+    HeldBackError,
     InvalidSpecError,
     KubernetesError,
     SyncOperatorError,
@@ -108,6 +109,18 @@ def test_an_outage_stays_the_same_whatever_words_the_server_finds() -> None:
 
     assert standing_obstacle(first, Obstacle(Reason.SERVER_UNAVAILABLE, "503")) is first
     assert standing_obstacle(first, ENDED).reason is ENDED.reason
+
+
+@pytest.mark.parametrize("error", [UnauthorizedError("401"), ForbiddenError("403"), WorkspaceError("no member")])
+def test_credentials_that_were_refused_stay_so_while_the_server_is_not_asked_again(error: SyncOperatorError) -> None:
+    first = standing_obstacle(None, obstacle_of(error))
+    held = obstacle_of(HeldBackError("waits for its turn", throttled=True, seconds=120))
+    assert standing_obstacle(first, held, same_credentials=True) is first
+    assert standing_obstacle(first, held, same_credentials=False).reason is Reason.THROTTLED, "others were not refused"
+    answered = obstacle_of(TransientError("503"))
+    assert standing_obstacle(first, answered, same_credentials=True).reason is Reason.SERVER_UNAVAILABLE
+    missing = standing_obstacle(None, obstacle_of(TransientError("503")))
+    assert standing_obstacle(missing, held, same_credentials=True).reason is Reason.THROTTLED
 
 
 STATES: dict[str, tuple[WorkspaceView, str, Reason, str]] = {
