@@ -21,6 +21,7 @@ _MOST_RESTART: Final = 1.5
 _RESTART_MORE: Final = 5.0
 _PEAK: Final = 300.0
 _SETTLED: Final = 250.0
+_LONGEST_LAG: Final = 50.0
 _MOST_SLOWER: Final = 3.0
 _GROWTH: Final = 5.0
 """MiB by which the last third of the churn may be above the first: what an allocator keeps of one listing."""
@@ -41,6 +42,8 @@ class Figure:
         server: requests to the sync server, by method and path without ids.
         yardstick: what one and the same piece of work cost meanwhile, in ms of CPU: the slowness of the machine.
         around: seconds of CPU of the other processes meanwhile, by name.
+        longest_lag: the latest that a turn of its event loop came, in ms; None for one that does not tell.
+        most_lag: what 99 % of the turns did not exceed.
     """
 
     contender: str
@@ -54,6 +57,8 @@ class Figure:
     server: Mapping[str, int]
     yardstick: float
     around: Mapping[str, float]
+    longest_lag: float | None = None
+    most_lag: float | None = None
 
     @property
     def length(self) -> float:
@@ -141,6 +146,9 @@ def bench_bars(figures: Sequence[Figure]) -> Iterator[Bar]:
     if mine:
         yield Bar(f"{size:,}: memory at its peak", _PEAK, max(figure.peak for figure in mine), False, "MiB")
         yield Bar(f"{size:,}: memory once idle", _SETTLED, max(figure.settled for figure in mine), False, "MiB")
+    lags = [figure.longest_lag for figure in mine if figure.longest_lag is not None]
+    if lags:
+        yield Bar(f"{size:,}: latest turn of the event loop", _LONGEST_LAG, max(lags), False, "ms")
 
 
 def churn_bars(kept: Mapping[str, Any]) -> Iterator[Bar]:

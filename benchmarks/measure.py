@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from tests.support.counters import api_requests, server_requests
+from tests.support.nursery import free_port
 from tests.support.running import Sandbox
 
 from benchmarks.contenders import Contender, Running, running
 from benchmarks.crowd import Crowd, Ref, UnfinishedError, crowd
 from benchmarks.figures import Figure
+from benchmarks.lag import look_at_lag
 from benchmarks.meter import Usage, around, usage
 from benchmarks.stage import Stage
 from benchmarks.work import CRONJOBS, NAMESPACE, Phase
@@ -57,7 +59,11 @@ def refs_of(syncs: int) -> list[Ref]:
 async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, many: Crowd, phase: Phase) -> Figure:
     done = await prepare(stage, many, phase)
     period = max(_SHORTEST_PERIOD, len(many.refs) // _SYNCS_A_SECOND)
-    settings = {"SYNC_OPERATOR_RESYNC_SECONDS": str(period if phase is Phase.COMPARE else _NEVER)}
+    port = free_port()
+    settings = {
+        "SYNC_OPERATOR_RESYNC_SECONDS": str(period if phase is Phase.COMPARE else _NEVER),
+        "SYNC_OPERATOR_METRICS_PORT": str(port),
+    }
     cluster, others = api_requests(stage.plane), around(stage.folder)
     sandbox.forget_requests()
     with running(contender, stage, phase, settings) as process:
@@ -83,6 +89,8 @@ async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, many: Cro
                 used = usage(process.pid)
         after = around(stage.folder)
         asked = api_requests(stage.plane) - cluster
+        # Last of all: to write the page is work that is not to be measured.
+        lag = await look_at_lag(port) if contender is Contender.OPERATOR else None
         return Figure(
             contender=contender,
             syncs=len(many.refs),
@@ -95,6 +103,8 @@ async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, many: Cro
             server=dict(sorted(server_requests(sandbox).items())),
             yardstick=round(rod.mean, 3),
             around={name: round(after[name] - others[name], 2) for name in after},
+            longest_lag=lag.longest if lag else None,
+            most_lag=lag.p99 if lag else None,
         )
 
 

@@ -16,7 +16,7 @@ END: Final = "<!-- /figures -->"
 _NUMBER: Final = re.compile(r"-|[0-9.,]+( [A-Za-z]+)?")
 _COSTS: Final = (
     *("Syncs", "phase", "who", "seconds", "x floor", "CPU ms a Sync", "x floor", "peak MiB", "settled"),
-    *("writes a Sync", "asked a Sync", "yardstick"),
+    *("writes a Sync", "asked a Sync", "lag ms, 99 %", "longest", "yardstick"),
 )
 
 
@@ -112,6 +112,7 @@ def _costs(figures: Sequence[Figure]) -> Iterator[tuple[str, ...]]:
             f"{figure.settled:.0f}",
             f"{figure.writes_each:.2f}",
             f"{figure.asked_each:.2f}",
+            *("-" if lag is None else f"{lag:.1f}" for lag in (figure.most_lag, figure.longest_lag)),
             f"{figure.yardstick:.2f}",
         )
 

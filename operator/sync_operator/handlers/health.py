@@ -20,8 +20,8 @@ __all__ = ["Health", "Probes", "Stage"]
 
 _STUCK: Final = 30.0
 """Seconds without a turn after which the main loop is stuck: no work of ours holds it for a tenth of that."""
-_BEAT: Final = 0.1
-"""Seconds between two turns that are looked at: what holds the loop for less than half of that is seldom seen."""
+_BEAT: Final = 0.02
+"""Seconds between two turns that are looked at: of what holds the loop, at most so much is not seen."""
 _KINDS: Final = frozenset({"syncs", "workspaces", "cronjobs", "jobs", "secrets"})
 
 

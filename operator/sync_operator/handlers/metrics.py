@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
@@ -73,8 +73,14 @@ class Metrics:
         self._requested: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
         self._lag = Histogram(
             "sync_operator_event_loop_lag_seconds",
-            "By how much turns of the event loop came late, looked at ten times a second.",
+            "By how much turns of the event loop came late, looked at fifty times a second.",
             buckets=_LAG_SECONDS,
+            registry=self.registry,
+        )
+        self._most_lag = 0.0
+        self._longest_lag = Gauge(
+            "sync_operator_event_loop_longest_lag_seconds",
+            "The latest that a turn of the event loop came since the process began.",
             registry=self.registry,
         )
         self._gauges = _Gauges(syncs, depth, longest, kept, leads, compared, resync)
@@ -106,6 +112,9 @@ class Metrics:
     def lagged(self, seconds: float) -> None:
         """A turn of the event loop came so many seconds late."""
         self._lag.observe(seconds)
+        if seconds > self._most_lag:
+            self._most_lag = seconds
+            self._longest_lag.set(seconds)
 
     async def page(self) -> bytes:
         """All of it as text, written in a thread: with ten thousand Syncs that takes seconds."""

@@ -74,6 +74,20 @@ def test_memory_is_the_most_of_all_phases() -> None:
     assert not found["10,000: memory once idle"].reached
 
 
+@pytest.mark.parametrize(("longest", "reached"), [(50.0, True), (50.1, False)])
+def test_the_latest_turn_of_the_event_loop_is_that_of_all_phases(longest: float, reached: bool) -> None:
+    create = replace(FIGURE, syncs=10_000, longest_lag=12.0, most_lag=5.0)
+    restart = replace(create, phase="restart", longest_lag=longest)
+    silent = replace(create, contender="floor", longest_lag=None)
+    bar = bars(create, restart, silent)["10,000: latest turn of the event loop"]
+
+    assert (bar.found, bar.reached) == (longest, reached)
+
+
+def test_no_lag_is_promised_where_none_was_told() -> None:
+    assert not [promise for promise in bars(FIGURE) if "event loop" in promise]
+
+
 def test_a_promise_is_judged_at_its_size_and_not_at_a_better_one() -> None:
     measured = [*figures(500, operator=1.0, floor=9.0), *figures(2000, operator=9.0, floor=1.0)]
 
@@ -102,6 +116,8 @@ def test_requests_are_counted_a_sync_and_reads_and_events_are_no_writes() -> Non
 
 def test_figures_are_read_as_they_were_kept() -> None:
     assert read_figures({"figures": [asdict(FIGURE)]}) == [FIGURE]
+    before_lags = {name: value for name, value in asdict(FIGURE).items() if "lag" not in name}
+    assert read_figures({"figures": [before_lags]}) == [FIGURE]
 
 
 def churn(*, idle: float = 0.1, busy: float = 0.2, last: float = 100.0) -> dict[str, Any]:

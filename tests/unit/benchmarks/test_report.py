@@ -31,11 +31,21 @@ CREATE: Final = Figure(
     server={"POST /syncs": 2000},
     yardstick=2.0,
     around={"kube-apiserver": 40.0, "etcd": 3.0},
+    longest_lag=61.25,
+    most_lag=10.0,
 )
 FIGURES: Final = [
     CREATE,
-    replace(CREATE, contender="floor", seconds=9.0, cpu=4.0),
-    replace(CREATE, contender="plain", seconds=12.0, cpu=8.0, cluster={"PATCH syncs": 4000}),
+    replace(CREATE, contender="floor", seconds=9.0, cpu=4.0, longest_lag=None, most_lag=None),
+    replace(
+        CREATE,
+        contender="plain",
+        seconds=12.0,
+        cpu=8.0,
+        cluster={"PATCH syncs": 4000},
+        longest_lag=None,
+        most_lag=None,
+    ),
     replace(CREATE, phase="compare", seconds=0.0, cluster={}, server={"GET /syncs": 1}),
 ]
 BENCH: Final = {"machine": FACTS, "figures": [asdict(figure) for figure in FIGURES]}
@@ -61,13 +71,14 @@ def test_each_contender_stands_beside_the_floor() -> None:
     lines = list(bench_report(BENCH))
 
     ours, plain = (" ".join(cells(lines, "2,000", "create", who)[3:]) for who in ("operator", "plain"))
-    assert ours == "10.0 1.11 2.50 1.25 100 90 1.00 1.00 2.00"
-    assert plain == "12.0 1.33 4.00 2.00 100 90 2.00 1.00 2.00"
+    assert ours == "10.0 1.11 2.50 1.25 100 90 1.00 1.00 10.0 61.2 2.00"
+    assert plain == "12.0 1.33 4.00 2.00 100 90 2.00 1.00 - - 2.00"
     assert cells(lines, "2,000", "compare", "operator")[3:5] == ["-", "-"]
     assert cells(lines, "create", "operator")[2:] == ["2.50", "20.00", "1.50", "24.00"], "itself, the others, and all"
     assert cells(lines, "create", "PATCH syncs")[2:] == ["1.00", "1.00", "2.00"]
     assert cells(lines, "create 2,000: Syncs a second, of the floor's")[1:] == [">= 0.80 x", "0.90 x", "reached"]
     assert cells(lines, "create 2,000: Syncs a second, of the plain operator's")[3] == "**not reached**"
+    assert cells(lines, "2,000: latest turn of the event loop")[1:] == ["<= 50.00 ms", "61.25 ms", "**not reached**"]
     assert not any("GET /syncs" in line for line in lines), "one request for 2,000 Syncs is none a Sync"
 
 

@@ -81,7 +81,7 @@ async def test_a_turn_of_the_loop_makes_it_well_and_tells_by_how_much_it_was_lat
     await asyncio.sleep(0)
 
     assert signs.health.trouble() == ""
-    signs.now += 2.1
+    signs.now += 2.02
     await asyncio.sleep(0.25)
     assert lags[0] == pytest.approx(2.0)
     assert lags[1] == 0.0

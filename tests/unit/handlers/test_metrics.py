@@ -34,7 +34,8 @@ async def scraped(metrics: Metrics) -> dict[str, float]:
 
 async def test_the_page_tells_of_the_work_and_of_each_sync() -> None:
     metrics = Metrics(syncs=lambda: [SYNC, FRESH], depth=lambda: 3, longest=lambda: 1.5)
-    metrics.lagged(0.2)
+    metrics.lagged(0.15)
+    metrics.lagged(0.05)
     metrics.reconciled("success", 0.2)
     metrics.requested("shop/default", "GET /syncs/:id", 200, 0.1)
 
@@ -46,6 +47,7 @@ async def test_the_page_tells_of_the_work_and_of_each_sync() -> None:
     assert seen["sync_operator_queue_depth"] == 3
     assert seen["sync_operator_queue_longest_running_processor_seconds"] == 1.5
     assert seen["sync_operator_event_loop_lag_seconds_sum"] == pytest.approx(0.2)
+    assert seen["sync_operator_event_loop_longest_lag_seconds"] == 0.15
     assert seen["sync_operator_sync_condition False RunsHealthy orders shop"] == 1
     assert seen["sync_operator_sync_expected_interval_seconds orders shop"] == 45 * 60
     assert seen["sync_operator_sync_last_success_timestamp_seconds orders shop"] == pytest.approx(1767225600)
