@@ -6,11 +6,11 @@ from secrets import token_hex
 
 import pytest
 from kubernetes import client
+from tests.support.apart import LOGINS, running_with_rights
 from tests.support.helm import Helm
 from tests.support.nursery import Nursery, running_nursery
-from tests.support.permissions import install_account
 from tests.support.plane import Kube, Plane, running_plane
-from tests.support.running import Controller, Sandbox, running_controller, running_sandbox
+from tests.support.running import Controller, Sandbox, running_sandbox
 from tests.support.syncs import Tenant
 
 _LAST = "test_permissions.py"
@@ -25,8 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def controller(plane: Plane, helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
     folder = tmp_path_factory.mktemp("controller")
-    account = install_account(helm, plane, folder, loginWorkspaces={"enabled": True})
-    with running_controller(plane, folder, KUBECONFIG=str(account)) as running:
+    with running_with_rights(plane, helm, folder, LOGINS) as running:
         yield running
 
 

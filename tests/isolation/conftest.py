@@ -2,7 +2,7 @@
 
 Every case has the same form: the attack begins, and while it lasts the healthy tenant creates a new Sync, which must
 become Ready within `PATIENCE` seconds. The controller is shared by the tests of one file: a test that needs other
-settings, or that ends the controller, starts its own with `running_controller`.
+settings, or that ends the controller, starts its own with `running_with_rights`.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,10 +12,10 @@ from typing import Final
 
 import pytest
 from kubernetes import client
+from tests.support.apart import LOGINS, running_with_rights
 from tests.support.helm import Helm
-from tests.support.permissions import install_account
 from tests.support.plane import Kube, Plane
-from tests.support.running import Controller, Sandbox, running_controller
+from tests.support.running import Controller, Sandbox
 from tests.support.syncs import Tenant
 
 from sync_operator.model.names import SYNC_KIND
@@ -30,8 +30,7 @@ type Newcomer = Callable[[Sandbox], Tenant]
 def controller(plane: Plane, helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
     """The shared controller, with the rights of the chart's service account and the chart's number of workers."""
     folder = tmp_path_factory.mktemp("controller")
-    account = install_account(helm, plane, folder, loginWorkspaces={"enabled": True})
-    with running_controller(plane, folder, KUBECONFIG=str(account)) as running:
+    with running_with_rights(plane, helm, folder, LOGINS) as running:
         yield running
 
 

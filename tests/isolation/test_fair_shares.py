@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.apart import running_with_rights
 from tests.support.helm import Helm
 from tests.support.hostile import MUTE_NAMESERVER, Listener, dripping_listener, mute_nameserver, silent_listener
 from tests.support.manifests import workspace_manifest
-from tests.support.permissions import install_account
 from tests.support.plane import Plane
-from tests.support.running import Controller, Sandbox, eventually, running_controller, running_sandbox
+from tests.support.running import Controller, Sandbox, eventually, running_sandbox
 from tests.support.syncs import Tenant
 
 from sync_operator.model.names import SYNC_KIND
@@ -135,14 +135,14 @@ def blind(plane: Plane, helm: Helm, tmp_path: Path) -> Iterator[Controller]:
     folder = tmp_path / "blind"
     folder.mkdir()
     (folder / "resolv.conf").write_text(f"nameserver {MUTE_NAMESERVER}\n")
-    account = install_account(helm, plane, folder)
     with (
         mute_nameserver(),
-        running_controller(
+        running_with_rights(
             plane,
+            helm,
             folder,
+            {},
             ("unshare", "--mount", "sh", "-c", MOUNTED, str(folder / "resolv.conf")),
-            KUBECONFIG=str(account),
             SYNC_OPERATOR_ALLOW_INSECURE_HOSTS="localhost",
         ) as running,
     ):

@@ -10,10 +10,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
+from tests.support.apart import running_with_rights
 from tests.support.helm import Helm
-from tests.support.permissions import install_account
 from tests.support.plane import Plane
-from tests.support.running import Controller, Sandbox, running_controller, running_sandbox
+from tests.support.running import Controller, Sandbox, running_sandbox
 from tests.support.syncs import Tenant, condition
 
 from sync_operator.model.names import ALLOW_SYNC, API_VERSION, SYNC_KIND, WORKSPACE_KIND
@@ -46,14 +46,13 @@ def controller(
     """One that may speak to the sandbox and to nothing else of this machine, and that has a proxy with a password."""
     folder = tmp_path_factory.mktemp("controller")
     environment = {
-        "KUBECONFIG": str(install_account(helm, plane, folder)),
         "SYNC_OPERATOR_ALLOW_INSECURE_HOSTS": urlsplit(sandbox.url).netloc,
         "SYNC_OPERATOR_REQUIRE_SECRET_LABEL": "true",
         "SYNC_OPERATOR_RUNNER_PROXY_SECRET": "sync-proxy",
         "HTTPS_PROXY": f"http://someone:{PROXY_PASSWORD}@127.0.0.1:9",
         "NO_PROXY": "*",
     }
-    with running_controller(plane, folder, **environment) as running:
+    with running_with_rights(plane, helm, folder, **environment) as running:
         yield running
 
 

@@ -1,9 +1,10 @@
-"""A cluster that a test has to itself, with a controller that has the chart's rights."""
+"""Controllers that have the rights of the chart's service account; and one with a cluster to itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 from kubernetes import client
 from tests.support.helm import Helm
@@ -12,7 +13,35 @@ from tests.support.plane import Kube, Plane, running_plane
 from tests.support.running import Controller, Sandbox, running_controller
 from tests.support.syncs import Tenant
 
-__all__ = ["Apart", "running_apart"]
+__all__ = ["LOGINS", "Apart", "running_apart", "running_with_rights"]
+
+LOGINS: Final = {"loginWorkspaces": {"enabled": True}}
+"""Values of the chart by which its account may write the Secrets of Workspaces that log in."""
+
+
+@contextmanager
+def running_with_rights(
+    plane: Plane,
+    helm: Helm,
+    folder: Path,
+    values: Mapping[str, Any] | None = None,
+    wrapper: tuple[str, ...] = (),
+    /,
+    **environment: str,
+) -> Iterator[Controller]:
+    """Start a controller with the chart's service account, and stop it in the end.
+
+    Args:
+        plane: the control plane.
+        helm: renders the chart.
+        folder: for the controller's logs and its kubeconfig.
+        values: of the chart.
+        wrapper: a command that runs the controller.
+        environment: variables of the controller.
+    """
+    account = install_account(helm, plane, folder, **(values or {}))
+    with running_controller(plane, folder, wrapper, KUBECONFIG=str(account), **environment) as controller:
+        yield controller
 
 
 @dataclass(frozen=True)
@@ -28,8 +57,7 @@ class Apart:
 def running_apart(binary: Path, helm: Helm, folder: Path, sandbox: Sandbox, **environment: str) -> Iterator[Apart]:
     """Start a cluster and a controller; in the end nothing may have been denied to it."""
     with running_plane(binary, folder / "cluster") as plane:
-        account = install_account(helm, plane, folder)
-        with running_controller(plane, folder, KUBECONFIG=str(account), **environment) as controller:
+        with running_with_rights(plane, helm, folder, **environment) as controller:
             kube = Kube(plane.kubeconfig)
             kube.core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name="team")))
             yield Apart(plane, Tenant(kube, "team", sandbox), controller)
