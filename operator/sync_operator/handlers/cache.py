@@ -12,6 +12,7 @@ from sync_operator.cluster.views import owning_sync
 from sync_operator.decide.match import Claim
 from sync_operator.handlers.index import Index
 from sync_operator.handlers.queue import Key
+from sync_operator.handlers.slices import Slices
 from sync_operator.handlers.slim import slim, whole
 from sync_operator.model.base import one_spelling
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
@@ -139,10 +140,10 @@ class Cache:
     def _is_buried(self, obj: Mapping[str, Any]) -> bool:
         return self._tombstones.get(obj["metadata"]["uid"], 0.0) > self._seconds()
 
-    def replace(
+    async def replace(
         self, kind: str, objects: Iterable[dict[str, Any]], *, known: Iterable[Mapping[str, Any]]
     ) -> list[Mapping[str, Any]]:
-        """Take over a full list: what is not in it is gone, also when no watch event said so.
+        """Take over a full list, in short steps: what is not in it is gone, also when no watch event said so.
 
         Args:
             kind: of the objects.
@@ -152,21 +153,28 @@ class Cache:
         Returns:
             What was known and is gone.
         """
-        listed = {ref_of(obj): obj for obj in objects if not self._is_buried(obj)}
+        slices = Slices()
+        listed, before = {ref_of(obj): obj for obj in objects}, {ref_of(held): held for held in known}
         gone = []
-        for held in known:
-            ref = ref_of(held)
-            now = self._held(kind, ref)
-            if ref not in listed or not _same_life(held, listed[ref]):
+        for ref, held in before.items():
+            await slices.pause()
+            obj = listed.get(ref)
+            is_there = obj is not None and not self._is_buried(obj)
+            if obj is None or not is_there or not _same_life(held, obj):
                 gone.append(held)
-            if ref not in listed:
+            if not is_there:
                 self.bury(kind, held)
-            elif _same_life(held, listed[ref]) and (now is None or not _same_life(held, now)):
-                del listed[ref]
-        for obj in listed.values():
-            if not self.knows(kind, Seen.of(obj)):
+        for ref, obj in listed.items():
+            await slices.pause()
+            if not self._has_ended(kind, obj, before.get(ref)) and not self.knows(kind, Seen.of(obj)):
                 self._hold(kind, obj)
         return gone
+
+    def _has_ended(self, kind: str, listed: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
+        """True when the end of a listed object became known after it was listed."""
+        now = self._held(kind, ref_of(listed))
+        was_held = before is not None and _same_life(before, listed)
+        return self._is_buried(listed) or (was_held and (now is None or not _same_life(listed, now)))
 
     def jobs_of(self, sync: Ref) -> list[dict[str, Any]]:
         """Jobs of a Sync, oldest first."""

@@ -27,6 +27,7 @@ from sync_operator.handlers.names import NameLists
 from sync_operator.handlers.queue import DRIFT_KIND, Key, WorkQueue
 from sync_operator.handlers.sessions import Sessions
 from sync_operator.handlers.settled import is_settled
+from sync_operator.handlers.slices import Backlog
 from sync_operator.handlers.slim import kept_metadata
 from sync_operator.model.conditions import Reason
 from sync_operator.model.names import CREATE_STARTED, MANAGED_BY, MANAGED_BY_LABEL, SYNC_KIND, WORKSPACE_KIND
@@ -114,6 +115,7 @@ class Operator:
     batches: BatchStreams = field(init=False)
     queue: WorkQueue = field(init=False)
     _unkept: dict[Ref, str] = field(init=False, default_factory=dict)
+    _unsorted: Backlog[Key] = field(init=False)
 
     def __post_init__(self) -> None:
         """Start the memories from an empty page."""
@@ -126,6 +128,7 @@ class Operator:
         self.comparisons = Comparisons(self.clock, self.resync)
         self.names = NameLists(self.clock, memory)
         self.batches = BatchStreams(self.clock, memory)
+        self._unsorted = Backlog(self._add_in_order)
 
     async def refresh(self) -> dict[str, str]:
         """List every watched kind anew: fills the caches at start, and finds what a broken watch did not tell.
@@ -156,7 +159,7 @@ class Operator:
                 else:
                     objects += listed
                     self._go_on(resource.path(namespace), int(versions[resource.path(namespace)]))
-            for gone in self.cache.replace(kind, objects, known=known):
+            for gone in await self.cache.replace(kind, objects, known=known):
                 self._lost(kind, gone)
         for sync in self.cache.all(SYNC_KIND):
             self.notice(sync)
@@ -283,7 +286,7 @@ class Operator:
         """Ask for a reconcile of every Workspace and Sync: of settled Syncs within the time of a resync."""
         for obj in self.cache.all(WORKSPACE_KIND):
             self.queue.add(Key(WORKSPACE_KIND, obj["metadata"]["namespace"], obj["metadata"]["name"]))
-        self._add_in_order(
+        self._unsorted.add(
             Key(SYNC_KIND, obj["metadata"]["namespace"], obj["metadata"]["name"]) for obj in self.cache.all(SYNC_KIND)
         )
 
@@ -300,19 +303,16 @@ class Operator:
         """Ask for a reconcile of every Sync of a Workspace: of settled ones at once only when the Workspace changed."""
         syncs = self.cache.syncs_of(workspace)
         if not changed:
-            self._add_in_order(syncs)
+            self._unsorted.add(syncs)
             return
         for key in syncs:
             self.queue.add(key)
 
-    def _add_in_order(self, syncs: Iterable[Key]) -> None:
-        settled = []
-        for key in syncs:
-            if self._is_settled(key):
-                settled.append(key)
-            else:
-                self.queue.add(key)
-        self.queue.add_slowly(settled, within=self.resync.total_seconds())
+    def _add_in_order(self, sync: Key) -> None:
+        if self._is_settled(sync):
+            self.queue.add_slowly((sync,), within=self.resync.total_seconds())
+        else:
+            self.queue.add(sync)
 
     def _is_settled(self, key: Key) -> bool:
         here, cronjob = Ref(key.namespace, key.name), Ref(key.namespace, cronjob_name(key.name))

@@ -158,7 +158,7 @@ class World:
         """The watch tells the process what it has not seen yet."""
         cache = self.operator.cache
         for kind, objects in ((SYNC_KIND, self.cluster.syncs), ("CronJob", self.cluster.cronjobs)):
-            cache.replace(kind, deepcopy(list(objects.values())), known=list(cache.all(kind)))
+            _done(cache.replace(kind, deepcopy(list(objects.values())), known=list(cache.all(kind))))
 
     def tell_workspace(self) -> None:
         """The Workspace was looked at."""

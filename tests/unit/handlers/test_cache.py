@@ -1,16 +1,21 @@
 """The cache, against the slow and plain way of answering the same questions."""
 
+import asyncio
 from copy import deepcopy
 from datetime import datetime, timedelta
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.clockwork import run
 from tests.support.manifests import sync_manifest, workspace_manifest
 from tests.support.pictures import BORN, URL
 from tests.unit.handlers.plain_cache import Plain
 
+from sync_operator.handlers import slices
 from sync_operator.handlers.cache import Cache, Ref, wanted_id, workspace_name
 from sync_operator.handlers.queue import Key
 from sync_operator.handlers.slim import slim
@@ -46,10 +51,11 @@ def workspace(metadata: dict[str, Any], **spec: Any) -> dict[str, Any]:
 
 @st.composite
 def syncs(draw: st.DrawFn) -> dict[str, Any]:
+    namespace, name = draw(NAMESPACES), draw(NAMES)
     metadata = obj(
-        draw(NAMESPACES),
-        draw(NAMES),
-        uid=draw(st.sampled_from(["", "another life"])),
+        namespace,
+        name,
+        uid=draw(st.sampled_from(["", f"another life of {namespace}/{name}"])),
         version=draw(st.integers(1, 5)),
         born=BORN + timedelta(seconds=draw(st.integers(0, 2))),
     )
@@ -156,7 +162,7 @@ def test_a_full_list_takes_the_place_of_what_was_known(
         plain.put("Sync", one)
     last = {(one["metadata"]["namespace"], one["metadata"]["name"]): one for one in listed}
 
-    cache.replace("Sync", deepcopy(listed), known=list(cache.all("Sync")))
+    run(cache.replace("Sync", deepcopy(listed), known=list(cache.all("Sync"))))
 
     plain.held = {key: held for key, held in plain.held.items() if key[1:] in last}
     for one in last.values():
@@ -195,7 +201,7 @@ def test_who_wrote_which_field_is_not_kept() -> None:
     assert "managedFields" not in held["metadata"]
 
 
-# A list takes its time, and the watch goes on meanwhile.
+# A list takes its time, and so does to take it over; the watch goes on meanwhile.
 
 
 def test_what_was_made_while_the_list_was_on_its_way_stays() -> None:
@@ -203,7 +209,7 @@ def test_what_was_made_while_the_list_was_on_its_way_stays() -> None:
     known = list(cache.all("Sync"))
     cache.put("Sync", sync(obj("team", "new", version=7)))
 
-    cache.replace("Sync", [], known=known)
+    run(cache.replace("Sync", [], known=known))
 
     assert cache.get("Sync", Ref("team", "new")) is not None
 
@@ -215,7 +221,7 @@ def test_what_was_deleted_while_the_list_was_on_its_way_does_not_come_back() -> 
     known = list(cache.all("Sync"))
     cache.drop("Sync", old)
 
-    cache.replace("Sync", [deepcopy(old)], known=known)
+    run(cache.replace("Sync", [deepcopy(old)], known=known))
 
     assert cache.get("Sync", Ref("team", "old")) is None
     assert cache.claimants("1") == set()
@@ -229,15 +235,36 @@ def test_what_was_made_anew_while_the_list_was_on_its_way_stays() -> None:
     cache.put("Sync", deepcopy(new))
 
     for listed in ([], [deepcopy(old)]):
-        cache.replace("Sync", listed, known=known)
+        run(cache.replace("Sync", listed, known=known))
         assert cache.get("Sync", Ref("team", "a")) == new
+
+
+def test_what_ends_while_a_list_is_taken_over_does_not_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Each look at the clock takes a second, so each object is a step of its own.
+    monkeypatch.setattr(slices, "time", SimpleNamespace(monotonic=count().__next__))
+    cache = Cache(lambda: 0.0)
+    old, new, later = (sync(obj("team", name, uid=name), status={}) for name in ("old", "new", "later"))
+    cache.put("Sync", deepcopy(old))
+
+    async def taken_over() -> None:
+        known = list(cache.all("Sync"))
+        taking = asyncio.create_task(cache.replace("Sync", [later, old, new], known=known))
+        while not cache.has("Sync", Ref("team", "later")):  # noqa: ASYNC110 (a step at a time)
+            await asyncio.sleep(0)
+        cache.drop("Sync", old)
+        cache.bury("Sync", new)
+        assert await taking == []
+
+    run(taken_over())
+
+    assert [held["metadata"]["name"] for held in cache.all("Sync")] == ["later"]
 
 
 def test_what_the_watch_never_told_of_is_found_and_lost() -> None:
     cache = Cache()
     cache.put("Sync", sync(obj("team", "lost")))
 
-    cache.replace("Sync", [sync(obj("team", "found"))], known=list(cache.all("Sync")))
+    run(cache.replace("Sync", [sync(obj("team", "found"))], known=list(cache.all("Sync"))))
 
     assert cache.get("Sync", Ref("team", "lost")) is None
     assert cache.get("Sync", Ref("team", "found")) is not None
@@ -353,13 +380,13 @@ def test_an_answer_that_comes_after_the_end_brings_nothing_back() -> None:
     late = sync(obj("team", "a", version=2), status={"id": "1", "url": URL, "workspaceId": "1"})
 
     assert not cache.put("Sync", late)
-    assert cache.replace("Sync", [late], known=[]) == []
+    assert run(cache.replace("Sync", [late], known=[])) == []
     assert not cache.has("Sync", Ref("team", "a"))
     assert cache.claimants("1") == set()
 
     other_life = sync(obj("team", "a", uid="another", version=3))
     assert cache.put("Sync", other_life)
-    assert cache.replace("Sync", [], known=[other_life]) == [other_life]
+    assert run(cache.replace("Sync", [], known=[other_life])) == [other_life]
 
 
 def test_ends_are_not_remembered_for_ever() -> None:

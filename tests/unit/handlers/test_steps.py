@@ -1,6 +1,9 @@
-"""No step of a comparison holds the event loop, however many Syncs a Workspace has."""
+"""No step of a comparison or of a resync holds the event loop, however many Syncs a Workspace has."""
 
 import asyncio
+from collections.abc import Callable
+from itertools import count
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -9,8 +12,10 @@ from tests.unit.decide.model_cluster import NAMESPACE
 from tests.unit.decide.world import HOME, World
 from tests.unit.handlers.working import Work
 
-from sync_operator.handlers import drift
+from sync_operator.cluster.echoes import Seen
+from sync_operator.handlers import drift, slices
 from sync_operator.handlers.cache import Cache, Ref
+from sync_operator.handlers.slices import MAX_STEP_SECONDS
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 from sync_operator.remote.types import Listing, RemoteSync
 
@@ -58,7 +63,7 @@ def registered(number: int, url: str) -> dict[str, Any]:
 
 
 class Counted(Cache):
-    """A cache that counts how often it is asked for an object."""
+    """A cache that counts how often it is asked for an object, and for what is known of one that was listed."""
 
     asked = 0
 
@@ -66,15 +71,30 @@ class Counted(Cache):
         self.asked += 1
         return super().get(kind, ref)
 
+    def knows(self, kind: str, seen: Seen) -> bool:
+        self.asked += 1
+        return super().knows(kind, seen)
 
-async def most_in_a_step(cache: Counted, work: asyncio.Task[None]) -> int:
+
+async def most_in_a_step(cache: Counted, done: Callable[[], bool]) -> int:
     """The most look-ups between two turns of the event loop while some work goes on."""
     most, before = 0, cache.asked
-    while not work.done():
+    while not done():
         await asyncio.sleep(0)
         most, before = max(most, cache.asked - before), cache.asked
-    await work
     return most
+
+
+def crowded(world: World) -> Counted:
+    """Give a world ten thousand Syncs, and a cache that counts."""
+    held, cache = world.operator.cache, Counted()
+    for kind in (WORKSPACE_KIND, SYNC_KIND):
+        for obj in held.all(kind):
+            cache.put(kind, obj)
+    for number in range(1, COUNT + 1):
+        cache.put(SYNC_KIND, registered(number, world.view.url))
+    world.operator.cache = cache
+    return cache
 
 
 @pytest.mark.timeout(300)
@@ -82,13 +102,7 @@ def test_a_comparison_of_ten_thousand_syncs_takes_short_steps() -> None:
     world = World()
     operator = world.operator
     operator.queue = Work().queue
-    held, cache = operator.cache, Counted()
-    for kind in (WORKSPACE_KIND, SYNC_KIND):
-        for obj in held.all(kind):
-            cache.put(kind, obj)
-    operator.cache = cache
-    for number in range(1, COUNT + 1):
-        operator.cache.put(SYNC_KIND, registered(number, world.view.url))
+    cache = crowded(world)
     attributes = {"source_id": 1, "destination_id": 2, "model_id": 3, "stream_name": "contacts"}
     attributes |= {"configuration": MAPPING, "schedule_type": "manual", "sync_mode": "full_refresh"}
     server = Server(tuple(RemoteSync(str(number), dict(attributes)) for number in range(1, COUNT + 1)))
@@ -98,9 +112,56 @@ def test_a_comparison_of_ten_thousand_syncs_takes_short_steps() -> None:
     scope = session.scope
 
     async def story() -> int:
-        compare = drift._compare(operator, HOME, scope, cast("Any", server))
-        return await most_in_a_step(cache, asyncio.create_task(compare))
+        compare = asyncio.create_task(drift._compare(operator, HOME, scope, cast("Any", server)))
+        most = await most_in_a_step(cache, compare.done)
+        await compare
+        return most
 
     most = asyncio.run(story())
     assert cache.asked >= 2 * COUNT
     assert most <= MAX_IN_A_STEP
+
+
+@pytest.mark.timeout(300)
+def test_a_resync_of_ten_thousand_syncs_takes_short_steps() -> None:
+    world = World()
+    cache, queue = crowded(world), Work().queue
+    world.operator.queue = queue
+    listed = [obj | {"metadata": obj["metadata"] | {"resourceVersion": "99999"}} for obj in cache.all(SYNC_KIND)]
+
+    async def story() -> tuple[int, int]:
+        replace = asyncio.create_task(cache.replace(SYNC_KIND, listed, known=list(cache.all(SYNC_KIND))))
+        replaced = await most_in_a_step(cache, replace.done)
+        assert await replace == []
+        world.operator.enqueue_all()
+        return replaced, await most_in_a_step(cache, lambda: queue.depth > COUNT)
+
+    cache.asked = 0
+    assert max(asyncio.run(story())) <= MAX_IN_A_STEP
+    assert cache.asked >= 2 * COUNT
+    assert {int(obj["metadata"]["resourceVersion"]) for obj in cache.all(SYNC_KIND)} == {99999}
+
+
+def test_a_backlog_takes_short_steps_and_goes_on_after_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "time", SimpleNamespace(monotonic=count(step=MAX_STEP_SECONDS / 2).__next__))
+    done: list[int] = []
+
+    def work(number: int) -> None:
+        done.append(number)
+        if number == 1:
+            raise ValueError("a defect")
+
+    async def story() -> None:
+        backlog = slices.Backlog(work)
+        backlog.add(range(5))
+        assert done == [0], "one step at once"
+        backlog.add([7, 4])
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failed.append(context["exception"]))
+        await asyncio.sleep(0)
+        assert done == [0, 1], "and one each turn"
+        await asyncio.sleep(0.01)
+
+    failed: list[Any] = []
+    asyncio.run(story())
+    assert done == [0, 1, 2, 3, 4, 7]
+    assert [str(error) for error in failed] == ["a defect"]
