@@ -222,6 +222,13 @@ class Controller:
         assert self._process is not None
         return self._process.poll()
 
+    @property
+    def memory_peak(self) -> float:
+        """MiB of memory that its process has had at most."""
+        assert self._process is not None
+        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+
     def begin(self) -> None:
         """Start it without waiting until it is ready."""
         self._starts += 1
