@@ -5,8 +5,8 @@
 PYTHON := .venv/bin/python
 STAMP := .venv/.complete
 PYTEST := .venv/bin/python -m pytest
-# A worker for each core; tests/conftest.py says what goes to which.
-SIDE_BY_SIDE := -n auto
+# Tests wait for clusters half of the time, so three workers keep two cores busy; tests/conftest.py says what goes to which.
+SIDE_BY_SIDE := -n 3
 
 help:  ## list the jobs
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
