@@ -1,10 +1,12 @@
 """One controller with the rights that the chart gives it, one healthy tenant, and tenants that attack it.
 
 Every case has the same form: the attack begins, and while it lasts the healthy tenant creates a new Sync, which must
-become Ready within `PATIENCE` seconds. The controller is shared by the tests of one file: a test that needs other
-settings, or that ends the controller, starts its own with `running_with_rights`.
+become Ready within `PATIENCE` seconds. How long it took is printed at the end of the run. The controller is shared by
+the tests of one file: a test that needs other settings, or that ends the controller, starts its own with
+`running_controller`.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from secrets import token_hex
@@ -22,6 +24,8 @@ from sync_operator.model.names import SYNC_KIND
 
 PATIENCE: Final = 20.0
 """Seconds in which a healthy tenant's new Sync becomes Ready, whatever others do."""
+
+_WAITED: Final = "seconds until Ready"
 
 type Newcomer = Callable[[Sandbox], Tenant]
 
@@ -61,13 +65,29 @@ def healthy(newcomer: Newcomer, sandbox: Sandbox, controller: Controller) -> Ten
 
 
 @pytest.fixture
-def assert_served(healthy: Tenant) -> Callable[[], None]:
+def assert_served(healthy: Tenant, record_property: Callable[[str, object], None]) -> Callable[[], None]:
     """Asserts that a new Sync of the healthy tenant becomes Ready in time. It may be called several times."""
     counted = iter(range(1, 1000))
 
     def look() -> None:
         name = f"new-{next(counted)}"
+        began = time.monotonic()
         healthy.sync(name, streamName=f"contacts-{name}")
         healthy.when(SYNC_KIND, name, "Ready", seconds=PATIENCE)
+        record_property(_WAITED, time.monotonic() - began)
 
     return look
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how long the healthy tenant waited in each case, the longest wait first."""
+    waits = [
+        (float(str(seconds)), report.nodeid)
+        for report in terminalreporter.getreports("passed")
+        for name, seconds in report.user_properties
+        if name == _WAITED
+    ]
+    if waits:
+        terminalreporter.section("seconds until a new Sync of the healthy tenant was Ready, during the attack")
+        for seconds, case in sorted(waits, reverse=True):
+            terminalreporter.write_line(f"{seconds:6.2f}  {case}")
