@@ -200,7 +200,8 @@ def _pod_spec(picture: Picture, spec: SyncSpec, sync_id: str) -> dict[str, Any]:
         "imagePullSecrets": [{"name": name} for name in dict.fromkeys(pull_secrets)],
         "nodeSelector": dict(pod.node_selector),
         "tolerations": [entry.model_dump(by_alias=True, exclude_none=True) for entry in pod.tolerations],
-        "serviceAccountName": pod.service_account_name,
+        # Named always: one that is left out would be put back from `serviceAccount`, the API server's copy of it.
+        "serviceAccountName": pod.service_account_name or "default",
         "priorityClassName": pod.priority_class_name,
     }
     return result | {name: value for name, value in optional.items() if value}
