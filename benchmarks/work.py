@@ -202,6 +202,8 @@ def status(sync: Mapping[str, Any], sync_id: str, registered_at: str) -> dict[st
             "modelId": spec["modelId"],
             "serverStatus": "pending",
             "effectiveSchedule": "@every 840h",
+            "health": "Unknown",
+            "message": f"{registered}, {scheduled}",
             "timeZone": "Etc/UTC",
             "nextRuns": [now] * 5,
             "cronJob": sync["metadata"]["name"],
