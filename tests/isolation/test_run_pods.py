@@ -13,7 +13,7 @@ import pytest
 from tests.support.apart import running_with_rights
 from tests.support.helm import Helm
 from tests.support.plane import Plane
-from tests.support.running import Controller, Sandbox, running_sandbox
+from tests.support.running import Controller, Sandbox, eventually, running_sandbox
 from tests.support.syncs import Tenant, condition
 
 from sync_operator.model.names import ALLOW_SYNC, API_VERSION, SYNC_KIND, WORKSPACE_KIND
@@ -22,6 +22,9 @@ type Newcomer = Callable[[Sandbox], Tenant]
 type Served = Callable[[], None]
 
 PROXY_PASSWORD: Final = "planted-pr0xy-passw0rd"
+ROW: Final = ("Planted Person", "planted.person@customer.example")
+REFUSED: Final = f"""ERROR: new row for relation "people" violates check constraint "adult"
+DETAIL:  Failing row contains (7, {", ".join(ROW)}, null)."""
 SECRET_VALUE: Final = "planted-value-of-another-secret"
 PODS: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "sidecar": ({"annotations": {"sidecar.istio.io/proxyImage": "evil"}}, "runPods.allowedAnnotationPrefixes"),
@@ -182,3 +185,25 @@ def test_a_proxys_password_is_found_nowhere(
     assert {name: entry["valueFrom"]["secretKeyRef"]["name"] for name, entry in proxies.items()} == dict.fromkeys(
         ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"), "sync-proxy"
     )
+
+
+@pytest.mark.timeout(300)
+def test_the_rows_of_customers_are_found_nowhere(
+    attacker: Tenant, plane: Plane, controller: Controller, assert_served: Served
+) -> None:
+    attacker.secret("http://proxy.example:3128", "sync-proxy", "HTTPS_PROXY")
+    attacker.ready("orders")
+    attacker.sandbox.outcome(seconds=1, failed_rows=11, reason=REFUSED)
+    attacker.request_run("once")
+    last = attacker.ran("Request", seconds=60)["status"]["lastRun"]
+    assert last["rows"]["failed"] == 11
+    eventually(lambda: "RowsRejected" in attacker.events(), "the event")
+    assert_served()
+
+    log = plane.kubectl("-n", attacker.namespace, "logs", f"job/{last['job']}").stdout
+    shown = plane.kubectl("get", "cronjobs,jobs,pods,events,syncs", "-n", attacker.namespace, "-o", "yaml").stdout
+    assert "violates check constraint" in shown, "the reason itself is told"
+    for text in (*ROW, "person1@example.com"):
+        assert text not in shown
+        assert text not in log
+        assert text not in controller.log.read_text()
