@@ -132,7 +132,19 @@ def same_value(one: Any, other: Any) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         one, other = _filled(one), _filled(other)
         return len(one) == len(other) and all(map(same_value, one, other))
+    if isinstance(one, float) and isinstance(other, int):
+        return _is_float(other, one)
+    if isinstance(one, int) and isinstance(other, float):
+        return _is_float(one, other)
     return bool(one == other)
+
+
+def _is_float(whole: int, number: float) -> bool:
+    """True for a whole number that a parser reads as that float: a database writes 1e23 with all its digits."""
+    try:
+        return float(whole) == number
+    except OverflowError:
+        return False
 
 
 def _same_field(name: str, wanted: Any, found: Any, schedule_type: str) -> bool:

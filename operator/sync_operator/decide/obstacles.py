@@ -22,6 +22,7 @@ from sync_operator.errors import (
 )
 from sync_operator.model.conditions import Reason
 from sync_operator.model.names import CONFIRM_SERVER
+from sync_operator.remote.answers import BELONGINGS
 
 __all__ = ["OUTAGES", "SLOW_RETRY", "obstacle_of", "reset_remedy", "reset_words"]
 
@@ -45,8 +46,9 @@ def obstacle_of(error: SyncOperatorError) -> Obstacle:
         case InvalidSpecError():
             return Obstacle(Reason.INVALID_SPEC, words, stalled=True, error=error)
         case RejectedError(may_heal=True):
-            remedy = "it is tried again every few minutes"
-            return Obstacle(Reason.CATALOG_MISSING, f"{words}; {remedy}", retry_after=SLOW_RETRY, error=error)
+            remedy = "write the id of one that exists in this workspace; " if BELONGINGS.keys() & error.details else ""
+            words = f"{words}; {remedy}it is tried again every few minutes"
+            return Obstacle(Reason.CATALOG_MISSING, words, retry_after=SLOW_RETRY, error=error)
         case RejectedError():
             return Obstacle(Reason.REJECTED, f"{words}; change the spec", stalled=True, error=error)
         case StateError():

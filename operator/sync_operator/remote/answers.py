@@ -23,7 +23,7 @@ from sync_operator.errors import (
 )
 from sync_operator.redact import redact_each
 
-__all__ = ["Answer", "camel", "is_usable", "parse_body", "refusal", "retry_after"]
+__all__ = ["BELONGINGS", "Answer", "camel", "is_usable", "parse_body", "refusal", "retry_after"]
 
 _STATES: Final = (
     ("due to no active sync run", ServerState.NO_RUN_ACTIVE),
@@ -32,6 +32,8 @@ _STATES: Final = (
     ("should be manual", ServerState.NOT_MANUAL),
 )
 _HEALING: Final = ("catalog is missing", "must exist")
+BELONGINGS: Final = {"source": "source_id", "destination": "destination_id", "model": "model_id"}
+"""The names under which the server's models refuse an id that names nothing, and the API fields that hold the id."""
 _MAX_WAIT: Final = 24 * 3600.0
 """Seconds: a server that asks for more means "not now" all the same."""
 _MAX_DIGITS: Final = 9
@@ -160,8 +162,11 @@ def _own_words(body: Any) -> str:
 
 
 def _fields(details: Mapping[str, str]) -> str:
-    """What is said of single fields, by the names they have in the manifest."""
-    return ", ".join(f"spec.{camel(field)} {text}" for field, text in details.items())
+    """What is said of single fields, by the names they have in the manifest; the catalog is no field of it."""
+    return ", ".join(
+        text if field == "catalog" else f"spec.{camel(BELONGINGS.get(field, field))} {text}"
+        for field, text in details.items()
+    )
 
 
 def _details(body: Any) -> dict[str, str]:

@@ -196,3 +196,21 @@ def check_configurations(ours: Any, theirs: Any, chance: random.Random) -> None:
 def test_same_value_is_an_equality_by_meaning(one: Any, other: Any, chance: random.Random) -> None:
     assert same_value(one, _told(one, chance))
     assert same_value(one, other) is same_value(other, one) is (meaning(one) == meaning(other))
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored", "same"),
+    [
+        (1e21, 10**21, True),
+        (1e23, 10**23, True),
+        (1.2345678901234568e22, 12345678901234568000000, True),
+        (1e23, 10**23 + 10**8, False),
+        (1e308, 10**309, False),
+        (1.5, 1, False),
+        (2**53 + 1, 2**53, False),
+        (float(2**53), 2**53, True),
+    ],
+)
+def test_numbers_are_the_same_as_the_database_writes_them(sent: float, stored: float, same: bool) -> None:
+    assert same_value({"a": [sent]}, {"a": [stored]}) is same
+    assert same_value(stored, sent) is same

@@ -182,3 +182,20 @@ def test_no_answer_is_too_strange(status: int, body: Any) -> None:
 def test_no_body_is_too_strange(content: bytes) -> None:
     parse_body(content)
     assert parse_body(b"[" * 100_000) is None
+
+
+@pytest.mark.parametrize("field", ["source", "destination", "model"])
+def test_an_id_that_names_nothing_is_told_by_the_field_of_the_manifest(field: str) -> None:
+    body = e3("Sync creation failed", **{field: "must exist"})
+
+    error = refusal(Answer(422, {}, body), "POST /syncs", now=NOW)
+
+    assert str(error).endswith(f"spec.{field}Id must exist")
+
+
+def test_the_catalog_is_told_as_no_field() -> None:
+    body = e3("Sync creation failed", catalog="Catalog is missing")
+
+    error = refusal(Answer(422, {}, body), "POST /syncs", now=NOW)
+
+    assert str(error).endswith("Sync creation failed: Catalog is missing")
