@@ -5,8 +5,10 @@
 PYTHON := .venv/bin/python
 STAMP := .venv/.complete
 PYTEST := .venv/bin/python -m pytest
-# Tests wait for clusters half of the time, so three workers keep two cores busy; tests/conftest.py says what goes to which.
-SIDE_BY_SIDE := -n 3
+# A worker for each core; tests/conftest.py says what goes to which.
+SIDE_BY_SIDE := -n auto
+# These wait for a real clock and for clusters half of the time.
+TEST_WORKERS := -n 3
 
 help:  ## list the jobs
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,7 +47,7 @@ test: check verify  ## everything: checks, then all tests with branch coverage
 	@tools/build actionlint >/dev/null
 	@tools/build gitops >/dev/null
 	rm -f .coverage .coverage.*
-	.venv/bin/coverage run -m pytest $(SIDE_BY_SIDE)
+	.venv/bin/coverage run -m pytest $(TEST_WORKERS)
 	.venv/bin/coverage combine --quiet
 	.venv/bin/coverage report --fail-under=90
 
