@@ -93,30 +93,6 @@ def test_some_refused_rows_may_be_allowed(tenant: Tenant) -> None:
     assert sync["status"]["lastRun"]["rows"]["failed"] == 50
 
 
-def test_what_the_server_hides_of_rows_is_told(tenant: Tenant) -> None:
-    tenant.sandbox.catalog(2, {"name": "contacts", "batch_support": True})
-    tenant.connect()
-    tenant.ready()
-    tenant.sandbox.outcome(seconds=1, failed_rows=11, unkeyed_rows=9)
-    tenant.request_run("hidden")
-    batched = condition(tenant.ran("Request"), "RunsHealthy")
-    assert batched["reason"] == "RunSucceeded"
-    assert "9 of 1000 rows read were not to be sent" in batched["message"]
-    assert "the stream is written in batches" in batched["message"]
-
-    tenant.sandbox.outcome(seconds=1, ending="failed", keeps_rows=True)
-    tenant.request_run("lost")
-    tenant.told("RunStarted", "RunFailed")
-    tenant.request_run("nothing")
-    tenant.told("RunStarted", "RunFailed", "RunStarted", "RunFailed")
-
-    sync = tenant.get()
-    assert "1000 rows read and none sent: run 2 had read them" in condition(sync, "RunsHealthy")["message"]
-    assert sync["status"]["lastRun"]["status"] == "success"
-    asked = [entry["path"] for entry in tenant.sandbox.requests("GET", "/discover")]
-    assert asked == ["/api/v1/connectors/2/discover"], "once, however many runs there are"
-
-
 def test_a_request_is_answered_once(tenant: Tenant) -> None:
     tenant.connect()
     tenant.ready()
