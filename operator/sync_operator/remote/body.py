@@ -16,6 +16,7 @@ from sync_operator.remote.answers import parse_body
 __all__ = ["ListBody", "PlainBody"]
 
 _SPACE: Final = " \t\r\n"
+_NUMBER_GOES_ON: Final = frozenset(("", ".", "e", "E"))
 _STEP: Final = 16 * 1024
 """Bytes that are read at once; between two steps others have their turn."""
 
@@ -128,8 +129,8 @@ class ListBody:
             value, end = self._decode(self._text, at)
         except json.JSONDecodeError:
             raise _NotWholeError from None
-        if end == len(self._text) and not self._last:
-            raise _NotWholeError  # a number may go on
+        if self._text[end : end + 1] in _NUMBER_GOES_ON and not self._last:
+            raise _NotWholeError  # of `1.5`, `1.` may be all that has come yet, which reads as 1
         if end - at > MAX_ITEM_BYTES:
             raise self._too_long(f"{(end - at) // 1024} KiB")  # it may come whole at once, and is as long all the same
         piece = self._text[at:end]

@@ -41,6 +41,17 @@ def test_a_list_is_read_however_its_bytes_come(items: list[Any], around: dict[st
     assert read(whole, step) == json.loads(json.dumps({**around, "links": None})) | {"data": expected}
 
 
+@pytest.mark.parametrize("step", [1, 2, 3, 5, 16_384])
+@pytest.mark.parametrize("number", ["0.0", "-1.25", "1e5", "2E-7", "3.5e+2", "7"])
+def test_a_number_may_be_cut_anywhere(number: str, step: int) -> None:
+    value = json.loads(number)
+
+    assert read(f'{{"a": {number}, "data": [{number}, {number}]}}'.encode(), step) == {
+        "a": value,
+        "data": [["read", value], ["read", value]],
+    }
+
+
 @settings(max_examples=15)
 @given(st.lists(JSON, min_size=1, max_size=4), st.data())
 def test_what_is_cut_or_goes_on_is_no_list(items: list[Any], data: st.DataObject) -> None:
