@@ -22,7 +22,7 @@ def test_killed_at_every_request(world: World, ledger: Ledger, operation: Operat
     points = common_points(
         undisturbed(world, operation, f"{prefix}-first"), undisturbed(world, operation, f"{prefix}-second")
     )
-    kills = list(kills_at(points, str(seed)))
+    kills = list(kills_at(points, str(seed)))[seed % operation.every :: operation.every]
     struck = [kill for number, kill in enumerate(kills) if killed(world, operation, kill, f"{prefix}-{number}")]
 
     ledger.kills[operation.name] += len(struck)

@@ -19,12 +19,15 @@ class Operation:
         begin: gives the reason for the operation; the controller is killed while it is at it.
         least: how often it is killed at least: a suite that has lost its points must not pass. A few more are common,
             but what one run asks for another may find done, by the garbage collector or a list of a moment before.
+        every: of so many kills one is carried out, and others with another seed: what waits for two lists, a period
+            apart, takes half a minute for each.
     """
 
     name: str
     prepare: Callable[[World, str], None]
     begin: Callable[[World, str], None]
     least: int
+    every: int = 1
 
 
 def names_of(stage: str) -> list[str]:
@@ -111,6 +114,6 @@ OPERATIONS: Final = (
     Operation("adopt", _nothing, _adopt, 10),
     Operation("takeover", _nothing, _take_over, 14),
     Operation("delete", _with_jobs, _delete, 9),
-    Operation("recreate", _created, _recreate, 14),
+    Operation("recreate", _created, _recreate, 5, every=4),
     Operation("recover", _left_behind, _recover, 13),
 )
