@@ -16,7 +16,8 @@ _SERVER_FACTOR: Final = 7
 """All namespaces of one server together may have seven eighths: no namespace can use up what its server may have."""
 _WAITING_PER_WORKER: Final = 8
 """Reconciles that wait for their servers, for each worker: they take memory, but no time."""
-_NAMESPACE_WAITING_FACTOR: Final = 1
+_NAMESPACE_WAITING_FACTOR: Final = 0.25
+"""A fifth of them for one namespace alone: each may hold a configuration of the largest size, unpacked."""
 _SERVER_WAITING_FACTOR: Final = 7
 
 

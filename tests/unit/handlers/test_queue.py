@@ -320,7 +320,7 @@ def test_a_stall_is_told_and_its_end_and_what_is_none_is_not() -> None:
             await asyncio.sleep(299)
             assert work.queue.stalled() == ""
             await asyncio.sleep(2)
-            assert work.queue.stalled() == "no reconcile has finished for 301 s while 17 wait"
+            assert work.queue.stalled() == "no reconcile has finished for 301 s while 19 wait"
             work.held.pop(A).set()
             await until_idle()
             assert work.queue.stalled() == ""
