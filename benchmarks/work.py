@@ -174,6 +174,7 @@ def _pod(sync_id: str, registered_at: str) -> dict[str, Any]:
         "enableServiceLinks": False,
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [container],
+        "serviceAccountName": "default",
         "volumes": [{"name": "token", "secret": {"secretName": "token", "items": items}}],
     }
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 from kubernetes.dynamic.exceptions import ForbiddenError
 from tests.support.helm import CHART, NAMESPACE, RELEASE, Helm
-from tests.support.manifests import merged
+from tests.support.manifests import merged, sync_manifest
 from tests.support.permissions import ACCOUNT
 from tests.support.pictures import connected, marked, pictured, registered, synced
 from tests.support.plane import IMAGE, Kube, Plane
@@ -131,7 +131,9 @@ def as_operator(installer: Helm, cluster: Plane) -> Create:
 
 
 @pytest.mark.timeout(300)
-def test_the_operators_account_makes_pods_of_one_shape(as_operator: Create, cluster: Plane) -> None:
+def test_the_operators_account_makes_pods_of_one_shape(
+    as_operator: Create, cluster: Plane, kube_of_cluster: Kube
+) -> None:
     assert as_operator(a_cronjob()) == ""
     assert as_operator(a_job()) == ""
     assert as_operator(a_cronjob(run={"pod": {"serviceAccountName": "runs"}})) == ""
@@ -144,7 +146,11 @@ def test_the_operators_account_makes_pods_of_one_shape(as_operator: Create, clus
         made["metadata"]["ownerReferences"] = []
         assert "may only make CronJobs of Syncs" in as_operator(made)
 
-    applied = cluster.kubectl("create", "-f", "-", stdin=json.dumps(pod_of(a_cronjob(), PODS["another image"])))
+    theirs = pod_of(a_cronjob(), PODS["another image"])
+    eventually(lambda: not cluster.kubectl("get", "syncs", "-A").returncode, "the kind to be read")
+    sync = kube_of_cluster.create(sync_manifest("orders"), "default")
+    theirs["metadata"]["ownerReferences"][0]["uid"] = sync["metadata"]["uid"]  # of one that exists: it is not collected
+    applied = cluster.kubectl("create", "-f", "-", stdin=json.dumps(theirs))
     assert applied.returncode == 0, "what others make is no business of this policy"
     suspended = cluster.kubectl(
         "patch",

@@ -22,6 +22,7 @@ _LIFECYCLE: Final = "needs pods with networks; `make e2e` does it (tests/e2e/tes
 _CI: Final = "takes too long for a test; `.ci/run` runs it"
 _LET_GO: Final = "only for what no operator serves any more; tests/helm/test_rbac.py does it"
 _PLANNED: Final = "covers all namespaces; tests/cluster/test_plan.py plans beside what the cluster holds"
+_EVERYWHERE: Final = "covers all namespaces; tests/cluster/apart/test_bad_manifests.py selects by it"
 _TAKE_OVER: Final = "docs/operations.md does it for one Sync; the Syncs of other tests belong to this cluster"
 _INSTALL: Final = "helm install sync-operator helm/sync-operator --namespace sync-operator --create-namespace"
 NOT_RUN: Final = {
@@ -42,6 +43,7 @@ NOT_RUN: Final = {
     "helm rollback sync-operator 1 -n sync-operator": _LIFECYCLE,
     "helm uninstall sync-operator -n sync-operator": _LIFECYCLE,
     "helm uninstall --no-hooks": "tests/helm/test_install.py does it, with Helm and a real API server",
+    "kubectl get syncs -A -o wide --field-selector status.health=False": _EVERYWHERE,
     "kubectl delete syncs -A --all": "would take the Syncs of other tests; tests/e2e/test_lifecycle.py names its own",
     "helm upgrade … --set replicaCount=2 --set leaderElection.enabled=true": "tests/helm/test_lease.py renders it",
     "helm template … -s templates/rbac.yaml": "tests/helm/test_rbac.py renders it",

@@ -138,7 +138,7 @@ class SyncStatus(Model):
     """What others changed on the server, each as `field: old → new`."""
     health: Annotated[str, Field(max_length=7, pattern=r"^(True|False|Unknown)$")] | None = None
     """`False` while RunsHealthy or Fresh is; else `True` once a run has delivered its rows, and `Unknown` before. A
-    field selector finds it: `kubectl get syncs -A --field-selector status.health=False`."""
+    field selector finds it: `kubectl get syncs -A -o wide --field-selector status.health=False`."""
     message: _Text | None = None
     """The message of the condition that is worst: of Ready while it is False, else of RunsHealthy or Fresh while one of
     them is, else of Ready."""
