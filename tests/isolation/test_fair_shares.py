@@ -58,7 +58,7 @@ def test_servers_that_never_finish_an_answer_hold_up_nobody_else(
         eventually(lambda: hostile.connections >= 12, "the attack to be under way")
         assert_served()
         connects(newcomer, sandbox)
-        eventually(lambda: hostile.connections >= workspaces, "every Workspace of the attack to be asked")
+        eventually(lambda: hostile.connections >= min(workspaces, 20), "more to be under way than there are workers")
         assert_served()
 
 
