@@ -57,7 +57,7 @@ def test_after_the_storm_all_is_as_it_must_be(
     ledger.kills["storm"] += kills
     ledger.faults += storm.counted
     ledger.seeds.append(f"storm {seed}")
-    world.settle(seconds=300)
+    world.settle(seconds=300, confirms=True)
     ledger.exits.update(world.exits)
     assert set(world.exits) <= {_GAVE_UP}, "a controller ends by itself only where the cluster gives it no answers"
     world.exits.clear()

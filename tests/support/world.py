@@ -22,9 +22,17 @@ from tests.support.nursery import Nursery, NurseryController
 from tests.support.plane import Kube, Plane
 from tests.support.proxy import Proxy, running_proxy
 from tests.support.running import Sandbox, eventually, running_sandbox
-from tests.support.syncs import Tenant
+from tests.support.syncs import Tenant, condition
 
-from sync_operator.model.names import API_VERSION, CREATE_STARTED, FINALIZER, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.model.conditions import Reason
+from sync_operator.model.names import (
+    API_VERSION,
+    CONFIRM_SERVER,
+    CREATE_STARTED,
+    FINALIZER,
+    SYNC_KIND,
+    WORKSPACE_KIND,
+)
 
 __all__ = ["World", "running_world"]
 
@@ -179,8 +187,12 @@ class World:
                 wanted.id = held.syncs[name]["status"]["id"]
         return found
 
-    def settle(self, *, seconds: float = _PATIENCE) -> None:
+    def settle(self, *, seconds: float = _PATIENCE, confirms: bool = False) -> None:
         """Wait until everything is as it must be.
+
+        Args:
+            seconds: how long at most.
+            confirms: somebody who knows that so many syncs were deleted on the server says so when they are asked.
 
         Raises:
             AssertionError: it did not become so; says what is wrong.
@@ -190,6 +202,8 @@ class World:
         def look() -> bool:
             self.keep_running()
             found[:] = self.wrongs()
+            if found and confirms:
+                self._confirm_server()
             return not found
 
         try:
@@ -197,6 +211,12 @@ class World:
         except AssertionError:
             listed = "\n  ".join(found)
             raise AssertionError(f"not as it must be after {seconds:.0f} s:\n  {listed}") from None
+
+    def _confirm_server(self) -> None:
+        workspace = self.kube.get(WORKSPACE_KIND, "default", self.tenant.namespace)
+        if condition(workspace).get("reason") == Reason.SERVER_RESET:
+            word = {"metadata": {"annotations": {CONFIRM_SERVER: uuid4().hex}}}
+            self.kube.patch(WORKSPACE_KIND, "default", self.tenant.namespace, word)
 
     def written(self) -> Iterator[tuple[str, str]]:
         """Everything that operator and runner have written so far: what, and the text."""
