@@ -28,6 +28,7 @@ PATIENCE: Final = 20.0
 _WAITED: Final = "seconds until Ready"
 
 type Newcomer = Callable[[Sandbox], Tenant]
+type Served = Callable[[], None]
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def healthy(newcomer: Newcomer, sandbox: Sandbox, controller: Controller) -> Ten
 
 
 @pytest.fixture
-def assert_served(healthy: Tenant, record_property: Callable[[str, object], None]) -> Callable[[], None]:
+def assert_served(healthy: Tenant, record_property: Callable[[str, object], None]) -> Served:
     """Asserts that a new Sync of the healthy tenant becomes Ready in time. It may be called several times."""
     counted = iter(range(1, 1000))
 

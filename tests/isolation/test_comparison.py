@@ -1,25 +1,16 @@
 """A tenant whose lists are huge and slow, in many Workspaces, beside a healthy one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.isolation.conftest import Newcomer
+from tests.isolation.conftest import Newcomer, Served
 from tests.support.manifests import workspace_manifest
 from tests.support.running import Sandbox, eventually, running_sandbox
+from tests.support.served import BODY
 
 WORKSPACES = 24
 """More than there are workers."""
-BODY: dict[str, Any] = {
-    "source_id": 1,
-    "destination_id": 2,
-    "model_id": 3,
-    "schedule_type": "manual",
-    "configuration": [{"from": "id", "to": "key", "mapping_type": "standard"}],
-    "stream_name": "orders",
-    "sync_mode": "full_refresh",
-}
 
 
 @pytest.fixture
@@ -31,9 +22,7 @@ def slow(tmp_path: Path) -> Iterator[Sandbox]:
 
 
 @pytest.mark.timeout(300)
-def test_a_huge_slow_list_keeps_nobody_else_waiting(
-    newcomer: Newcomer, slow: Sandbox, assert_served: Callable[[], None]
-) -> None:
+def test_a_huge_slow_list_keeps_nobody_else_waiting(newcomer: Newcomer, slow: Sandbox, assert_served: Served) -> None:
     hostile = newcomer(slow)
     hostile.connect()
     for number in range(WORKSPACES):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.isolation.conftest import Newcomer, Served
 from tests.support.apart import running_with_rights
 from tests.support.helm import Helm
 from tests.support.hostile import MUTE_NAMESERVER, Listener, dripping_listener, mute_nameserver, silent_listener
@@ -17,9 +18,6 @@ from tests.support.running import Controller, Sandbox, eventually, running_sandb
 from tests.support.syncs import Tenant
 
 from sync_operator.model.names import SYNC_KIND
-
-type Newcomer = Callable[[Sandbox], Tenant]
-type Served = Callable[[], None]
 
 PATIENCE = 20.0
 """Seconds in which a healthy tenant's new Sync becomes Ready, whatever others do."""

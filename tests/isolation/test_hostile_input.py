@@ -1,12 +1,12 @@
 """Whatever a server answers and whatever a manifest holds: no other tenant notices (S-H5, S-H9, S-M15)."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from tests.isolation.conftest import PATIENCE, Newcomer
+from tests.isolation.conftest import PATIENCE, Newcomer, Served
 from tests.support.helm import Helm
 from tests.support.hostile import Hostile, hostile_server
 from tests.support.manifests import REMOVED, sync_manifest
@@ -28,7 +28,6 @@ FAR_DATE: Final = "Mon, 01 Jan 2024 00:00:00 +99999999999999"
 MOST_TOLD: Final = 64 * 1024
 """Bytes of status and events beyond which an object was filled by somebody else's words."""
 
-type Served = Callable[[], None]
 type Said = tuple[str, Any, int, dict[str, str]]
 
 

@@ -9,12 +9,12 @@ from typing import Final
 
 import pytest
 from tests.isolation.conftest import PATIENCE, Newcomer
+from tests.support.apart import running_with_rights
 from tests.support.helm import Helm
 from tests.support.hostile import Hostile, hostile_server
 from tests.support.manifests import REMOVED, sync_manifest, workspace_manifest
-from tests.support.permissions import install_account
 from tests.support.plane import Plane
-from tests.support.running import Controller, Sandbox, eventually, running_controller
+from tests.support.running import Controller, Sandbox, eventually
 
 from sync_operator.bounds import MAX_LIST_ITEMS, MAX_VALUES
 from sync_operator.model.names import SYNC_KIND
@@ -53,8 +53,7 @@ def own(plane: Plane, helm: Helm, tmp_path: Path) -> Iterator[Controller]:
     """A controller that the test may end."""
     folder = tmp_path / "own"
     folder.mkdir()
-    account = install_account(helm, plane, folder)
-    with running_controller(plane, folder, KUBECONFIG=str(account)) as running:
+    with running_with_rights(plane, helm, folder) as running:
         yield running
 
 

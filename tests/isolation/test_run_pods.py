@@ -3,13 +3,14 @@
 import json
 import socket
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
+from tests.isolation.conftest import Newcomer, Served
 from tests.support.apart import running_with_rights
 from tests.support.helm import Helm
 from tests.support.plane import Plane
@@ -17,9 +18,6 @@ from tests.support.running import Controller, Sandbox, eventually, running_sandb
 from tests.support.syncs import Tenant, condition
 
 from sync_operator.model.names import ALLOW_SYNC, API_VERSION, SYNC_KIND, WORKSPACE_KIND
-
-type Newcomer = Callable[[Sandbox], Tenant]
-type Served = Callable[[], None]
 
 PROXY_PASSWORD: Final = "planted-pr0xy-passw0rd"
 ROW: Final = ("Planted Person", "planted.person@customer.example")

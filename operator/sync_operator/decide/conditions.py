@@ -60,12 +60,13 @@ def write_conditions(
 
 def worst(conditions: Iterable[Condition]) -> str | None:
     """The message of what is worst: Ready before all others, then what is False in the order written."""
-    known = tuple(conditions)
-    ready = next((entry for entry in known if entry.type == ConditionType.READY), None)
-    if ready is not None and ready.status == "True":
-        wrong = next((entry for entry in known if entry.status == "False"), ready)
-        return wrong.message or None
-    return ready.message or None if ready is not None else None
+    known = {entry.type: entry for entry in conditions}
+    ready = known.get(ConditionType.READY)
+    if ready is None:
+        return None
+    wrong = (entry for entry in known.values() if entry.status == "False")
+    said = next(wrong, ready) if ready.status == "True" else ready
+    return said.message or None
 
 
 def progress_conditions(obstacle: Obstacle | None) -> tuple[Said, ...]:

@@ -1,6 +1,7 @@
 """From the last picture of a reconcile to the status that is written: pure, and the same for the same picture."""
 
 from datetime import datetime
+from typing import Final
 
 from sync_operator.decide.blocking import registration_obstacle
 from sync_operator.decide.conditions import Said, progress_conditions, worst, write_conditions
@@ -21,6 +22,8 @@ from sync_operator.remote.types import Dialect
 from sync_operator.schedule.plan import Schedule, next_runs
 
 __all__ = ["obstacles", "sync_status"]
+
+_NEVER_COMES: Final = ", which never comes: spec.cronExpression names no date that exists"
 
 
 def sync_status(picture: Picture) -> SyncStatus:
@@ -184,7 +187,7 @@ def _schedule_words(picture: Picture, runs: tuple[datetime, ...]) -> tuple[Reaso
         if spec.run.starting_deadline_seconds != RunSpec().starting_deadline_seconds:
             words = f"{words}; spec.run.startingDeadlineSeconds is for cron lines only and not used"
     elif not (runs or next_runs(schedule, picture.now, anchor=None, count=1)):
-        words = f"{words}, which never comes: spec.cronExpression names no date that exists"
+        words += _NEVER_COMES
     return Reason.SCHEDULED, words
 
 
@@ -196,7 +199,7 @@ def _server_words(picture: Picture, schedule: Schedule, why: str) -> tuple[Reaso
         return Reason.MANUAL, "the server has no schedule for it: it runs when somebody asks the server for it"
     words = f"the server runs it by its own schedule, {schedule.expression!r} in UTC"
     if not next_runs(schedule, picture.now, anchor=None, count=1):
-        words = f"{words}, which never comes: spec.cronExpression names no date that exists"
+        words += _NEVER_COMES
     if schedule.warning:
         words = f"{words}; {schedule.warning}"
     if picture.workspace.suspended:
