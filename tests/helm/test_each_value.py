@@ -9,6 +9,8 @@ from tests.support.manifests import merged
 from tests.support.values import leaves
 
 EACH: Final[dict[str, tuple[Any, str]]] = {
+    "/global/imageRegistry": ("mirror.example.com", "image: mirror.example.com/sync-operator:"),
+    "/global/imagePullSecrets": (["pull"], "imagePullSecrets:\n      - name: pull"),
     "/image/registry": ("registry.example.com", "image: registry.example.com/sync-operator:"),
     "/image/repository": ("team/operator", "image: team/operator:"),
     "/image/tag": ("v9", "image: sync-operator:v9"),

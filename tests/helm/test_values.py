@@ -271,7 +271,7 @@ def test_guards_are_off_by_default_and_fit_the_pod(helm: Helm) -> None:
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert policy["ingress"] == [{"ports": [{"port": "metrics"}, {"port": "health"}]}]
     ports = [(entry["port"], entry["protocol"]) for entry in policy["egress"][0]["ports"]]
-    assert ports == [(53, "UDP"), (53, "TCP"), (6443, "TCP"), (8443, "TCP")]
+    assert ports == [(53, "UDP"), (53, "TCP"), (5353, "UDP"), (5353, "TCP"), (6443, "TCP"), (8443, "TCP")]
     assert policy["egress"][1:] == [rule]
 
 
@@ -289,3 +289,21 @@ def test_a_parent_chart_may_pass_its_globals_and_its_condition(helm: Helm) -> No
     passed: dict[str, Any] = {"global": {"anything": {"goes": True}}, "enabled": True}
 
     assert helm.template(**passed) == helm.template()
+
+
+def test_a_parent_charts_registry_and_pull_secrets_are_for_all_pods(helm: Helm) -> None:
+    values: dict[str, Any] = {
+        "global": {"imageRegistry": "mirror.example.com", "imagePullSecrets": ["one", {"name": "two"}]},
+        "image": {"registry": "registry.example.com"},
+        "imagePullSecrets": [{"name": "two"}, {"name": "own"}],
+        "runner": {"imagePullSecrets": ["one", "runs"]},
+    }
+
+    spec = pod(helm, **values)["spec"]
+    assert spec["imagePullSecrets"] == [{"name": "one"}, {"name": "two"}, {"name": "own"}]
+    assert spec["containers"][0]["image"] == "mirror.example.com/sync-operator:0.1.0"
+    read = settings(helm, **values)
+    assert read.runner_image == "mirror.example.com/sync-operator:0.1.0"
+    assert read.runner_image_pull_secrets == ("one", "two", "runs")
+    guard = the("Job", helm.template(crds={"keep": False}, **values))["spec"]["template"]["spec"]
+    assert guard["imagePullSecrets"] == spec["imagePullSecrets"]

@@ -1,3 +1,22 @@
+{{/*
+Gives every value that is missing its default. `helm upgrade --reuse-values` takes the values of an earlier chart for this
+one's defaults, and the newer ones are not among them; `--set workers=null` takes one away. Each template calls it first.
+*/}}
+{{- define "sync-operator.defaults" -}}
+{{- include "sync-operator.fill" (dict "values" .Values "defaults" (.Files.Get "files/defaults.yaml" | fromYaml)) -}}
+{{- end -}}
+
+{{- define "sync-operator.fill" -}}
+{{- range $name, $default := .defaults -}}
+{{- $given := index $.values $name -}}
+{{- if kindIs "invalid" $given -}}
+{{- $_ := set $.values $name $default -}}
+{{- else if and (kindIs "map" $default) (ne $name "labels") -}}
+{{- include "sync-operator.fill" (dict "values" $given "defaults" $default) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Name of the release's objects: a label of at most 63 characters that holds the whole release name (Helm allows it 53). */}}
 {{- define "sync-operator.fullname" -}}
 {{- $name := .Values.nameOverride | default .Chart.Name -}}
@@ -31,9 +50,29 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 
 {{- define "sync-operator.image" -}}
-{{- with .Values.image.registry }}{{ . }}/{{ end -}}
+{{- with (.Values.global).imageRegistry | default .Values.image.registry }}{{ . }}/{{ end -}}
 {{- .Values.image.repository -}}
 {{- if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end -}}
+{{- end -}}
+
+{{/* Pull secrets of every pod, as a list of names: of `global` each may be a name or `{name: …}`, as charts differ. */}}
+{{- define "sync-operator.globalPullSecrets" -}}
+{{- $names := list -}}
+{{- range (.Values.global).imagePullSecrets -}}
+{{- $name := . -}}
+{{- if kindIs "map" . -}}{{- $name = .name -}}{{- end -}}
+{{- $names = append $names $name -}}
+{{- end -}}
+{{- toJson $names -}}
+{{- end -}}
+
+{{/* Pull secrets of the controller's pod, as in a pod. */}}
+{{- define "sync-operator.pullSecrets" -}}
+{{- $all := include "sync-operator.globalPullSecrets" . | fromJsonArray -}}
+{{- range .Values.imagePullSecrets -}}{{- $all = append $all .name -}}{{- end -}}
+{{- range uniq $all }}
+- name: {{ . }}
+{{- end -}}
 {{- end -}}
 
 {{/* What the controller does with each kind, and no more: tests/cluster/test_permissions.py holds it against the audit log. */}}
