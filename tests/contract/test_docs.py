@@ -13,7 +13,7 @@ from sync_operator import __version__
 from sync_operator.model.conditions import Reason
 
 PAGES: Final = pages()
-LANGUAGES: Final = {"console", "sh", "yaml", "mermaid"}
+LANGUAGES: Final = {"console", "sh", "yaml", "mermaid", "promql"}
 PRINTED_BY_THE_DEMO: Final = "text"
 """Language of the README's excerpts from what `make demo` prints."""
 PROGRAMS: Final = ("kubectl", "helm", "make", "sync-operator", "argocd", "flux", "kind", "docker", "curl", "git")

@@ -18,6 +18,7 @@ from tests.support.helm import CHART, NAMESPACE, Helm, the
 from tests.support.plane import ROOT
 
 from sync_operator.handlers.metrics import Metrics
+from sync_operator.handlers.state_metrics import Sources
 
 ALERTS: Final = CHART / "files" / "monitoring" / "alerts.yaml"
 DASHBOARD: Final = CHART / "files" / "monitoring" / "dashboard.json"
@@ -31,36 +32,57 @@ EVALUATED: Final = "3h"
 LATELY: Final = "1970-01-01T02:55:00Z"
 
 
+WORKSPACE: Final = {"namespace": "shop", "name": "default"}
+
+
+def conditions(**statuses: str | None) -> list[dict[str, str]]:
+    """Conditions by type; one without a status is not there."""
+    return [{"type": kind, "status": status, "reason": "Why"} for kind, status in statuses.items() if status]
+
+
 def exported(  # noqa: PLR0913 (each a figure of the page)
     *,
     ready: str = "True",
-    healthy: str = "True",
+    reason: str = "Scheduled",
+    workspace: str | None = "True",
+    healthy: str | None = "True",
     fresh: str = "True",
-    succeeded_at: str = LATELY,
+    created_at: str = "1970-01-01T00:00:00Z",
+    succeeded_at: str | None = LATELY,
     next_runs: tuple[str, ...] = HOURLY,
     result: str = "success",
     code: int = 200,
     depth: int = 0,
     compared_at: str = LATELY,
 ) -> list[Metric]:
-    """What a scraper reads of one Sync and its server."""
-    conditions = {"Ready": ready, "RunsHealthy": healthy, "Fresh": fresh}
-    sync = {
-        "metadata": SYNC,
-        "status": {
-            "conditions": [{"type": kind, "status": status} for kind, status in conditions.items()],
-            "lastSuccessAt": succeeded_at,
-            "nextRuns": next_runs,
-            "lastRun": {"rows": {"queried": 10, "total": 10, "succeeded": 9, "failed": 1, "skipped": 0}},
+    """What a scraper reads of one Sync, its Workspace and its server; ``workspace``: the status of its Ready."""
+    status: dict[str, Any] = {
+        "conditions": conditions(Ready=ready, RunsHealthy=healthy, Fresh=fresh),
+        "nextRuns": next_runs,
+        "lastRun": {
+            "durationSeconds": 60,
+            "rows": {"queried": 10, "total": 10, "succeeded": 9, "failed": 1, "skipped": 0},
         },
     }
+    status["conditions"][0]["reason"] = reason
+    if succeeded_at is not None:
+        status["lastSuccessAt"] = succeeded_at
+    home = {
+        "metadata": WORKSPACE,
+        "spec": {"url": "https://sync.example.com"},
+        "status": {"conditions": conditions(Ready=workspace)},
+    }
+    sync = {"metadata": SYNC | {"creationTimestamp": created_at}, "status": status}
     compared = [(("shop", "default"), datetime.fromisoformat(compared_at))]
     metrics = Metrics(
-        syncs=lambda: [sync],
-        depth=lambda: depth,
-        kept=lambda: {"syncs": 1, "connections": 2},
-        compared=lambda: compared,
-        resync=timedelta(seconds=300),
+        Sources(
+            syncs=lambda: [sync],
+            workspaces=lambda: [home] if workspace is not None else [],
+            depth=lambda: depth,
+            kept=lambda: {"syncs": 1, "connections": 2},
+            compared=lambda: compared,
+            resync=timedelta(seconds=300),
+        )
     )
     metrics.lagged(0.01)
     metrics.reconciled(result, 0.1)
@@ -120,6 +142,16 @@ FIRING: Final[dict[str, tuple[list[Metric], dict[str, str], str]]] = {
         WARNING | TARGET,
         "The sync-operator does not get to the end of its queue.",
     ),
+    "SyncWorkspaceNotReady": (
+        exported(workspace="False", ready="False", healthy="False", code=503, compared_at="1970-01-01T02:30:00Z"),
+        WARNING | WORKSPACE | {"server": "sync.example.com"},
+        "Workspace shop/default cannot use its server sync.example.com.",
+    ),
+    "SyncWorkspaceNotFound": (
+        exported(workspace=None, ready="False", reason="WorkspaceNotFound"),
+        WARNING | {"workspace": "shop/default"},
+        "There is no Workspace shop/default, and Syncs name it.",
+    ),
     "SyncServerFailing": (
         exported(code=503),
         WARNING | {"workspace": "shop/default"},
@@ -149,6 +181,10 @@ QUIET: Final = {
     "one missed run is not yet too late": exported(succeeded_at="1970-01-01T01:00:00Z"),
     "a suspended Sync is never overdue": exported(succeeded_at="1970-01-01T00:00:00Z", next_runs=()),
     "one comparison that failed": exported(compared_at="1970-01-01T02:48:00Z"),
+    "a new Sync before its first run": exported(
+        created_at=LATELY, succeeded_at=None, healthy=None, next_runs=("1970-01-01T03:30:00Z", "1970-01-01T04:00:00Z")
+    ),
+    "a Sync that waits for a Workspace which is suspended": exported(ready="False", reason="WorkspaceNotReady"),
     "a server that refuses one request only": [*exported(), *exported(code=404)],
 }
 
@@ -167,6 +203,24 @@ def test_each_alert_fires_for_its_reason_and_for_no_other(promtool: Path, tmp_pa
 @pytest.mark.parametrize("families", QUIET.values(), ids=QUIET)
 def test_no_alert_fires_without_a_reason(promtool: Path, tmp_path: Path, families: list[Metric]) -> None:
     assert not judged(promtool, tmp_path, RULES, [expectation(families, {})])
+
+
+def test_a_sync_that_has_never_succeeded_is_overdue(promtool: Path, tmp_path: Path) -> None:
+    families = exported(succeeded_at=None, healthy=None, next_runs=("1970-01-01T03:30:00Z", "1970-01-01T04:00:00Z"))
+    expected = {"SyncOverdue": {"exp_labels": WARNING | SYNC, "exp_annotations": {"summary": FIRING["SyncOverdue"][2]}}}
+    rules = [rule | {"annotations": {"summary": rule["annotations"]["summary"]}} for rule in RULES]
+
+    assert not judged(promtool, tmp_path, rules, [expectation(families, expected)])
+
+
+@pytest.mark.parametrize("code", [0, 400, 401, 403, 500, 503])
+def test_each_kind_of_refusal_is_counted(promtool: Path, tmp_path: Path, code: int) -> None:
+    summary = FIRING["SyncServerFailing"][2]
+    expected = {"exp_labels": FIRING["SyncServerFailing"][1], "exp_annotations": {"summary": summary}}
+    rules = [rule | {"annotations": {"summary": rule["annotations"]["summary"]}} for rule in RULES]
+
+    groups = [expectation(exported(code=code), {"SyncServerFailing": expected})]
+    assert not judged(promtool, tmp_path, rules, groups)
 
 
 def test_the_rules_are_clean_and_each_says_what_to_do(promtool: Path) -> None:
@@ -192,8 +246,20 @@ def absences() -> list[dict[str, Any]]:
     return [{"alert": f"Query{number}", "expr": f"absent({query})"} for number, query in enumerate(queries())]
 
 
+def test_the_query_of_the_documentation_finds_syncs_with_workspace_and_reason(promtool: Path, tmp_path: Path) -> None:
+    [shown] = re.findall(r"```promql\n(.*?)```", (ROOT / "docs" / "monitoring.md").read_text(), re.DOTALL)
+    found = {"exp_labels": SYNC | {"workspace": "shop/default", "reason": "Rejected"}}
+    group = {
+        "interval": "1m",
+        "input_series": series(exported(ready="False", reason="Rejected")),
+        "alert_rule_test": [{"eval_time": EVALUATED, "alertname": "Shown", "exp_alerts": [found]}],
+    }
+
+    assert not judged(promtool, tmp_path, [{"alert": "Shown", "expr": shown}], [group])
+
+
 def test_every_query_of_the_dashboard_finds_what_is_exported(promtool: Path, tmp_path: Path) -> None:
-    families = exported(ready="False", healthy="False", fresh="False")
+    families = exported(ready="False", healthy="False", fresh="False", workspace="False")
     rules = absences()
     quiet = [{"eval_time": EVALUATED, "alertname": rule["alert"], "exp_alerts": []} for rule in rules]
 

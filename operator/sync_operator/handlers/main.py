@@ -26,10 +26,11 @@ from sync_operator.handlers.health import Health, Probes, Stage
 from sync_operator.handlers.leader import Leader
 from sync_operator.handlers.metrics import Metrics, serve_metrics
 from sync_operator.handlers.operator import Operator
+from sync_operator.handlers.state_metrics import Sources
 from sync_operator.handlers.watch import make_registry, make_settings
 from sync_operator.handlers.wiring import make_operator, utc_now
 from sync_operator.log import configure_logging
-from sync_operator.model.names import SYNC_KIND
+from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 from sync_operator.remote.connections import HttpPool
 from sync_operator.remote.resolver import Resolver
 from sync_operator.settings import ControllerSettings
@@ -88,8 +89,9 @@ async def _run(settings: ControllerSettings, lease_name: str) -> bool:
     leader = _candidate(session, lease_name, uid) if settings.leader_election else None
     check = leader.check if leader else None
     pool = HttpPool(settings.hosts, settings.proxies, resolver=Resolver().of, check=check)
-    metrics = Metrics(
+    sources = Sources(
         syncs=lambda: operator.cache.all(SYNC_KIND),
+        workspaces=lambda: operator.cache.all(WORKSPACE_KIND),
         depth=lambda: operator.queue.depth,
         longest=lambda: operator.queue.longest,
         kept=lambda: operator.kept(),  # noqa: PLW0108 (there is no operator yet)
@@ -97,6 +99,7 @@ async def _run(settings: ControllerSettings, lease_name: str) -> bool:
         compared=lambda: operator.comparisons,
         resync=settings.resync,
     )
+    metrics = Metrics(sources)
     operator = make_operator(settings, Kube(session, check), uid, pool, metrics)
     health = Health(session.watches, leader, stalled=operator.queue.stalled)
     probes = Probes(health, settings.health_port)

@@ -1,51 +1,29 @@
-"""Prometheus metrics (design section 5): counters of the work, and gauges read from the cache at each scrape.
-
-Series per Sync are bounded by the Syncs that exist; no label holds an id of the server, a message or a path.
-"""
+"""Prometheus metrics (design section 5): counters of the work, beside the state of things (`state_metrics`)."""
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.registry import Collector
+
+from sync_operator.handlers.state_metrics import Sources, StateCollector
 
 __all__ = ["Metrics", "serve_metrics"]
 
 _SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _LAG_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-_OUTCOMES: Final = ("queried", "total", "succeeded", "failed", "skipped")
 
 
 class Metrics:
     """What the operator counts. One instance a process, with a registry of its own."""
 
-    def __init__(
-        self,
-        *,
-        syncs: Callable[[], Iterable[Mapping[str, Any]]],
-        depth: Callable[[], int],
-        longest: Callable[[], float] = lambda: 0.0,
-        kept: Callable[[], Mapping[str, int]] = dict,
-        leads: Callable[[], bool] = lambda: True,
-        compared: Callable[[], Iterable[tuple[tuple[str, str], datetime]]] = tuple,
-        resync: timedelta = timedelta(),
-    ) -> None:
+    def __init__(self, sources: Sources) -> None:
         """Count from zero.
 
         Args:
-            syncs: the Syncs as the cache holds them; what is in one is never changed, another takes its place.
-            depth: how many keys wait for a worker.
-            longest: seconds for which the longest running reconcile has gone on.
-            kept: how much is kept in memory, by kind.
-            leads: whether this process acts, or stands by.
-            compared: Workspaces (namespace and name) with the time of their last whole comparison with the server.
-            resync: time between two comparisons.
+            sources: what the state of things is read from at each scrape.
         """
         self.registry = CollectorRegistry()
         self._reconciles = Counter(
@@ -83,8 +61,8 @@ class Metrics:
             "The latest that a turn of the event loop came since the process began.",
             registry=self.registry,
         )
-        self._gauges = _Gauges(syncs, depth, longest, kept, leads, compared, resync)
-        self.registry.register(self._gauges)
+        self._state = StateCollector(sources)
+        self.registry.register(self._state)
 
     def reconciled(self, result: str, seconds: float) -> None:
         """One reconcile ended; the result is ``success``, ``requeue`` or ``error``."""
@@ -118,95 +96,8 @@ class Metrics:
 
     async def page(self) -> bytes:
         """All of it as text, written in a thread: with ten thousand Syncs that takes seconds."""
-        self._gauges.look()
+        self._state.look()
         return await asyncio.to_thread(generate_latest, self.registry)
-
-
-class _Gauges(Collector):
-    """Gauges of what was there when the event loop last looked; they are written in another thread."""
-
-    def __init__(
-        self,
-        syncs: Callable[[], Iterable[Mapping[str, Any]]],
-        depth: Callable[[], int],
-        longest: Callable[[], float],
-        kept: Callable[[], Mapping[str, int]],
-        leads: Callable[[], bool],
-        compared: Callable[[], Iterable[tuple[tuple[str, str], datetime]]],
-        resync: timedelta,
-    ) -> None:
-        self._compared = compared
-        self._resync = resync
-        self._syncs = syncs
-        self._depth = depth
-        self._longest = longest
-        self._kept = kept
-        self._leads = leads
-        self._seen: tuple[list[Mapping[str, Any]], int, float, Mapping[str, int], bool] = ([], 0, 0.0, {}, False)
-        self._compared_at: list[tuple[tuple[str, str], datetime]] = []
-
-    def look(self) -> None:
-        """Take a snapshot; to be called in the thread of the event loop."""
-        self._seen = list(self._syncs()), self._depth(), self._longest(), self._kept(), self._leads()
-        self._compared_at = list(self._compared())
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        syncs, depth, longest, counts, leads = self._seen
-        yield GaugeMetricFamily("sync_operator_queue_depth", "Keys that wait for a worker.", value=depth)
-        yield GaugeMetricFamily(
-            "sync_operator_queue_longest_running_processor_seconds",
-            "For how long the longest running reconcile has gone on; 0 while none is under way.",
-            value=longest,
-        )
-        kept = GaugeMetricFamily(
-            "sync_operator_kept", "How much is kept in memory, by kind: it follows what there is.", labels=["kind"]
-        )
-        for kind, count in counts.items():
-            kept.add_metric([kind], count)
-        yield kept
-        yield GaugeMetricFamily("sync_operator_leader", "1 while this process acts.", value=leads)
-        one = ["namespace", "name"]
-        yield GaugeMetricFamily(
-            "sync_operator_resync_seconds",
-            "Time between two comparisons of a Workspace with its server.",
-            value=self._resync.total_seconds(),
-        )
-        yield self._comparisons(one)
-        conditions = GaugeMetricFamily(
-            "sync_operator_sync_condition", "1 for the present status.", labels=[*one, "type", "status"]
-        )
-        success = GaugeMetricFamily(
-            "sync_operator_sync_last_success_timestamp_seconds", "When rows were last delivered.", labels=one
-        )
-        expected = GaugeMetricFamily(
-            "sync_operator_sync_expected_interval_seconds", "Time between the next two scheduled runs.", labels=one
-        )
-        rows = GaugeMetricFamily("sync_operator_sync_last_run_rows", "Rows of the last run.", labels=[*one, "outcome"])
-        for sync in syncs:
-            who = [sync["metadata"]["namespace"], sync["metadata"]["name"]]
-            status = sync.get("status", {})
-            for entry in status.get("conditions", ()):
-                conditions.add_metric([*who, entry["type"], entry["status"]], 1)
-            if "lastSuccessAt" in status:
-                success.add_metric(who, datetime.fromisoformat(status["lastSuccessAt"]).timestamp())
-            if len(status.get("nextRuns", ())) > 1:
-                first, second, *_ = map(datetime.fromisoformat, status["nextRuns"])
-                expected.add_metric(who, (second - first).total_seconds())
-            counted = status.get("lastRun", {}).get("rows", {})
-            for outcome in _OUTCOMES:
-                if outcome in counted:
-                    rows.add_metric([*who, outcome], counted[outcome])
-        yield from (conditions, success, expected, rows)
-
-    def _comparisons(self, labels: list[str]) -> GaugeMetricFamily:
-        family = GaugeMetricFamily(
-            "sync_operator_workspace_last_compared_timestamp_seconds",
-            "When the last whole comparison with the server began.",
-            labels=labels,
-        )
-        for workspace, at in self._compared_at:
-            family.add_metric(list(workspace), at.timestamp())
-        return family
 
 
 async def serve_metrics(port: int, metrics: Metrics) -> web.AppRunner:

@@ -4,10 +4,11 @@ import pytest
 from benchmarks.lag import Lag, read_lag
 
 from sync_operator.handlers.metrics import Metrics
+from sync_operator.handlers.state_metrics import Sources
 
 
 async def page(*lags: float) -> str:
-    metrics = Metrics(syncs=list, depth=lambda: 0)
+    metrics = Metrics(Sources())
     for lag in lags:
         metrics.lagged(lag)
     return (await metrics.page()).decode()

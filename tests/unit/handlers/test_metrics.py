@@ -5,6 +5,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from sync_operator.handlers.metrics import Metrics, serve_metrics
+from sync_operator.handlers.state_metrics import Sources
 
 SYNC = {
     "metadata": {"namespace": "shop", "name": "orders"},
@@ -33,7 +34,7 @@ async def scraped(metrics: Metrics) -> dict[str, float]:
 
 
 async def test_the_page_tells_of_the_work_and_of_each_sync() -> None:
-    metrics = Metrics(syncs=lambda: [SYNC, FRESH], depth=lambda: 3, longest=lambda: 1.5)
+    metrics = Metrics(Sources(syncs=lambda: [SYNC, FRESH], depth=lambda: 3, longest=lambda: 1.5))
     metrics.lagged(0.15)
     metrics.lagged(0.05)
     metrics.reconciled("success", 0.2)
@@ -52,19 +53,19 @@ async def test_the_page_tells_of_the_work_and_of_each_sync() -> None:
     assert seen["sync_operator_sync_expected_interval_seconds orders shop"] == 45 * 60
     assert seen["sync_operator_sync_last_success_timestamp_seconds orders shop"] == pytest.approx(1767225600)
     assert seen["sync_operator_sync_last_run_rows failed orders shop"] == 2
-    assert not [key for key in seen if "fresh" in key], "nothing is known of it yet"
+    assert [key for key in seen if "fresh" in key] == ["sync_operator_sync_info  Unknown false fresh shop shop/default"]
 
 
 @pytest.mark.parametrize("leads", [True, False])
 async def test_the_page_tells_who_acts(leads: bool) -> None:
-    metrics = Metrics(syncs=list, depth=lambda: 0, leads=lambda: leads)
+    metrics = Metrics(Sources(leads=lambda: leads))
 
     assert (await scraped(metrics))["sync_operator_leader"] == leads
 
 
 async def test_a_sync_that_is_gone_leaves_no_series() -> None:
     syncs = [SYNC]
-    metrics = Metrics(syncs=lambda: syncs, depth=lambda: 0)
+    metrics = Metrics(Sources(syncs=lambda: syncs))
     assert [key for key in await scraped(metrics) if "orders" in key]
 
     syncs.clear()
@@ -74,7 +75,7 @@ async def test_a_sync_that_is_gone_leaves_no_series() -> None:
 
 async def test_ten_thousand_syncs_do_not_hold_the_event_loop() -> None:
     syncs = [{**SYNC, "metadata": {"namespace": "shop", "name": f"orders-{number}"}} for number in range(10_000)]
-    metrics = Metrics(syncs=lambda: syncs, depth=lambda: 0)
+    metrics = Metrics(Sources(syncs=lambda: syncs))
     turns = 0
 
     async def turn() -> None:
@@ -91,8 +92,43 @@ async def test_ten_thousand_syncs_do_not_hold_the_event_loop() -> None:
     assert turns > 20
 
 
+WORKSPACE = {
+    "metadata": {"namespace": "shop", "name": "default"},
+    "spec": {"url": "https://user:password@sync.example.com:8443/path"},
+    "status": {"conditions": [{"type": "Ready", "status": "False", "reason": "Unauthorized"}]},
+}
+
+
+async def test_the_page_tells_of_each_workspace_and_which_syncs_it_concerns() -> None:
+    metadata = {"namespace": "shop", "name": "orders", "creationTimestamp": "2025-12-31T23:00:00Z"}
+    created = {"metadata": metadata, "spec": {"suspend": True}}
+
+    seen = await scraped(Metrics(Sources(syncs=lambda: [created], workspaces=lambda: [WORKSPACE])))
+
+    assert seen["sync_operator_workspace_condition False Ready default shop"] == 1
+    assert seen["sync_operator_workspace_info Unauthorized default shop sync.example.com:8443"] == 1
+    assert seen["sync_operator_sync_info  False orders shop shop/default true"] == 1
+    assert seen["sync_operator_sync_created_timestamp_seconds orders shop"] == pytest.approx(1767225600 - 3600)
+
+
+async def test_a_status_that_somebody_else_wrote_does_not_take_the_page_away() -> None:
+    odd = {
+        **SYNC,
+        "status": {
+            "lastSuccessAt": "0000-01-01T00:00:00Z",
+            "nextRuns": ["2026-02-30T00:00:00Z", "9999-12-31T23:59:59Z"],
+        },
+    }
+    homeless = {"metadata": {"namespace": "shop", "name": "odd"}, "spec": {"url": "https://[::1/of:secret"}}
+
+    seen = await scraped(Metrics(Sources(syncs=lambda: [odd], workspaces=lambda: [homeless])))
+
+    assert "sync_operator_sync_info  Unknown false orders shop shop/default" in seen
+    assert not [key for key in seen if "success" in key or "secret" in key]
+
+
 async def test_a_workspace_that_is_gone_leaves_no_series() -> None:
-    metrics = Metrics(syncs=list, depth=lambda: 0, kept=lambda: {"connections": 3})
+    metrics = Metrics(Sources(kept=lambda: {"connections": 3}))
     for name in ("shop/default", "other/default"):
         for code in (200, 503):
             metrics.requested(name, "GET /syncs/:id", code, 0.1)

@@ -1,0 +1,236 @@
+"""Metrics of the state of things: gauges read from the caches at each scrape, as kube-state-metrics does.
+
+Series are bounded by the Syncs and Workspaces that exist. No label holds an id of the server, a message or a path.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from sync_operator.handlers.cache import workspace_name
+from sync_operator.model.conditions import ConditionType
+from sync_operator.model.workspace import server_of
+
+__all__ = ["Sources", "StateCollector"]
+
+type _Object = Mapping[str, Any]
+
+_ONE: Final = ("namespace", "name")
+_OUTCOMES: Final = ("queried", "total", "succeeded", "failed", "skipped")
+_UNKNOWN: Final = "Unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the state is read from, by the thread of the event loop.
+
+    Attributes:
+        syncs: the Syncs as the cache holds them; what is in one is never changed, another takes its place.
+        workspaces: the Workspaces, likewise.
+        depth: how many keys wait for a worker.
+        longest: seconds for which the longest running reconcile has gone on.
+        kept: how much is kept in memory, by kind.
+        leads: whether this process acts, or stands by.
+        compared: Workspaces (namespace and name) with the time of their last whole comparison with the server.
+        resync: time between two comparisons.
+    """
+
+    syncs: Callable[[], Iterable[_Object]] = tuple
+    workspaces: Callable[[], Iterable[_Object]] = tuple
+    depth: Callable[[], int] = int
+    longest: Callable[[], float] = float
+    kept: Callable[[], Mapping[str, int]] = dict
+    leads: Callable[[], bool] = lambda: True
+    compared: Callable[[], Iterable[tuple[tuple[str, str], datetime]]] = tuple
+    resync: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """What was there when the event loop last looked."""
+
+    syncs: list[_Object] = field(default_factory=list)
+    workspaces: list[_Object] = field(default_factory=list)
+    depth: int = 0
+    longest: float = 0.0
+    kept: Mapping[str, int] = field(default_factory=dict)
+    leads: bool = False
+    compared: list[tuple[tuple[str, str], datetime]] = field(default_factory=list)
+
+
+class StateCollector(Collector):
+    """Gauges of what was there when the event loop last looked; they are written in another thread.
+
+    Args:
+        sources: what they are read from.
+    """
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._seen = _Snapshot()
+
+    def look(self) -> None:
+        """Take a snapshot; to be called in the thread of the event loop."""
+        sources = self._sources
+        self._seen = _Snapshot(
+            syncs=list(sources.syncs()),
+            workspaces=list(sources.workspaces()),
+            depth=sources.depth(),
+            longest=sources.longest(),
+            kept=sources.kept(),
+            leads=sources.leads(),
+            compared=list(sources.compared()),
+        )
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The families, one after the other: `CollectorRegistry` asks for them, in whatever thread."""
+        seen = self._seen
+        yield from self._process(seen)
+        yield from _workspaces(seen)
+        ready = {_who(each): _status(each, ConditionType.READY) for each in seen.workspaces}
+        yield from _syncs(seen.syncs, ready)
+        yield from _runs(seen.syncs)
+
+    def _process(self, seen: _Snapshot) -> Iterator[GaugeMetricFamily]:
+        """About this process."""
+        yield GaugeMetricFamily("sync_operator_queue_depth", "Keys that wait for a worker.", value=seen.depth)
+        yield GaugeMetricFamily(
+            "sync_operator_queue_longest_running_processor_seconds",
+            "For how long the longest running reconcile has gone on; 0 while none is under way.",
+            value=seen.longest,
+        )
+        kept = GaugeMetricFamily(
+            "sync_operator_kept", "How much is kept in memory, by kind: it follows what there is.", labels=["kind"]
+        )
+        for kind, count in seen.kept.items():
+            kept.add_metric([kind], count)
+        yield kept
+        yield GaugeMetricFamily("sync_operator_leader", "1 while this process acts.", value=seen.leads)
+        yield GaugeMetricFamily(
+            "sync_operator_resync_seconds",
+            "Time between two comparisons of a Workspace with its server.",
+            value=self._sources.resync.total_seconds(),
+        )
+
+
+def _workspaces(seen: _Snapshot) -> Iterator[GaugeMetricFamily]:
+    compared = GaugeMetricFamily(
+        "sync_operator_workspace_last_compared_timestamp_seconds",
+        "When the last whole comparison with the server began.",
+        labels=_ONE,
+    )
+    for ref, at in seen.compared:
+        compared.add_metric(ref, at.timestamp())
+    conditions = GaugeMetricFamily(
+        "sync_operator_workspace_condition", "1 for the present status.", labels=[*_ONE, "type", "status"]
+    )
+    info = GaugeMetricFamily(
+        "sync_operator_workspace_info",
+        "Always 1: what a Workspace is, and the reason of its condition Ready.",
+        labels=[*_ONE, "server", "reason"],
+    )
+    for workspace in seen.workspaces:
+        who = _who(workspace)
+        for entry in _conditions(workspace):
+            conditions.add_metric([*who, entry["type"], entry["status"]], 1)
+        info.add_metric([*who, _server(workspace), _reason(workspace)], 1)
+    yield from (compared, conditions, info)
+
+
+def _syncs(syncs: Iterable[_Object], ready: Mapping[tuple[str, str], str]) -> Iterator[GaugeMetricFamily]:
+    """What the Syncs are.
+
+    Args:
+        syncs: the Syncs.
+        ready: the status of condition Ready of each Workspace that there is.
+    """
+    created = GaugeMetricFamily(
+        "sync_operator_sync_created_timestamp_seconds", "When the resource was made.", labels=_ONE
+    )
+    info = GaugeMetricFamily(
+        "sync_operator_sync_info",
+        "Always 1: what a Sync is, the reason of its condition Ready, and the status of that of its Workspace.",
+        labels=[*_ONE, "workspace", "workspace_ready", "reason", "suspended"],
+    )
+    conditions = GaugeMetricFamily(
+        "sync_operator_sync_condition", "1 for the present status.", labels=[*_ONE, "type", "status"]
+    )
+    for sync in syncs:
+        who = namespace, _ = _who(sync)
+        home = namespace, workspace_name(sync)
+        suspended = "true" if sync.get("spec", {}).get("suspend") else "false"
+        info.add_metric([*who, "/".join(home), ready.get(home, _UNKNOWN), _reason(sync), suspended], 1)
+        since = _seconds(sync["metadata"].get("creationTimestamp"))
+        if since is not None:
+            created.add_metric(who, since)
+        for entry in _conditions(sync):
+            conditions.add_metric([*who, entry["type"], entry["status"]], 1)
+    yield from (created, info, conditions)
+
+
+def _runs(syncs: Iterable[_Object]) -> Iterator[GaugeMetricFamily]:
+    """What is known of their runs."""
+    success = GaugeMetricFamily(
+        "sync_operator_sync_last_success_timestamp_seconds", "When rows were last delivered.", labels=_ONE
+    )
+    expected = GaugeMetricFamily(
+        "sync_operator_sync_expected_interval_seconds", "Time between the next two scheduled runs.", labels=_ONE
+    )
+    lasted = GaugeMetricFamily(
+        "sync_operator_sync_last_run_duration_seconds", "How long the last run that ended took.", labels=_ONE
+    )
+    rows = GaugeMetricFamily("sync_operator_sync_last_run_rows", "Rows of the last run.", labels=[*_ONE, "outcome"])
+    for sync in syncs:
+        who, status = _who(sync), sync.get("status", {})
+        succeeded = _seconds(status.get("lastSuccessAt"))
+        if succeeded is not None:
+            success.add_metric(who, succeeded)
+        coming = [at for at in map(_seconds, status.get("nextRuns", ())) if at is not None]
+        if len(coming) > 1:
+            expected.add_metric(who, coming[1] - coming[0])
+        last = status.get("lastRun", {})
+        if "durationSeconds" in last:
+            lasted.add_metric(who, last["durationSeconds"])
+        counted = last.get("rows", {})
+        for outcome in _OUTCOMES:
+            if outcome in counted:
+                rows.add_metric([*who, outcome], counted[outcome])
+    yield from (success, expected, lasted, rows)
+
+
+def _who(obj: _Object) -> tuple[str, str]:
+    return obj["metadata"]["namespace"], obj["metadata"]["name"]
+
+
+def _server(workspace: _Object) -> str:
+    """Host and port, and no more of the URL; empty where it has none."""
+    url = workspace.get("spec", {}).get("url")
+    server = server_of(url) if isinstance(url, str) else ""
+    return "" if "/" in server else server.rpartition("@")[2]
+
+
+def _conditions(obj: _Object) -> Iterable[_Object]:
+    found: Iterable[_Object] = obj.get("status", {}).get("conditions", ())
+    return found
+
+
+def _status(obj: _Object, kind: str) -> str:
+    return next((str(entry["status"]) for entry in _conditions(obj) if entry["type"] == kind), _UNKNOWN)
+
+
+def _reason(obj: _Object) -> str:
+    """The reason of condition Ready; empty before there is one."""
+    found = (str(entry.get("reason", "")) for entry in _conditions(obj) if entry["type"] == ConditionType.READY)
+    return next(found, "")
+
+
+def _seconds(time: str | None) -> float | None:
+    """A time of an object as seconds since 1970; None where there is none, or none that can be read."""
+    try:
+        return datetime.fromisoformat(time).timestamp() if time else None
+    except ValueError:
+        return None
