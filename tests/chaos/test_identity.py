@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Final
@@ -104,6 +105,9 @@ def test_nothing_of_anybody_elses_is_touched_and_each_sync_is_told(team: Tenant,
     syncs = sorted(team.sandbox.syncs(), key=lambda sync: sync["id"])
     ours = {str(sync["id"]) for sync in syncs[:_RESTORED]} if kind == "restored" else set()
 
+    # A sync is known by the second in which it was made: none of the others is to be made in that of ours.
+    last = max(sync["created_at"] for sync in syncs)
+    eventually(lambda: datetime.now(UTC) - datetime.fromisoformat(last) > timedelta(seconds=1), "a second to pass")
     disaster(team, syncs)
     before = {str(sync["id"]): sync for sync in team.sandbox.syncs()}
     team.sandbox.forget_requests()

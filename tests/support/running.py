@@ -264,7 +264,11 @@ def _process(
         yield process, log
     finally:
         process.terminate()
-        process.wait(20)
+        try:
+            process.wait(20)
+        finally:
+            process.kill()  # one that did not end must not trouble the next test; no harm to one that did
+            process.wait()
 
 
 def _started(stack: ExitStack, command: Sequence[str | Path], log: Path) -> str:

@@ -18,6 +18,8 @@ from sync_operator.sandbox.state import Outcome, Store, Token
 __all__ = ["add_arguments", "main"]
 
 _DEFAULT_TOKEN: Final = "sandbox-token"  # noqa: S105 (it protects nothing)
+_SHUTDOWN_SECONDS: Final = 2.0
+"""How long answers under way are waited for in the end; some are made to last for minutes."""
 _CONTROL: Final = """\
 beside /api/v1 there is a control API, without a token:
   GET, DELETE /sandbox/requests       what was received
@@ -118,7 +120,7 @@ async def _serve(args: argparse.Namespace, token: str) -> None:
         any_ids=args.any_ids,
         list_cost=args.list_cost_ms / 1000,
     )
-    runner = web.AppRunner(make_app(store), access_log=None)
+    runner = web.AppRunner(make_app(store), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
