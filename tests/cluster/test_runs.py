@@ -93,6 +93,80 @@ def test_some_refused_rows_may_be_allowed(tenant: Tenant) -> None:
     assert sync["status"]["lastRun"]["rows"]["failed"] == 50
 
 
+def test_what_the_server_hides_of_rows_is_told(tenant: Tenant) -> None:
+    tenant.sandbox.catalog(2, {"name": "contacts", "batch_support": True})
+    tenant.connect()
+    tenant.ready()
+    tenant.sandbox.outcome(seconds=1, failed_rows=11, unkeyed_rows=9)
+    tenant.request_run("hidden")
+    batched = condition(tenant.ran("Request"), "RunsHealthy")
+    assert batched["reason"] == "RunSucceeded"
+    assert "9 of 1000 rows read were not to be sent" in batched["message"]
+    assert "the stream is written in batches" in batched["message"]
+
+    tenant.sandbox.outcome(seconds=1, ending="failed", keeps_rows=True)
+    tenant.request_run("lost")
+    tenant.told("RunStarted", "RunFailed")
+    tenant.request_run("nothing")
+    tenant.told("RunStarted", "RunFailed", "RunStarted", "RunFailed")
+
+    sync = tenant.get()
+    assert "1000 rows read and none sent: run 2 had read them" in condition(sync, "RunsHealthy")["message"]
+    assert sync["status"]["lastRun"]["status"] == "success"
+    asked = [entry["path"] for entry in tenant.sandbox.requests("GET", "/discover")]
+    assert asked == ["/api/v1/connectors/2/discover"], "once, however many runs there are"
+
+
+def test_a_requested_run_begins_after_the_request_and_nobody_is_surprised_by_its_job(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.ready(run={"successfulHistory": 1})
+    tenant.sandbox.outcome(seconds=6)
+    tenant.kube.create(by_hand(tenant, "before"), tenant.namespace)
+    eventually(lambda: runs(tenant), "its run")
+
+    tenant.request_run("after")
+    answered = eventually(
+        lambda: sync if (sync := tenant.get())["status"].get("lastHandledRunRequest") == "after" else None, "the answer"
+    )
+    job = answered["status"]["lastRun"]["job"]
+    assert job != "before"
+    assert "finishedAt" not in answered["status"]["lastRun"], "who waits for it waits for this run"
+    sync = eventually(lambda: done(tenant.get(), job), "the run that was asked for")
+
+    assert sync["status"]["lastRun"]["id"] == "2"
+    assert [run["status"] for run in runs(tenant)] == ["success", "success"]
+    assert sync["metadata"]["annotations"]["squared.ai/handled-run-request"] == "after"
+    about = [event for event in tenant.all_events() if event["involvedObject"]["kind"] == "CronJob"]
+    assert [event["message"] for event in about if event["reason"] == "UnexpectedJob" and job in event["message"]] == []
+
+    tenant.request_run("again")
+    eventually(
+        lambda: [entry for entry in tenant.jobs() if entry["metadata"]["name"] == job] == [], "the old Job to go"
+    )
+    tenant.delete()
+    tenant.gone()
+    eventually(lambda: tenant.jobs() == [], "its Jobs to go with it")
+
+
+def test_a_sync_from_a_backup_repeats_no_request(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.ready(deletionPolicy="Retain")
+    tenant.request_run("one")
+    tenant.ran("Request")
+    backup = tenant.get()
+    tenant.delete()
+    tenant.gone()
+
+    kept = {name: backup["metadata"][name] for name in ("name", "annotations")}
+    tenant.kube.create(backup | {"metadata": kept}, tenant.namespace)
+    sync = tenant.when(SYNC_KIND, "orders", "Ready")
+
+    assert sync["status"]["id"] == backup["status"]["id"]
+    assert sync["status"]["lastHandledRunRequest"] == "one"
+    tenant.request_run("two")
+    eventually(lambda: len(runs(tenant)) == 2, "a new request to be answered")
+
+
 def test_a_request_is_answered_once(tenant: Tenant) -> None:
     tenant.connect()
     tenant.ready()

@@ -159,7 +159,7 @@ async def test_a_row_left_behind_that_cannot_be_canceled_is_not_hammered_at(api:
     await api.client.set_enabled("1", False)
     await api.client.set_enabled("1", True)
     api.store.temporal_away = True
-    ending = await run_pod(api, timeout=timedelta(hours=5))
+    ending = await run_pod(api, job_of(START + timedelta(minutes=1)), timeout=timedelta(hours=5))
     assert ending.code is ExitCode.CANCELED
     tries = [entry for entry in api.faults.log if entry.method == "DELETE"]
     assert 10 < len(tries) < 45
@@ -229,7 +229,7 @@ async def test_the_own_timeout_leaves_anothers_run_its_time(api: Served) -> None
     plan(api, stuck=True)
     await api.client.trigger("1")
     api.clock.advance(3600)
-    ending = await run_pod(api, timeout=timedelta(minutes=10))
+    ending = await run_pod(api, job_of(api.clock()), timeout=timedelta(minutes=10))
     assert ending.code is ExitCode.CANCELED
     assert 4200 <= api.clock.seconds() < 4220
 

@@ -30,12 +30,70 @@ async def documented_api(documented_api: Served) -> Served:
     return documented_api
 
 
-@pytest.mark.parametrize("job", ["by-hand", SLOT])
-async def test_an_active_run_is_followed_instead(api: Served, job: str) -> None:
+async def test_an_active_run_answers_what_is_due_by_schedule(api: Served) -> None:
     await api.client.trigger("1")
     api.clock.advance(5)
-    assert (await run_pod(api, job)).code is ExitCode.DELIVERED
+    assert (await run_pod(api, SLOT)).code is ExitCode.DELIVERED
     assert len(api.store.runs) == 1
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+async def test_a_requested_run_begins_after_the_request(api: Served, *, by_hand: bool) -> None:
+    plan(api, seconds=300)
+    await api.client.trigger("1")
+    api.clock.advance(5)
+    since = api.clock()
+
+    ending = await (run_pod(api) if by_hand else run_pod(api, since=since))
+
+    assert (ending.code, ending.run.id if ending.run else None) == (ExitCode.DELIVERED, 2)
+    assert api.store.runs[2].created_at > since + timedelta(seconds=290), "it has waited"
+    assert triggers(api) == 2
+
+
+async def test_a_run_made_since_a_request_answers_it_also_when_another_was_waited_for(api: Served) -> None:
+    plan(api, seconds=300)
+    await api.client.trigger("1")
+    api.clock.advance(5)
+    since = api.clock()
+
+    async def sleep(seconds: float) -> None:
+        await api.clock.sleep(seconds)
+        if api.clock.seconds() > 302 and len(api.store.runs) == 1 and triggers(api) == 1:
+            await api.client.trigger("1")
+
+    ending = await run_pod(api, since=since, sleep=sleep)
+
+    assert (ending.run.id if ending.run else None, len(api.store.runs), triggers(api)) == (2, 2, 2)
+    again = await run_pod(api, since=since)
+    assert (again.run.id if again.run else None, len(api.store.runs)) == (2, 2), "a replacement pod finds it"
+
+
+@pytest.mark.parametrize(("since_known", "code"), [(True, ExitCode.DELIVERED), (False, ExitCode.CANCELED)])
+async def test_the_own_timeout_begins_after_the_wait_where_the_deadline_has_room_for_it(
+    api: Served, *, since_known: bool, code: ExitCode
+) -> None:
+    plan(api, seconds=400)
+    plan(api, seconds=400)
+    await api.client.trigger("1")
+    api.clock.advance(5)
+
+    ending = await run_pod(api, timeout=timedelta(minutes=10), since=api.clock() if since_known else None)
+
+    assert ending.code is code
+
+
+async def test_a_run_that_outlasts_the_timeout_of_a_request_is_left_alone(api: Served) -> None:
+    plan(api, stuck=True)
+    await api.client.trigger("1")
+    api.clock.advance(5)
+
+    ending = await run_pod(api, since=api.clock(), timeout=timedelta(minutes=10))
+
+    assert ending.code is ExitCode.FAILED
+    assert "run 1 was under way before this run was asked for" in ending.message
+    assert "ask again when it has ended" in ending.message
+    assert (triggers(api), [run.status for run in api.store.runs.values()]) == (1, ["in_progress"])
 
 
 @pytest.mark.parametrize("running", [False, True])

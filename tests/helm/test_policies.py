@@ -82,8 +82,8 @@ def a_cronjob(**spec: Any) -> dict[str, Any]:
 
 
 def a_job() -> dict[str, Any]:
-    cronjob = a_cronjob()
-    return requested_job(merged(cronjob, {"metadata": {"uid": "7b2c"}}), "token", pictured(synced()).now)
+    picture = pictured(synced())
+    return requested_job(a_cronjob(), picture.sync, "token", picture.now)
 
 
 def pod_of(job: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def test_the_operators_account_makes_pods_of_one_shape(
             assert "operator's account may" in said, (name, made["kind"], said)
     for made in (a_cronjob(), a_job()):
         made["metadata"]["ownerReferences"] = []
-        assert "may only make CronJobs of Syncs" in as_operator(made)
+        assert "may only make CronJobs and Jobs of Syncs" in as_operator(made)
 
     theirs = pod_of(a_cronjob(), PODS["another image"])
     eventually(lambda: not cluster.kubectl("get", "syncs", "-A").returncode, "the kind to be read")

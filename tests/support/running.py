@@ -74,6 +74,10 @@ class Sandbox:
     def outcome(self, **fields: Any) -> None:
         assert self._http.post("/outcomes", json=fields).status_code == 200
 
+    def catalog(self, destination: int, *streams: str | dict[str, Any]) -> None:
+        """Give a destination these streams alone: names, or objects with ``batch_support``."""
+        assert self._http.put(f"/catalogs/{destination}", json=streams).status_code == 200
+
     def edit(self, sync_id: str, **attributes: Any) -> None:
         assert self._http.patch(f"/syncs/{sync_id}", json=attributes).status_code == 200
 

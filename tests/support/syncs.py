@@ -133,6 +133,10 @@ class Tenant:
         """Wait until these events, in this order, are the last ones about a Sync: they come after its status."""
         eventually(lambda: self.events(name)[-len(reasons) :] == list(reasons), f"the events {', '.join(reasons)}")
 
+    def all_events(self) -> list[dict[str, Any]]:
+        """The namespace's events, whoever wrote them."""
+        return self._list("Event", "v1")
+
     def events(self, name: str = "orders") -> list[str]:
         """Reasons of the events about a Sync that we wrote, in order."""
         events = self._list("Event", "v1")

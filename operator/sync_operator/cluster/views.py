@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sync_operator.decide.picture import JobView, SyncView
 from sync_operator.errors import InvalidSpecError
-from sync_operator.model.names import ANSWERED_RUN_REQUEST, REPORTED, SYNC_NAME
+from sync_operator.model.names import ANSWERED_RUN_REQUEST, REPORTED, SYNC_KIND, SYNC_NAME
 from sync_operator.model.reading import read_sync_spec
 from sync_operator.model.status import read_sync_status
 from sync_operator.schedule.plan import effective_schedule
@@ -73,6 +73,10 @@ def job_view(obj: Mapping[str, Any]) -> JobView:
         finished=ended is not None,
         reported=REPORTED in annotations,
         overdue=ended is not None and ended.get("reason") == "DeadlineExceeded",
+        succeeded=ended is not None and ended["type"] == "Complete",
+        of_sync=any(
+            owner.get("controller") and owner.get("kind") == SYNC_KIND for owner in metadata.get("ownerReferences", ())
+        ),
         run_id=int(told) if told.isascii() and told.isdecimal() and len(told) <= MAX_ID_DIGITS else None,
     )
 

@@ -26,7 +26,9 @@ __all__ = [
     "LookAtCrd",
     "MarkCluster",
     "MarkCreate",
+    "NoteRunRequest",
     "ProveWorkspace",
+    "PruneJobs",
     "ReadRuns",
     "ReadSecrets",
     "ReadSync",
@@ -238,6 +240,22 @@ class AnswerRunRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteRunRequest:
+    """Write on the Sync which request was answered: a backup brings that back, and the request with it."""
+
+    token: str
+    phase: ClassVar[Phase] = Phase.RUNS
+
+
+@dataclass(frozen=True, slots=True)
+class PruneJobs:
+    """Delete Jobs of requests that have ended, beyond those that are to be kept."""
+
+    names: tuple[str, ...]
+    phase: ClassVar[Phase] = Phase.RUNS
+
+
+@dataclass(frozen=True, slots=True)
 class LookAtCrd:
     """Ask whether it is the CRD of all Syncs that is being deleted."""
 
@@ -291,6 +309,8 @@ type Action = (
     | ApplyCronJob
     | DeleteCronJob
     | AnswerRunRequest
+    | NoteRunRequest
+    | PruneJobs
     | LookAtCrd
     | DropFinalizer
 )

@@ -127,17 +127,21 @@ def cronjob_manifest(picture: Picture, sync_id: str, *, suspended: bool) -> dict
     return manifest
 
 
-def requested_job(cronjob: Mapping[str, Any], token: str, at: datetime) -> dict[str, Any]:
+def requested_job(cronjob: Mapping[str, Any], sync: SyncView, token: str, at: datetime) -> dict[str, Any]:
     """A Job made from the CronJob for one run request; its name follows from the token, so it is made once.
 
-    The same as ``kubectl create job --from=cronjob/NAME`` makes, and it tells its pods which request it answers, since
-    when: a pod that replaces another follows that one's run instead of making a second.
+    It tells its pods since when there is the request: a pod that replaces another follows that one's run instead of
+    making a second. It belongs to the Sync: the CronJob controller warns of Jobs of a CronJob that it did not make. Its
+    deadline leaves time to wait for a run that is under way.
     """
     metadata = cronjob["metadata"]
     template = deepcopy(cronjob["spec"]["jobTemplate"])
     for container in template["spec"]["template"]["spec"]["containers"]:
         container.setdefault("env", []).append({"name": "SYNC_RUN_SINCE", "value": rfc3339(at)})
-    digest = sha256(token.encode()).hexdigest()[:10]
+    spec, digest = template["spec"], sha256(token.encode()).hexdigest()[:10]
+    if "activeDeadlineSeconds" in spec:
+        longest = spec["activeDeadlineSeconds"]
+        spec["activeDeadlineSeconds"] = min(longest + longest // (spec.get("backoffLimit", 0) + 1), _MAX_DEADLINE)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -151,16 +155,10 @@ def requested_job(cronjob: Mapping[str, Any], token: str, at: datetime) -> dict[
                 ANSWERED_RUN_REQUEST: token,
             },
             "ownerReferences": [
-                {
-                    "apiVersion": "batch/v1",
-                    "kind": "CronJob",
-                    "name": metadata["name"],
-                    "uid": metadata["uid"],
-                    "controller": True,
-                }
+                {"apiVersion": API_VERSION, "kind": SYNC_KIND, "name": sync.name, "uid": sync.uid, "controller": True}
             ],
         },
-        "spec": template["spec"],
+        "spec": spec,
     }
 
 

@@ -37,8 +37,8 @@ def sync_notices(picture: Picture, before: SyncStatus, after: SyncStatus) -> tup
         for result in picture.results
         for verdict in (verdict_of(picture, result),)
     )
-    other = _change(picture, before, after)
-    return (*ended, other) if other is not None and not ended else ended
+    told = () if ended else (_change(picture, before, after), _begun(before, after))
+    return ended + tuple(notice for notice in told if notice is not None)
 
 
 def _change(picture: Picture, before: SyncStatus, after: SyncStatus) -> Notice | None:
@@ -63,10 +63,15 @@ def _change(picture: Picture, before: SyncStatus, after: SyncStatus) -> Notice |
     if picture.answered_request is not None and picture.cronjob is None:
         message = "squared.ai/run-requested-at: the server runs this sync itself (spec.scheduler: Server); run it there"
         return Notice(Reason.RUN_SKIPPED, message, warning=True)
-    started = after.last_run
-    if started is not None and started.job and (before.last_run is None or started.job != before.last_run.job):
-        return Notice(Reason.RUN_STARTED, f"Job {started.job} started ({started.trigger})")
     return None
+
+
+def _begun(before: SyncStatus, after: SyncStatus) -> Notice | None:
+    """A Job began: beside whatever else is told, as it may be made right after its Sync was registered."""
+    started = after.last_run
+    if started is None or not started.job or (before.last_run is not None and started.job == before.last_run.job):
+        return None
+    return Notice(Reason.RUN_STARTED, f"Job {started.job} started ({started.trigger})")
 
 
 def _is_shared(before: SyncStatus, after: SyncStatus, ready: Condition) -> bool:

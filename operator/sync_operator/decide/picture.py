@@ -147,6 +147,8 @@ class JobView:
         reported: True when the Sync's status has told how it ended.
         overdue: True when its deadline ended it, so that its pod could not cancel the run.
         run_id: of the run that the status told of; None where there was none, or is nothing told yet.
+        succeeded: True when it ended as ``Complete``.
+        of_sync: True when it belongs to the Sync itself, and not to its CronJob, which deletes its own.
     """
 
     name: str
@@ -158,6 +160,8 @@ class JobView:
     reported: bool = False
     overdue: bool = False
     run_id: int | None = None
+    succeeded: bool = False
+    of_sync: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from sync_operator.decide.identity import is_ours, registered_account, registere
 from sync_operator.decide.late_creates import ADVICE
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.refs import registered_ids
+from sync_operator.decide.runs import handled_request
 from sync_operator.decide.scheduling import is_barred, last_schedule, scheduling_obstacle, suspended
 from sync_operator.decide.server import drift, is_gone, server_status
 from sync_operator.model.conditions import ConditionType, Reason
@@ -53,7 +54,7 @@ def sync_status(picture: Picture) -> SyncStatus:
             "cron_job": cronjob_name(sync.name) if picture.cronjob else None,
             "last_run": last_run(picture),
             "last_success_at": last_success(picture),
-            "last_handled_run_request": picture.answered_request or before.last_handled_run_request,
+            "last_handled_run_request": handled_request(picture),
             "drift": _drift(picture),
             "health": health(conditions),
             "message": worst(conditions),

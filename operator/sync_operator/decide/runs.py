@@ -5,18 +5,27 @@ from datetime import timedelta
 from typing import Final
 
 from sync_operator.bounds import bounded_token
-from sync_operator.decide.actions import Action, AnswerRunRequest, ListRuns, ReadRuns, ReadSync, TakeRun
+from sync_operator.decide.actions import (
+    Action,
+    AnswerRunRequest,
+    ListRuns,
+    NoteRunRequest,
+    PruneJobs,
+    ReadRuns,
+    ReadSync,
+    TakeRun,
+)
 from sync_operator.decide.blocking import conflict, workspace_changed
 from sync_operator.decide.cluster_mark import cluster_changed
 from sync_operator.decide.cronjob import requested_job
 from sync_operator.decide.identity import identity_conflict
 from sync_operator.decide.picture import JobView, Phase, Picture
 from sync_operator.decide.server import is_registered
-from sync_operator.model.names import RUN_REQUESTED_AT
+from sync_operator.model.names import HANDLED_RUN_REQUEST, RUN_REQUESTED_AT
 from sync_operator.model.sync import Scheduler
 from sync_operator.remote.types import RemoteRun, RunStatus
 
-__all__ = ["attributed_runs", "open_request", "probable_run", "run_step", "running_job"]
+__all__ = ["attributed_runs", "handled_request", "open_request", "probable_run", "run_step", "running_job"]
 
 MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
 """Between the cluster's clock and the server's."""
@@ -36,7 +45,9 @@ def run_step(picture: Picture) -> Action | None:
         if spec.scheduler is Scheduler.SERVER:
             return AnswerRunRequest(token, None)
         if picture.cronjob is not None:
-            return AnswerRunRequest(token, requested_job(picture.cronjob, token, picture.now))
+            return AnswerRunRequest(token, requested_job(picture.cronjob, picture.sync, token, picture.now))
+    if token is None and (housekeeping := _unnoted(picture) or _surplus(picture)):
+        return housekeeping
     if sync_id is None or not workspace.found or workspace.obstacle is not None or workspace.suspended:
         return None
     wanted = _run_to_read(picture, sync_id)
@@ -58,8 +69,38 @@ def _run_to_read(picture: Picture, sync_id: str) -> Action | None:
 def open_request(picture: Picture) -> str | None:
     """The token of a run request that was not answered yet; of one that is too long, its hash."""
     token = bounded_token(picture.sync.annotations.get(RUN_REQUESTED_AT, ""))
-    handled = picture.answered_request or picture.sync.status.last_handled_run_request
-    return token if token and token != handled else None
+    return token if token and token not in _handled(picture) else None
+
+
+def handled_request(picture: Picture) -> str | None:
+    """The request that was answered last; of a Sync that lost its status, as its annotation tells."""
+    told, noted = _handled(picture)
+    return told or noted
+
+
+def _handled(picture: Picture) -> tuple[str | None, str | None]:
+    """The request answered last, as this reconcile or the status tells, and as the Sync itself has it."""
+    status = picture.answered_request or picture.sync.status.last_handled_run_request
+    return status, picture.sync.annotations.get(HANDLED_RUN_REQUEST)
+
+
+def _unnoted(picture: Picture) -> NoteRunRequest | None:
+    """The request that was answered and of which the Sync itself does not tell."""
+    told, noted = _handled(picture)
+    asked = bounded_token(picture.sync.annotations.get(RUN_REQUESTED_AT, ""))
+    return NoteRunRequest(told) if told is not None and told == asked != noted else None
+
+
+def _surplus(picture: Picture) -> PruneJobs | None:
+    """Jobs of requests beyond the history that the spec asks for; the CronJob controller deletes the others."""
+    spec = picture.sync.spec
+    ended = [job for job in picture.jobs if job.of_sync and job.finished and job.reported]
+    if spec is None or not ended:
+        return None
+    ended.sort(key=lambda job: (job.finished_at or job.created_at, job.name), reverse=True)
+    good, bad = [job for job in ended if job.succeeded], [job for job in ended if not job.succeeded]
+    surplus = (*good[spec.run.successful_history :], *bad[spec.run.failed_history :])
+    return PruneJobs(tuple(job.name for job in surplus)) if surplus else None
 
 
 def running_job(picture: Picture) -> JobView | None:

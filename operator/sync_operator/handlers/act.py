@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from sync_operator.cluster.kube import CRONJOBS, JOBS, SYNCS
-from sync_operator.cluster.views import owning_sync, sync_view
+from sync_operator.cluster.views import job_view, owning_sync, sync_view
 from sync_operator.decide.actions import (
     Action,
     AnswerRunRequest,
@@ -18,6 +18,8 @@ from sync_operator.decide.actions import (
     LookAtCrd,
     MarkCluster,
     MarkCreate,
+    NoteRunRequest,
+    PruneJobs,
     ReadSecrets,
 )
 from sync_operator.decide.cluster_mark import cluster_marks
@@ -30,7 +32,7 @@ from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.operator import OURS, Operator
 from sync_operator.handlers.secret_values import read_secret_values
 from sync_operator.model.base import rfc3339
-from sync_operator.model.names import FINALIZER, SYNC_KIND, SYNC_LABEL
+from sync_operator.model.names import FINALIZER, HANDLED_RUN_REQUEST, SYNC_KIND, SYNC_LABEL
 
 __all__ = ["act"]
 
@@ -52,26 +54,32 @@ async def act(operator: Operator, picture: Picture, action: Action) -> Picture:
             return replace(picture, secrets=values)
         case LookAtCrd():
             return replace(picture, crd_deleted=await operator.crd.under_way(picture.sync.uid))
-        case MarkCreate() | MarkCluster() | DropFinalizer():
+        case MarkCreate() | MarkCluster() | NoteRunRequest() | DropFinalizer():
             return await _mark(operator, picture, action)
         case ForgetSync():
             return await _forget(operator, picture)
         case GuardSchedule() | ApplyCronJob() | DeleteCronJob():
             return await _cronjob(operator, picture, action)
         case AnswerRunRequest():
-            if action.manifest is not None:
-                await operator.kube.create(JOBS, picture.sync.namespace, action.manifest)
-            return replace(picture, answered_request=action.token)
+            return await _answer(operator, picture, action)
+        case PruneJobs():
+            for name in action.names:
+                await operator.kube.delete(JOBS, picture.sync.namespace, name)
+            return replace(picture, jobs=tuple(job for job in picture.jobs if job.name not in action.names))
         case _:
             return await act_on_server(operator, picture, action)
 
 
-async def _mark(operator: Operator, picture: Picture, action: MarkCreate | MarkCluster | DropFinalizer) -> Picture:
+async def _mark(
+    operator: Operator, picture: Picture, action: MarkCreate | MarkCluster | NoteRunRequest | DropFinalizer
+) -> Picture:
     """One patch of finalizer and marks; the resource version makes it fail when somebody else wrote in between."""
     sync, begun = picture.sync, operator.clock()
     metadata: dict[str, Any] = {"resourceVersion": sync.resource_version}
     if isinstance(action, DropFinalizer):
         metadata["finalizers"] = [name for name in sync.finalizers if name != FINALIZER]
+    elif isinstance(action, NoteRunRequest):
+        metadata["annotations"] = {HANDLED_RUN_REQUEST: action.token}
     else:
         metadata["annotations"] = cluster_marks(picture.cluster)
     if isinstance(action, MarkCreate):
@@ -99,6 +107,17 @@ async def _mark(operator: Operator, picture: Picture, action: MarkCreate | MarkC
         mark_verified=isinstance(action, MarkCreate),
         settles_at=operator.creates.settles_at(sync.uid, timedelta(seconds=picture.workspace.timeout_seconds)),
     )
+
+
+async def _answer(operator: Operator, picture: Picture, action: AnswerRunRequest) -> Picture:
+    """Make the Job, and show it in the same status that says that the request was answered."""
+    made = None
+    if action.manifest is not None:
+        made = await operator.kube.create(JOBS, picture.sync.namespace, action.manifest)
+    if made is not None:
+        operator.cache.put("Job", made)
+        picture = replace(picture, jobs=(*picture.jobs, job_view(made)))
+    return replace(picture, answered_request=action.token)
 
 
 async def _forget(operator: Operator, picture: Picture) -> Picture:

@@ -6,7 +6,15 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from typing import Any, Final
 
 from sync_operator.cluster.kube import SYNCS
-from sync_operator.decide.actions import Action, DropFinalizer, ForgetSync, ListSyncs, MarkCluster, MarkCreate
+from sync_operator.decide.actions import (
+    Action,
+    DropFinalizer,
+    ForgetSync,
+    ListSyncs,
+    MarkCluster,
+    MarkCreate,
+    NoteRunRequest,
+)
 from sync_operator.decide.deletion import keeps
 from sync_operator.decide.events import Notice, sync_notices
 from sync_operator.decide.health import fresh_until
@@ -37,7 +45,7 @@ from sync_operator.model.status import to_dict
 __all__ = ["reconcile_sync"]
 
 _log = logging.getLogger(__name__)
-_CONDITIONAL: Final = (MarkCreate, MarkCluster, ForgetSync, DropFinalizer)
+_CONDITIONAL: Final = (MarkCreate, MarkCluster, NoteRunRequest, ForgetSync, DropFinalizer)
 """Actions that write only the state of the Sync that was looked at."""
 _SOON: Final = 5.0
 _AT_ONCE: Final = 1.0

@@ -82,9 +82,9 @@ class RunSpec(Model):
     """A run that would start more than this many seconds late is skipped. Used where the schedule is a cron line;
     schedules of the form `@every` skip nothing."""
     successful_history: Annotated[Whole, Field(ge=0, le=100)] = 3
-    """How many Jobs of successful runs are kept."""
+    """How many Jobs of successful runs are kept; of runs that were asked for as many again."""
     failed_history: Annotated[Whole, Field(ge=0, le=100)] = 3
-    """How many Jobs of failed runs are kept."""
+    """How many Jobs of failed runs are kept; of runs that were asked for as many again."""
     max_failed_rows_percent: Annotated[StrictFloat, Field(ge=0, le=100)] = 0
     """How many percent of the rows the destination may refuse before the run counts as failed."""
     pod: PodSpec = PodSpec()

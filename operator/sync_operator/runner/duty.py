@@ -4,6 +4,9 @@ A pod does not know whether it is its Job's first, and the highest run id that a
 What is left is the time since which the Job stands for a run, and the server's list of runs. So the rule is: **a run
 made since then is this Job's run, whoever asked for it**. It holds for a replacement pod after any death of the one
 before, and for a server that runs the sync by its own schedule too.
+
+A run under way that was made before that time answers a Job whose time has come by schedule. It does not answer a Job
+that somebody asked for, who may have new rows for it: that Job waits for its end.
 """
 
 import re
@@ -61,27 +64,38 @@ def made_at(run: RemoteRun) -> datetime | None:
     return run.created_at or run.started_at or run.finished_at
 
 
-def is_own(run: RemoteRun, since: datetime | None) -> bool:
-    """True for a run that answers a Job which stands for a run since that time (of the server's clock)."""
+def is_own(run: RemoteRun, since: datetime | None, *, requested: bool = False) -> bool:
+    """True for a run made since that time (of the server's clock), since when a Job stands for a run.
+
+    Nothing that was made before a request is its run, by no second.
+    """
     made = made_at(run)
-    return since is not None and made is not None and made >= since - _SLACK
+    return since is not None and made is not None and made >= since - (timedelta(0) if requested else _SLACK)
 
 
 def answering_run(
-    runs: Sequence[RemoteRun], since: datetime | None, *, retries: int, max_failed_rows_percent: float
+    runs: Sequence[RemoteRun],
+    since: datetime | None,
+    *,
+    retries: int,
+    max_failed_rows_percent: float,
+    requested: bool = False,
 ) -> RemoteRun | None:
     """The run to be followed (or judged, if it has ended) instead of asking for one; None when one is due.
+
+    A run under way comes first. Of a requested Job it need not be its own: see `is_own`.
 
     Args:
         runs: the server's runs, the highest id first.
         since: time of the server's clock since which the Job stands for a run; None when it is not known.
         retries: how many failed runs of its own a Job may follow by another one.
         max_failed_rows_percent: share of rows (0-100) that may fail in a run called delivered.
+        requested: True for a Job that somebody asked for.
     """
     active = next((run for run in runs if run.status.active), None)
     if active is not None:
         return active
-    own = [run for run in runs if is_own(run, since)]
+    own = [run for run in runs if is_own(run, since, requested=requested)]
     if not own or not own[0].status.finished:
         return own[0] if own else None
     endings = [ending_of(run, max_failed_rows_percent, before=runs) for run in own if run.status.finished]

@@ -24,6 +24,8 @@ _FOLLOW_PATIENCE: Final = 1800.0
 _CANCEL_PATIENCE: Final = 60.0
 """Seconds for canceling: the pod has 120 s between its own timeout and the Job's deadline."""
 _CANCEL_PAUSE: Final = 5.0
+_AFTER_ANOTHER: Final = 2.0
+"""Seconds after the end of a run in which a trigger may be void, because its workflow still holds the id."""
 _FIRST_POLL: Final = 1.0
 _LONGEST_POLL: Final = 60.0
 _POLL_GROWTH: Final = 1.3
@@ -71,14 +73,19 @@ class Follower:
                 return ending
 
     async def _follow(self, run: RemoteRun) -> Ending | None:
-        """Poll less and less often until the run has ended; None when it was another's, left behind, and is away."""
+        """Poll less and less often until the run has ended.
+
+        None when it was another's and is out of the way of ours: left behind and canceled, or begun before ours was
+        asked for and waited for.
+        """
         pause = _FIRST_POLL
         own = self._starter.is_own(run)
+        in_the_way = self._starter.requested and not own
         while not run.status.finished:
             self._tell(run)
             left = self._time_left(run, own=own)
             if left is not None and left <= 0:
-                return await self._time_out(run)
+                return self._waited_too_long(run) if in_the_way else await self._time_out(run)
             if self._sync_is_due(run):
                 fate = await self._fate(run)
                 if fate is not Fate.ALIVE:
@@ -87,6 +94,11 @@ class Follower:
             pause = min(pause * _POLL_GROWTH, _LONGEST_POLL)
             self.run = run = await self._read(run.id)
         self._tell(run)
+        if in_the_way:
+            await self._clock.sleep(_AFTER_ANOTHER)
+            if self._settings.since is not None:
+                self._started = self._clock.now()  # the deadline of such a Job has room for the wait
+            return None
         return self._judged(run)
 
     def _judged(self, run: RemoteRun) -> Ending:
@@ -100,6 +112,14 @@ class Follower:
         if own:
             elapsed = max(elapsed, self._elapsed(run).total_seconds())
         return self._settings.timeout.total_seconds() - elapsed
+
+    def _waited_too_long(self, run: RemoteRun) -> Ending:
+        """Our own timeout is over before the run of others: theirs is not ours to cancel."""
+        words = (
+            f"run {run.id} was under way before this run was asked for, and goes on after SYNC_RUN_TIMEOUT "
+            f"({self._settings.timeout}): no run was made; ask again when it has ended, or cancel it on the server"
+        )
+        return Ending(ExitCode.FAILED, words)
 
     async def _time_out(self, run: RemoteRun) -> Ending:
         """Cancel the run, and see that it is canceled: a 2xx does not promise that either."""

@@ -35,6 +35,7 @@ class Starter:
     Attributes:
         server: the server's clock.
         runs: of the sync, as the server told them last.
+        requested: True for a Job that somebody asked for: only a run made since then is its run.
     """
 
     def __init__(self, client: ApiClient, settings: RunnerSettings, clock: Clock, patience: Patience) -> None:
@@ -44,8 +45,11 @@ class Starter:
         self._settings = settings
         self._clock = clock
         self._patience = patience
-        self._since = settings.since or slot_of(settings.run_name, clock.wall())
-        self._late = self._since is not None and clock.wall() - self._since > _PUNCTUAL
+        slot = slot_of(settings.run_name, clock.wall())
+        self.requested = settings.since is not None or slot is None
+        # A Job made by hand does not tell its pods when that was: this one's start is the earliest that is certain.
+        self._since = settings.since or slot or clock.wall()
+        self._late = clock.wall() - self._since > _PUNCTUAL
         self._since_there: datetime | None = None
         self._newest: int | None = None
         self._is_identified = settings.registered_at is None
@@ -84,7 +88,7 @@ class Starter:
     def is_own(self, run: RemoteRun) -> bool:
         """True for a run made for this Job, as opposed to one that was found under way."""
         newer = self._newest is not None and run.id > self._newest
-        return newer or is_own(run, self._since_there)
+        return newer or is_own(run, self._since_there, requested=self.requested)
 
     def _hold(self) -> float:
         """Seconds to look for a run before the first trigger.
@@ -133,7 +137,7 @@ class Starter:
         seen = await self._client.look_at_runs(self._settings.sync_id)
         self.server.told(seen.clock)
         self.runs = seen.runs
-        if self._since is not None and self._since_there is None:
+        if self._since_there is None:
             # Once: as time goes on, a clock that is behind comes to look like one that is right.
             self._since_there = since_there(self._since, self._clock.wall(), self.server.now())
         if self._newest is None:
@@ -144,9 +148,11 @@ class Starter:
             self._since_there,
             retries=self._settings.retries,
             max_failed_rows_percent=self._settings.max_failed_rows_percent,
+            requested=self.requested,
         ) or next((run for run in reversed(seen.runs) if run.id > newest), None)
         if run is not None:
-            _log.info(_found(run, run.id > newest), extra={"run": run.id})
+            waits = self.requested and not self.is_own(run)
+            _log.info(_found(run, new=run.id > newest, waits=waits), extra={"run": run.id})
         return run
 
 
@@ -154,9 +160,11 @@ def _second(moment: datetime) -> str:
     return moment.isoformat(sep=" ", timespec="seconds")
 
 
-def _found(run: RemoteRun, new: bool) -> str:
+def _found(run: RemoteRun, *, new: bool, waits: bool) -> str:
     if new:
         return f"run {run.id} started"
+    if waits:
+        return f"run {run.id} was under way before this one was asked for: waiting for its end"
     if run.status.finished:
         return f"run {run.id} was made for this time already: not asking for another"
     return f"run {run.id} is under way already: following it"

@@ -57,7 +57,7 @@ def test_names_and_labels_are_within_the_limits_of_kubernetes(name: str) -> None
         for value in metadata["labels"].values():
             assert len(value) <= 63
             assert LABEL.match(value)
-    job = requested_job(made | {"metadata": made["metadata"] | {"uid": "cronjob"}}, "token", NOW)
+    job = requested_job(made, ours(name), "token", NOW)
     assert len(job["metadata"]["name"]) <= 63
 
 
@@ -239,20 +239,31 @@ def test_a_token_makes_one_job_however_often_it_is_asked(one: str, other: str) -
     cronjob = manifest()
     cronjob["metadata"] |= {"uid": "cronjob", "creationTimestamp": BORN.isoformat()}
 
-    job = requested_job(cronjob, one, NOW)
+    job = requested_job(cronjob, ours(), one, NOW)
 
-    again = requested_job(cronjob, other, NOW)
+    again = requested_job(cronjob, ours(), other, NOW)
     assert (job["metadata"]["name"] == again["metadata"]["name"]) is (one == other)
     assert DNS.match(job["metadata"]["name"])
     assert job["metadata"]["annotations"][ANSWERED_RUN_REQUEST] == one
     assert job["metadata"]["annotations"]["cronjob.kubernetes.io/instantiate"] == "manual"
-    assert job["metadata"]["ownerReferences"][0]["uid"] == "cronjob"
+    [owner] = job["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["uid"]) == ("Sync", "uid-orders")
     [made], [known] = (
         each["template"]["spec"]["containers"] for each in (job["spec"], cronjob["spec"]["jobTemplate"]["spec"])
     )
     assert made["env"] == [*known["env"], {"name": "SYNC_RUN_SINCE", "value": "2026-01-31T12:00:00Z"}]
     made["env"] = known["env"]
     assert job["spec"] == cronjob["spec"]["jobTemplate"]["spec"]
+
+
+def test_the_deadline_of_a_requested_job_has_room_to_wait_for_another_run() -> None:
+    made = manifest(pictured(ours(run={"timeout": "1h", "retries": 2})))
+
+    job = requested_job(made, ours(), "token", NOW)
+
+    one_try = 3600 + 120
+    assert made["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"] == 3 * one_try
+    assert job["spec"]["activeDeadlineSeconds"] == 4 * one_try
 
 
 def test_the_owner_is_this_sync_and_no_other_of_its_name() -> None:

@@ -19,14 +19,14 @@ from tests.support.pictures import (
     synced,
 )
 
-from sync_operator.decide.actions import AnswerRunRequest, ListRuns, ReadRuns, TakeRun
+from sync_operator.decide.actions import AnswerRunRequest, ListRuns, NoteRunRequest, PruneJobs, ReadRuns, TakeRun
 from sync_operator.decide.cronjob import cronjob_manifest
 from sync_operator.decide.match import Claim
-from sync_operator.decide.picture import JobResult, Obstacle, Phase, Picture
+from sync_operator.decide.picture import JobResult, JobView, Obstacle, Phase, Picture, SyncView
 from sync_operator.decide.report import sync_status
 from sync_operator.decide.runs import attributed_runs, probable_run, run_step
 from sync_operator.model.conditions import Reason
-from sync_operator.model.names import ANSWERED_RUN_REQUEST
+from sync_operator.model.names import ANSWERED_RUN_REQUEST, HANDLED_RUN_REQUEST
 from sync_operator.model.status import LastRun
 from sync_operator.remote.types import RemoteRun, RunStatus
 
@@ -102,6 +102,11 @@ def test_a_job_that_was_deleted_while_it_ran_is_still_told() -> None:
     assert run_step(pictured(ours(registered(last_run=before)), jobs=(finished_job("gone", ended=None),))) is None
 
 
+def noted(sync: SyncView, token: str = "one") -> SyncView:
+    """A Sync that tells by itself which request was answered last, as one from a backup does."""
+    return replace(sync, annotations={**sync.annotations, HANDLED_RUN_REQUEST: token})
+
+
 QUIET: dict[str, Picture] = {
     "nothing ran": pictured(ours()),
     "nothing is registered": pictured(synced(), jobs=(finished_job("a"),)),
@@ -119,7 +124,10 @@ QUIET: dict[str, Picture] = {
     ),
     "the spec cannot be read": pictured(ours(scheduleType="sometimes"), jobs=(finished_job("a"),)),
     "the request was answered": pictured(
-        ours(registered(last_handled_run_request="one"), token="one"), cronjob=cronjob(), registered=True
+        noted(ours(registered(last_handled_run_request="one"), token="one")), cronjob=cronjob(), registered=True
+    ),
+    "the request was answered before the status was lost": pictured(
+        noted(ours(token="one")), cronjob=cronjob(), registered=True
     ),
     "the request comes before the sync": pictured(ours(token="one"), cronjob=cronjob()),
     "the request comes before the CronJob": pictured(ours(token="one"), registered=True),
@@ -142,8 +150,50 @@ def test_a_request_is_answered_once_also_while_suspended() -> None:
     assert action.manifest is not None
     assert action.manifest["metadata"]["annotations"][ANSWERED_RUN_REQUEST] == "one"
     answered = replace(picture, answered_request="one")
-    assert run_step(answered) is None
+    assert run_step(answered) == NoteRunRequest("one")
+    assert run_step(replace(answered, sync=noted(answered.sync))) is None
     assert sync_status(answered).last_handled_run_request == "one"
+
+
+def test_a_request_that_comes_back_with_a_backup_is_not_repeated_but_a_new_one_is_answered() -> None:
+    restored = pictured(noted(ours(token="one")), cronjob=cronjob(), registered=True)
+
+    assert run_step(restored) is None
+    assert sync_status(restored).last_handled_run_request == "one"
+    assert isinstance(run_step(replace(restored, sync=noted(ours(token="two")))), AnswerRunRequest)
+
+
+def test_an_answered_request_is_shown_as_the_last_run_in_the_same_status() -> None:
+    before = registered(last_run=LastRun(id="8", status="success", job="older", finished_at=ENDED))
+    answered = pictured(
+        noted(ours(before, token="one")), answered_request="one", jobs=(finished_job("new", at=NOW, ended=None),)
+    )
+
+    status = sync_status(answered)
+
+    assert (status.last_handled_run_request, status.last_run) == (
+        "one",
+        LastRun(trigger="Schedule", status="started", verdict="running", started_at=NOW, job="new"),
+    )
+
+
+def test_jobs_of_requests_are_kept_as_long_as_the_spec_says() -> None:
+    def job(name: str, minutes: int, *, good: bool, **changes: Any) -> JobView:
+        ended = ENDED + minutes * MINUTE
+        return finished_job(name, ended=ended, succeeded=good, **{"of_sync": True, "reported": True} | changes)
+
+    jobs = (
+        job("good-1", 1, good=True),
+        job("good-2", 2, good=True),
+        job("good-3", 3, good=True),
+        job("bad-1", 1, good=False),
+        job("bad-2", 2, good=False),
+        job("cronjob's own", 0, good=True, of_sync=False),
+        job("not told yet", 0, good=True, reported=False),
+    )
+    picture = pictured(ours(run={"successfulHistory": 2, "failedHistory": 1}), jobs=jobs)
+
+    assert run_step(picture) == PruneJobs(("good-1", "bad-1"))
 
 
 def test_a_request_waits_for_what_the_spec_says_to_be_on_the_server() -> None:

@@ -30,6 +30,8 @@ from sync_operator.decide.actions import (
     LookAtCrd,
     MarkCluster,
     MarkCreate,
+    NoteRunRequest,
+    PruneJobs,
     ReadSecrets,
 )
 from sync_operator.decide.cluster_mark import cluster_marks
@@ -51,7 +53,7 @@ from sync_operator.handlers.session import Session
 from sync_operator.handlers.sessions import Sessions
 from sync_operator.host_patterns import HostRules
 from sync_operator.model.base import rfc3339
-from sync_operator.model.names import FINALIZER, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.model.names import FINALIZER, HANDLED_RUN_REQUEST, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.model.scope import Scope, scope_of
 from sync_operator.model.status import SyncStatus, read_sync_status, to_dict
 from sync_operator.remote.connections import HttpPool
@@ -275,12 +277,22 @@ class World:
                 if picture.sync.deleting:
                     self.operator.cleaned.add(picture.sync.uid)
                 return replace(picture, cronjob=None, cleaned=True)
-            case AnswerRunRequest():
-                job = (picture.sync.uid, action.token)
-                self.jobs += [job] if action.manifest is not None and job not in self.jobs else []
-                return replace(picture, answered_request=action.token)
+            case AnswerRunRequest() | NoteRunRequest() | PruneJobs():
+                return self._request(picture, action)
             case _:
                 return _done(act_on_server(self.operator, picture, action))
+
+    def _request(self, picture: Picture, action: AnswerRunRequest | NoteRunRequest | PruneJobs) -> Picture:
+        if isinstance(action, PruneJobs):
+            return replace(picture, jobs=tuple(job for job in picture.jobs if job.name not in action.names))
+        if isinstance(action, AnswerRunRequest):
+            job = (picture.sync.uid, action.token)
+            self.jobs += [job] if action.manifest is not None and job not in self.jobs else []
+            return replace(picture, answered_request=action.token)
+        held = self.cluster.syncs[picture.sync.name]
+        held["metadata"].setdefault("annotations", {})[HANDLED_RUN_REQUEST] = action.token
+        annotations = {**picture.sync.annotations, HANDLED_RUN_REQUEST: action.token}
+        return replace(picture, sync=replace(picture.sync, annotations=annotations))
 
     def _secrets(self, action: ReadSecrets) -> dict[str, str]:
         names = {entry.pointer: entry.secret_key_ref.name for entry in action.wanted}
