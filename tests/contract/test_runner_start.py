@@ -51,6 +51,21 @@ async def test_a_requested_run_begins_after_the_request(api: Served, *, by_hand:
     assert triggers(api) == 2
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.2, 0.9])
+async def test_a_run_made_right_before_a_request_is_not_taken_for_its_answer(api: Served, seconds: float) -> None:
+    """A `Date` header shows whole seconds: by it, the request may seem to be older than the run."""
+    plan(api, seconds=0)
+    await api.client.trigger("1")
+    while not api.store.runs:
+        api.clock.advance(0.3)
+        await api.client.look_at_runs("1")
+    api.clock.advance(seconds)
+
+    ending = await run_pod(api, since=api.clock())
+
+    assert (ending.run.id if ending.run else None, len(api.store.runs)) == (2, 2)
+
+
 async def test_a_run_made_since_a_request_answers_it_also_when_another_was_waited_for(api: Served) -> None:
     plan(api, seconds=300)
     await api.client.trigger("1")
@@ -253,6 +268,7 @@ async def test_a_requested_run_is_told_apart_by_the_time_of_its_request(api: Ser
     await run_pod(api)
     api.clock.advance(60)
     since = api.clock()
+    api.clock.advance(2)
     for _ in range(2):
         ending = await run_pod(api, since=since)
         assert ending.run is not None

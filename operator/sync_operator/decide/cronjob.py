@@ -137,7 +137,9 @@ def requested_job(cronjob: Mapping[str, Any], sync: SyncView, token: str, at: da
     metadata = cronjob["metadata"]
     template = deepcopy(cronjob["spec"]["jobTemplate"])
     for container in template["spec"]["template"]["spec"]["containers"]:
-        container.setdefault("env", []).append({"name": "SYNC_RUN_SINCE", "value": rfc3339(at)})
+        container.setdefault("env", []).append(
+            {"name": "SYNC_RUN_SINCE", "value": at.isoformat(timespec="milliseconds")}
+        )
     spec, digest = template["spec"], sha256(token.encode()).hexdigest()[:10]
     if "activeDeadlineSeconds" in spec:
         longest = spec["activeDeadlineSeconds"]

@@ -24,6 +24,9 @@ _OLDEST_SLOT: Final = timedelta(days=60)
 _SLACK: Final = timedelta(seconds=2)
 """A `Date` header knows whole seconds only, and a server's own schedule fires on the dot."""
 
+_DATE_STEP: Final = timedelta(seconds=1)
+"""What a `Date` header may be behind the server's clock, and so a time of that clock which was reckoned from it."""
+
 MAX_TRUSTED_OFFSET: Final = timedelta(minutes=1)
 """Between the node's clock and the server's; what differs by more is compared with the control plane's first."""
 
@@ -67,10 +70,11 @@ def made_at(run: RemoteRun) -> datetime | None:
 def is_own(run: RemoteRun, since: datetime | None, *, requested: bool = False) -> bool:
     """True for a run made since that time (of the server's clock), since when a Job stands for a run.
 
-    Nothing that was made before a request is its run, by no second.
+    Nothing that was made before a request is its run, by no second: where the two clocks do not show which came first,
+    it is not. A pod takes longer than that to ask for its own run.
     """
     made = made_at(run)
-    return since is not None and made is not None and made >= since - (timedelta(0) if requested else _SLACK)
+    return since is not None and made is not None and made >= since + (_DATE_STEP if requested else -_SLACK)
 
 
 def answering_run(

@@ -251,7 +251,7 @@ def test_a_token_makes_one_job_however_often_it_is_asked(one: str, other: str) -
     [made], [known] = (
         each["template"]["spec"]["containers"] for each in (job["spec"], cronjob["spec"]["jobTemplate"]["spec"])
     )
-    assert made["env"] == [*known["env"], {"name": "SYNC_RUN_SINCE", "value": "2026-01-31T12:00:00Z"}]
+    assert made["env"] == [*known["env"], {"name": "SYNC_RUN_SINCE", "value": "2026-01-31T12:00:00.000+00:00"}]
     made["env"] = known["env"]
     assert job["spec"] == cronjob["spec"]["jobTemplate"]["spec"]
 
