@@ -24,6 +24,7 @@ _LET_GO: Final = "only for what no operator serves any more; tests/helm/test_rba
 _PLANNED: Final = "covers all namespaces; tests/cluster/test_plan.py plans beside what the cluster holds"
 _EVERYWHERE: Final = "covers all namespaces; tests/cluster/apart/test_bad_manifests.py selects by it"
 _TAKE_OVER: Final = "docs/operations.md does it for one Sync; the Syncs of other tests belong to this cluster"
+_BY_THE_CLOCK: Final = "differs each time; docs/gitops.md asks for a run by a name"
 _INSTALL: Final = "helm install sync-operator helm/sync-operator --namespace sync-operator --create-namespace"
 NOT_RUN: Final = {
     "make demo": _CI,
@@ -55,6 +56,9 @@ NOT_RUN: Final = {
     "sync-operator plan syncs/ --live live.yaml": _PLANNED,
     "kubectl annotate syncs --all --all-namespaces squared.ai/take-over=true": _TAKE_OVER,
     "kubectl annotate sync NAME squared.ai/take-over=true": _TAKE_OVER,
+    'kubectl annotate sync NAME squared.ai/run-requested-at="$(date +%s)" --overwrite': _BY_THE_CLOCK,
+    'kubectl annotate sync orders squared.ai/run-requested-at="$(date +%s)" --overwrite': _BY_THE_CLOCK,
+    "kubectl wait --for=condition=Complete": "may never end, which the page warns of",
     "kubectl annotate --overwrite workspace NAME squared.ai/confirm-server=2026-11-29": (
         "needs a server that lost its syncs; tests/isolation/test_absence.py confirms one"
     ),
