@@ -18,6 +18,7 @@ from tests.support.helm import CHART, NAMESPACE, Helm, the
 from tests.support.plane import ROOT
 
 from sync_operator.handlers.metrics import Metrics
+from sync_operator.handlers.queue import Key
 from sync_operator.handlers.state_metrics import Sources
 
 ALERTS: Final = CHART / "files" / "monitoring" / "alerts.yaml"
@@ -32,6 +33,7 @@ EVALUATED: Final = "3h"
 LATELY: Final = "1970-01-01T02:55:00Z"
 
 
+KEY: Final = Key("Sync", "shop", "orders")
 WORKSPACE: Final = {"namespace": "shop", "name": "default"}
 
 
@@ -50,7 +52,9 @@ def exported(  # noqa: PLR0913 (each a figure of the page)
     created_at: str = "1970-01-01T00:00:00Z",
     succeeded_at: str | None = LATELY,
     next_runs: tuple[str, ...] = HOURLY,
-    result: str = "success",
+    panics: bool = False,
+    longest: float = 0.0,
+    cluster_code: str = "200",
     code: int = 200,
     depth: int = 0,
     compared_at: str = LATELY,
@@ -85,10 +89,23 @@ def exported(  # noqa: PLR0913 (each a figure of the page)
         )
     )
     metrics.lagged(0.01)
-    metrics.reconciled(result, 0.1)
+    metrics.queue.added(KEY, waits=True)
+    metrics.queue.begun(KEY)
+    metrics.queue.ended(KEY)
+    metrics.queue.reconciled(KEY, "success", 0.1)
+    if panics:
+        metrics.queue.panicked(KEY)
+    metrics.cluster_requested("GET", "10.0.0.1:443", cluster_code, 0.1)
     metrics.requested("shop/default", "GET /syncs/:id", code, 0.1)
     page = asyncio.run(metrics.page()).decode()
-    return list(text_string_to_metric_families(page))
+    found = list(text_string_to_metric_families(page))
+    for family in found:
+        if family.name == "workqueue_longest_running_processor_seconds":
+            family.samples = [
+                sample._replace(value=longest if sample.labels["controller"] == "sync" else 0.0)
+                for sample in family.samples
+            ]
+    return found
 
 
 def series(families: Iterable[Metric]) -> list[dict[str, str]]:
@@ -133,7 +150,7 @@ CRITICAL: Final = {"severity": "critical"}
 FIRING: Final[dict[str, tuple[list[Metric], dict[str, str], str]]] = {
     "SyncOperatorAbsent": ([], CRITICAL, "No sync-operator is at work."),
     "SyncOperatorFailing": (
-        exported(result="error"),
+        exported(panics=True),
         WARNING | TARGET,
         "The sync-operator fails in an unexpected way.",
     ),
@@ -141,6 +158,16 @@ FIRING: Final[dict[str, tuple[list[Metric], dict[str, str], str]]] = {
         exported(depth=3),
         WARNING | TARGET,
         "The sync-operator does not get to the end of its queue.",
+    ),
+    "SyncOperatorStuck": (
+        exported(longest=700),
+        WARNING | TARGET | {"controller": "sync"},
+        "A reconcile of the sync-operator does not come to its end.",
+    ),
+    "SyncOperatorRefused": (
+        exported(cluster_code="403"),
+        WARNING | TARGET,
+        "The cluster's API server refuses the sync-operator, or does not answer.",
     ),
     "SyncWorkspaceNotReady": (
         exported(workspace="False", ready="False", healthy="False", code=503, compared_at="1970-01-01T02:30:00Z"),
@@ -274,7 +301,7 @@ def test_every_query_of_the_dashboard_finds_what_is_exported(promtool: Path, tmp
 
 def named(text: str) -> set[str]:
     """The operator's metrics in a text, by the names of their families."""
-    found = re.findall(r"\bsync_operator_\w+", text)
+    found = re.findall(r"\b(?:sync_operator|workqueue|rest_client)_\w+", text)
     return {re.sub(r"_(bucket|sum|count|total)$", "", name) for name in found}
 
 
@@ -289,7 +316,8 @@ def labelled() -> dict[str, set[str]]:
 
 
 def families_exported() -> list[Metric]:
-    return [family for family in exported() if not family.name.endswith("_created")]
+    """Without those of the process, which the library brings."""
+    return [family for family in exported() if not family.name.startswith(("process_", "python_"))]
 
 
 def test_dashboard_and_alerts_name_what_is_exported_and_the_dashboard_all_of_it() -> None:

@@ -1,6 +1,8 @@
 """Credentials for the cluster: one HTTP session for kopf and one for our own client, over the same connections."""
 
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +21,8 @@ __all__ = ["ClusterSession", "open_session"]
 _log = logging.getLogger(__name__)
 _TOKEN_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 _TIMEOUT_SECONDS = 60
+
+type Told = Callable[[str, str, str, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +44,18 @@ class ClusterSession:
     watches: Watches
 
 
-def open_session() -> ClusterSession:
+def open_session(told: Told = lambda *_: None) -> ClusterSession:
     """Log in as the pod's service account, else by the kubeconfig (``KUBECONFIG`` or the usual file).
+
+    Args:
+        told: is told of each request: method, host, HTTP status or ``<error>``, and seconds until the answer began.
 
     Raises:
         KubernetesError: there are no credentials of either kind, or they cannot be used.
     """
     info, tls = _credentials()
     headers = {"User-Agent": f"sync-operator/{__version__}", **info.as_http_headers()}
-    watches = Watches()
+    watches, counted = Watches(), _Counted(told)
     token = (_FreshToken(_TOKEN_FILE),) if _TOKEN_FILE.exists() else ()
     connector = aiohttp.TCPConnector(limit=0, ssl=tls)
     session = partial(
@@ -61,8 +68,8 @@ def open_session() -> ClusterSession:
     _log.info("talking to the cluster at %s", info.server)
     return ClusterSession(
         info.server.rstrip("/"),
-        session(middlewares=token),
-        session(middlewares=(watches, *token), connector_owner=False),
+        session(middlewares=(counted, *token)),
+        session(middlewares=(watches, counted, *token), connector_owner=False),
         info.default_namespace or "default",
         watches,
     )
@@ -89,6 +96,24 @@ def _in_pod(settings: kopf.OperatorSettings) -> kopf.ConnectionInfo | None:
     """The pod's credentials. The API server goes by its address: no trouble with names keeps us from it."""
     info = kopf.login_with_service_account(settings=settings)
     return info and replace(info, server=kubernetes_service() or info.server)
+
+
+class _Counted:
+    """Tells of each request how it went."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        begun, code = time.monotonic(), "<error>"
+        try:
+            response = await handler(request)
+            code = str(response.status)
+        finally:
+            self._told(request.method, request.url.authority, code, time.monotonic() - begun)
+        return response
 
 
 class _FreshToken:

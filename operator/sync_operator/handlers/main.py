@@ -85,21 +85,20 @@ async def _run(settings: ControllerSettings, lease_name: str) -> bool:
     """Run until told to stop; True when it was the end of a core task that told so."""
     told = asyncio.Event()
     core = CoreTasks(told)
-    session, uid = open_session(), uuid4().hex
-    leader = _candidate(session, lease_name, uid) if settings.leader_election else None
-    check = leader.check if leader else None
-    pool = HttpPool(settings.hosts, settings.proxies, resolver=Resolver().of, check=check)
     sources = Sources(
         syncs=lambda: operator.cache.all(SYNC_KIND),
         workspaces=lambda: operator.cache.all(WORKSPACE_KIND),
         depth=lambda: operator.queue.depth,
-        longest=lambda: operator.queue.longest,
         kept=lambda: operator.kept(),  # noqa: PLW0108 (there is no operator yet)
         leads=lambda: leader is None or leader.leads,
         compared=lambda: operator.comparisons,
         resync=settings.resync,
     )
     metrics = Metrics(sources)
+    session, uid = open_session(metrics.cluster_requested), uuid4().hex
+    leader = _candidate(session, lease_name, uid) if settings.leader_election else None
+    check = leader.check if leader else None
+    pool = HttpPool(settings.hosts, settings.proxies, resolver=Resolver().of, check=check)
     operator = make_operator(settings, Kube(session, check), uid, pool, metrics)
     health = Health(session.watches, leader, stalled=operator.queue.stalled)
     probes = Probes(health, settings.health_port)

@@ -5,19 +5,35 @@ from collections import defaultdict
 from typing import Final
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from sync_operator.handlers.queue import DRIFT_KIND
+from sync_operator.handlers.queue_metrics import SECONDS, QueueMetrics
 from sync_operator.handlers.state_metrics import Sources, StateCollector
+from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 
 __all__ = ["Metrics", "serve_metrics"]
 
-_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _LAG_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
 class Metrics:
-    """What the operator counts. One instance a process, with a registry of its own."""
+    """What the operator counts. One instance a process, with a registry of its own.
+
+    Attributes:
+        registry: of all metrics.
+        queue: counts what goes through the work queue.
+    """
 
     def __init__(self, sources: Sources) -> None:
         """Count from zero.
@@ -25,16 +41,11 @@ class Metrics:
         Args:
             sources: what the state of things is read from at each scrape.
         """
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a series for each counter that nobody asks for
         self.registry = CollectorRegistry()
-        self._reconciles = Counter(
-            "sync_operator_reconcile_total", "Reconciles by result.", ["result"], registry=self.registry
-        )
-        self._reconcile_seconds = Histogram(
-            "sync_operator_reconcile_duration_seconds",
-            "How long reconciles took.",
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
+        for collect in (ProcessCollector, PlatformCollector, GCCollector):
+            collect(registry=self.registry)
+        self.queue = QueueMetrics(self.registry, kinds=(SYNC_KIND, WORKSPACE_KIND, DRIFT_KIND))
         self._requests = Counter(
             "sync_operator_api_requests_total",
             "Requests to sync servers by Workspace, call and HTTP status (0: no answer).",
@@ -45,7 +56,20 @@ class Metrics:
             "sync_operator_api_request_duration_seconds",
             "How long sync servers took to answer.",
             ["operation"],
-            buckets=_SECONDS,
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._cluster_requests = Counter(
+            "rest_client_requests_total",
+            "Requests to the cluster's API server by HTTP status (<error>: no answer), method and host.",
+            ["code", "method", "host"],
+            registry=self.registry,
+        )
+        self._cluster_seconds = Histogram(
+            "rest_client_request_duration_seconds",
+            "How long the cluster's API server took to answer, or to begin a watch.",
+            ["verb", "host"],
+            buckets=SECONDS,
             registry=self.registry,
         )
         self._requested: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
@@ -64,11 +88,6 @@ class Metrics:
         self._state = StateCollector(sources)
         self.registry.register(self._state)
 
-    def reconciled(self, result: str, seconds: float) -> None:
-        """One reconcile ended; the result is ``success``, ``requeue`` or ``error``."""
-        self._reconciles.labels(result).inc()
-        self._reconcile_seconds.observe(seconds)
-
     def requested(self, workspace: str, operation: str, code: int, seconds: float) -> None:
         """One request to a sync server ended.
 
@@ -81,6 +100,18 @@ class Metrics:
         self._requested[workspace].add((operation, str(code)))
         self._requests.labels(workspace, operation, str(code)).inc()
         self._request_seconds.labels(operation).observe(seconds)
+
+    def cluster_requested(self, method: str, host: str, code: str, seconds: float) -> None:
+        """One request to the cluster's API server was answered, or was not.
+
+        Args:
+            method: of HTTP.
+            host: host and port of the API server.
+            code: HTTP status, or ``<error>``.
+            seconds: until the answer began.
+        """
+        self._cluster_requests.labels(code, method, host).inc()
+        self._cluster_seconds.labels(method, host).observe(seconds)
 
     def forget(self, workspace: str) -> None:
         """A Workspace is gone, and its series with it: they would stay on the page for ever."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from sync_operator.handlers.defects import Defects
 from sync_operator.handlers.fair import FairQueue, Key
+from sync_operator.handlers.queue_metrics import QueueMetrics
 
 __all__ = ["DONE", "DRIFT_KIND", "MAX_WORKER_SECONDS", "Key", "Outcome", "WorkQueue"]
 
@@ -53,6 +54,7 @@ class WorkQueue:
         workers: how many keys are worked on at once; a reconcile is counted for `MAX_WORKER_SECONDS` at most.
         server_of: see `FairQueue`.
         clock: seconds that only grow.
+        metrics: are told of what goes through; none by default.
     """
 
     def __init__(
@@ -62,11 +64,13 @@ class WorkQueue:
         workers: int,
         server_of: Callable[[Key], str | None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
+        metrics: QueueMetrics | None = None,
     ) -> None:
         self._work = work
+        self._metrics = metrics or QueueMetrics()
         self._clock = clock
         self._waiting = FairQueue(workers, server_of)
-        self._active: dict[Key, float] = {}
+        self._active: set[Key] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._defect: BaseException | None = None
         self._dirty: dict[Key, bool] = {}
@@ -85,8 +89,12 @@ class WorkQueue:
         self._cancel_timer(key)
         self._unhurried.pop(key, None)
         if key in self._active:
+            if key not in self._dirty:
+                self._metrics.added(key, waits=False)
             self._dirty[key] = first or self._dirty.get(key, False)
         else:
+            if key not in self._waiting:
+                self._metrics.added(key, waits=True)
             if not self._waiting:
                 self._moved_at = self._clock()
             self._waiting.add(key, first=first)
@@ -143,11 +151,6 @@ class WorkQueue:
         return bool(self._waiting) and self._waiting.at_work
 
     @property
-    def longest(self) -> float:
-        """Seconds for which the longest running reconcile has gone on; 0 when none is under way."""
-        return self._clock() - min(self._active.values()) if self._active else 0.0
-
-    @property
     def idle(self) -> bool:
         """True when no reconcile is under way."""
         return not self._active
@@ -182,7 +185,8 @@ class WorkQueue:
                 await asyncio.wait(self._tasks, timeout=_LAST_WORK_SECONDS)
 
     def _begin(self, key: Key) -> None:
-        self._active[key] = self._clock()
+        self._active.add(key)
+        self._metrics.begun(key)
         task = asyncio.create_task(self._reconcile(key))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -200,21 +204,26 @@ class WorkQueue:
             self._defects.forget(key)
         except Exception as error:  # noqa: BLE001 (the outermost frame: see below)
             # A defect in one object's reconcile must not end the work: it is logged, and retried.
-            self._defects.log(key, error)
+            self._defect_of(key, error)
             outcome = Outcome(failed=True)
         except asyncio.CancelledError as error:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
             # Not we were cancelled, but something that the reconcile waited for.
-            self._defects.log(key, error)
+            self._defect_of(key, error)
             outcome = Outcome(failed=True)
         long.cancel()
         self._waiting.done(key)
-        del self._active[key]
+        self._active.remove(key)
+        self._metrics.ended(key)
         self.finished += 1
         self._moved_at = self._clock()
         self._settle(key, outcome)
         self._wake.set()
+
+    def _defect_of(self, key: Key, error: BaseException) -> None:
+        self._metrics.panicked(key)
+        self._defects.log(key, error)
 
     def _give_up_worker(self, key: Key) -> None:
         self._waiting.give_up_worker(key)
@@ -222,6 +231,7 @@ class WorkQueue:
 
     def _settle(self, key: Key, outcome: Outcome) -> None:
         if outcome.failed:
+            self._metrics.retried(key)
             count = self._failures[key] = self._failures.get(key, 0) + 1
             ceiling = min(_LAST_RETRY, _FIRST_RETRY * 2 ** min(count - 1, 16))
             again_after: float | None = ceiling * random.uniform(0.5, 1.0)  # noqa: S311 (jitter, not a secret)

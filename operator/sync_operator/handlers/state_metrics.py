@@ -11,6 +11,7 @@ from typing import Any, Final
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from sync_operator import __version__
 from sync_operator.handlers.cache import workspace_name
 from sync_operator.model.conditions import ConditionType
 from sync_operator.model.workspace import server_of
@@ -32,7 +33,6 @@ class Sources:
         syncs: the Syncs as the cache holds them; what is in one is never changed, another takes its place.
         workspaces: the Workspaces, likewise.
         depth: how many keys wait for a worker.
-        longest: seconds for which the longest running reconcile has gone on.
         kept: how much is kept in memory, by kind.
         leads: whether this process acts, or stands by.
         compared: Workspaces (namespace and name) with the time of their last whole comparison with the server.
@@ -42,7 +42,6 @@ class Sources:
     syncs: Callable[[], Iterable[_Object]] = tuple
     workspaces: Callable[[], Iterable[_Object]] = tuple
     depth: Callable[[], int] = int
-    longest: Callable[[], float] = float
     kept: Callable[[], Mapping[str, int]] = dict
     leads: Callable[[], bool] = lambda: True
     compared: Callable[[], Iterable[tuple[tuple[str, str], datetime]]] = tuple
@@ -56,7 +55,6 @@ class _Snapshot:
     syncs: list[_Object] = field(default_factory=list)
     workspaces: list[_Object] = field(default_factory=list)
     depth: int = 0
-    longest: float = 0.0
     kept: Mapping[str, int] = field(default_factory=dict)
     leads: bool = False
     compared: list[tuple[tuple[str, str], datetime]] = field(default_factory=list)
@@ -80,7 +78,6 @@ class StateCollector(Collector):
             syncs=list(sources.syncs()),
             workspaces=list(sources.workspaces()),
             depth=sources.depth(),
-            longest=sources.longest(),
             kept=sources.kept(),
             leads=sources.leads(),
             compared=list(sources.compared()),
@@ -97,12 +94,10 @@ class StateCollector(Collector):
 
     def _process(self, seen: _Snapshot) -> Iterator[GaugeMetricFamily]:
         """About this process."""
+        build = GaugeMetricFamily("sync_operator_build_info", "Always 1: which release this is.", labels=["version"])
+        build.add_metric([__version__], 1)
+        yield build
         yield GaugeMetricFamily("sync_operator_queue_depth", "Keys that wait for a worker.", value=seen.depth)
-        yield GaugeMetricFamily(
-            "sync_operator_queue_longest_running_processor_seconds",
-            "For how long the longest running reconcile has gone on; 0 while none is under way.",
-            value=seen.longest,
-        )
         kept = GaugeMetricFamily(
             "sync_operator_kept", "How much is kept in memory, by kind: it follows what there is.", labels=["kind"]
         )

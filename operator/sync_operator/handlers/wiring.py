@@ -94,9 +94,10 @@ def _queue(settings: ControllerSettings, operator: Operator, metrics: Metrics) -
         start, result = time.monotonic(), "error"
         try:
             outcome = await reconcile(key)
-            result = "requeue" if outcome.failed else "success"
+            if not outcome.failed:
+                result = "success" if outcome.again_after is None else "requeue_after"
             return outcome
         finally:
-            metrics.reconciled(result, time.monotonic() - start)
+            metrics.queue.reconciled(key, result, time.monotonic() - start)
 
-    return WorkQueue(work, workers=settings.workers, server_of=operator.server_of)
+    return WorkQueue(work, workers=settings.workers, server_of=operator.server_of, metrics=metrics.queue)

@@ -4,7 +4,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from sync_operator import __version__
 from sync_operator.handlers.metrics import Metrics, serve_metrics
+from sync_operator.handlers.queue import Key
 from sync_operator.handlers.state_metrics import Sources
 
 SYNC = {
@@ -34,19 +36,26 @@ async def scraped(metrics: Metrics) -> dict[str, float]:
 
 
 async def test_the_page_tells_of_the_work_and_of_each_sync() -> None:
-    metrics = Metrics(Sources(syncs=lambda: [SYNC, FRESH], depth=lambda: 3, longest=lambda: 1.5))
+    metrics = Metrics(Sources(syncs=lambda: [SYNC, FRESH], depth=lambda: 3))
     metrics.lagged(0.15)
     metrics.lagged(0.05)
-    metrics.reconciled("success", 0.2)
+    metrics.queue.reconciled(Key("Sync", "shop", "orders"), "success", 0.2)
+    metrics.cluster_requested("PATCH", "10.0.0.1:443", "409", 0.1)
     metrics.requested("shop/default", "GET /syncs/:id", 200, 0.1)
 
     seen = await scraped(metrics)
 
-    assert seen["sync_operator_reconcile_total success"] == 1
-    assert seen["sync_operator_reconcile_duration_seconds_count"] == 1
+    assert seen["sync_operator_reconcile_total success sync"] == 1
+    assert seen["sync_operator_reconcile_total error workspace"] == 0, "what has not happened yet is 0, not absent"
+    assert seen["sync_operator_reconcile_duration_seconds_count sync"] == 1
+    assert seen["rest_client_requests_total 10.0.0.1:443 409 PATCH"] == 1
+    assert seen["rest_client_request_duration_seconds_sum 10.0.0.1:443 PATCH"] == 0.1
     assert seen["sync_operator_api_requests_total 200 GET /syncs/:id shop/default"] == 1
     assert seen["sync_operator_queue_depth"] == 3
-    assert seen["sync_operator_queue_longest_running_processor_seconds"] == 1.5
+    assert seen["workqueue_depth drift drift"] == 0
+    assert seen[f"sync_operator_build_info {__version__}"] == 1
+    assert seen["process_resident_memory_bytes"] > 0
+    assert not [key for key in seen if "_created" in key]
     assert seen["sync_operator_event_loop_lag_seconds_sum"] == pytest.approx(0.2)
     assert seen["sync_operator_event_loop_longest_lag_seconds"] == 0.15
     assert seen["sync_operator_sync_condition False RunsHealthy orders shop"] == 1
@@ -124,7 +133,7 @@ async def test_a_status_that_somebody_else_wrote_does_not_take_the_page_away() -
     seen = await scraped(Metrics(Sources(syncs=lambda: [odd], workspaces=lambda: [homeless])))
 
     assert "sync_operator_sync_info  Unknown false orders shop shop/default" in seen
-    assert not [key for key in seen if "success" in key or "secret" in key]
+    assert not [key for key in seen if "last_success" in key or "secret" in key]
 
 
 async def test_a_workspace_that_is_gone_leaves_no_series() -> None:

@@ -363,20 +363,6 @@ def test_what_a_reconcile_waits_for_may_be_cancelled_without_harm() -> None:
     run(story())
 
 
-def test_how_long_a_reconcile_goes_on_is_told() -> None:
-    work = Work()
-    work.hold(A)
-
-    async def story() -> None:
-        assert work.queue.longest == 0.0
-        async with working(work):
-            work.queue.add(A)
-            await asyncio.sleep(50)
-            assert work.queue.longest == pytest.approx(50)
-
-    run(story())
-
-
 def test_it_is_known_which_keys_are_still_to_come() -> None:
     work = Work(workers=1)
     work.hold(A)

@@ -5,7 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
+from prometheus_client import CollectorRegistry
+
 from sync_operator.handlers.queue import DONE, Key, Outcome, WorkQueue
+from sync_operator.handlers.queue_metrics import QueueMetrics
 
 __all__ = ["FAILED", "HOME", "A", "B", "C", "Work", "working"]
 
@@ -14,11 +17,17 @@ HOME = Key("Workspace", "team", "default")
 FAILED = Outcome(failed=True)
 
 
+def _now() -> float:
+    return asyncio.get_event_loop().time()
+
+
 class Work:
     """Notes when each key was worked on, and ends as it was told to: at once, or when let go."""
 
     def __init__(self, outcome: Callable[[Key], Outcome] = lambda _: DONE, *, workers: int = 2) -> None:
-        self.queue = WorkQueue(self._do, workers=workers, clock=lambda: asyncio.get_event_loop().time())
+        self.registry = CollectorRegistry()
+        self.metrics = QueueMetrics(self.registry, kinds=("Sync", "Workspace"), clock=_now)
+        self.queue = WorkQueue(self._do, workers=workers, clock=_now, metrics=self.metrics)
         self.done: list[tuple[Key, float]] = []
         self.busy: set[Key] = set()
         self.held: dict[Key, asyncio.Event] = {}
@@ -34,6 +43,10 @@ class Work:
             return self._outcome(key)
         finally:
             self.busy.discard(key)
+
+    def metric(self, name: str, controller: str = "sync") -> float | None:
+        """The value of a metric of the queue, as it would be exported now."""
+        return self.registry.get_sample_value(name, {"name": controller, "controller": controller})
 
     def hold(self, *keys: Key) -> None:
         self.held |= {key: asyncio.Event() for key in keys}
