@@ -8,7 +8,7 @@ import pytest
 from kubernetes import client
 from tests.support.apart import LOGINS, running_with_rights
 from tests.support.helm import Helm
-from tests.support.nursery import Nursery, running_nursery
+from tests.support.nursery import Nursery, free_port, running_nursery
 from tests.support.plane import Kube, Plane, running_plane
 from tests.support.running import Controller, Sandbox, running_sandbox
 from tests.support.syncs import Tenant
@@ -23,9 +23,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def controller(plane: Plane, helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
+def metrics_port() -> int:
+    """Where the suite's own controller serves its metrics."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def controller(
+    plane: Plane, helm: Helm, metrics_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Controller]:
     folder = tmp_path_factory.mktemp("controller")
-    with running_with_rights(plane, helm, folder, LOGINS) as running:
+    with running_with_rights(plane, helm, folder, LOGINS, SYNC_OPERATOR_METRICS_PORT=str(metrics_port)) as running:
         yield running
 
 

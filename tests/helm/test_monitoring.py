@@ -17,9 +17,12 @@ from tests.support.docs import anchors
 from tests.support.helm import CHART, NAMESPACE, Helm, the
 from tests.support.plane import ROOT
 
+from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.metrics import Metrics
 from sync_operator.handlers.queue import Key
 from sync_operator.handlers.state_metrics import Sources
+from sync_operator.model.status import LastRun
+from sync_operator.remote.pressure import Load
 
 ALERTS: Final = CHART / "files" / "monitoring" / "alerts.yaml"
 DASHBOARD: Final = CHART / "files" / "monitoring" / "dashboard.json"
@@ -58,9 +61,11 @@ def exported(  # noqa: PLR0913 (each a figure of the page)
     code: int = 200,
     depth: int = 0,
     compared_at: str = LATELY,
+    waiting: int = 0,
 ) -> list[Metric]:
     """What a scraper reads of one Sync, its Workspace and its server; ``workspace``: the status of its Ready."""
     status: dict[str, Any] = {
+        "id": "1",
         "conditions": conditions(Ready=ready, RunsHealthy=healthy, Fresh=fresh),
         "nextRuns": next_runs,
         "lastRun": {
@@ -85,6 +90,7 @@ def exported(  # noqa: PLR0913 (each a figure of the page)
             depth=lambda: depth,
             kept=lambda: {"syncs": 1, "connections": 2},
             compared=lambda: compared,
+            loads=lambda: [(("shop", "default"), Load(open=True, per_minute=300, calls_left=60, waiting=waiting))],
             resync=timedelta(seconds=300),
         )
     )
@@ -92,6 +98,7 @@ def exported(  # noqa: PLR0913 (each a figure of the page)
     metrics.queue.added(KEY, waits=True)
     metrics.queue.begun(KEY)
     metrics.queue.ended(KEY)
+    metrics.runs.ended(Ref("shop", "orders"), LastRun(verdict="delivered", duration_seconds=60))
     metrics.queue.reconciled(KEY, "success", 0.1)
     if panics:
         metrics.queue.panicked(KEY)
@@ -178,6 +185,11 @@ FIRING: Final[dict[str, tuple[list[Metric], dict[str, str], str]]] = {
         exported(workspace=None, ready="False", reason="WorkspaceNotFound"),
         WARNING | {"workspace": "shop/default"},
         "There is no Workspace shop/default, and Syncs name it.",
+    ),
+    "SyncWorkspaceThrottled": (
+        exported(waiting=5),
+        WARNING | WORKSPACE,
+        "Syncs of Workspace shop/default wait for their turn at its server.",
     ),
     "SyncServerFailing": (
         exported(code=503),

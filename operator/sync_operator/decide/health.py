@@ -13,7 +13,7 @@ from sync_operator.model.status import Condition, LastRun, RowCounts
 from sync_operator.remote.judge import Verdict, judge
 from sync_operator.remote.types import RunStatus
 
-__all__ = ["fresh", "fresh_until", "health", "last_run", "last_success", "runs_healthy", "verdict_of"]
+__all__ = ["ended_runs", "fresh", "fresh_until", "health", "last_run", "last_success", "runs_healthy", "verdict_of"]
 
 _FAILED_ON_SERVER = "failed"
 _RUNNING: Final = "running"
@@ -45,6 +45,12 @@ def last_run(picture: Picture) -> LastRun | None:
     if before is not None and before.verdict is None and told is not None:  # written by a release without verdicts
         return before.model_copy(update={"verdict": _VERDICTS.get(told.reason)})
     return before
+
+
+def ended_runs(picture: Picture) -> tuple[LastRun, ...]:
+    """The runs that were just read and have ended, in the order of their ends."""
+    told = (result for result in picture.results if result.run is None or result.run.status.finished)
+    return tuple(_ended(result, verdict_of(picture, result)) for result in told)
 
 
 def last_success(picture: Picture) -> datetime | None:

@@ -92,6 +92,7 @@ async def _run(settings: ControllerSettings, lease_name: str) -> bool:
         kept=lambda: operator.kept(),  # noqa: PLW0108 (there is no operator yet)
         leads=lambda: leader is None or leader.leads,
         compared=lambda: operator.comparisons,
+        loads=lambda: operator.sessions.loads(),  # noqa: PLW0108 (there is no operator yet)
         resync=settings.resync,
     )
     metrics = Metrics(sources)

@@ -19,6 +19,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from sync_operator.handlers.queue import DRIFT_KIND
 from sync_operator.handlers.queue_metrics import SECONDS, QueueMetrics
+from sync_operator.handlers.run_metrics import RunMetrics
 from sync_operator.handlers.state_metrics import Sources, StateCollector
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 
@@ -33,6 +34,7 @@ class Metrics:
     Attributes:
         registry: of all metrics.
         queue: counts what goes through the work queue.
+        runs: counts runs and their rows.
     """
 
     def __init__(self, sources: Sources) -> None:
@@ -85,6 +87,7 @@ class Metrics:
             "The latest that a turn of the event loop came since the process began.",
             registry=self.registry,
         )
+        self.runs = RunMetrics(self.registry, sources.syncs)
         self._state = StateCollector(sources)
         self.registry.register(self._state)
 
@@ -128,6 +131,7 @@ class Metrics:
     async def page(self) -> bytes:
         """All of it as text, written in a thread: with ten thousand Syncs that takes seconds."""
         self._state.look()
+        self.runs.look()
         return await asyncio.to_thread(generate_latest, self.registry)
 
 

@@ -32,6 +32,7 @@ from sync_operator.handlers.slim import kept_metadata
 from sync_operator.model.conditions import Reason
 from sync_operator.model.names import CREATE_STARTED, MANAGED_BY, MANAGED_BY_LABEL, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.model.scope import Scope
+from sync_operator.model.status import LastRun
 from sync_operator.model.workspace import server_of
 from sync_operator.redact import redact
 
@@ -48,13 +49,10 @@ WATCHED: Mapping[str, tuple[Resource, str]] = {
 }
 """Kinds that are cached: resource and label selector."""
 _KINDS: Mapping[str, str] = {resource.plural: kind for kind, (resource, _) in WATCHED.items()}
-
 _OF_OTHERS = ("generation", "deletionTimestamp", "finalizers", "annotations")
 """What tells in an object's metadata that somebody changed what is asked for."""
-
 _MAX_UNKEPT = 1024
 """Objects that cannot be kept and are remembered, so that each is told of once."""
-
 _NO_SUCH_NAMESPACE = frozenset({403, 404})
 """One watched namespace that was deleted (and its Role with it) must not stop the work for the others."""
 
@@ -83,6 +81,7 @@ class Operator:
         watch_runs: uids of Syncs that their servers schedule, and whose runs are to be looked at.
         recheck: uids of Syncs whose configuration takes a value from a Secret that may have changed.
         forgets: are told of each Workspace that is gone, as ``namespace/name``, to give back what they keep of it.
+        ran: is told of each run of a Sync that has ended, once its status tells of it.
         cleaned: uids of Syncs under deletion whose CronJob and Jobs this process has deleted.
         released: uids of Syncs whose deletion is done, and of whose end the watch has not told yet.
     """
@@ -103,6 +102,7 @@ class Operator:
     cleaned: set[str] = field(default_factory=set)
     released: set[str] = field(default_factory=set)
     duplicates: dict[str, tuple[Duplicate, ...]] = field(default_factory=dict)
+    ran: Callable[[Ref, LastRun], None] = lambda *_: None
     forgets: list[Callable[[str], None]] = field(default_factory=list)
     _versions: dict[str, int] = field(default_factory=dict)
     events: Recorder = field(init=False)

@@ -82,7 +82,7 @@ class Routes:
             self._shared[scope] = _Shared(self._make(scope.place, requests_per_minute or 1))
             left = self._shared.get(before) if before is not None else None
             if left is not None:
-                self._shared[scope].traffic.cut(left.traffic.calls_left)
+                self._shared[scope].traffic.cut(left.traffic.load.calls_left)
         self._shared[scope].users.add(owner)
         route.share(self._shared[scope].traffic, requests_per_minute)
 

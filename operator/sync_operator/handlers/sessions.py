@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
@@ -27,6 +27,7 @@ from sync_operator.remote.accounts import Account, Accounts, Login
 from sync_operator.remote.client import ApiClient, Endpoint
 from sync_operator.remote.connections import HttpPool
 from sync_operator.remote.hosts import check_url
+from sync_operator.remote.pressure import Load
 from sync_operator.remote.route import Route
 from sync_operator.remote.traffic import Traffic
 from sync_operator.remote.transport import Exchange
@@ -272,6 +273,10 @@ class Sessions:
         users = (held.login.account for held in self._sessions.values() if held.login is not None)
         if account is not None and all(used is not account for used in users):
             self._accounts.forget(account)
+
+    def loads(self) -> Iterator[tuple[Ref, Load]]:
+        """Workspaces, with how it stands with the traffic to their servers."""
+        return ((ref, session.route.load) for ref, session in self._sessions.items() if session.route is not None)
 
     def reap(self) -> None:
         """Close connections that nobody has used for a while."""

@@ -15,6 +15,7 @@ from sync_operator import __version__
 from sync_operator.handlers.cache import workspace_name
 from sync_operator.model.conditions import ConditionType
 from sync_operator.model.workspace import server_of
+from sync_operator.remote.pressure import Load
 
 __all__ = ["Sources", "StateCollector"]
 
@@ -36,6 +37,7 @@ class Sources:
         kept: how much is kept in memory, by kind.
         leads: whether this process acts, or stands by.
         compared: Workspaces (namespace and name) with the time of their last whole comparison with the server.
+        loads: Workspaces, with how it stands with the traffic to their servers.
         resync: time between two comparisons.
     """
 
@@ -45,6 +47,7 @@ class Sources:
     kept: Callable[[], Mapping[str, int]] = dict
     leads: Callable[[], bool] = lambda: True
     compared: Callable[[], Iterable[tuple[tuple[str, str], datetime]]] = tuple
+    loads: Callable[[], Iterable[tuple[tuple[str, str], Load]]] = tuple
     resync: timedelta = timedelta()
 
 
@@ -58,6 +61,7 @@ class _Snapshot:
     kept: Mapping[str, int] = field(default_factory=dict)
     leads: bool = False
     compared: list[tuple[tuple[str, str], datetime]] = field(default_factory=list)
+    loads: list[tuple[tuple[str, str], Load]] = field(default_factory=list)
 
 
 class StateCollector(Collector):
@@ -81,6 +85,7 @@ class StateCollector(Collector):
             kept=sources.kept(),
             leads=sources.leads(),
             compared=list(sources.compared()),
+            loads=list(sources.loads()),
         )
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -88,6 +93,7 @@ class StateCollector(Collector):
         seen = self._seen
         yield from self._process(seen)
         yield from _workspaces(seen)
+        yield from _traffic(seen)
         ready = {_who(each): _status(each, ConditionType.READY) for each in seen.workspaces}
         yield from _syncs(seen.syncs, ready)
         yield from _runs(seen.syncs)
@@ -134,6 +140,30 @@ def _workspaces(seen: _Snapshot) -> Iterator[GaugeMetricFamily]:
             conditions.add_metric([*who, entry["type"], entry["status"]], 1)
         info.add_metric([*who, _server(workspace), _reason(workspace)], 1)
     yield from (compared, conditions, info)
+
+
+def _traffic(seen: _Snapshot) -> Iterator[GaugeMetricFamily]:
+    """How it stands with the requests to their servers."""
+    broken = GaugeMetricFamily(
+        "sync_operator_workspace_circuit_breaker_open",
+        "1 while requests to the server pause, because it fails or asked for it.",
+        labels=_ONE,
+    )
+    budget = GaugeMetricFamily(
+        "sync_operator_workspace_budget_requests_per_minute", "How many requests may go out in a minute.", labels=_ONE
+    )
+    free = GaugeMetricFamily(
+        "sync_operator_workspace_budget_available_requests", "How many requests may go out at once.", labels=_ONE
+    )
+    waiting = GaugeMetricFamily(
+        "sync_operator_workspace_waiting", "Syncs and requests that wait for their turn.", labels=_ONE
+    )
+    for workspace, load in seen.loads:
+        broken.add_metric(workspace, not load.open)
+        budget.add_metric(workspace, load.per_minute)
+        free.add_metric(workspace, load.calls_left)
+        waiting.add_metric(workspace, load.waiting)
+    yield from (broken, budget, free, waiting)
 
 
 def _syncs(syncs: Iterable[_Object], ready: Mapping[tuple[str, str], str]) -> Iterator[GaugeMetricFamily]:

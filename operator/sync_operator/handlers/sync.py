@@ -17,7 +17,7 @@ from sync_operator.decide.actions import (
 )
 from sync_operator.decide.deletion import keeps
 from sync_operator.decide.events import Notice, sync_notices
-from sync_operator.decide.health import fresh_until
+from sync_operator.decide.health import ended_runs, fresh_until
 from sync_operator.decide.obstacles import obstacle_of
 from sync_operator.decide.picture import Phase, Picture
 from sync_operator.decide.report import obstacles, sync_status
@@ -172,6 +172,8 @@ async def _report(operator: Operator, picture: Picture, obj: dict[str, Any]) -> 
                 operator.events.record(written, notice, now=picture.now)
             for job in await mark_reported(operator.kube, picture.sync.namespace, picture.results):
                 operator.cache.put("Job", job)
+            for run in ended_runs(picture):
+                operator.ran(Ref(picture.sync.namespace, picture.sync.name), run)
     except KubernetesError as error:
         _log.warning("Sync %s/%s: not all could be told: %s", picture.sync.namespace, picture.sync.name, error)
         return Outcome(failed=True)

@@ -79,6 +79,7 @@ def make_operator(settings: ControllerSettings, kube: Kube, uid: str, pool: Http
     )
     operator.queue = _queue(settings, operator, metrics)
     operator.forgets.append(metrics.forget)
+    operator.ran = metrics.runs.ended
     return operator
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["Budget", "Circuit", "Passage", "Sign"]
+__all__ = ["Budget", "Circuit", "Load", "Passage", "Sign"]
 
 _MINUTE: Final = 60.0
 _AT_ONCE: Final = 0.2
@@ -91,6 +91,22 @@ class Passage(Enum):
 
     CALL = "call"
     PROBE = "probe"
+
+
+class Load(NamedTuple):
+    """How it stands with the traffic to one server workspace.
+
+    Attributes:
+        open: True while calls go through, as far as is known.
+        per_minute: how many may go out in a minute.
+        calls_left: how many may go out at once.
+        waiting: calls, and pieces of work, that wait for their turn.
+    """
+
+    open: bool
+    per_minute: float
+    calls_left: int
+    waiting: int
 
 
 class Circuit:

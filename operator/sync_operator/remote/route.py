@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from sync_operator.remote.pressure import Passage, Sign
+from sync_operator.remote.pressure import Load, Passage, Sign
 from sync_operator.remote.traffic import Traffic
 
 __all__ = ["Route"]
@@ -64,6 +64,11 @@ class Route:
     def stopped(self) -> bool:
         """True when calls do not go through, and not only for a moment."""
         return self._current.stopped
+
+    @property
+    def load(self) -> Load:
+        """How it stands with the traffic that the calls go through."""
+        return self._current.load
 
     @contextmanager
     def admit(self, key: Hashable, *, first: bool = False) -> Iterator[None]:

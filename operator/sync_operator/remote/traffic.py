@@ -16,7 +16,7 @@ from typing import Final
 
 from sync_operator.errors import HeldBackError
 from sync_operator.remote.line import CALL_LIFE, Line
-from sync_operator.remote.pressure import Budget, Circuit, Passage, Sign
+from sync_operator.remote.pressure import Budget, Circuit, Load, Passage, Sign
 from sync_operator.remote.timers import Later, Timer
 
 __all__ = ["MIN_TURN_SECONDS", "Traffic"]
@@ -70,9 +70,8 @@ class Traffic:
         self._inside = 0
         self._waiting: deque[asyncio.Future[bool | None]] = deque()
         self._timer: Timer | None = None
-        self._trouble = ""
+        self._trouble, self._closed = "", False
         self._asked_at: float | None = None
-        self._closed = False
 
     def own(self, owner: Hashable, requests_per_minute: int) -> None:
         """Name somebody who looks after the connection: it is woken to make probes, and when calls go through again.
@@ -225,9 +224,10 @@ class Traffic:
             other.park(key, first=first)
 
     @property
-    def calls_left(self) -> int:
-        """How many calls may go out at once."""
-        return self._budget.available(self._clock())
+    def load(self) -> Load:
+        """How it stands."""
+        free, waiting = self._budget.available(self._clock()), len(self._waiting) + len(self._line)
+        return Load(self.open, self._limit * _SHARE, free, waiting)
 
     def cut(self, calls: int) -> None:
         """Begin with no more calls than are left elsewhere: a token that was replaced brings no further ones."""

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from tests.support.pictures import BORN, ENDED, HOUR, NOW, finished_job, finished_run, ours, pictured, registered
 
 from sync_operator.decide.cronjob import cronjob_manifest
-from sync_operator.decide.health import fresh, fresh_until, health, last_run, last_success, runs_healthy, verdict_of
+from sync_operator.decide.health import (
+    ended_runs,
+    fresh,
+    fresh_until,
+    health,
+    last_run,
+    last_success,
+    runs_healthy,
+    verdict_of,
+)
 from sync_operator.decide.picture import JobResult
 from sync_operator.decide.report import sync_status
 from sync_operator.model.conditions import ConditionType, Reason
@@ -44,6 +53,20 @@ def test_what_a_run_did_is_told_as_the_api_tells_it() -> None:
     assert told.rows is not None
     assert told.rows.model_dump() == {"queried": 12, "total": 10, "succeeded": 9, "failed": 1, "skipped": 2}
     assert told.message == "1 of 10 rows refused"
+
+
+def test_all_runs_that_have_ended_are_told_with_their_verdicts() -> None:
+    under_way = JobResult(finished_job("c"), RemoteRun(11, RunStatus.STARTED))
+    refused = JobResult(finished_job("b"), finished_run(rows=Rows(total=1, failed=1)))
+    picture = pictured(ours(), results=(JobResult(finished_job("a"), None), refused, under_way))
+
+    told = ended_runs(picture)
+
+    assert [(run.job, run.verdict, run.rows is None) for run in told] == [
+        ("a", "failed", True),
+        ("b", "rows refused", False),
+    ]
+    assert ended_runs(pictured(ours())) == ()
 
 
 def test_times_that_the_server_never_writes_come_from_the_job() -> None:

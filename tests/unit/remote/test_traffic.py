@@ -320,6 +320,19 @@ async def test_the_lowest_of_the_owners_limits_holds() -> None:
     assert rig.woken == ["a"]
 
 
+async def test_how_it_stands_is_told() -> None:
+    rig = Rig(requests_per_minute=100)  # half of it is the operator's, a fifth of that at once
+    await rig.call()
+    assert rig.traffic.load == (True, 50.0, 9, 0)
+    for _ in range(9):
+        await rig.call()
+    assert rig.refused("a")
+    assert rig.traffic.load == (True, 50.0, 0, 1)
+    broken = Rig()
+    await break_down(broken)
+    assert not broken.traffic.load.open
+
+
 async def test_nobody_is_called_after_closing() -> None:
     rig = Rig(requests_per_minute=2)
     await rig.call()
