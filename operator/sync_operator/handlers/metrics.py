@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from itertools import chain
 from typing import Final
 
 from aiohttp import web
@@ -20,7 +21,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from sync_operator.handlers.queue import DRIFT_KIND
 from sync_operator.handlers.queue_metrics import SECONDS, QueueMetrics
 from sync_operator.handlers.run_metrics import RunMetrics
-from sync_operator.handlers.state_metrics import Sources, StateCollector
+from sync_operator.handlers.state_metrics import Sources, StateMetrics
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 
 __all__ = ["Metrics", "serve_metrics"]
@@ -88,8 +89,7 @@ class Metrics:
             registry=self.registry,
         )
         self.runs = RunMetrics(self.registry, sources.syncs)
-        self._state = StateCollector(sources)
-        self.registry.register(self._state)
+        self._state = StateMetrics(sources)
 
     def requested(self, workspace: str, operation: str, code: int, seconds: float) -> None:
         """One request to a sync server ended.
@@ -132,7 +132,11 @@ class Metrics:
         """All of it as text, written in a thread: with ten thousand Syncs that takes seconds."""
         self._state.look()
         self.runs.look()
-        return await asyncio.to_thread(generate_latest, self.registry)
+        return await asyncio.to_thread(self._written)
+
+    def _written(self) -> bytes:
+        families = chain(self._state.families(), self.runs.families())
+        return b"".join((generate_latest(self.registry), *(family.text() for family in families)))
 
 
 async def serve_metrics(port: int, metrics: Metrics) -> web.AppRunner:

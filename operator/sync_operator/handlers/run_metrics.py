@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Histogram
-from prometheus_client.core import CounterMetricFamily
-from prometheus_client.registry import Collector
 
 from sync_operator.handlers.cache import Ref
+from sync_operator.handlers.exposition import Family
 from sync_operator.model.status import LastRun
 
 __all__ = ["RunMetrics"]
@@ -18,11 +17,11 @@ _RESULTS: Final = ("delivered", "rows_refused", "failed", "canceled")
 _OUTCOMES: Final = ("succeeded", "failed", "skipped")
 
 
-class RunMetrics(Collector):
+class RunMetrics:
     """What became of the runs that this process has told of. All series of a Sync begin with zero.
 
     Args:
-        registry: where they are exported.
+        registry: where the durations are exported; the rest is in `families`.
         syncs: the Syncs as the cache holds them.
     """
 
@@ -36,7 +35,6 @@ class RunMetrics(Collector):
         )
         for result in _RESULTS:
             self._seconds.labels(result)
-        registry.register(self)
 
     def ended(self, sync: Ref, run: LastRun) -> None:
         """A run of a Sync has ended, and its status tells of it."""
@@ -57,19 +55,22 @@ class RunMetrics(Collector):
             del self._runs[sync]
             self._rows.pop(sync, None)
 
-    def collect(self) -> Iterator[CounterMetricFamily]:
-        """The families; `CollectorRegistry` asks for them, in whatever thread."""
-        runs = CounterMetricFamily(
-            "sync_operator_runs_total", "Runs that have ended.", labels=["namespace", "name", "result"]
+    def families(self) -> Iterator[Family]:
+        """Runs and rows, as of the last look; any thread may ask."""
+        runs = Family(
+            "sync_operator_runs_total", "Runs that have ended.", ["namespace", "name", "result"], kind="counter"
         )
-        rows = CounterMetricFamily(
-            "sync_operator_rows_total", "Rows of runs that have ended.", labels=["namespace", "name", "outcome"]
+        rows = Family(
+            "sync_operator_rows_total",
+            "Rows of runs that have ended.",
+            ["namespace", "name", "outcome"],
+            kind="counter",
         )
         none: Tally[str] = Tally()
         for sync in self._registered:
             ended, counted = self._runs.get(sync, none), self._rows.get(sync, none)
             for result in _RESULTS:
-                runs.add_metric([*sync, result], ended[result])
+                runs.add([*sync, result], ended[result])
             for outcome in _OUTCOMES:
-                rows.add_metric([*sync, outcome], counted[outcome])
+                rows.add([*sync, outcome], counted[outcome])
         yield from (runs, rows)

@@ -8,16 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
-
 from sync_operator import __version__
 from sync_operator.handlers.cache import workspace_name
+from sync_operator.handlers.exposition import Family
 from sync_operator.model.conditions import ConditionType
 from sync_operator.model.workspace import server_of
 from sync_operator.remote.pressure import Load
 
-__all__ = ["Sources", "StateCollector"]
+__all__ = ["Sources", "StateMetrics"]
 
 type _Object = Mapping[str, Any]
 
@@ -64,7 +62,7 @@ class _Snapshot:
     loads: list[tuple[tuple[str, str], Load]] = field(default_factory=list)
 
 
-class StateCollector(Collector):
+class StateMetrics:
     """Gauges of what was there when the event loop last looked; they are written in another thread.
 
     Args:
@@ -88,8 +86,8 @@ class StateCollector(Collector):
             loads=list(sources.loads()),
         )
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The families, one after the other: `CollectorRegistry` asks for them, in whatever thread."""
+    def families(self) -> Iterator[Family]:
+        """All of them, as of the last look; any thread may ask."""
         seen = self._seen
         yield from self._process(seen)
         yield from _workspaces(seen)
@@ -98,38 +96,38 @@ class StateCollector(Collector):
         yield from _syncs(seen.syncs, ready)
         yield from _runs(seen.syncs)
 
-    def _process(self, seen: _Snapshot) -> Iterator[GaugeMetricFamily]:
+    def _process(self, seen: _Snapshot) -> Iterator[Family]:
         """About this process."""
-        build = GaugeMetricFamily("sync_operator_build_info", "Always 1: which release this is.", labels=["version"])
-        build.add_metric([__version__], 1)
+        build = Family("sync_operator_build_info", "Always 1: which release this is.", labels=["version"])
+        build.add([__version__], 1)
         yield build
-        yield GaugeMetricFamily("sync_operator_queue_depth", "Keys that wait for a worker.", value=seen.depth)
-        kept = GaugeMetricFamily(
+        yield Family.single("sync_operator_queue_depth", "Keys that wait for a worker.", seen.depth)
+        kept = Family(
             "sync_operator_kept", "How much is kept in memory, by kind: it follows what there is.", labels=["kind"]
         )
         for kind, count in seen.kept.items():
-            kept.add_metric([kind], count)
+            kept.add([kind], count)
         yield kept
-        yield GaugeMetricFamily("sync_operator_leader", "1 while this process acts.", value=seen.leads)
-        yield GaugeMetricFamily(
+        yield Family.single("sync_operator_leader", "1 while this process acts.", seen.leads)
+        yield Family.single(
             "sync_operator_resync_seconds",
             "Time between two comparisons of a Workspace with its server.",
-            value=self._sources.resync.total_seconds(),
+            self._sources.resync.total_seconds(),
         )
 
 
-def _workspaces(seen: _Snapshot) -> Iterator[GaugeMetricFamily]:
-    compared = GaugeMetricFamily(
+def _workspaces(seen: _Snapshot) -> Iterator[Family]:
+    compared = Family(
         "sync_operator_workspace_last_compared_timestamp_seconds",
         "When the last whole comparison with the server began.",
         labels=_ONE,
     )
     for ref, at in seen.compared:
-        compared.add_metric(ref, at.timestamp())
-    conditions = GaugeMetricFamily(
+        compared.add(ref, at.timestamp())
+    conditions = Family(
         "sync_operator_workspace_condition", "1 for the present status.", labels=[*_ONE, "type", "status"]
     )
-    info = GaugeMetricFamily(
+    info = Family(
         "sync_operator_workspace_info",
         "Always 1: what a Workspace is, and the reason of its condition Ready.",
         labels=[*_ONE, "server", "reason"],
@@ -137,93 +135,85 @@ def _workspaces(seen: _Snapshot) -> Iterator[GaugeMetricFamily]:
     for workspace in seen.workspaces:
         who = _who(workspace)
         for entry in _conditions(workspace):
-            conditions.add_metric([*who, entry["type"], entry["status"]], 1)
-        info.add_metric([*who, _server(workspace), _reason(workspace)], 1)
+            conditions.add([*who, entry["type"], entry["status"]], 1)
+        info.add([*who, _server(workspace), _reason(workspace)], 1)
     yield from (compared, conditions, info)
 
 
-def _traffic(seen: _Snapshot) -> Iterator[GaugeMetricFamily]:
+def _traffic(seen: _Snapshot) -> Iterator[Family]:
     """How it stands with the requests to their servers."""
-    broken = GaugeMetricFamily(
+    broken = Family(
         "sync_operator_workspace_circuit_breaker_open",
         "1 while requests to the server pause, because it fails or asked for it.",
         labels=_ONE,
     )
-    budget = GaugeMetricFamily(
+    budget = Family(
         "sync_operator_workspace_budget_requests_per_minute", "How many requests may go out in a minute.", labels=_ONE
     )
-    free = GaugeMetricFamily(
+    free = Family(
         "sync_operator_workspace_budget_available_requests", "How many requests may go out at once.", labels=_ONE
     )
-    waiting = GaugeMetricFamily(
-        "sync_operator_workspace_waiting", "Syncs and requests that wait for their turn.", labels=_ONE
-    )
+    waiting = Family("sync_operator_workspace_waiting", "Syncs and requests that wait for their turn.", labels=_ONE)
     for workspace, load in seen.loads:
-        broken.add_metric(workspace, not load.open)
-        budget.add_metric(workspace, load.per_minute)
-        free.add_metric(workspace, load.calls_left)
-        waiting.add_metric(workspace, load.waiting)
+        broken.add(workspace, not load.open)
+        budget.add(workspace, load.per_minute)
+        free.add(workspace, load.calls_left)
+        waiting.add(workspace, load.waiting)
     yield from (broken, budget, free, waiting)
 
 
-def _syncs(syncs: Iterable[_Object], ready: Mapping[tuple[str, str], str]) -> Iterator[GaugeMetricFamily]:
+def _syncs(syncs: Iterable[_Object], ready: Mapping[tuple[str, str], str]) -> Iterator[Family]:
     """What the Syncs are.
 
     Args:
         syncs: the Syncs.
         ready: the status of condition Ready of each Workspace that there is.
     """
-    created = GaugeMetricFamily(
-        "sync_operator_sync_created_timestamp_seconds", "When the resource was made.", labels=_ONE
-    )
-    info = GaugeMetricFamily(
+    created = Family("sync_operator_sync_created_timestamp_seconds", "When the resource was made.", labels=_ONE)
+    info = Family(
         "sync_operator_sync_info",
         "Always 1: what a Sync is, the reason of its condition Ready, and the status of that of its Workspace.",
         labels=[*_ONE, "workspace", "workspace_ready", "reason", "suspended"],
     )
-    conditions = GaugeMetricFamily(
-        "sync_operator_sync_condition", "1 for the present status.", labels=[*_ONE, "type", "status"]
-    )
+    conditions = Family("sync_operator_sync_condition", "1 for the present status.", labels=[*_ONE, "type", "status"])
     for sync in syncs:
         who = namespace, _ = _who(sync)
         home = namespace, workspace_name(sync)
         suspended = "true" if sync.get("spec", {}).get("suspend") else "false"
-        info.add_metric([*who, "/".join(home), ready.get(home, _UNKNOWN), _reason(sync), suspended], 1)
+        info.add([*who, "/".join(home), ready.get(home, _UNKNOWN), _reason(sync), suspended], 1)
         since = _seconds(sync["metadata"].get("creationTimestamp"))
         if since is not None:
-            created.add_metric(who, since)
+            created.add(who, since)
         for entry in _conditions(sync):
-            conditions.add_metric([*who, entry["type"], entry["status"]], 1)
+            conditions.add([*who, entry["type"], entry["status"]], 1)
     yield from (created, info, conditions)
 
 
-def _runs(syncs: Iterable[_Object]) -> Iterator[GaugeMetricFamily]:
+def _runs(syncs: Iterable[_Object]) -> Iterator[Family]:
     """What is known of their runs."""
-    success = GaugeMetricFamily(
-        "sync_operator_sync_last_success_timestamp_seconds", "When rows were last delivered.", labels=_ONE
-    )
-    expected = GaugeMetricFamily(
+    success = Family("sync_operator_sync_last_success_timestamp_seconds", "When rows were last delivered.", labels=_ONE)
+    expected = Family(
         "sync_operator_sync_expected_interval_seconds", "Time between the next two scheduled runs.", labels=_ONE
     )
-    lasted = GaugeMetricFamily(
+    lasted = Family(
         "sync_operator_sync_last_run_duration_seconds", "How long the last run that ended took.", labels=_ONE
     )
-    rows = GaugeMetricFamily("sync_operator_sync_last_run_rows", "Rows of the last run.", labels=[*_ONE, "outcome"])
+    rows = Family("sync_operator_sync_last_run_rows", "Rows of the last run.", labels=[*_ONE, "outcome"])
     for sync in syncs:
         who, status = _who(sync), sync.get("status", {})
         succeeded = _seconds(status.get("lastSuccessAt"))
         if succeeded is not None:
-            success.add_metric(who, succeeded)
+            success.add(who, succeeded)
         coming = [at for at in map(_seconds, status.get("nextRuns", ())) if at is not None]
         if len(coming) > 1:
-            expected.add_metric(who, coming[1] - coming[0])
+            expected.add(who, coming[1] - coming[0])
         last = status.get("lastRun", {})
         if "durationSeconds" in last:
-            lasted.add_metric(who, last["durationSeconds"])
+            lasted.add(who, last["durationSeconds"])
         counted = last.get("rows", {})
         for outcome in _OUTCOMES:
             if outcome in counted:
-                rows.add_metric([*who, outcome], counted[outcome])
+                rows.add([*who, outcome], counted[outcome])
     yield from (success, expected, lasted, rows)
 
 
