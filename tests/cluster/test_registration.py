@@ -80,6 +80,23 @@ def test_documented_gets_exactly_the_seed_body(
     assert "the server also schedules" in condition(sync)["message"]
 
 
+def test_what_is_hardly_meant_is_told_by_ready(tenant: Tenant) -> None:
+    tenant.connect()
+
+    sync = tenant.ready(configuration=[*MAPPING, {"from": "a", "to": "b"}, {"from": "c", "to": "d"}])
+    tenant.kube.patch(SYNC_KIND, "orders", tenant.namespace, {"metadata": {"annotations": {"squared.ai/run-at": "1"}}})
+
+    told = "; warning: spec.configuration[1] (and 1 more): has no mapping_type, so that the server maps nothing by it"
+    assert told in condition(sync)["message"]
+    strange = "; warning: metadata.annotations[squared.ai/run-at] is none that the operator knows"
+    eventually(lambda: strange in condition(tenant.get())["message"], "the annotation to be told")
+    assert strange in tenant.get()["status"]["message"]
+
+    tenant.kube.patch(SYNC_KIND, "orders", tenant.namespace, {"metadata": {"annotations": {"squared.ai/run-at": None}}})
+    tenant.patch(configuration=MAPPING)
+    eventually(lambda: "warning" not in condition(tenant.get())["message"], "nothing to be told any more")
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

@@ -46,6 +46,7 @@ EACH: Final[dict[str, tuple[Any, str]]] = {
     "/crds/enabled": (False, "kind: CustomResourceDefinition"),
     "/crds/keep": (False, "metadata:\n  annotations:\n    helm.sh/resource-policy: keep"),
     "/crds/protect": (False, "name: ops.op-sync-operator.crds"),
+    "/crds/warn": (False, "name: ops.op-sync-operator.syncs-warnings"),
     "/rbac/create": (False, "kind: RoleBinding"),
     "/rbac/aggregateClusterRoles": (False, "rbac.authorization.k8s.io/aggregate-to-view"),
     "/loginWorkspaces/enabled": (

@@ -54,6 +54,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a policy by its name": ({"runPods": {"admissionPolicy": {"enabled": "own"}}}, "/runPods/admissionPolicy/enabled'"),
     "a label for true": ({"secrets": {"requireLabel": "squared.ai/allow-sync"}}, "at '/secrets/requireLabel'"),
     "a protection by its name": ({"crds": {"protect": "all"}}, "at '/crds/protect'"),
+    "warnings by their name": ({"crds": {"warn": "all"}}, "at '/crds/warn'"),
     "an address without its brackets": ({"allowInternalHosts": ["[::1:80"]}, "at '/allowInternalHosts/0'"),
     "a name for a network": ({"clusterNetworks": ["cluster.local"]}, "at '/clusterNetworks/0'"),
     "a resync too often": ({"resyncSeconds": 9}, "at '/resyncSeconds': minimum"),

@@ -1,6 +1,7 @@
 """From the last picture of a reconcile to the status that is written: pure, and the same for the same picture."""
 
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from sync_operator.decide.blocking import registration_obstacle
@@ -17,13 +18,17 @@ from sync_operator.decide.runs import handled_request
 from sync_operator.decide.scheduling import is_barred, last_schedule, scheduling_obstacle, suspended
 from sync_operator.decide.server import drift, is_gone, server_status
 from sync_operator.model.conditions import ConditionType, Reason
+from sync_operator.model.reading import field_path
 from sync_operator.model.status import SyncStatus
 from sync_operator.model.sync import RunSpec, Scheduler
+from sync_operator.model.warning_rules import annotation_doubts, spec_doubts
 from sync_operator.remote.types import Dialect
 from sync_operator.schedule.plan import Schedule, next_runs
 
 __all__ = ["obstacles", "sync_status"]
 
+_MAX_DOUBTS: Final = 2
+"""Kinds of warnings that a message spells out."""
 _NEVER_COMES: Final = ", which never comes: spec.cronExpression names no date that exists"
 
 
@@ -95,7 +100,24 @@ def _ready(picture: Picture, obstacle: Obstacle | None, schedule: tuple[Reason, 
     also = ""
     if picture.workspace.dialect is Dialect.DOCUMENTED:
         also = "; the server also schedules this sync, so each time is run once, by whichever comes first"
-    return Said(ConditionType.READY, True, reason, f"{_registered_words(picture)}, {words}{also}")
+    return Said(ConditionType.READY, True, reason, f"{_registered_words(picture)}, {words}{also}{_doubts(picture)}")
+
+
+def _doubts(picture: Picture) -> str:
+    """What is hardly meant as it is written, in short: a message has room for a few of them."""
+    found: dict[str, list[str]] = {}
+    for doubt in (
+        *(spec_doubts(picture.sync.spec) if picture.sync.spec is not None else ()),
+        *annotation_doubts(picture.sync.annotations),
+    ):
+        found.setdefault(doubt.message, []).append(field_path(doubt.place))
+    said = [
+        f"{first} (and {len(more)} more): {message}" if more else f"{first} {message}"
+        for message, (first, *more) in islice(found.items(), _MAX_DOUBTS)
+    ]
+    rest = len(found) - len(said)
+    also = (f"{rest} more, see sync-operator validate",) if rest > 0 else ()
+    return "".join(f"; warning: {words}" for words in (*said, *also))
 
 
 def _registered(picture: Picture, obstacle: Obstacle | None) -> Said:

@@ -13,10 +13,12 @@ from sync_operator.decide.pointers import with_secrets
 from sync_operator.decide.run_pods import pod_refusal
 from sync_operator.errors import InvalidSpecError
 from sync_operator.host_patterns import HostRules
+from sync_operator.model.names import SYNC_ANNOTATIONS, SYNC_KIND, WORKSPACE_ANNOTATIONS
 from sync_operator.model.reading import Flaw, Place, flaws_of, inspect_spec
 from sync_operator.model.rules import SYNC_RULES, WORKSPACE_RULES
 from sync_operator.model.status import SyncStatus, WorkspaceStatus
 from sync_operator.model.sync import SyncSpec
+from sync_operator.model.warning_rules import Doubt, annotation_doubts, spec_doubts
 from sync_operator.model.workspace import WorkspaceSpec
 from sync_operator.remote.hosts import check_url
 from sync_operator.remote.types import Dialect
@@ -83,10 +85,11 @@ def check_sync(
         return Checked(manifest, tuple(problems), spec)
     schedule, refused = _schedule(manifest, spec)
     problems += chain(refused, _configuration_problems(manifest, spec, dialect), _pod_problems(manifest, spec, pods))
+    problems += _doubts(manifest, spec_doubts(spec))
     if schedule is None:
         return Checked(manifest, tuple(problems), spec)
     runs = () if spec.suspend else next_runs(schedule, now, anchor=None)
-    problems += _warnings(manifest, spec, schedule, now)
+    problems += _warnings(manifest, schedule, now)
     return Checked(manifest, tuple(problems), spec, schedule, runs)
 
 
@@ -114,6 +117,8 @@ def _outer_problems(manifest: Manifest, status: type[SyncStatus | WorkspaceStatu
     metadata = value.get("metadata")
     if isinstance(metadata, Mapping):
         yield from _problems(manifest, flaws_of(ObjectMeta, metadata), "metadata")
+        known = SYNC_ANNOTATIONS if manifest.kind == SYNC_KIND else WORKSPACE_ANNOTATIONS
+        yield from _doubts(manifest, annotation_doubts(metadata.get("annotations"), known))
     else:
         yield manifest.problem(("metadata",), "must be an object with a name; write name: indented below metadata:")
     written = value.get("status")
@@ -149,17 +154,9 @@ def _configuration_problems(manifest: Manifest, spec: SyncSpec, dialect: Dialect
         check_dialect(spec, dialect or Dialect.MULTIWOVEN)
     except InvalidSpecError as error:
         yield _invalid(manifest, error, Severity.ERROR if dialect else Severity.WARNING)
-    for index, item in enumerate(spec.configuration if isinstance(spec.configuration, list) else ()):
-        if isinstance(item, Mapping) and not item.get("mapping_type"):
-            yield manifest.problem(
-                ("spec", "configuration", index),
-                "has no mapping_type, so that the server maps nothing by it and rows go out empty; add mapping_type: "
-                "standard (or static, template, vector)",
-                severity=Severity.WARNING,
-            )
 
 
-def _warnings(manifest: Manifest, spec: SyncSpec, schedule: Schedule, now: datetime) -> Iterator[Problem]:
+def _warnings(manifest: Manifest, schedule: Schedule, now: datetime) -> Iterator[Problem]:
     place = ("spec", "cronExpression")
     if schedule.warning:
         field = "timeZone" if schedule.written_by_user else "syncInterval"
@@ -169,9 +166,11 @@ def _warnings(manifest: Manifest, spec: SyncSpec, schedule: Schedule, now: datet
             yield manifest.problem(place, "never fires; check day and month", severity=Severity.WARNING)
         for words in clock_warnings(schedule, now):
             yield manifest.problem(place, words, severity=Severity.WARNING)
-    elif spec.cron_expression is not None:
-        words = f"is not used, because scheduleType {spec.schedule_type.value!r} does not run by it"
-        yield manifest.problem(place, words, severity=Severity.WARNING)
+
+
+def _doubts(manifest: Manifest, found: Iterable[Doubt]) -> Iterator[Problem]:
+    for doubt in found:
+        yield manifest.problem(doubt.place, doubt.message, severity=Severity.WARNING)
 
 
 def _invalid(manifest: Manifest, error: InvalidSpecError, severity: Severity = Severity.ERROR) -> Problem:

@@ -157,7 +157,7 @@ def test_what_will_run_when_is_told_for_every_kind_of_schedule(changes: dict[str
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"cronExpression": "@daily"}, "is not used, because scheduleType 'manual' does not run by it"),
+        ({"cronExpression": "@daily"}, "is not used, because scheduleType does not run by it"),
         (BERLIN | {"scheduler": "Server"}, "is Europe/Berlin, but the server reads spec.cronExpression in UTC"),
         ({"configuration": []}, "is empty, which this server refuses"),
         ({"configuration": [{"from": "a", "to": "b"}]}, "has no mapping_type"),
