@@ -71,6 +71,7 @@ class ControllerSettings:
         create_settle: how long after a create without an answer the server may still carry it out.
         proxies: proxy variables of this process, passed on to run pods where there is no ``runner_proxy_secret``.
         runner_proxy_secret: Secret of a Sync's namespace from which run pods take them instead; empty when not set.
+        runner_pod_defaults: what all run pods are given, an object in JSON; empty for nothing.
         run_pods: what Syncs may ask for their run pods.
         require_secret_label: True where ``configurationSecrets`` are read only from Secrets that carry our label.
     """
@@ -88,6 +89,7 @@ class ControllerSettings:
     create_settle: timedelta = timedelta(seconds=300)
     proxies: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     runner_proxy_secret: str = ""
+    runner_pod_defaults: str = ""
     run_pods: RunPodRules = RunPodRules()
     require_secret_label: bool = False
 
@@ -109,6 +111,7 @@ class ControllerSettings:
             "CLUSTER_NETWORKS",
             "POD_IPS",
             "RUNNER_PROXY_SECRET",
+            "RUNNER_POD_DEFAULTS",
             "RUN_POD_SERVICE_ACCOUNTS",
             "RUN_POD_PRIORITY_CLASSES",
             "RUN_POD_LABEL_PREFIXES",
@@ -142,6 +145,7 @@ class ControllerSettings:
             create_settle=timedelta(seconds=number(env, _PREFIX + "CREATE_SETTLE_SECONDS", 300, low=1, high=3600)),
             proxies=proxy_environment(env) if proxy_secret else _without_credentials(proxy_environment(env)),
             runner_proxy_secret=proxy_secret,
+            runner_pod_defaults=env.get(_PREFIX + "RUNNER_POD_DEFAULTS", "").strip(),
             run_pods=_run_pod_rules(env),
             require_secret_label=flag(env, _PREFIX + "REQUIRE_SECRET_LABEL"),
         )

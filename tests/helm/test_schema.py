@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.support.helm import CHART, Helm, HelmError
-from tests.support.values import SCHEMA, branches, leaves
+from tests.support.values import SCHEMA, WHOLE, branches, leaves
 
 from sync_operator.model.crd import workspace_crd
 
@@ -40,6 +40,16 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a URL for a host": ({"allowedHosts": ["https://api.example.com"]}, "at '/allowedHosts/0'"),
     "a host without its port": ({"allowInsecureHosts": ["localhost:"]}, "at '/allowInsecureHosts/0'"),
     "a proxy for its Secret": ({"runner": {"proxySecret": "http://proxy:3128"}}, "at '/runner/proxySecret'"),
+    "a run's memory as a fraction": (
+        {"runner": {"resources": {"limits": {"cpu": 0.5}}}},
+        "/runner/resources/limits/cpu'",
+    ),
+    "a run's node as a list": ({"runner": {"nodeSelector": ["fast"]}}, "at '/runner/nodeSelector'"),
+    "a run's taint as a word": ({"runner": {"tolerations": ["batch"]}}, "at '/runner/tolerations/0'"),
+    "a run's unknown affinity": ({"runner": {"affinity": {"node": {}}}}, "at '/runner/affinity'"),
+    "a run's label that cannot be": ({"runner": {"labels": {"a": "b c"}}}, "at '/runner/labels/a'"),
+    "a run's annotation as a boolean": ({"runner": {"annotations": {"a": False}}}, "at '/runner/annotations/a'"),
+    "a run's priority as a number": ({"runner": {"priorityClassName": 1}}, "at '/runner/priorityClassName'"),
     "an account that is none": (
         {"runPods": {"allowedServiceAccounts": ["a/b"]}},
         "at '/runPods/allowedServiceAccounts/0'",
@@ -163,10 +173,10 @@ def test_every_list_of_properties_is_closed() -> None:
 
 
 def test_values_and_schema_list_the_same() -> None:
-    inner = {path: schema for path, schema in branches(SCHEMA) if path not in {"/affinity", "/resources"}}
+    inner = {path: schema for path, schema in branches(SCHEMA) if path not in WHOLE}
     known = {f"{path}/{name}" for path, schema in inner.items() for name in schema["properties"]} - set(inner)
 
-    assert set(leaves()) == known - {"/enabled"} | {"/affinity", "/resources"}
+    assert set(leaves()) == known - {"/enabled"} | WHOLE
 
 
 def test_every_value_says_what_it_is_for() -> None:

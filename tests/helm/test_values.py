@@ -8,6 +8,7 @@ import pytest
 from tests.support.helm import NAMESPACE, Helm, HelmError, the
 
 from sync_operator.host_patterns import HostRules
+from sync_operator.model.reading import read_pod_defaults
 from sync_operator.settings import ControllerSettings, LogSettings, RunPodRules
 
 
@@ -76,6 +77,22 @@ def test_every_setting_has_its_value(helm: Helm) -> None:
         require_secret_label=True,
     )
     assert read.resync.total_seconds() == 86_400
+
+
+def test_what_all_run_pods_are_given_is_read_by_the_controller(helm: Helm) -> None:
+    given: dict[str, Any] = {
+        "resources": {"requests": {"cpu": 1, "memory": "64Mi"}, "limits": {"memory": "128Mi"}},
+        "nodeSelector": {"pool": "batch"},
+        "tolerations": [{"key": "batch", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
+        "labels": {"cost": "data"},
+        "annotations": {"sidecar.istio.io/inject": "false"},
+        "priorityClassName": "low",
+    }
+
+    read = read_pod_defaults(settings(helm, runner=given).runner_pod_defaults)
+
+    assert read.model_dump(by_alias=True, exclude_none=True, mode="json") == given
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from typing import Any, Final
 import yaml
 from tests.support.helm import CHART
 
-__all__ = ["SCHEMA", "VALUES", "branches", "leaves"]
+__all__ = ["SCHEMA", "VALUES", "WHOLE", "branches", "leaves"]
 
 SCHEMA: Final[dict[str, Any]] = json.loads((CHART / "values.schema.json").read_text())
 VALUES: Final[dict[str, Any]] = yaml.safe_load((CHART / "values.yaml").read_text())
-_WHOLE: Final = frozenset({"/affinity", "/resources"})
+WHOLE: Final = frozenset({"/affinity", "/resources", "/runner/affinity", "/runner/resources"})
 """Objects with listed properties that are passed on as they are."""
 
 
@@ -25,7 +25,7 @@ def branches(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, M
 
 def leaves(values: Mapping[str, Any] = VALUES, path: str = "") -> Iterator[str]:
     """Where each value is, of a file in the shape of values.yaml."""
-    inner = {where for where, _ in branches(SCHEMA)} - _WHOLE
+    inner = {where for where, _ in branches(SCHEMA)} - WHOLE
     for name, value in values.items():
         here = f"{path}/{name}"
         yield from leaves(value, here) if here in inner else [here]

@@ -49,6 +49,7 @@ def test_everything_can_be_set() -> None:
             "SYNC_OPERATOR_RUN_POD_CONTROL_PLANE": "true",
             "SYNC_OPERATOR_REQUIRE_SECRET_LABEL": "true",
             "SYNC_OPERATOR_RUNNER_PROXY_SECRET": "sync-proxy",
+            "SYNC_OPERATOR_RUNNER_POD_DEFAULTS": '{"labels": {"a": "b"}}',
             "HTTPS_PROXY": "http://proxy:3128",
             "NO_PROXY": "",
         }
@@ -71,6 +72,7 @@ def test_everything_can_be_set() -> None:
         workers=4,
         proxies=(("HTTPS_PROXY", "http://proxy:3128"),),
         runner_proxy_secret="sync-proxy",
+        runner_pod_defaults='{"labels": {"a": "b"}}',
         run_pods=RunPodRules(("runs", "more"), ("low",), ("team/",), ("*",), control_plane=True),
         require_secret_label=True,
     )

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sync_operator.decide.identity import registered_at
 from sync_operator.decide.picture import Picture, SyncView
+from sync_operator.decide.run_pods import with_defaults
 from sync_operator.durations import format_duration, parse_duration
 from sync_operator.model.base import rfc3339
 from sync_operator.model.names import (
@@ -21,7 +22,7 @@ from sync_operator.model.names import (
     SYNC_LABEL,
     SYNC_NAME,
 )
-from sync_operator.model.sync import SyncSpec
+from sync_operator.model.sync import PodSpec, SyncSpec
 
 __all__ = ["cronjob_manifest", "cronjob_name", "hashed_name", "requested_job", "sync_label"]
 
@@ -77,15 +78,16 @@ def cronjob_manifest(picture: Picture, sync_id: str, *, suspended: bool) -> dict
         raise ValueError("a CronJob needs a valid spec")
     labels = _labels(sync)
     annotations = {SYNC_NAME: sync.name}
+    pod = with_defaults(spec.run.pod, picture.deployment.pod_defaults)
     template: dict[str, Any] = {
         "backoffLimit": spec.run.retries,
         "podFailurePolicy": {"rules": _POD_FAILURES},
         "template": {
             "metadata": {
-                "labels": {**spec.run.pod.labels, **labels},
-                "annotations": {**spec.run.pod.annotations, **annotations},
+                "labels": {**pod.labels, **labels},
+                "annotations": {**pod.annotations, **annotations},
             },
-            "spec": _pod_spec(picture, spec, sync_id),
+            "spec": _pod_spec(picture, spec, pod, sync_id),
         },
     }
     if spec.run.timeout:
@@ -168,8 +170,8 @@ def _labels(sync: SyncView) -> dict[str, str]:
     return {MANAGED_BY_LABEL: MANAGED_BY, SYNC_LABEL: sync_label(sync.name)}
 
 
-def _pod_spec(picture: Picture, spec: SyncSpec, sync_id: str) -> dict[str, Any]:
-    deployment, pod = picture.deployment, spec.run.pod
+def _pod_spec(picture: Picture, spec: SyncSpec, pod: PodSpec, sync_id: str) -> dict[str, Any]:
+    deployment = picture.deployment
     volumes, mounts = _secret_volumes(picture)
     container: dict[str, Any] = {
         "name": "runner",
@@ -200,6 +202,7 @@ def _pod_spec(picture: Picture, spec: SyncSpec, sync_id: str) -> dict[str, Any]:
         "imagePullSecrets": [{"name": name} for name in dict.fromkeys(pull_secrets)],
         "nodeSelector": dict(pod.node_selector),
         "tolerations": [entry.model_dump(by_alias=True, exclude_none=True) for entry in pod.tolerations],
+        "affinity": dict(deployment.pod_defaults.affinity),
         # Named always: one that is left out would be put back from `serviceAccount`, the API server's copy of it.
         "serviceAccountName": pod.service_account_name or "default",
         "priorityClassName": pod.priority_class_name,

@@ -10,6 +10,7 @@ from sync_operator.decide.match import Claim
 from sync_operator.decide.names import Names
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.conditions import Reason
+from sync_operator.model.run import PodDefaults
 from sync_operator.model.status import Condition, SyncStatus
 from sync_operator.model.sync import SyncSpec
 from sync_operator.model.workspace import Place, place_now, place_of
@@ -219,6 +220,7 @@ class Deployment:
         environment: variables handed on as they are (proxies, host rules, log format).
         proxy_secret: Secret of the Sync's namespace from which run pods take their proxies; empty for none.
         run_pods: what a Sync may ask for its run pods.
+        pod_defaults: what all run pods are given where their Sync says nothing else.
     """
 
     image: str
@@ -226,6 +228,7 @@ class Deployment:
     environment: tuple[tuple[str, str], ...] = ()
     proxy_secret: str = ""
     run_pods: RunPodRules = field(default_factory=RunPodRules)
+    pod_defaults: PodDefaults = field(default_factory=PodDefaults)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a Sync may ask for its run pods: no more than whoever runs the operator allows.
+"""What a Sync may ask for its run pods: no more than whoever runs the operator allows; and what they get besides.
 
 The operator makes these pods with its own rights, in the tenant's namespace. Without a rule, who may write Syncs could
 give a pod what RBAC and the cluster's webhooks keep for others.
@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from sync_operator.errors import InvalidSpecError
-from sync_operator.model.run import PodSpec, Toleration
+from sync_operator.model.run import PodDefaults, PodSpec, Resources, Toleration
 from sync_operator.settings import RunPodRules
 
-__all__ = ["pod_refusal"]
+__all__ = ["pod_refusal", "with_defaults"]
 
 _CONTROL_PLANE: Final = frozenset({"node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"})
 _SYSTEM: Final = "system-"
@@ -21,6 +21,24 @@ _SYSTEM: Final = "system-"
 def pod_refusal(pod: PodSpec, rules: RunPodRules) -> InvalidSpecError | None:
     """The first thing in ``spec.run.pod`` that the rules do not allow, and the setting that would; None without any."""
     return next(_refusals(pod, rules), None)
+
+
+def with_defaults(pod: PodSpec, defaults: PodDefaults) -> PodSpec:
+    """What a Sync asks for, laid over what all run pods are given: maps key by key, all else as a whole."""
+    own, given = pod.resources or Resources(), defaults.resources or Resources()
+    resources = {
+        name: {**(getattr(given, name) or {}), **(getattr(own, name) or {})} or None for name in Resources.model_fields
+    }
+    return pod.model_copy(
+        update={
+            "resources": own.model_copy(update=resources),
+            "node_selector": {**defaults.node_selector, **pod.node_selector},
+            "tolerations": pod.tolerations or defaults.tolerations,
+            "labels": {**defaults.labels, **pod.labels},
+            "annotations": {**defaults.annotations, **pod.annotations},
+            "priority_class_name": pod.priority_class_name or defaults.priority_class_name,
+        }
+    )
 
 
 def _refusals(pod: PodSpec, rules: RunPodRules) -> Iterator[InvalidSpecError]:

@@ -31,6 +31,8 @@ from sync_operator.handlers.watch import make_registry, make_settings
 from sync_operator.handlers.wiring import make_operator, utc_now
 from sync_operator.log import configure_logging
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.model.reading import read_pod_defaults
+from sync_operator.model.run import PodDefaults
 from sync_operator.remote.connections import HttpPool
 from sync_operator.remote.resolver import Resolver
 from sync_operator.settings import ControllerSettings
@@ -65,12 +67,13 @@ def main(args: argparse.Namespace) -> int:
     """
     try:
         settings = ControllerSettings.from_environment()
+        pod_defaults = read_pod_defaults(settings.runner_pod_defaults)
     except InvalidSettingsError as error:
         sys.stderr.write(f"sync-operator: {error}\n")
         return _EXIT_UNUSABLE
     configure_logging(settings.log)
     try:
-        failed = uvloop.run(_run(settings, args.lease_name))
+        failed = uvloop.run(_run(settings, pod_defaults, args.lease_name))
     except KubernetesError as error:
         _log.error("stopped: %s", error)
         return _EXIT_CLUSTER
@@ -81,7 +84,7 @@ def main(args: argparse.Namespace) -> int:
     return _EXIT_DEFECT if failed else 0
 
 
-async def _run(settings: ControllerSettings, lease_name: str) -> bool:
+async def _run(settings: ControllerSettings, pod_defaults: PodDefaults, lease_name: str) -> bool:
     """Run until told to stop; True when it was the end of a core task that told so."""
     told = asyncio.Event()
     core = CoreTasks(told)
@@ -100,7 +103,7 @@ async def _run(settings: ControllerSettings, lease_name: str) -> bool:
     leader = _candidate(session, lease_name, uid) if settings.leader_election else None
     check = leader.check if leader else None
     pool = HttpPool(settings.hosts, settings.proxies, resolver=Resolver().of, check=check)
-    operator = make_operator(settings, Kube(session, check), uid, pool, metrics)
+    operator = make_operator(settings, pod_defaults, Kube(session, check), uid, pool, metrics)
     health = Health(session.watches, leader, stalled=operator.queue.stalled)
     probes = Probes(health, settings.health_port)
     try:

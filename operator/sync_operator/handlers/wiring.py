@@ -13,6 +13,7 @@ from sync_operator.handlers.sessions import Sessions
 from sync_operator.handlers.sync import reconcile_sync
 from sync_operator.handlers.workspace import reconcile_workspace
 from sync_operator.model.names import WORKSPACE_KIND
+from sync_operator.model.run import PodDefaults
 from sync_operator.model.scope import Scope
 from sync_operator.remote.connections import HttpPool
 from sync_operator.settings import ControllerSettings
@@ -25,11 +26,14 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def make_operator(settings: ControllerSettings, kube: Kube, uid: str, pool: HttpPool, metrics: Metrics) -> Operator:
+def make_operator(
+    settings: ControllerSettings, pod_defaults: PodDefaults, kube: Kube, uid: str, pool: HttpPool, metrics: Metrics
+) -> Operator:
     """All parts, with nothing running yet.
 
     Args:
         settings: from the environment.
+        pod_defaults: what `settings` gives to all run pods.
         kube: the cluster.
         uid: of this process.
         pool: connections to sync servers.
@@ -69,6 +73,7 @@ def make_operator(settings: ControllerSettings, kube: Kube, uid: str, pool: Http
             environment=tuple((name, value) for name, value in environment if value),
             proxy_secret=settings.runner_proxy_secret,
             run_pods=settings.run_pods,
+            pod_defaults=pod_defaults,
         ),
         uid=uid,
         clock=utc_now,

@@ -1,5 +1,6 @@
 """From a spec as the cluster (or a file) holds it to a model; what is wrong is named with its remedy."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,14 +9,24 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sync_operator.bounds import outgrown
-from sync_operator.errors import InvalidSpecError
+from sync_operator.errors import InvalidSettingsError, InvalidSpecError
 from sync_operator.model.base import Model
 from sync_operator.model.rules import SYNC_RULES, WORKSPACE_RULES, Rule, check
+from sync_operator.model.run import PodDefaults
 from sync_operator.model.sync import SyncSpec
 from sync_operator.model.workspace import MAX_TIMEOUT_SECONDS, WorkspaceSpec
 from sync_operator.packed import Outgrown, Text
 
-__all__ = ["Flaw", "Place", "field_path", "flaws_of", "inspect_spec", "read_sync_spec", "read_workspace_spec"]
+__all__ = [
+    "Flaw",
+    "Place",
+    "field_path",
+    "flaws_of",
+    "inspect_spec",
+    "read_pod_defaults",
+    "read_sync_spec",
+    "read_workspace_spec",
+]
 
 type Place = tuple[str | int, ...]
 """Where in an object something is: names of fields and indices of items."""
@@ -70,6 +81,24 @@ def read_workspace_spec(spec: Mapping[str, Any]) -> WorkspaceSpec:
     read = _read(WorkspaceSpec, spec)
     check(read, WORKSPACE_RULES)
     return read
+
+
+def read_pod_defaults(text: str) -> PodDefaults:
+    """Read the defaults of run pods, an object in JSON; empty text holds none.
+
+    Raises:
+        InvalidSettingsError: names the setting, and the first field that is wrong.
+    """
+    setting = "SYNC_OPERATOR_RUNNER_POD_DEFAULTS"
+    try:
+        value = json.loads(text) if text else {}
+    except ValueError as error:
+        raise InvalidSettingsError(f"{setting}: is no JSON ({error}); write an object such as {{}}") from None
+    if not isinstance(value, dict):
+        raise InvalidSettingsError(f"{setting}: must be an object in JSON, such as {{}}")
+    for flaw in flaws_of(PodDefaults, value):
+        raise InvalidSettingsError(f"{setting}: {field_path(flaw.place)} {flaw.message}")
+    return PodDefaults.model_validate(_without_nulls(value))
 
 
 def inspect_spec[M: Model](model: type[M], rules: tuple[Rule[M], ...], spec: Any) -> tuple[M | None, tuple[Flaw, ...]]:

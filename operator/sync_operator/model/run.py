@@ -1,12 +1,21 @@
 """``spec.run`` and ``spec.freshness`` of a Sync: how its runs are carried out and what is expected of them."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StrictFloat, StrictInt
 
 from sync_operator.model.base import DnsName, Duration, Model, Whole
 
-__all__ = ["QUANTITY_FORM", "FreshnessSpec", "ImagePullSecret", "PodSpec", "Resources", "RunSpec", "Toleration"]
+__all__ = [
+    "QUANTITY_FORM",
+    "FreshnessSpec",
+    "ImagePullSecret",
+    "PodDefaults",
+    "PodSpec",
+    "Resources",
+    "RunSpec",
+    "Toleration",
+]
 
 QUANTITY_FORM: Final = r"^[+-]?([0-9]+|[0-9]+\.[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$"
 
@@ -68,6 +77,20 @@ class PodSpec(Model):
     """Secrets to pull the image with, beside those that the operator gives to every run pod."""
     priority_class_name: DnsName | None = None
     """Priority class of run pods, one that the operator allows."""
+
+
+class PodDefaults(Model):
+    """What whoever runs the operator gives to all run pods; a Sync's ``run.pod`` goes over it, field by field."""
+
+    resources: Resources | None = None
+    node_selector: _Labels = Field(default_factory=dict)
+    tolerations: Annotated[tuple[Toleration, ...], Field(max_length=32)] = ()
+    affinity: dict[Literal["nodeAffinity", "podAffinity", "podAntiAffinity"], dict[str, Any]] = Field(
+        default_factory=dict
+    )
+    labels: _Labels = Field(default_factory=dict)
+    annotations: Annotated[dict[str, _Note], Field(max_length=32)] = Field(default_factory=dict)
+    priority_class_name: DnsName | None = None
 
 
 class RunSpec(Model):

@@ -14,6 +14,7 @@ from sync_operator.decide.cronjob import cronjob_manifest, cronjob_name, hashed_
 from sync_operator.decide.picture import Deployment, Picture
 from sync_operator.model.base import DNS_NAME
 from sync_operator.model.names import ANSWERED_RUN_REQUEST, APPLIED, SYNC_LABEL, SYNC_NAME
+from sync_operator.model.run import PodDefaults
 from sync_operator.remote.types import Dialect
 
 DNS = re.compile(DNS_NAME)
@@ -162,6 +163,63 @@ def test_the_pod_may_do_nothing_but_run() -> None:
     assert drained == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
     assert (stopped["action"], stopped["onExitCodes"]["values"]) == ("Ignore", [143]), "another pod follows the run"
     assert (final["action"], final["onExitCodes"]["values"]) == ("FailJob", [2, 4]), "a retry changes nothing"
+
+
+DEFAULTS = PodDefaults.model_validate(
+    {
+        "resources": {"requests": {"cpu": "50m"}, "limits": {"cpu": 1, "memory": "128Mi"}},
+        "nodeSelector": {"pool": "batch", "disk": "slow"},
+        "tolerations": [{"key": "batch", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
+        "labels": {"cost": "data", "squared.ai/sync": "another"},
+        "annotations": {"sidecar.istio.io/inject": "false"},
+        "priorityClassName": "low",
+    }
+)
+
+
+def test_all_run_pods_have_what_the_operator_gives_them() -> None:
+    given = manifest(pictured(ours(), deployment=Deployment("runner:2", pod_defaults=DEFAULTS)))
+    template, spec = given["spec"]["jobTemplate"]["spec"]["template"], pod(given)
+
+    assert template["metadata"]["labels"]["cost"] == "data"
+    assert template["metadata"]["labels"]["squared.ai/sync"] == "orders", "our own win"
+    assert template["metadata"]["annotations"]["sidecar.istio.io/inject"] == "false"
+    assert spec["containers"][0]["resources"] == {
+        "requests": {"cpu": "50m"},
+        "limits": {"cpu": 1, "memory": "128Mi"},
+    }
+    assert spec["nodeSelector"] == {"pool": "batch", "disk": "slow"}
+    assert spec["tolerations"] == [{"key": "batch", "operator": "Exists"}]
+    assert spec["affinity"] == DEFAULTS.affinity
+    assert spec["priorityClassName"] == "low"
+    assert manifest(pictured(ours(), deployment=Deployment("runner:2", pod_defaults=PodDefaults()))) == manifest(
+        pictured(ours(), deployment=Deployment("runner:2"))
+    )
+
+
+def test_what_a_sync_asks_for_goes_over_it() -> None:
+    asked = {
+        "resources": {"limits": {"memory": "1Gi"}},
+        "nodeSelector": {"disk": "fast"},
+        "tolerations": [{"key": "own"}],
+        "labels": {"cost": "sales"},
+        "annotations": {"a/b": "c"},
+        "priorityClassName": "high",
+    }
+    picture = pictured(ours(run={"pod": asked}), deployment=Deployment("runner:2", pod_defaults=DEFAULTS))
+    made = manifest(picture)
+    template, spec = made["spec"]["jobTemplate"]["spec"]["template"], pod(made)
+
+    assert spec["containers"][0]["resources"] == {
+        "requests": {"cpu": "50m"},
+        "limits": {"cpu": 1, "memory": "1Gi"},
+    }
+    assert spec["nodeSelector"] == {"pool": "batch", "disk": "fast"}
+    assert spec["tolerations"] == [{"key": "own"}]
+    assert template["metadata"]["labels"]["cost"] == "sales"
+    assert template["metadata"]["annotations"].items() >= {"a/b": "c", "sidecar.istio.io/inject": "false"}.items()
+    assert spec["priorityClassName"] == "high"
 
 
 def test_run_pods_take_their_proxies_from_a_secret_of_their_namespace() -> None:

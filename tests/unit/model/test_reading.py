@@ -3,9 +3,10 @@ from typing import Any
 import pytest
 from tests.support.manifests import REMOVED, sync_spec, workspace_spec
 
-from sync_operator.errors import InvalidSpecError
+from sync_operator.errors import InvalidSettingsError, InvalidSpecError
 from sync_operator.model.enums import DeletionPolicy, DialectChoice, IntervalUnit, ScheduleType
-from sync_operator.model.reading import inspect_spec, read_sync_spec, read_workspace_spec
+from sync_operator.model.reading import inspect_spec, read_pod_defaults, read_sync_spec, read_workspace_spec
+from sync_operator.model.run import PodDefaults
 from sync_operator.model.workspace import WorkspaceSpec
 
 SECRET = {"name": "keys", "key": "one"}
@@ -197,3 +198,22 @@ def test_what_is_wrong_with_a_workspace_is_named(changes: dict[str, Any], field:
 )
 def test_urls_of_every_right_form_are_read(url: str) -> None:
     assert read_workspace_spec(workspace_spec(url=url)).url == url
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "is no JSON"),
+        ("[]", "must be an object"),
+        ('{"nodeSelectors": {}}', "nodeSelectors is not known here"),
+        ('{"resources": {"limits": {"memory": "1 Gi"}}}', r"resources.limits.memory '1 Gi' has a form"),
+        ('{"affinity": {"node": {}}}', "affinity"),
+    ],
+)
+def test_defaults_of_run_pods_that_cannot_be_are_named(text: str, words: str) -> None:
+    with pytest.raises(InvalidSettingsError, match=f"SYNC_OPERATOR_RUNNER_POD_DEFAULTS: .*{words}"):
+        read_pod_defaults(text)
+
+
+def test_defaults_of_run_pods_may_be_none() -> None:
+    assert read_pod_defaults("") == read_pod_defaults("{}") == PodDefaults()
