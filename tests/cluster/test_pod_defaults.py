@@ -31,9 +31,7 @@ def test_with_a_quota_runs_start_by_the_operators_resources(kube: Kube, namespac
     hard = {"limits.memory": "1Gi", "requests.cpu": "1"}
     quota = client.V1ResourceQuota(metadata=client.V1ObjectMeta(name="all"), spec=client.V1ResourceQuotaSpec(hard=hard))
     kube.core.create_namespaced_resource_quota(namespace, quota)
-    eventually(
-        lambda: kube.core.read_namespaced_resource_quota("all", namespace).status.hard, "the quota to be counted"
-    )
+    eventually(counted, "the quota to be counted")
     resources = '{"resources": {"requests": {"cpu": "10m"}, "limits": {"memory": "64Mi"}}, "labels": {"cost": "data"}}'
 
     jobs = kube.resource("Job", "batch/v1")

@@ -1,0 +1,78 @@
+"""The configuration for kustomize in the documentation, by the kustomize that is in kubectl."""
+
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from tests.support.manifests import sync_manifest, workspace_manifest
+from tests.support.plane import ROOT
+
+from sync_operator.model.crd import sync_crd, workspace_crd
+
+NAMES: Final = ROOT / "docs" / "gitops" / "kustomize-names.yaml"
+SYNC: Final[dict[str, Any]] = sync_manifest(
+    "orders",
+    workspaceRef={"name": "main"},
+    configurationSecrets=[{"pointer": "/email", "secretKeyRef": {"name": "keys", "key": "a"}}],
+    run={"pod": {"serviceAccountName": "runs", "imagePullSecrets": [{"name": "keys"}]}},
+)
+WORKSPACES: Final = (
+    workspace_manifest("main", auth={"tokenSecretRef": {"name": "keys"}}, caSecretRef={"name": "keys"}),
+    {**workspace_manifest("login"), "spec": {"url": "https://a.example", "auth": {"loginSecretRef": {"name": "keys"}}}},
+)
+
+
+def built(binary: Path, folder: Path) -> list[dict[str, Any]]:
+    """What a kustomization makes of the manifests: a prefix for all names, and a hash for the Secret's."""
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "runs"}}
+    (folder / "all.yaml").write_text(yaml.safe_dump_all([SYNC, *WORKSPACES, account]))
+    (folder / NAMES.name).write_text(NAMES.read_text())
+    kustomization = {
+        "namePrefix": "staging-",
+        "resources": ["all.yaml"],
+        "configurations": [NAMES.name],
+        "secretGenerator": [{"name": "keys", "literals": ["a=b"]}],
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    command: list[str | Path] = [binary, "kubectl", "kustomize", folder]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+
+def test_what_is_renamed_is_renamed_where_it_is_named(plane_binary: Path, tmp_path: Path) -> None:
+    made = {(each["kind"], each["metadata"]["name"]): each.get("spec", {}) for each in built(plane_binary, tmp_path)}
+
+    [secret] = [name for kind, name in made if kind == "Secret"]
+    assert secret.startswith("staging-keys-")
+    sync = made["Sync", "staging-orders"]
+    assert sync["workspaceRef"] == {"name": "staging-main"}
+    assert sync["configurationSecrets"][0]["secretKeyRef"]["name"] == secret
+    assert sync["run"]["pod"] == {"serviceAccountName": "staging-runs", "imagePullSecrets": [{"name": secret}]}
+    main, login = made["Workspace", "staging-main"], made["Workspace", "staging-login"]
+    assert main["auth"]["tokenSecretRef"]["name"] == main["caSecretRef"]["name"] == secret
+    assert login["auth"]["loginSecretRef"]["name"] == secret
+
+
+def test_every_reference_of_our_kinds_is_listed() -> None:
+    listed = {
+        (spec["kind"], spec["path"])
+        for each in yaml.safe_load(NAMES.read_text())["nameReference"]
+        for spec in each["fieldSpecs"]
+    }
+
+    def references(schema: dict[str, Any], path: str) -> set[str]:
+        found: set[str] = set()
+        for name, field in schema.get("properties", {}).items():
+            here = f"{path}/{name}"
+            inner = field.get("items", field)
+            secret = name.endswith("SecretRef") or name in {"secretKeyRef", "imagePullSecrets", "workspaceRef"}
+            found |= {f"{here}/name"} if secret else references(inner, here)
+        return found
+
+    for crd in (sync_crd(), workspace_crd()):
+        kind = crd["spec"]["names"]["kind"]
+        spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+        wanted = {(kind, path) for path in references(spec, "spec")}
+        assert wanted <= listed, "sourceRef, destinationRef and modelRef name what is on the server"
