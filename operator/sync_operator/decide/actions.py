@@ -187,12 +187,14 @@ class ApplyCronJob:
     """Server-side apply of the whole CronJob; where none is known, only if there is none of that name.
 
     Attributes:
-        restores: what others changed and this puts back, for people; empty when the change is ours.
+        foreign: places that others changed and this is to put back; none when the change is ours.
+        lost: others deleted it.
     """
 
     name: str
     manifest: Mapping[str, Any]
-    restores: str
+    foreign: tuple[str, ...] = ()
+    lost: bool = False
     phase: ClassVar[Phase] = Phase.SCHEDULING
 
 

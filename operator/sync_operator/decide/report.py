@@ -15,7 +15,7 @@ from sync_operator.decide.late_creates import ADVICE
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.refs import registered_ids
 from sync_operator.decide.runs import handled_request
-from sync_operator.decide.scheduling import is_barred, last_schedule, scheduling_obstacle, suspended
+from sync_operator.decide.scheduling import cronjob_note, is_barred, last_schedule, scheduling_obstacle, suspended
 from sync_operator.decide.server import drift, is_gone, server_status
 from sync_operator.model.conditions import ConditionType, Reason
 from sync_operator.model.reading import field_path
@@ -170,6 +170,8 @@ def _scheduled(
     if registration is not None and picture.cronjob is not None and reason is Reason.SCHEDULED and _held(picture):
         message = f"CronJob {cronjob_name(picture.sync.name)} is suspended, so nothing runs: {registration.message}"
         return Said(ConditionType.SCHEDULED, False, registration.reason, message)
+    if note := cronjob_note(picture):
+        words = f"{words}; {note}"
     if picture.restored:
         return Said(ConditionType.SCHEDULED, True, Reason.DRIFT_CORRECTED, f"{words}; {picture.restored}")
     before = picture.sync.condition(ConditionType.SCHEDULED)

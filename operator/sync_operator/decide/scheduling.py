@@ -1,36 +1,25 @@
 """The scheduling half: a CronJob that fires at the right times, and at no other."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from sync_operator.decide.actions import Action, ApplyCronJob, DeleteCronJob, GuardSchedule
+from sync_operator.decide.applied import differences, is_applied, stays_different
 from sync_operator.decide.blocking import conflict, workspace_changed
 from sync_operator.decide.cluster_mark import cluster_changed
 from sync_operator.decide.cronjob import cronjob_manifest, cronjob_name
 from sync_operator.decide.identity import identity_conflict, is_unproven
 from sync_operator.decide.obstacles import obstacle_of
+from sync_operator.decide.once import once
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.run_pods import pod_refusal
 from sync_operator.decide.server import is_gone
 from sync_operator.model.conditions import Reason
-from sync_operator.model.names import APPLIED
 from sync_operator.model.sync import Scheduler
 
-__all__ = ["is_barred", "last_schedule", "scheduling_obstacle", "scheduling_step", "suspended"]
-
-_FACTORS: Final = {
-    "n": Decimal("1e-9"),
-    "u": Decimal("1e-6"),
-    "m": Decimal("1e-3"),
-    "": Decimal(1),
-    **{suffix: Decimal(1000) ** power for power, suffix in enumerate(("k", "M", "G", "T", "P", "E"), 1)},
-    **{suffix: Decimal(1024) ** power for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)},
-}
-_QUANTITY: Final = re.compile(rf"^([0-9]+(?:\.[0-9]*)?|\.[0-9]+)({'|'.join(sorted(_FACTORS, key=len, reverse=True))})$")
+__all__ = ["cronjob_note", "is_barred", "last_schedule", "scheduling_obstacle", "scheduling_step", "suspended"]
 
 
 def scheduling_step(picture: Picture) -> Action | None:
@@ -45,13 +34,24 @@ def scheduling_step(picture: Picture) -> Action | None:
     desired = _desired(picture, picture.sync_id)
     name = desired["metadata"]["name"]
     if live is None:
-        lost = picture.sync.status.cron_job == name
-        return ApplyCronJob(name, desired, f"CronJob {name} was deleted from outside and made again" if lost else "")
-    if _holds(desired, live):
+        return ApplyCronJob(name, desired, lost=picture.sync.status.cron_job == name)
+    found, known = differences(desired, live), is_applied(desired, live)
+    foreign = tuple(difference.place for difference in found if known and not difference.stays)
+    if known and not foreign:
         return None
     if _looks_back(desired, live) and last_schedule(live) != picture.now.replace(microsecond=0):
         return GuardSchedule(name, picture.now.replace(microsecond=0))
-    return ApplyCronJob(name, desired, _foreign_change(desired, live))
+    return ApplyCronJob(name, desired, foreign)
+
+
+@once
+def cronjob_note(picture: Picture) -> str:
+    """What of the CronJob others have otherwise for good, for people; empty where that is nothing."""
+    spec, live = picture.sync.spec, picture.cronjob
+    known = picture.sync_id is not None and picture.workspace.dialect is not None and picture.sync.schedule is not None
+    if live is None or spec is None or spec.scheduler is Scheduler.SERVER or not known or scheduling_obstacle(picture):
+        return ""
+    return stays_different(_desired(picture, picture.sync_id or ""), live)
 
 
 def scheduling_obstacle(picture: Picture) -> Obstacle | None:
@@ -111,43 +111,3 @@ def _looks_back(desired: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
     resumed = found.get("suspend", False) and not wanted["suspend"]
     moved = any(wanted[name] != found.get(name) for name in ("schedule", "timeZone"))
     return bool(resumed or (moved and not wanted["suspend"]))
-
-
-def _foreign_change(desired: Mapping[str, Any], live: Mapping[str, Any]) -> str:
-    """What others changed on a CronJob that we have applied as it is to be; empty when we want something new."""
-    if live["metadata"].get("annotations", {}).get(APPLIED) != desired["metadata"]["annotations"][APPLIED]:
-        return ""
-    places = [
-        f"{part}.{name}"
-        for part in ("metadata", "spec")
-        for name, value in desired[part].items()
-        if not _holds(value, live[part].get(name))
-    ]
-    return f"CronJob {desired['metadata']['name']}: {', '.join(places)} was changed from outside and put back"
-
-
-def _holds(wanted: Any, found: Any, *, quantity: bool = False) -> bool:
-    """True when everything we want is so; what the API server or others added beside it does not matter."""
-    if wanted == found:
-        return True
-    match wanted:
-        case dict():
-            return isinstance(found, Mapping) and all(
-                _holds(value, found.get(key), quantity=quantity or key == "resources") for key, value in wanted.items()
-            )
-        case list():
-            return (
-                isinstance(found, list)
-                and len(found) == len(wanted)
-                and all(_holds(one, other, quantity=quantity) for one, other in zip(wanted, found, strict=True))
-            )
-        case str() if quantity and isinstance(found, str):
-            return _quantity(wanted) == _quantity(found)
-        case _:
-            return False
-
-
-def _quantity(text: str) -> Decimal | str:
-    """The amount that a Kubernetes quantity means: the API server writes ``1000m`` back as ``1``."""
-    match = _QUANTITY.match(text)
-    return Decimal(match[1]) * _FACTORS[match[2]] if match else text

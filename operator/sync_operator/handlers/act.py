@@ -22,6 +22,7 @@ from sync_operator.decide.actions import (
     PruneJobs,
     ReadSecrets,
 )
+from sync_operator.decide.applied import restored
 from sync_operator.decide.cluster_mark import cluster_marks
 from sync_operator.decide.create_mark import create_marks
 from sync_operator.decide.cronjob import sync_label
@@ -172,7 +173,7 @@ async def _cronjob(
         case ApplyCronJob():
             live, applied = await _apply(operator, picture, action)
             if applied:
-                picture = replace(picture, applied=True, restored=action.restores)
+                picture = replace(picture, applied=True, restored=restored(action, live))
         case DeleteCronJob():
             await _delete_cronjob(operator, picture, action.name)
             if picture.sync.deleting:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sync_operator.bounds import bounded_token
+from sync_operator.decide.applied import applied_fields
 from sync_operator.model.names import GROUP, SYNC_KIND
 from sync_operator.packed import Outgrown, Text, packed
 
@@ -22,7 +23,7 @@ def slim(kind: str, obj: dict[str, Any], before: Mapping[str, Any] | None = None
 
     Of a CronJob all is kept, as text; of a Job what a person would look for to learn how it went. Of a Sync the
     configuration is kept as text, or where it is too large not at all, and of its annotations our own, each of bounded
-    length: others hold the whole manifest once more. Nobody reads ``managedFields``.
+    length: others hold the whole manifest once more. ``managedFields`` are kept of a CronJob, those that we apply.
 
     Args:
         kind: of the object.
@@ -49,10 +50,13 @@ def slim(kind: str, obj: dict[str, Any], before: Mapping[str, Any] | None = None
 def kept_metadata(kind: str, obj: Mapping[str, Any]) -> dict[str, Any]:
     """The part of an object's metadata that is kept."""
     metadata = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
+    if kind == "CronJob" and (ours := applied_fields(obj["metadata"])) is not None:
+        metadata["managedFields"] = [ours]
     annotations = metadata.get("annotations")
     if kind == SYNC_KIND and annotations:
-        ours = {name: value for name, value in annotations.items() if name.startswith(f"{GROUP}/")}
-        metadata["annotations"] = {name: bounded_token(value) for name, value in ours.items()}
+        metadata["annotations"] = {
+            name: bounded_token(value) for name, value in annotations.items() if name.startswith(f"{GROUP}/")
+        }
     return metadata
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.support.pictures import BORN, NOW, connected, ours, pictured, registered, stored, synced
 
 from sync_operator.decide.actions import ApplyCronJob, DeleteCronJob, GuardSchedule
+from sync_operator.decide.applied import restored
 from sync_operator.decide.cronjob import cronjob_manifest
 from sync_operator.decide.match import Claim
 from sync_operator.decide.picture import Deployment, Obstacle, Phase, Picture, SyncView, WorkspaceView
@@ -53,7 +54,7 @@ def test_a_registered_sync_gets_its_cronjob() -> None:
 
     action = scheduling_step(picture)
 
-    assert action == ApplyCronJob("orders", cronjob_manifest(picture, "7", suspended=False), restores="")
+    assert action == ApplyCronJob("orders", cronjob_manifest(picture, "7", suspended=False))
 
 
 NOTHING: dict[str, Picture] = {
@@ -117,7 +118,7 @@ def test_a_change_that_would_look_back_is_guarded(before: dict[str, Any], after:
     guarded = held | {"status": {"lastScheduleTime": rfc3339(NOW)}}
     applied = scheduling_step(replace(picture, cronjob=guarded))
     assert isinstance(applied, ApplyCronJob)
-    assert applied.restores == ""
+    assert applied.foreign == ()
 
 
 @pytest.mark.parametrize(
@@ -262,12 +263,13 @@ def test_a_foreign_change_is_put_back_and_told(meddle: dict[str, Any], words: st
     action = scheduling_step(replace(picture, cronjob=held))
 
     assert isinstance(action, ApplyCronJob)
-    assert action.restores.startswith("CronJob orders: ")
-    assert words in action.restores
+    told = restored(action, live(picture))
+    assert told.startswith("CronJob orders: ")
+    assert words in told
 
 
 def test_a_cronjob_that_others_deleted_is_made_again_and_told() -> None:
     action = scheduling_step(pictured(daily(registered(cron_job="orders"))))
 
     assert isinstance(action, ApplyCronJob)
-    assert "was deleted from outside and made again" in action.restores
+    assert "was deleted from outside and made again" in restored(action, live(pictured(daily())))

@@ -34,6 +34,7 @@ from sync_operator.decide.actions import (
     PruneJobs,
     ReadSecrets,
 )
+from sync_operator.decide.applied import restored
 from sync_operator.decide.cluster_mark import cluster_marks
 from sync_operator.decide.create_mark import create_marks
 from sync_operator.decide.deletion import keeps
@@ -270,7 +271,7 @@ class World:
                 return replace(picture, cronjob=self._write_cronjob(action.name, live))
             case ApplyCronJob():
                 live = self._write_cronjob(action.name, dict(action.manifest))
-                return replace(picture, cronjob=live, applied=True, restored=action.restores)
+                return replace(picture, cronjob=live, applied=True, restored=restored(action, live))
             case DeleteCronJob():
                 if action.name in self.cluster.cronjobs:
                     self.operator.cache.drop("CronJob", self.cluster.cronjobs.pop(action.name))

@@ -27,7 +27,7 @@ from sync_operator.model.names import SYNC_KIND
 KEY = Key(SYNC_KIND, "team", "orders")
 MARK = MarkCreate(BORN, fresh=True)
 CREATE = CreateSync({})
-APPLY = ApplyCronJob("orders", {}, "")
+APPLY = ApplyCronJob("orders", {})
 
 
 class Door:
