@@ -21,6 +21,7 @@ from sync_operator.model.names import (
     SYNC_LABEL,
     SYNC_NAME,
     TAKE_OVER,
+    TEMPLATE,
 )
 
 __all__ = [
@@ -119,7 +120,7 @@ def cronjob(sync: Mapping[str, Any], sync_id: str, registered_at: str) -> dict[s
             "successfulJobsHistoryLimit": 1,
             "failedJobsHistoryLimit": 3,
             "jobTemplate": {
-                "metadata": ours,
+                "metadata": {**ours, "annotations": {**ours["annotations"], TEMPLATE: "0" * 16}},
                 "spec": {
                     "backoffLimit": 0,
                     "podFailurePolicy": {"rules": [_ignored(), _exit("Ignore", 143), _exit("FailJob", 2, 4)]},

@@ -69,6 +69,7 @@ class ControllerSettings:
         leader_election: True where several replicas run, of which one is to act.
         workers: how many reconciles run side by side; those that wait for a server for long are not counted.
         create_settle: how long after a create without an answer the server may still carry it out.
+        run_start: how long the Job of a run, or its pod, may take to come before the Sync tells that it does not.
         proxies: proxy variables of this process, passed on to run pods where there is no ``runner_proxy_secret``.
         runner_proxy_secret: Secret of a Sync's namespace from which run pods take them instead; empty when not set.
         runner_pod_defaults: what all run pods are given, an object in JSON; empty for nothing.
@@ -87,6 +88,7 @@ class ControllerSettings:
     leader_election: bool = False
     workers: int = 16
     create_settle: timedelta = timedelta(seconds=300)
+    run_start: timedelta = timedelta(seconds=120)
     proxies: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     runner_proxy_secret: str = ""
     runner_pod_defaults: str = ""
@@ -125,6 +127,7 @@ class ControllerSettings:
             "LEADER_ELECTION",
             "WORKERS",
             "CREATE_SETTLE_SECONDS",
+            "RUN_START_SECONDS",
         }
         for name in sorted(env):
             if name.startswith(_PREFIX) and name.removeprefix(_PREFIX) not in known:
@@ -143,6 +146,7 @@ class ControllerSettings:
             leader_election=flag(env, _PREFIX + "LEADER_ELECTION"),
             workers=number(env, _PREFIX + "WORKERS", 16, low=1, high=256),
             create_settle=timedelta(seconds=number(env, _PREFIX + "CREATE_SETTLE_SECONDS", 300, low=1, high=3600)),
+            run_start=timedelta(seconds=number(env, _PREFIX + "RUN_START_SECONDS", 120, low=1, high=86_400)),
             proxies=proxy_environment(env) if proxy_secret else _without_credentials(proxy_environment(env)),
             runner_proxy_secret=proxy_secret,
             runner_pod_defaults=env.get(_PREFIX + "RUNNER_POD_DEFAULTS", "").strip(),

@@ -33,7 +33,13 @@ def controller(
     plane: Plane, helm: Helm, metrics_port: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Controller]:
     folder = tmp_path_factory.mktemp("controller")
-    with running_with_rights(plane, helm, folder, LOGINS, SYNC_OPERATOR_METRICS_PORT=str(metrics_port)) as running:
+    settings = {
+        "SYNC_OPERATOR_METRICS_PORT": str(metrics_port),
+        "SYNC_OPERATOR_RUN_START_SECONDS": "15",
+        "SYNC_OPERATOR_RUN_POD_SERVICE_ACCOUNTS": "absent",
+        "SYNC_OPERATOR_RUN_POD_PRIORITY_CLASSES": "absent",
+    }
+    with running_with_rights(plane, helm, folder, LOGINS, **settings) as running:
         yield running
 
 

@@ -1,7 +1,10 @@
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from kubernetes import client
 from tests.support.manifests import foreign_cronjob
 from tests.support.plane import Plane
 from tests.support.running import Controller, eventually
@@ -32,10 +35,25 @@ def done(sync: dict[str, Any], job: str) -> dict[str, Any] | None:
     return sync if last.get("job") == job and last.get("finishedAt") else None
 
 
+@pytest.fixture
+def crowded(tenant: Tenant) -> Iterator[Tenant]:
+    """Another tenant, in whose namespace no Job may be made."""
+    name = f"{tenant.namespace}-crowded"
+    tenant.kube.core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=name)))
+    spec = {"hard": {"count/jobs.batch": "0"}}
+    body = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "no-jobs"}, "spec": spec}
+    tenant.kube.resource("ResourceQuota", "v1").create(body=body, namespace=name)
+    yield replace(tenant, namespace=name)
+    tenant.kube.core.delete_namespace(name)
+
+
 @pytest.mark.timeout(180)
-def test_a_cronjob_fires_on_time_and_its_rows_are_reported(tenant: Tenant) -> None:
+def test_a_cronjob_fires_on_time_and_its_rows_are_reported_or_why_it_did_not(tenant: Tenant, crowded: Tenant) -> None:
+    every_minute: dict[str, Any] = {"scheduleType": "automated", "syncInterval": 1, "syncIntervalUnit": "minutes"}
     tenant.connect()
-    tenant.ready(scheduleType="automated", syncInterval=1, syncIntervalUnit="minutes")
+    crowded.connect()
+    tenant.ready(**every_minute)
+    crowded.ready(**every_minute)
 
     sync = tenant.ran("Schedule", seconds=100)
 
@@ -46,6 +64,14 @@ def test_a_cronjob_fires_on_time_and_its_rows_are_reported(tenant: Tenant) -> No
     assert sync["status"]["lastSuccessAt"] == last["finishedAt"]
     assert condition(sync, "RunsHealthy")["reason"] == "RunSucceeded"
     tenant.told("RunStarted", "RunSucceeded")
+
+    sync = crowded.when(SYNC_KIND, "orders", "RunsHealthy", "False", "RunMissed", seconds=60)
+    assert "exceeded quota: no-jobs, requested: count/jobs.batch=1" in condition(sync, "RunsHealthy")["message"]
+    assert (sync["status"]["lastRun"]["verdict"], sync["status"]["health"]) == ("missed", "False")
+    crowded.told("RunMissed")
+    crowded.request_run("one")
+    crowded.when(SYNC_KIND, "orders", "RunsHealthy", "False", "RunNotStarted")
+    assert "lastHandledRunRequest" not in crowded.get()["status"], "it is tried again"
 
 
 @pytest.mark.parametrize(

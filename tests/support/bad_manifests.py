@@ -141,6 +141,7 @@ BAD_SYNCS: Final = (
     Bad("external-number", {"externalId": 9}, "spec.externalId", "must be of type string"),
     Bad("workspace-name", {"workspaceRef": {"name": "Prod_1"}}, "spec.workspaceRef.name", "should match"),
     Bad("timeout-days", {"run": {"timeout": "1d"}}, "spec.run.timeout", "write it like 1h30m, 45m or 90s"),
+    Bad("start-timeout", {"run": {"startTimeout": "1d"}}, "spec.run.startTimeout", "write it like 1h30m, 45m or 90s"),
     Bad("timeout-zero", {"run": {"timeout": "0m"}}, "spec.run.timeout", "write it like 1h30m"),
     Bad("short-deadline", {"run": {"startingDeadlineSeconds": 9}}, "spec.run.startingDeadlineSeconds", "equal to 30"),
     Bad("percent-above", {"run": {"maxFailedRowsPercent": 100.5}}, "spec.run.maxFailedRowsPercent", "equal to 100"),

@@ -7,7 +7,8 @@ from typing import Any
 from tests.support.manifests import sync_manifest
 
 from sync_operator.cluster.views import sync_view
-from sync_operator.decide.picture import Deployment, JobView, Picture, SyncView, WorkspaceView
+from sync_operator.decide.jobs import JobView
+from sync_operator.decide.picture import Deployment, Picture, SyncView, WorkspaceView
 from sync_operator.decide.server import desired_body
 from sync_operator.model.conditions import Reason
 from sync_operator.model.names import CREATE_LOST, CREATE_STARTED, FINALIZER, RUN_REQUESTED_AT

@@ -106,7 +106,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, list, watch{{ if .Values.loginWorkspaces.enabled }}, create, patch{{ end }}]
+# Why the pod of a run is not made, or cannot start: the cluster tells that in events only.
 - apiGroups: [""]
   resources: [events]
-  verbs: [create]
+  verbs: [create, list]
 {{- end -}}

@@ -109,6 +109,15 @@ class Kube:
         """Read a whole collection, in pages; ``selector`` is a label selector."""
         return (await self.snapshot(resource, namespace, selector=selector))[0]
 
+    async def some(
+        self, resource: Resource, namespace: str, *, selector: str = "", fields: str = "", limit: int
+    ) -> _Items:
+        """Read no more than ``limit`` objects of a collection; ``selector`` is of labels, ``fields`` of fields."""
+        path = resource.path(namespace)
+        query = {"labelSelector": selector, "fieldSelector": fields, "limit": str(limit)}
+        page = await self._call("GET", path, query={name: value for name, value in query.items() if value})
+        return _collection(page, f"GET {path}")[0]
+
     async def version(self, resource: Resource, namespace: str | None) -> str:
         """The resource version of a collection as it is now; nothing of what is in it is read."""
         page = await self._call("GET", resource.path(namespace), query={"limit": "1"}, accept=METADATA_LIST)

@@ -4,14 +4,29 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sync_operator.decide.picture import JobView, SyncView
+from sync_operator.bounds import bounded_time
+from sync_operator.decide.jobs import JobView
+from sync_operator.decide.picture import SyncView
 from sync_operator.errors import InvalidSpecError
-from sync_operator.model.names import ANSWERED_RUN_REQUEST, REPORTED, SYNC_KIND, SYNC_NAME
+from sync_operator.model.names import (
+    ANSWERED_RUN_REQUEST,
+    REPORTED,
+    START_TIMED_OUT,
+    SYNC_KIND,
+    SYNC_NAME,
+    TEMPLATE,
+)
 from sync_operator.model.reading import read_sync_spec
 from sync_operator.model.status import read_sync_status
 from sync_operator.schedule.plan import effective_schedule
 
 __all__ = ["job_view", "owning_sync", "sync_view"]
+
+_SCHEDULED: Final = "batch.kubernetes.io/cronjob-scheduled-timestamp"
+_OF_PODS: Final = ("ready", "succeeded", "failed")
+"""Counts of a Job's status, of which one is more than 0 once a pod has run."""
+_UNCOUNTED: Final = "uncountedTerminatedPods"
+"""By those counts, in a Job's status: pods that have ended, and are counted in a moment."""
 
 MAX_ID_DIGITS: Final = 19
 """Of a run; whatever else stands there was not written by us."""
@@ -56,7 +71,7 @@ def job_view(obj: Mapping[str, Any]) -> JobView:
         ),
         None,
     )
-    if "batch.kubernetes.io/cronjob-scheduled-timestamp" in annotations:
+    if _SCHEDULED in annotations:
         trigger = "Schedule"
     elif ANSWERED_RUN_REQUEST in annotations or annotations.get("cronjob.kubernetes.io/instantiate") == "manual":
         trigger = "Request"
@@ -78,6 +93,12 @@ def job_view(obj: Mapping[str, Any]) -> JobView:
             owner.get("controller") and owner.get("kind") == SYNC_KIND for owner in metadata.get("ownerReferences", ())
         ),
         run_id=int(told) if told.isascii() and told.isdecimal() and len(told) <= MAX_ID_DIGITS else None,
+        uid=metadata.get("uid", ""),
+        waits=not (any(status.get(name) for name in _OF_PODS) or any(status.get(_UNCOUNTED, {}).values())),
+        due=bounded_time(annotations.get(_SCHEDULED, "")),
+        template=annotations.get(TEMPLATE, ""),
+        token=annotations.get(ANSWERED_RUN_REQUEST, ""),
+        timed_out=annotations.get(START_TIMED_OUT, ""),
     )
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sync_operator.decide.picture import Duplicate, JobView, Phase
+from sync_operator.decide.jobs import JobView
+from sync_operator.decide.picture import Duplicate, Phase
+from sync_operator.decide.start_actions import StartAction
 from sync_operator.model.sync import ConfigurationSecret
 from sync_operator.remote.types import RemoteRun, RemoteSync, Role
 
@@ -313,6 +315,7 @@ type Action = (
     | AnswerRunRequest
     | NoteRunRequest
     | PruneJobs
+    | StartAction
     | LookAtCrd
     | DropFinalizer
 )

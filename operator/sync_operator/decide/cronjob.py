@@ -21,6 +21,7 @@ from sync_operator.model.names import (
     SYNC_KIND,
     SYNC_LABEL,
     SYNC_NAME,
+    TEMPLATE,
 )
 from sync_operator.model.sync import PodSpec, SyncSpec
 
@@ -100,7 +101,10 @@ def cronjob_manifest(picture: Picture, sync_id: str, *, suspended: bool) -> dict
         "suspend": suspended,
         "successfulJobsHistoryLimit": spec.run.successful_history,
         "failedJobsHistoryLimit": spec.run.failed_history,
-        "jobTemplate": {"metadata": {"labels": labels, "annotations": annotations}, "spec": template},
+        "jobTemplate": {
+            "metadata": {"labels": labels, "annotations": {**annotations, TEMPLATE: _digest(template)}},
+            "spec": template,
+        },
     }
     if sync.schedule.expression is not None and not sync.schedule.expression.startswith("@every"):
         body["startingDeadlineSeconds"] = spec.run.starting_deadline_seconds
@@ -124,13 +128,16 @@ def cronjob_manifest(picture: Picture, sync_id: str, *, suspended: bool) -> dict
         },
         "spec": body,
     }
-    digest = sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
-    manifest["metadata"]["annotations"] = {**annotations, APPLIED: digest}
+    manifest["metadata"]["annotations"] = {**annotations, APPLIED: _digest(manifest)}
     return manifest
 
 
-def requested_job(cronjob: Mapping[str, Any], sync: SyncView, token: str, at: datetime) -> dict[str, Any]:
+def requested_job(
+    cronjob: Mapping[str, Any], sync: SyncView, token: str, at: datetime, *, instead: str = ""
+) -> dict[str, Any]:
     """A Job made from the CronJob for one run request; its name follows from the token, so it is made once.
+
+    With ``instead`` it takes the place of one that never started, which has another name.
 
     It tells its pods since when there is the request: a pod that replaces another follows that one's run instead of
     making a second. It belongs to the Sync: the CronJob controller warns of Jobs of a CronJob that it did not make. Its
@@ -142,7 +149,7 @@ def requested_job(cronjob: Mapping[str, Any], sync: SyncView, token: str, at: da
         container.setdefault("env", []).append(
             {"name": "SYNC_RUN_SINCE", "value": at.isoformat(timespec="milliseconds")}
         )
-    spec, digest = template["spec"], sha256(token.encode()).hexdigest()[:10]
+    spec, digest = template["spec"], sha256(f"{token}{instead}".encode()).hexdigest()[:10]
     if "activeDeadlineSeconds" in spec:
         longest = spec["activeDeadlineSeconds"]
         spec["activeDeadlineSeconds"] = min(longest + longest // (spec.get("backoffLimit", 0) + 1), _MAX_DEADLINE)
@@ -164,6 +171,10 @@ def requested_job(cronjob: Mapping[str, Any], sync: SyncView, token: str, at: da
         },
         "spec": spec,
     }
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    return sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _labels(sync: SyncView) -> dict[str, str]:

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from sync_operator.bounds import HASHED, MAX_TOKEN
-from sync_operator.decide.health import verdict_of
+from sync_operator.decide.health import run_words, verdict_of
 from sync_operator.decide.obstacles import OUTAGES
 from sync_operator.decide.picture import Picture
+from sync_operator.decide.starts import WAITING
 from sync_operator.model.conditions import ConditionType, Reason
 from sync_operator.model.status import Condition, SyncStatus
+from sync_operator.remote.types import RunStatus
 
 __all__ = ["Notice", "changed", "sync_notices"]
 
@@ -33,11 +35,13 @@ class Notice:
 def sync_notices(picture: Picture, before: SyncStatus, after: SyncStatus) -> tuple[Notice, ...]:
     """What to tell of the step from the status written before to the one written now: one event for each change."""
     ended = tuple(
-        Notice(verdict.reason, "; ".join((verdict.message, *result.reasons)), warning=not verdict.delivered)
+        Notice(verdict.reason, run_words(verdict.message, result), warning=not verdict.delivered)
         for result in picture.results
         for verdict in (verdict_of(picture, result),)
     )
     told = () if ended else (_change(picture, before, after), _begun(before, after))
+    if not ended or (after.last_run is not None and after.last_run.status == WAITING):
+        told = (*told, _not_begun(before, after))
     return ended + tuple(notice for notice in told if notice is not None)
 
 
@@ -68,10 +72,25 @@ def _change(picture: Picture, before: SyncStatus, after: SyncStatus) -> Notice |
 
 def _begun(before: SyncStatus, after: SyncStatus) -> Notice | None:
     """A Job began: beside whatever else is told, as it may be made right after its Sync was registered."""
-    started = after.last_run
-    if started is None or not started.job or (before.last_run is not None and started.job == before.last_run.job):
+    started, old = after.last_run, before.last_run
+    if started is None or not started.job or started.status != RunStatus.STARTED:
+        return None
+    if old is not None and started.job == old.job and old.status != WAITING:
         return None
     return Notice(Reason.RUN_STARTED, f"Job {started.job} started ({started.trigger})")
+
+
+def _not_begun(before: SyncStatus, after: SyncStatus) -> Notice | None:
+    """A run did not begin: once for each Job that does not start, and once for times that are missed in a row."""
+    told = next((entry for entry in after.conditions if entry.type == ConditionType.RUNS_HEALTHY), None)
+    if told is None or told.reason not in {Reason.RUN_NOT_STARTED, Reason.RUN_MISSED}:
+        return None
+    old, last = before.last_run, after.last_run
+    waited = old is not None and last is not None and old.job == last.job and old.message is not None
+    other_job = last is not None and last.status == WAITING and last.message is not None and not waited
+    if changed(ConditionType.RUNS_HEALTHY, before.conditions, after.conditions) is None and not other_job:
+        return None
+    return Notice(Reason(told.reason), told.message, warning=True)
 
 
 def _is_shared(before: SyncStatus, after: SyncStatus, ready: Condition) -> bool:

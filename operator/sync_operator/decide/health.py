@@ -4,24 +4,40 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
+from sync_operator.bounds import one_line
 from sync_operator.decide.conditions import Said
-from sync_operator.decide.picture import JobResult, JobView, Picture
+from sync_operator.decide.jobs import JobResult, JobView
+from sync_operator.decide.missed import MISSED, missed_at, missed_words
+from sync_operator.decide.picture import Phase, Picture
 from sync_operator.decide.runs import running_job
+from sync_operator.decide.starts import WAITING, is_beginning, never_started, not_started, waiting_run, waits
 from sync_operator.durations import parse_duration
 from sync_operator.model.conditions import ConditionType, Reason
 from sync_operator.model.status import Condition, LastRun, RowCounts
 from sync_operator.remote.judge import Verdict, judge
 from sync_operator.remote.types import RunStatus
 
-__all__ = ["ended_runs", "fresh", "fresh_until", "health", "last_run", "last_success", "runs_healthy", "verdict_of"]
+__all__ = [
+    "ended_runs",
+    "fresh",
+    "fresh_until",
+    "health",
+    "last_run",
+    "last_success",
+    "run_words",
+    "runs_healthy",
+    "verdict_of",
+]
 
 _FAILED_ON_SERVER = "failed"
 _RUNNING: Final = "running"
+MAX_MESSAGE: Final = 1024
 _VERDICTS: Final[Mapping[str, str]] = {
     Reason.RUN_SUCCEEDED: "delivered",
     Reason.ROWS_REJECTED: "rows refused",
     Reason.RUN_FAILED: "failed",
     Reason.RUN_CANCELED: "canceled",
+    Reason.RUN_NOT_STARTED: "failed",
 }
 """What column LAST RUN says of a run, by the reason that its verdict has in RunsHealthy."""
 
@@ -36,11 +52,18 @@ def health(conditions: Iterable[Condition]) -> str:
 def last_run(picture: Picture) -> LastRun | None:
     """The newest run: the one under way, the one just read, or what was known before."""
     before, running = picture.sync.status.last_run, running_job(picture)
-    if running is not None:
-        known = before is not None and before.job == running.name
+    if running is not None and not is_beginning(picture, running):
+        if waits(picture, running):
+            return waiting_run(picture, running)
+        known = before is not None and before.job == running.name and before.status != WAITING
         return before if known else _started(running)
     if picture.results:
         return _ended(picture.results[-1], verdict_of(picture, picture.results[-1]))
+    if (due := missed_at(picture)) is not None:
+        return LastRun(trigger="Schedule", status=MISSED, verdict=MISSED, message=missed_words(picture, due))
+    if picture.replaced and before is not None and before.job == picture.replaced[-1].name:
+        canceled = _VERDICTS[Reason.RUN_CANCELED]
+        return before.model_copy(update={"status": RunStatus.CANCELED, "verdict": canceled, "finished_at": picture.now})
     told = picture.sync.condition(ConditionType.RUNS_HEALTHY)
     if before is not None and before.verdict is None and told is not None:  # written by a release without verdicts
         return before.model_copy(update={"verdict": _VERDICTS.get(told.reason)})
@@ -61,22 +84,43 @@ def last_success(picture: Picture) -> datetime | None:
 
 
 def runs_healthy(picture: Picture) -> Said | None:
-    """Did the last finished run deliver its rows? None before the first one."""
+    """Did the last finished run deliver its rows, and does the next one start? None before the first one."""
+    refused, running = picture.failures.get(Phase.RUNS), running_job(picture)
+    if running is not None and (words := not_started(picture, running)):
+        return Said(ConditionType.RUNS_HEALTHY, False, Reason.RUN_NOT_STARTED, words)
+    if refused is not None and refused.reason is Reason.RUN_NOT_STARTED:
+        return Said(ConditionType.RUNS_HEALTHY, False, refused.reason, refused.message)
     if picture.results:
         verdict = verdict_of(picture, picture.results[-1])
-        message = verdict.message
+        message = run_words(verdict.message, picture.results[-1])
         if verdict.delivered and picture.sync.status.server_status == _FAILED_ON_SERVER:
             message += "; the server still calls the sync failed, which there only disabling and enabling it clears"
         return Said(ConditionType.RUNS_HEALTHY, verdict.delivered, verdict.reason, message)
+    if (due := missed_at(picture)) is not None:
+        return Said(ConditionType.RUNS_HEALTHY, False, Reason.RUN_MISSED, missed_words(picture, due))
     before = picture.sync.condition(ConditionType.RUNS_HEALTHY)
     if before is None:
         return None
+    if before.reason == Reason.RUN_NOT_STARTED and picture.replaced:
+        job = picture.replaced[-1].name
+        words = f"no pod of Job {job} ever ran; it was deleted when the spec had changed, and the next run tells more"
+        return Said(ConditionType.RUNS_HEALTHY, False, Reason.RUN_NOT_STARTED, words)
+    if before.reason == Reason.RUN_NOT_STARTED and running is not None and not waits(picture, running):
+        return None  # it runs by now, and its end will tell
     return Said(ConditionType.RUNS_HEALTHY, before.status == "True", Reason(before.reason), before.message)
+
+
+def run_words(message: str, result: JobResult) -> str:
+    """What is said of a run, with the reasons of the rows that the destination refused."""
+    return one_line("; ".join((message, *result.reasons)), MAX_MESSAGE)
 
 
 def verdict_of(picture: Picture, result: JobResult) -> Verdict:
     """What a run that ended delivered, by the limit of the spec."""
     limit = picture.sync.spec.run.max_failed_rows_percent if picture.sync.spec else 0.0
+    words = never_started(picture, result.job) if result.job is not None and not result.message else ""
+    if result.run is None and words:
+        return Verdict(False, Reason.RUN_NOT_STARTED, words)
     if result.run is None:
         return Verdict(False, Reason.RUN_FAILED, result.message or "the Job ended without a run on the server")
     return judge(result.run, limit, before=picture.runs or (), in_batches=result.in_batches)
@@ -146,6 +190,6 @@ def _ended(result: JobResult, verdict: Verdict) -> LastRun:
         finished_at=finished,
         duration_seconds=seconds,
         rows=rows,
-        message=verdict.message if result.in_batches else result.message or verdict.message,
+        message=run_words(verdict.message if result.in_batches else result.message or verdict.message, result),
         job=job.name if job else None,
     )

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
+from sync_operator.decide.jobs import JobResult, JobView, StartLook
 from sync_operator.decide.match import Claim
 from sync_operator.decide.names import Names
 from sync_operator.errors import InvalidSpecError
@@ -21,8 +22,6 @@ from sync_operator.settings import RunPodRules
 __all__ = [
     "Deployment",
     "Duplicate",
-    "JobResult",
-    "JobView",
     "MassAbsence",
     "Obstacle",
     "Phase",
@@ -139,52 +138,6 @@ class WorkspaceView:
 
 
 @dataclass(frozen=True, slots=True)
-class JobView:
-    """A Job of a Sync's CronJob.
-
-    Attributes:
-        trigger: ``Schedule``, ``Request`` (by annotation or by hand) or ``Other``.
-        finished: True when the Job has the condition ``Complete`` or ``Failed``.
-        reported: True when the Sync's status has told how it ended.
-        overdue: True when its deadline ended it, so that its pod could not cancel the run.
-        run_id: of the run that the status told of; None where there was none, or is nothing told yet.
-        succeeded: True when it ended as ``Complete``.
-        of_sync: True when it belongs to the Sync itself, and not to its CronJob, which deletes its own.
-    """
-
-    name: str
-    trigger: str
-    created_at: datetime
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    finished: bool = False
-    reported: bool = False
-    overdue: bool = False
-    run_id: int | None = None
-    succeeded: bool = False
-    of_sync: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class JobResult:
-    """What is known of a run that ended.
-
-    Attributes:
-        job: the Job that made or followed it; None for a run of others.
-        run: as the API tells it; None where there was none.
-        message: the runner's own last words.
-        reasons: the most frequent reasons of refused rows.
-        in_batches: True where the server writes the destination's stream in batches.
-    """
-
-    job: JobView | None
-    run: RemoteRun | None
-    message: str = ""
-    reasons: tuple[str, ...] = ()
-    in_batches: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class MassAbsence:
     """More of a Workspace's syncs are missing on the server than people delete one by one.
 
@@ -221,6 +174,7 @@ class Deployment:
         proxy_secret: Secret of the Sync's namespace from which run pods take their proxies; empty for none.
         run_pods: what a Sync may ask for its run pods.
         pod_defaults: what all run pods are given where their Sync says nothing else.
+        start_grace: how long a Job, or its pod, may take to come before that is told.
     """
 
     image: str
@@ -229,6 +183,7 @@ class Deployment:
     proxy_secret: str = ""
     run_pods: RunPodRules = field(default_factory=RunPodRules)
     pod_defaults: PodDefaults = field(default_factory=PodDefaults)
+    start_grace: timedelta = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +227,9 @@ class Picture:
         corrected: what was put back on the server in this reconcile.
         recreated: True when the sync is made anew because somebody deleted it on the server.
         results: what runs did that ended and had not been reported yet, in the order of their ends.
+        looks: by uid, what a look at the pods of a Job has shown that should have started by then.
+        replaced: Jobs that never started, and were deleted in this reconcile because their template has changed.
+        cronjob_words: the newest warning about the CronJob; None where it was not asked for.
         runs: the server's newest runs of the sync, where they were asked for, the highest id first.
         watch_runs: True when it is time to look at the runs of a sync that the server schedules.
         restored: what was changed on the CronJob from outside and put back in this reconcile.
@@ -321,6 +279,9 @@ class Picture:
     corrected: tuple[str, ...] = ()
     recreated: bool = False
     results: tuple[JobResult, ...] = ()
+    looks: Mapping[str, StartLook] = field(default_factory=dict)
+    replaced: tuple[JobView, ...] = ()
+    cronjob_words: str | None = None
     runs: tuple[RemoteRun, ...] | None = None
     watch_runs: bool = False
     restored: str = ""

@@ -12,6 +12,7 @@ from sync_operator.decide.health import fresh, health, last_run, last_success, r
 from sync_operator.decide.id_check import id_words
 from sync_operator.decide.identity import is_ours, registered_account, registered_at
 from sync_operator.decide.late_creates import ADVICE
+from sync_operator.decide.missed import is_held
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.refs import registered_ids
 from sync_operator.decide.runs import handled_request
@@ -240,6 +241,8 @@ def _next_runs(picture: Picture) -> tuple[datetime, ...]:
     stopped = picture.sync.deleting or suspended(picture) or live is None or live["spec"].get("suspend", False)
     if schedule is None or live is None or stopped:
         return ()
+    if is_held(picture):
+        return picture.sync.status.next_runs
     anchor = last_schedule(live) or datetime.fromisoformat(live["metadata"]["creationTimestamp"])
     return next_runs(schedule, picture.now, anchor=anchor)
 

@@ -19,8 +19,12 @@ from sync_operator.decide.blocking import conflict, workspace_changed
 from sync_operator.decide.cluster_mark import cluster_changed
 from sync_operator.decide.cronjob import requested_job
 from sync_operator.decide.identity import identity_conflict
-from sync_operator.decide.picture import JobView, Phase, Picture
+from sync_operator.decide.jobs import JobView
+from sync_operator.decide.missed import missed_at
+from sync_operator.decide.picture import Phase, Picture
 from sync_operator.decide.server import is_registered
+from sync_operator.decide.start_actions import LookAtCronJob
+from sync_operator.decide.starts import WAITING, start_step
 from sync_operator.model.names import HANDLED_RUN_REQUEST, RUN_REQUESTED_AT
 from sync_operator.model.sync import Scheduler
 from sync_operator.remote.types import RemoteRun, RunStatus
@@ -46,6 +50,10 @@ def run_step(picture: Picture) -> Action | None:
             return AnswerRunRequest(token, None)
         if picture.cronjob is not None:
             return AnswerRunRequest(token, requested_job(picture.cronjob, picture.sync, token, picture.now))
+    if start := start_step(picture):
+        return start
+    if missed_at(picture) is not None and picture.cronjob_words is None:
+        return LookAtCronJob()
     if token is None and (housekeeping := _unnoted(picture) or _surplus(picture)):
         return housekeeping
     if sync_id is None or not workspace.found or workspace.obstacle is not None or workspace.suspended:
@@ -149,11 +157,11 @@ def _unreported(picture: Picture) -> tuple[JobView, ...]:
 
 
 def _vanished(picture: Picture) -> JobView | None:
-    """The Job that the status calls running, but that was deleted: its run is still to be told."""
+    """The Job that the status calls running, or waiting, but that was deleted: its run is still to be told."""
     last = picture.sync.status.last_run
-    if last is None or last.status != RunStatus.STARTED or last.job is None or last.started_at is None:
+    if last is None or last.status not in {RunStatus.STARTED, WAITING} or last.job is None or last.started_at is None:
         return None
-    if any(job.name == last.job for job in picture.jobs):
+    if any(job.name == last.job for job in (*picture.jobs, *picture.replaced)):
         return None
     return JobView(last.job, last.trigger, created_at=last.started_at, finished_at=picture.now, finished=True)
 

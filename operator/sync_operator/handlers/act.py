@@ -26,14 +26,18 @@ from sync_operator.decide.applied import restored
 from sync_operator.decide.cluster_mark import cluster_marks
 from sync_operator.decide.create_mark import create_marks
 from sync_operator.decide.cronjob import sync_label
-from sync_operator.decide.picture import Picture
+from sync_operator.decide.picture import Obstacle, Phase, Picture
+from sync_operator.decide.start_actions import FailStart, LookAtCronJob, LookAtStart, ReplaceJob
 from sync_operator.errors import KubernetesError
 from sync_operator.handlers.act_server import act_on_server
+from sync_operator.handlers.act_starts import act_on_start
 from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.operator import OURS, Operator
 from sync_operator.handlers.secret_values import read_secret_values
 from sync_operator.model.base import rfc3339
-from sync_operator.model.names import FINALIZER, HANDLED_RUN_REQUEST, SYNC_KIND, SYNC_LABEL
+from sync_operator.model.conditions import Reason
+from sync_operator.model.names import FINALIZER, HANDLED_RUN_REQUEST, RUN_REQUESTED_AT, SYNC_KIND, SYNC_LABEL
+from sync_operator.redact import redact
 
 __all__ = ["act"]
 
@@ -63,6 +67,8 @@ async def act(operator: Operator, picture: Picture, action: Action) -> Picture:
             return await _cronjob(operator, picture, action)
         case AnswerRunRequest():
             return await _answer(operator, picture, action)
+        case LookAtStart() | FailStart() | ReplaceJob() | LookAtCronJob():
+            return await act_on_start(operator, picture, action)
         case PruneJobs():
             for name in action.names:
                 await operator.kube.delete(JOBS, picture.sync.namespace, name)
@@ -114,7 +120,13 @@ async def _answer(operator: Operator, picture: Picture, action: AnswerRunRequest
     """Make the Job, and show it in the same status that says that the request was answered."""
     made = None
     if action.manifest is not None:
-        made = await operator.kube.create(JOBS, picture.sync.namespace, action.manifest)
+        try:
+            made = await operator.kube.create(JOBS, picture.sync.namespace, action.manifest)
+        except KubernetesError as error:
+            if not error.permanent:
+                raise
+            words = f"{RUN_REQUESTED_AT}: the cluster refuses the Job of the run: {redact(str(error))}"
+            return picture.failed(Phase.RUNS, Obstacle(Reason.RUN_NOT_STARTED, words))
     if made is not None:
         operator.cache.put("Job", made)
         picture = replace(picture, jobs=(*picture.jobs, job_view(made)))

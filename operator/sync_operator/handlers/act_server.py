@@ -26,8 +26,10 @@ from sync_operator.decide.actions import (
 )
 from sync_operator.decide.id_check import lists_since
 from sync_operator.decide.identity import identity_conflict
-from sync_operator.decide.picture import JobResult, Obstacle, Phase, Picture
+from sync_operator.decide.jobs import JobResult
+from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.refs import names_since
+from sync_operator.decide.starts import never_started
 from sync_operator.errors import KubernetesError, NotFoundError, OutcomeUnknownError, SyncOperatorError, TransientError
 from sync_operator.handlers.cache import Ref
 from sync_operator.handlers.duplicates import delete_twin
@@ -167,7 +169,7 @@ async def _read_runs(
     if last.run is None or last.run.status.finished:
         return replace(picture, runs=runs, results=(*picture.results, *ended, last))
     job = last.job
-    if job is not None and job.overdue:
+    if job is not None and job.overdue and not never_started(picture, job):
         picture = await _cancel_ours(operator, client, picture, action)
     words = f"Job {job.name if job else ''} ended, but its run {last.run.id} goes on; waiting for its end"
     picture = replace(picture, runs=runs, results=(*picture.results, *ended))

@@ -58,6 +58,7 @@ def observe(operator: Operator, obj: Mapping[str, Any]) -> Picture | None:
         seen=seen,
         missing=absent and operator.absences.missing(home, sync.status.id or ""),
         mass_absence=operator.absences.mass(home) if absent else None,
+        looks=operator.starts.of(sync.uid, jobs),
         watch_runs=sync.uid in operator.watch_runs,
         duplicates=operator.duplicates.get(sync.uid),
         adopted=operator.creates.adopted(sync.uid),

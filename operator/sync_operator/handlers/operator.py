@@ -29,6 +29,7 @@ from sync_operator.handlers.sessions import Sessions
 from sync_operator.handlers.settled import is_settled
 from sync_operator.handlers.slices import Backlog
 from sync_operator.handlers.slim import kept_metadata
+from sync_operator.handlers.starts import Starts
 from sync_operator.model.conditions import Reason
 from sync_operator.model.names import CREATE_STARTED, MANAGED_BY, MANAGED_BY_LABEL, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.model.scope import Scope
@@ -78,7 +79,8 @@ class Operator:
         comparisons: how the comparisons of each Workspace with its server go.
         names: the last lists of its connectors and models, where Syncs give them by name.
         batches: which streams of its destinations are written in batches.
-        watch_runs: uids of Syncs that their servers schedule, and whose runs are to be looked at.
+        starts: what was seen of Jobs that should have started.
+        watch_runs: uids of Syncs whose servers schedule them, so that their runs are to be looked at.
         recheck: uids of Syncs whose configuration takes a value from a Secret that may have changed.
         forgets: are told of each Workspace that is gone, as ``namespace/name``, to give back what they keep of it.
         ran: is told of each run of a Sync that has ended, once its status tells of it.
@@ -99,6 +101,7 @@ class Operator:
     cache: Cache = field(default_factory=Cache)
     recheck: set[str] = field(default_factory=set)
     watch_runs: set[str] = field(default_factory=set)
+    starts: Starts = field(default_factory=Starts)
     cleaned: set[str] = field(default_factory=set)
     released: set[str] = field(default_factory=set)
     duplicates: dict[str, tuple[Duplicate, ...]] = field(default_factory=dict)
@@ -201,8 +204,9 @@ class Operator:
         if not self.cache.has(SYNC_KIND, Ref(metadata["namespace"], metadata["name"])):
             self.queue.forget(Key(SYNC_KIND, metadata["namespace"], metadata["name"]))
         self.creates.forget(metadata["uid"])
-        self.crd.forget(metadata["uid"])
         self.duplicates.pop(metadata["uid"], None)
+        for memory in (self.crd, self.starts):
+            memory.forget(metadata["uid"])
         for uids in (self.recheck, self.watch_runs, self.cleaned, self.released):
             uids.discard(metadata["uid"])
 
@@ -276,9 +280,7 @@ class Operator:
         self._unkept[Ref(namespace, f"{kind}/{name}")] = metadata["resourceVersion"]
         while len(self._unkept) > _MAX_UNKEPT:
             del self._unkept[next(iter(self._unkept))]
-        words = (
-            f"this {kind} cannot be worked with ({type(error).__name__}) and is left out; make it smaller and simpler"
-        )
+        words = f"this {kind} cannot be worked with ({type(error).__name__}) and is left out; make it simpler"
         _log.error("%s %s/%s is left out: %s", kind, namespace, name, redact(f"{type(error).__name__}: {error}"))
         self.events.record(obj, Notice(Reason.INVALID_SPEC, words, warning=True), now=self.clock())
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from sync_operator.cluster.kube import JOBS, PODS, Kube
 from sync_operator.decide.actions import ReadRuns, TakeRun
-from sync_operator.decide.picture import JobResult, Picture
+from sync_operator.decide.jobs import JobResult
+from sync_operator.decide.picture import Picture
 from sync_operator.decide.runs import attributed_runs, probable_run
 from sync_operator.errors import InvalidSpecError, NotFoundError, SyncOperatorError
 from sync_operator.handlers.secret_values import read_secret_values
@@ -38,7 +39,7 @@ async def job_results(
         words = said.get(job.name, {})
         try:
             run = await _named_run(client, action.sync_id, words, runs)
-            if not words:
+            if not words and not job.timed_out:
                 run = probable_run(job, runs, but=known, others=picture.jobs)
             reasons = await _reasons(kube, client, picture, action.sync_id, run) if run is not None else ()
         except SyncOperatorError:

@@ -18,10 +18,12 @@ from sync_operator.decide.actions import (
 from sync_operator.decide.deletion import keeps
 from sync_operator.decide.events import Notice, sync_notices
 from sync_operator.decide.health import ended_runs, fresh_until
+from sync_operator.decide.missed import missed_from
 from sync_operator.decide.obstacles import obstacle_of
 from sync_operator.decide.picture import Phase, Picture
 from sync_operator.decide.report import obstacles, sync_status
 from sync_operator.decide.server import is_registered
+from sync_operator.decide.starts import starts_again_at
 from sync_operator.decide.steps import next_action
 from sync_operator.errors import (
     AccessError,
@@ -184,9 +186,8 @@ async def _report(operator: Operator, picture: Picture, obj: dict[str, Any]) -> 
     delays = [obstacle.retry_after for obstacle in found if obstacle.retry_after is not None]
     if any(obstacle.retry_after is None and not obstacle.stalled for obstacle in found):
         return Outcome(failed=True)
-    until = fresh_until(picture)
-    if until is not None and until > picture.now:
-        delays.append((until - picture.now).total_seconds())
+    times = (fresh_until(picture), starts_again_at(picture), missed_from(picture, status.next_runs))
+    delays += [(time - picture.now).total_seconds() for time in times if time is not None and time > picture.now]
     return Outcome(again_after=min(delays, default=None))
 
 

@@ -74,6 +74,7 @@ def make_operator(
             proxy_secret=settings.runner_proxy_secret,
             run_pods=settings.run_pods,
             pod_defaults=pod_defaults,
+            start_grace=settings.run_start,
         ),
         uid=uid,
         clock=utc_now,

@@ -49,6 +49,8 @@ class Reason(StrEnum):
     DUPLICATE_FOUND = "DuplicateFound"
     CRON_JOB_REJECTED = "CronJobRejected"
     COMPARE_FAILED = "CompareFailed"
+    RUN_NOT_STARTED = "RunNotStarted"
+    RUN_MISSED = "RunMissed"
     RUN_STARTED = "RunStarted"
     RUN_SUCCEEDED = "RunSucceeded"
     ROWS_REJECTED = "RowsRejected"

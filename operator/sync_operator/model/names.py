@@ -36,6 +36,10 @@ SYNC_ANNOTATIONS: Final = (RUN_REQUESTED_AT, TAKE_OVER, CREATE_STARTED, CREATE_L
 """Annotations of ours that a Sync may carry; the first two are for people to set."""
 WORKSPACE_ANNOTATIONS: Final = (CONFIRM_SERVER,)
 """The same of a Workspace."""
+TEMPLATE: Final = "squared.ai/template"
+"""Annotation on Jobs, by way of their CronJob's template: digest of that template, which tells old Jobs from new."""
+START_TIMED_OUT: Final = "squared.ai/start-timed-out"
+"""Annotation on a Job that did not start within ``spec.run.startTimeout``, and was ended for that: why it did not."""
 
 ALLOW_SYNC: Final = "squared.ai/allow-sync"
 """Label on Secrets whose values ``configurationSecrets`` may send to a server, where the operator asks for it."""

@@ -101,6 +101,9 @@ class RunSpec(Model):
     it may take as long as it takes."""
     retries: Annotated[Whole, Field(ge=0, le=100)] = 0
     """How often a failed run is started again before its Job counts as failed."""
+    start_timeout: Duration | None = None
+    """How long a run may take to start, such as `15m`: where none of its pods has run by then (a quota, a node, an
+    image), it counts as failed. Left out, it may wait as long as it has to; after two minutes RunsHealthy says why."""
     starting_deadline_seconds: Annotated[Whole, Field(ge=30, le=2**31 - 1)] = 300
     """A run that would start more than this many seconds late is skipped. Used where the schedule is a cron line;
     schedules of the form `@every` skip nothing."""

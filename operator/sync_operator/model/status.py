@@ -73,11 +73,13 @@ class LastRun(Model):
     trigger: _Word = "Other"
     """Why it ran: `Schedule`, `Request`, or `Other` (the server, its user interface, other clients)."""
     status: _Word = "unknown"
-    """API field status of the run, such as `in_progress`, `success`, `failed`, `canceled`."""
+    """API field status of the run, such as `in_progress`, `success`, `failed`, `canceled`; `waiting` while no pod of
+    its Job has run, `missed` for a time at which no Job was made."""
     verdict: _Word | None = None
-    """What became of it, by its rows: `delivered`, `rows refused`, `failed`, `canceled`; `running` before its end."""
+    """What became of it, by its rows: `delivered`, `rows refused`, `failed`, `canceled`; `running` or `waiting` before
+    its end; `missed` where there was none."""
     started_at: Time | None = None
-    """When it began."""
+    """When it began; while it waits to start, since when."""
     finished_at: Time | None = None
     """When it ended."""
     duration_seconds: _Count | None = None

@@ -16,7 +16,7 @@ from sync_operator.decide.cronjob import cronjob_manifest
 from sync_operator.decide.picture import Deployment
 from sync_operator.decide.report import sync_status
 from sync_operator.decide.server import desired_body
-from sync_operator.model.names import APPLIED
+from sync_operator.model.names import APPLIED, TEMPLATE
 from sync_operator.model.status import to_dict
 
 NAME, ID = "sync-00001", "7"
@@ -41,10 +41,11 @@ def a_sync() -> dict[str, Any]:
 def test_the_cronjob_is_the_operators() -> None:
     ours, theirs = cronjob_manifest(PICTURE, ID, suspended=False), work.cronjob(a_sync(), ID, MADE)
 
+    of_jobs = [manifest["spec"]["jobTemplate"]["metadata"]["annotations"].pop(TEMPLATE) for manifest in (ours, theirs)]
     assert theirs == ours | {"metadata": ours["metadata"] | {"annotations": theirs["metadata"]["annotations"]}}
     digests = [manifest["metadata"]["annotations"].pop(APPLIED) for manifest in (ours, theirs)]
     assert theirs == ours
-    assert len(digests[0]) == len(digests[1])
+    assert len(digests[0]) == len(digests[1]) == len(of_jobs[0]) == len(of_jobs[1])
 
 
 def test_the_body_is_the_operators() -> None:

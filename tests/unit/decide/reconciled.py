@@ -7,7 +7,8 @@ from tests.support.pictures import BORN, NOW, connected, marked, ours, pictured,
 
 from sync_operator.decide.actions import ApplyCronJob
 from sync_operator.decide.cronjob import cronjob_manifest
-from sync_operator.decide.picture import JobResult, JobView, Obstacle, Phase, Picture
+from sync_operator.decide.jobs import JobResult, JobView
+from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.report import sync_status
 from sync_operator.decide.scheduling import scheduling_step
 from sync_operator.model.base import rfc3339

@@ -7,7 +7,7 @@ from tests.support.pictures import BORN
 from tests.unit.decide.reconciled import JOB, PICTURES, RUN, SERVER, after, in_place
 
 from sync_operator.decide.events import sync_notices
-from sync_operator.decide.picture import JobResult
+from sync_operator.decide.jobs import JobResult
 from sync_operator.decide.report import sync_status
 from sync_operator.model.status import LastRun
 from sync_operator.remote.types import Rows

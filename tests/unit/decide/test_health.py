@@ -20,7 +20,7 @@ from sync_operator.decide.health import (
     runs_healthy,
     verdict_of,
 )
-from sync_operator.decide.picture import JobResult
+from sync_operator.decide.jobs import JobResult
 from sync_operator.decide.report import sync_status
 from sync_operator.model.conditions import ConditionType, Reason
 from sync_operator.model.status import Condition, LastRun
@@ -289,3 +289,16 @@ def test_a_run_that_was_just_read_keeps_the_promise() -> None:
 
     assert [said.status for said in (fresh(late), fresh(read)) if said is not None] == [False, True]
     assert fresh_until(read) == NOW + 6 * HOUR
+
+
+def test_the_reasons_of_refused_rows_stay_with_the_run() -> None:
+    refused = finished_run(rows=Rows(total=2, succeeded=1, failed=1))
+    picture = pictured(ours(), results=(JobResult(finished_job("a"), refused, reasons=("422: too long (1 row)",)),))
+
+    told, healthy = last_run(picture), runs_healthy(picture)
+
+    assert told is not None
+    assert told.message is not None
+    assert healthy is not None
+    assert told.message == healthy.message
+    assert told.message.endswith("; 422: too long (1 row)")

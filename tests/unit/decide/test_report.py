@@ -21,7 +21,8 @@ from tests.support.pictures import (
 from tests.unit.decide.reconciled import CRON, PICTURES, SERVER, after, conditions, in_place
 
 from sync_operator.decide.events import sync_notices
-from sync_operator.decide.picture import JobResult, Obstacle, Phase, Picture
+from sync_operator.decide.jobs import JobResult
+from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.report import obstacles, sync_status
 from sync_operator.model.base import rfc3339
 from sync_operator.model.conditions import Reason

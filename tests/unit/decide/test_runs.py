@@ -21,8 +21,9 @@ from tests.support.pictures import (
 
 from sync_operator.decide.actions import AnswerRunRequest, ListRuns, NoteRunRequest, PruneJobs, ReadRuns, TakeRun
 from sync_operator.decide.cronjob import cronjob_manifest
+from sync_operator.decide.jobs import JobResult, JobView
 from sync_operator.decide.match import Claim
-from sync_operator.decide.picture import JobResult, JobView, Obstacle, Phase, Picture, SyncView
+from sync_operator.decide.picture import Obstacle, Phase, Picture, SyncView
 from sync_operator.decide.report import sync_status
 from sync_operator.decide.runs import attributed_runs, probable_run, run_step
 from sync_operator.model.conditions import Reason

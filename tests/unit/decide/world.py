@@ -42,6 +42,7 @@ from sync_operator.decide.obstacles import obstacle_of
 from sync_operator.decide.picture import Deployment, Picture, WorkspaceView
 from sync_operator.decide.report import sync_status
 from sync_operator.decide.server import is_registered
+from sync_operator.decide.start_actions import FailStart, LookAtCronJob, LookAtStart, ReplaceJob
 from sync_operator.decide.steps import next_action
 from sync_operator.errors import InvalidSpecError, KubernetesError, SyncOperatorError
 from sync_operator.handlers.act_server import act_on_server
@@ -278,6 +279,8 @@ class World:
                 if picture.sync.deleting:
                     self.operator.cleaned.add(picture.sync.uid)
                 return replace(picture, cronjob=None, cleaned=True)
+            case LookAtStart() | FailStart() | ReplaceJob() | LookAtCronJob():  # no Jobs run in this world
+                return replace(picture, cronjob_words="")
             case AnswerRunRequest() | NoteRunRequest() | PruneJobs():
                 return self._request(picture, action)
             case _:

@@ -1,0 +1,80 @@
+"""Runs that do not start, for reasons that a real API server and its controllers give."""
+
+from typing import Any, Final
+
+import pytest
+from tests.support.running import eventually
+from tests.support.syncs import Tenant, condition
+
+from sync_operator.model.names import SYNC_KIND
+
+SMALL: Final = {"limits": {"memory": "64Mi"}}
+REFUSED: Final[dict[str, tuple[dict[str, Any], str, str]]] = {
+    "account": ({"serviceAccountName": "absent"}, 'serviceaccount "absent" not found', "run.pod.serviceAccountName"),
+    "priority": ({"priorityClassName": "absent"}, "no PriorityClass with name absent", "run.pod.priorityClassName"),
+    "quota": ({}, "must specify limits.memory for: runner", "spec.run.pod.resources"),
+    "limits": ({"resources": {"limits": {"memory": "1Mi"}}}, "minimum memory usage per Container", "LimitRange"),
+    "node": ({"nodeSelector": {"no": "such"}, "resources": SMALL}, "Unschedulable: 0/1 nodes", "nodeSelector"),
+}
+"""By name of a Sync: what it asks for its pods, the cluster's words, and what the remedy names."""
+
+
+def limit(tenant: Tenant, kind: str, **spec: Any) -> None:
+    """Make a ResourceQuota or a LimitRange, and wait until the cluster knows what is used."""
+    body = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "small"}, "spec": spec}
+    made = tenant.kube.resource(kind, "v1").create(body=body, namespace=tenant.namespace)
+    if kind == "ResourceQuota":
+        eventually(
+            lambda: (
+                tenant.kube.resource(kind, "v1").get(name=made.metadata.name, namespace=tenant.namespace).status.hard
+            ),
+            "the quota to be counted",
+        )
+
+
+def unstarted(tenant: Tenant, name: str) -> dict[str, Any]:
+    return tenant.when(SYNC_KIND, name, "RunsHealthy", "False", "RunNotStarted", seconds=60)
+
+
+@pytest.mark.timeout(180)
+def test_a_run_that_does_not_start_says_why_and_starts_once_its_sync_is_mended(tenant: Tenant) -> None:
+    tenant.connect()
+    limit(tenant, "ResourceQuota", hard={"limits.memory": "1Gi"})
+    limit(tenant, "LimitRange", limits=[{"type": "Container", "min": {"memory": "8Mi"}}])
+    for name, (pod, _, _) in REFUSED.items():
+        tenant.ready(name, run={"pod": pod})
+        tenant.request_run("one", name)
+    tenant.ready("late", run={"startTimeout": "16s", "pod": REFUSED["node"][0]})
+    tenant.request_run("one", "late")
+
+    first = eventually(lambda: tenant.get("quota")["status"].get("lastRun"), "the Job to be told")
+    assert (first["status"], first["verdict"]) == ("waiting", "waiting")
+    assert "RunStarted" not in tenant.events("quota")
+    for name, (_, why, remedy) in REFUSED.items():
+        sync = unstarted(tenant, name)
+        told, last = condition(sync, "RunsHealthy"), sync["status"]["lastRun"]
+        assert why in told["message"], told
+        assert remedy in told["message"]
+        assert why in last["message"]
+        assert (last["status"], sync["status"]["health"], sync["status"]["message"]) == (
+            "waiting",
+            "False",
+            told["message"],
+        )
+        assert condition(sync)["status"] == "True", "runs never turn Ready"
+        eventually(lambda name=name: tenant.events(name)[-1:] == ["RunNotStarted"], f"an event of {name}")  # type: ignore[misc]
+    assert all(tenant.events(name).count("RunNotStarted") == 1 for name in REFUSED)
+
+    before = tenant.get("quota")["status"]["lastRun"]["job"]
+    tenant.patch("quota", run={"pod": {"resources": SMALL}})
+    mended = tenant.ran("Request", "quota", seconds=60)
+    assert mended["status"]["lastRun"]["job"] != before
+    assert condition(mended, "RunsHealthy")["reason"] == "RunSucceeded"
+    assert before not in {job["metadata"]["name"] for job in tenant.jobs()}
+
+    failed = tenant.ran("Request", "late", seconds=60)
+    assert failed["status"]["lastRun"]["verdict"] == "failed"
+    words = condition(failed, "RunsHealthy")["message"]
+    assert "did not start within spec.run.startTimeout of 16s: Unschedulable" in words
+    assert condition(failed, "RunsHealthy")["reason"] == "RunNotStarted"
+    assert len(tenant.sandbox.runs()) == 1, "of the one that was mended"
