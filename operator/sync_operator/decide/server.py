@@ -9,7 +9,7 @@ from sync_operator.decide.picture import Picture
 from sync_operator.decide.refs import body_ids
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.sync import DriftPolicy, Scheduler, SyncSpec
-from sync_operator.remote.types import Dialect, RemoteSync
+from sync_operator.remote.types import Dialect, RemoteSync, RunStatus
 
 __all__ = [
     "desired_body",
@@ -29,6 +29,7 @@ __all__ = [
 
 _DISABLED = "disabled"
 _DELETED = "deleted"
+_PENDING, _HEALTHY, _FAILED = "pending", "healthy", "failed"
 
 
 @once
@@ -80,7 +81,18 @@ def server_status(picture: Picture) -> str | None:
     if _is_missing(picture):
         return _DELETED
     actual = picture.remote or picture.seen
-    return (actual.status or None) if actual else picture.sync.status.server_status
+    word = (actual.status or None) if actual else picture.sync.status.server_status
+    if picture.workspace.dialect is Dialect.MULTIWOVEN:
+        for result in picture.results:
+            word = _after_run(word, result.run.status) if result.run is not None else word
+    return word
+
+
+def _after_run(word: str | None, run: RunStatus) -> str | None:
+    """What the server calls a sync after a run has ended (contract, section 6)."""
+    if run is RunStatus.FAILED:
+        return _FAILED
+    return _HEALTHY if run is RunStatus.SUCCESS and word == _PENDING else word
 
 
 def is_gone(picture: Picture) -> bool:

@@ -126,6 +126,7 @@ class Listings:
         self._lists: Shared[Scope, Listed] = Shared(clock, self._memory)
         self._scopes: dict[Place, set[Scope]] = {}
         self._written: dict[Place, dict[str, datetime]] = {}
+        self._ran: dict[Place, dict[str, tuple[datetime, str]]] = {}
         self._rests: dict[Scope, _Rest] = {}
         self._singles: dict[Scope, dict[str, _Single]] = {}
         self._shares: dict[Scope, Share] = {}
@@ -191,6 +192,10 @@ class Listings:
         """We have written to a sync: what was known of it before is no longer true."""
         self._written.setdefault(place, {})[sync_id] = self._clock()
 
+    def ran(self, place: Place, sync_id: str, status: str) -> None:
+        """A run of a sync has ended, by which its status is another one than older lists tell."""
+        self._ran.setdefault(place, {})[sync_id] = self._clock(), status
+
     def written_since(self, scope: Scope) -> frozenset[str]:
         """Ids of the syncs to which we have written since that list was asked for."""
         held = self._lists.get(scope)
@@ -206,7 +211,12 @@ class Listings:
         else:
             return None, False
         written = self._written.get(scope.place, {}).get(sync_id)
-        return (None, False) if written is not None and written >= at else (found, found is None)
+        if written is not None and written >= at:
+            return None, False
+        ran_at, status = self._ran.get(scope.place, {}).get(sync_id, (None, ""))
+        if found is not None and ran_at is not None and ran_at >= at:
+            found = replace(found, status=status)
+        return found, found is None
 
     def missing(self, scope: Scope) -> Mapping[str, datetime]:
         """Syncs of ours that the last list lacks, and when the first of the lists was asked for that all lack it."""
@@ -223,6 +233,7 @@ class Listings:
         if not scopes:
             self._scopes.pop(scope.place, None)
             self._written.pop(scope.place, None)
+            self._ran.pop(scope.place, None)
 
     async def _ask(self, scope: Scope, client: ApiClient, at: datetime, grow: Grow) -> Listed:
         listing = await client.list_syncs(grow)
@@ -281,6 +292,9 @@ class Listings:
         written = self._written.get(scope.place, {})
         for sync_id in [sync_id for sync_id, moment in written.items() if moment < min(at, oldest)]:
             del written[sync_id]
+        ran = self._ran.get(scope.place, {})
+        for sync_id in [sync_id for sync_id, (moment, _) in ran.items() if moment < min(at, oldest)]:
+            del ran[sync_id]
 
     @property
     def kept(self) -> int:

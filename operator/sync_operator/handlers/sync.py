@@ -168,6 +168,8 @@ async def _report(operator: Operator, picture: Picture, obj: dict[str, Any]) -> 
     try:
         written = await operator.write_status(SYNCS, SYNC_KIND, current or obj, to_dict(status))
         if written is not None:
+            if picture.results and status.id is not None and status.server_status is not None:
+                operator.listings.ran(picture.workspace.place, status.id, status.server_status)
             if status.id is not None:
                 operator.creates.told(picture.sync.uid)
             for notice in sync_notices(picture, picture.sync.status, status):

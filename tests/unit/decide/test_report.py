@@ -26,7 +26,7 @@ from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.report import obstacles, sync_status
 from sync_operator.model.base import rfc3339
 from sync_operator.model.conditions import Reason
-from sync_operator.remote.types import Rows
+from sync_operator.remote.types import Rows, RunStatus
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -242,3 +242,20 @@ def test_the_schedule_shown_is_the_one_that_the_server_makes(
     assert words in said.message
     assert len(status.next_runs) == runs
     assert status.time_zone == (None if reason == "Manual" else "Etc/UTC")
+
+
+@pytest.mark.parametrize(
+    ("before", "run", "after"),
+    [
+        ("pending", RunStatus.SUCCESS, "healthy"),
+        ("healthy", RunStatus.FAILED, "failed"),
+        ("failed", RunStatus.SUCCESS, "failed"),
+        ("disabled", RunStatus.SUCCESS, "disabled"),
+        ("healthy", RunStatus.CANCELED, "healthy"),
+    ],
+)
+def test_the_server_s_word_is_not_older_than_the_run_that_is_told(before: str, run: RunStatus, after: str) -> None:
+    result = JobResult(finished_job("a"), finished_run(status=run))
+    picture = replace(PICTURES["created"], remote=None, seen=stored(pictured(), status=before), results=(result,))
+
+    assert sync_status(picture).server_status == after

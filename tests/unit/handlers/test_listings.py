@@ -378,3 +378,22 @@ def test_a_list_that_failed_is_not_kept_by_its_error() -> None:
             await server.fetch(NOW)
 
     run(story())
+
+
+def test_a_run_that_ended_moves_the_status_that_older_lists_tell() -> None:
+    server, told = Server("1"), list[str | None]()
+
+    def look() -> None:
+        seen, _ = server.listings.seen(HERE, "1")
+        told.append(seen.status if seen is not None else None)
+
+    run(server.fetch(NOW))
+    look()
+    server.now += timedelta(seconds=1)
+    server.listings.ran(HERE.place, "1", "healthy")
+    look()
+    server.now += timedelta(seconds=1)
+    run(server.fetch(server.now))
+    look()
+
+    assert told == ["", "healthy", ""]
