@@ -203,9 +203,8 @@ class Operator:
         metadata = sync["metadata"]
         if not self.cache.has(SYNC_KIND, Ref(metadata["namespace"], metadata["name"])):
             self.queue.forget(Key(SYNC_KIND, metadata["namespace"], metadata["name"]))
-        self.creates.forget(metadata["uid"])
         self.duplicates.pop(metadata["uid"], None)
-        for memory in (self.crd, self.starts):
+        for memory in (self.creates, self.crd, self.starts):
             memory.forget(metadata["uid"])
         for uids in (self.recheck, self.watch_runs, self.cleaned, self.released):
             uids.discard(metadata["uid"])
@@ -273,11 +272,10 @@ class Operator:
 
     def _left_out(self, kind: str, obj: Mapping[str, Any], error: Exception) -> None:
         """Name an object that cannot be kept: once for each state of it."""
-        metadata = obj["metadata"]
-        namespace, name = metadata["namespace"], metadata["name"]
-        if self._unkept.get(Ref(namespace, f"{kind}/{name}")) == metadata["resourceVersion"]:
+        namespace, name, version = (obj["metadata"][key] for key in ("namespace", "name", "resourceVersion"))
+        if self._unkept.get(Ref(namespace, f"{kind}/{name}")) == version:
             return
-        self._unkept[Ref(namespace, f"{kind}/{name}")] = metadata["resourceVersion"]
+        self._unkept[Ref(namespace, f"{kind}/{name}")] = version
         while len(self._unkept) > _MAX_UNKEPT:
             del self._unkept[next(iter(self._unkept))]
         words = f"this {kind} cannot be worked with ({type(error).__name__}) and is left out; make it simpler"

@@ -32,7 +32,14 @@ ANSWERED_RUN_REQUEST: Final = "squared.ai/answers-run-request"
 REPORTED: Final = "squared.ai/reported"
 """Annotation on a Job whose end the Sync's status has told: the id of its run, or ``true`` where there was none."""
 
-SYNC_ANNOTATIONS: Final = (RUN_REQUESTED_AT, TAKE_OVER, CREATE_STARTED, CREATE_LOST, CLUSTER)
+SYNC_ANNOTATIONS: Final = (
+    RUN_REQUESTED_AT,
+    TAKE_OVER,
+    HANDLED_RUN_REQUEST,
+    CREATE_STARTED,
+    CREATE_LOST,
+    CLUSTER,
+)
 """Annotations of ours that a Sync may carry; the first two are for people to set."""
 WORKSPACE_ANNOTATIONS: Final = (CONFIRM_SERVER,)
 """The same of a Workspace."""
