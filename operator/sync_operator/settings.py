@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from os import environ
+from os import environ, pathsep
 from pathlib import Path
 
 from sync_operator.durations import parse_duration
@@ -17,6 +17,7 @@ __all__ = [
     "RunPodRules",
     "RunnerSettings",
     "ToolSettings",
+    "kubeconfig_files",
     "kubernetes_service",
     "proxy_environment",
     "watch_namespaces",
@@ -153,6 +154,13 @@ class ControllerSettings:
             run_pods=_run_pod_rules(env),
             require_secret_label=flag(env, _PREFIX + "REQUIRE_SECRET_LABEL"),
         )
+
+
+def kubeconfig_files(env: Mapping[str, str] = environ) -> tuple[Path, ...]:
+    """The files that ``KUBECONFIG`` names, else the usual one if it is there; as kubectl takes them."""
+    named = [Path(path).expanduser() for path in env.get("KUBECONFIG", "").split(pathsep) if path.strip()]
+    usual = Path("~/.kube/config").expanduser()
+    return tuple(named) or ((usual,) if usual.exists() else ())
 
 
 def kubernetes_service(env: Mapping[str, str] = environ) -> str | None:

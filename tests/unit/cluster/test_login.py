@@ -1,11 +1,18 @@
 """Credentials that cannot be used are told in one line, which quotes nothing of them."""
 
+import base64
 import json
+import ssl
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
 
+from sync_operator.cluster import exec_login
+from sync_operator.cluster.kubeconfig import KubeconfigAccess, read_kubeconfig
 from sync_operator.cluster.login import open_session
 from sync_operator.errors import KubernetesError
 
@@ -19,14 +26,25 @@ CONFIG: Final[dict[str, Any]] = {
 NO_CA: Final = [{"name": "here", "cluster": {"server": "https://127.0.0.1:1", "certificate-authority": "/no/ca.crt"}}]
 
 
+def cluster(**changes: str) -> str:
+    """The kubeconfig with another cluster."""
+    entry = {"name": "here", "cluster": {"server": "https://127.0.0.1:1"} | changes}
+    return json.dumps(CONFIG | {"clusters": [entry]})
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
         (None, "No such file or directory"),
-        ("", "LoginError"),
+        ("", "current-context is not set"),
         (f"token: {SECRET}\n\t- {SECRET}: [", "Error"),
-        (f"[{SECRET}]", "Error"),
+        (f"[{SECRET}]", "is no kubeconfig"),
         (json.dumps(CONFIG | {"current-context": "elsewhere"}), "KeyError"),
+        (json.dumps(CONFIG | {"users": []}), "contexts[here].context.user names 'me'"),
+        (cluster(server=""), "clusters[here].cluster.server is not set"),
+        (cluster(**{"proxy-url": "socks5://127.0.0.1:1"}), "only http:// and https:// proxies"),
+        (cluster(**{"proxy-url": "http://127.0.0.1:1", "tls-server-name": "a"}), "together with proxy-url"),
+        (json.dumps(CONFIG | {"users": [{"name": "me", "user": {"as-groups": ["a"]}}]}), "without users[].user.as"),
         (json.dumps(CONFIG | {"clusters": NO_CA}), "No such file or directory"),
     ],
 )
@@ -53,3 +71,56 @@ async def test_no_credentials_at_all_are_told(tmp_path: Path, monkeypatch: pytes
 
     with pytest.raises(KubernetesError, match="set KUBECONFIG"):
         open_session()
+
+
+def a_jwt(**claims: object) -> str:
+    parts = ({"alg": "none"}, claims)
+    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts) + ".x"
+
+
+def test_the_token_of_a_provider_is_taken(tmp_path: Path) -> None:
+    token = a_jwt(exp=4_000_000_000)
+    user = {"auth-provider": {"name": "oidc", "config": {"id-token": token}}}
+    (tmp_path / "kubeconfig").write_text(json.dumps(CONFIG | {"users": [{"name": "me", "user": user}]}))
+
+    access = read_kubeconfig([tmp_path / "kubeconfig"])
+
+    assert access.renews
+    assert exec_login._ask(access) == {"token": token}
+
+
+def test_without_the_official_client_a_plugin_is_told_to_need_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = {"exec": {"command": "cloud", "apiVersion": "client.authentication.k8s.io/v1"}}
+    (tmp_path / "kubeconfig").write_text(json.dumps(CONFIG | {"users": [{"name": "me", "user": user}]}))
+    monkeypatch.setitem(sys.modules, "kubernetes.config.kube_config", None)
+
+    with pytest.raises(KubernetesError, match="pip install kubernetes"):
+        exec_login._ask(read_kubeconfig([tmp_path / "kubeconfig"]))
+
+
+async def test_a_plugin_that_fails_later_leaves_the_credentials_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[dict[str, str] | None] = [{"token": "first", "expirationTimestamp": "2020-01-01T00:00:00"}, None]
+
+    def ask(_: KubeconfigAccess) -> dict[str, str]:
+        told = answers.pop(0)
+        if told is None:
+            raise KubernetesError(0, "NoCredentials", "the cloud is away")
+        return told
+
+    async def sent(request: Any) -> Any:
+        return SimpleNamespace(status=200, sent=dict(request.headers))
+
+    (tmp_path / "kubeconfig").write_text(json.dumps(CONFIG))
+    access = read_kubeconfig([tmp_path / "kubeconfig"])
+    monkeypatch.setattr(exec_login, "_ask", ask)
+    login = exec_login.ExecLogin(access, ssl.create_default_context(), lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    request: Any = SimpleNamespace(headers={})
+
+    for _ in range(2):
+        response: Any = await login(request, sent)
+        assert response.sent == {"Authorization": "Bearer first"}
+    assert not answers
