@@ -17,6 +17,22 @@ MONITORING: Final = {"servicemonitors": "ServiceMonitor", "prometheusrules": "Pr
 """Kinds of the Prometheus operator. Its own CRDs would check our specs too; these stand-ins only know the kinds."""
 
 
+POD: Final[dict[str, Any]] = {
+    "deploymentAnnotations": {"reloader.stakater.com/auto": "true"},
+    "podLabels": {"cost": "data"},
+    "extraVolumes": [{"name": "ca", "configMap": {"name": "bundle"}}],
+    "extraVolumeMounts": [{"name": "ca", "mountPath": "/etc/ca", "readOnly": True}],
+    "hostNetwork": True,
+    "dnsConfig": {"options": [{"name": "ndots", "value": "1"}]},
+    "hostAliases": [{"ip": "10.0.0.1", "hostnames": ["api.example.com"]}],
+    "topologySpreadConstraints": [
+        {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}
+    ],
+    "runner": {"resources": {"limits": {"memory": "128Mi"}}, "labels": {"cost": "data"}},
+}
+"""Values that the controller's pod is made of."""
+
+
 @pytest.fixture(scope="session")
 def monitored(plane: Plane) -> Plane:
     """The plane, which knows the kinds of the Prometheus operator."""
@@ -45,7 +61,7 @@ def monitored(plane: Plane) -> Plane:
     return plane
 
 
-@pytest.mark.parametrize("values", [{}, EVERYTHING], ids=["defaults", "everything"])
+@pytest.mark.parametrize("values", [{}, EVERYTHING | POD], ids=["defaults", "everything"])
 def test_the_api_server_takes_every_object(
     helm: Helm, monitored: Plane, namespace: str, values: dict[str, Any]
 ) -> None:

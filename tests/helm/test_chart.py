@@ -203,3 +203,15 @@ def test_the_notes_say_what_to_do_next(helm: Helm, values: dict[str, Any], words
     for part in words:
         assert part in said["info"]["notes"]
     assert ("it refuses" in said["info"]["notes"]) == ("crds" in values)
+
+
+def test_all_that_is_in_a_namespace_may_be_in_another_than_the_release(helm: Helm) -> None:
+    given = EVERYTHING | {"crds": {"enabled": True, "keep": False}, "watchNamespaces": ["elsewhere"]}
+    rendered = helm.template(namespaceOverride="elsewhere", **given)
+
+    assert {document["metadata"].get("namespace", "elsewhere") for document in rendered} == {"elsewhere"}
+    bindings = [document for document in rendered if document["kind"].endswith("RoleBinding")]
+    assert {subject["namespace"] for binding in bindings for subject in binding["subjects"]} == {"elsewhere"}
+    account = "system:serviceaccount:elsewhere:op-sync-operator"
+    assert account in json.dumps([each for each in rendered if each["kind"] == "ValidatingAdmissionPolicy"])
+    assert the("Workspace", rendered)["metadata"]["annotations"]["meta.helm.sh/release-namespace"] == "ops"

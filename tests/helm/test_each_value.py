@@ -35,6 +35,7 @@ EACH: Final[dict[str, tuple[Any, str]]] = {
     "/secrets/requireLabel": (True, "SYNC_OPERATOR_REQUIRE_SECRET_LABEL"),
     "/nameOverride": ("syncs", "name: op-syncs"),
     "/fullnameOverride": ("own-name", "name: own-name"),
+    "/namespaceOverride": ("more", "name: more:op-sync-operator"),
     "/commonLabels": ({"team": "data"}, "team: data"),
     "/replicaCount": (0, "replicas: 0"),
     "/leaderElection/enabled": (False, "SYNC_OPERATOR_LEADER_ELECTION"),
@@ -63,6 +64,9 @@ EACH: Final[dict[str, tuple[Any, str]]] = {
     "/serviceAccount/create": (False, "kind: ServiceAccount\nmetadata:"),
     "/serviceAccount/name": ("own", "serviceAccountName: own"),
     "/serviceAccount/annotations": ({"a/b": "c"}, "a/b: c"),
+    "/deploymentAnnotations": ({"a/b": "c"}, "a/b: c"),
+    "/revisionHistoryLimit": (2, "revisionHistoryLimit: 2"),
+    "/podLabels": ({"cost": "data"}, "cost: data"),
     "/podAnnotations": ({"a/b": "c"}, "a/b: c"),
     "/podSecurityContext": ({"runAsUser": 1000}, "runAsUser: 1000"),
     "/securityContext": ({"runAsGroup": 1000}, "runAsGroup: 1000"),
@@ -71,11 +75,27 @@ EACH: Final[dict[str, tuple[Any, str]]] = {
     "/tolerations": ([{"key": "only"}], "key: only"),
     "/affinity": ({"podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}, "podAffinity"),
     "/priorityClassName": ("important", "priorityClassName: important"),
+    "/extraVolumes": (
+        [{"name": "ca", "configMap": {"name": "bundle"}}],
+        "volumes:\n      - configMap:\n          name: bundle",
+    ),
+    "/extraVolumeMounts": ([{"name": "ca", "mountPath": "/ca"}], "mountPath: /ca"),
+    "/hostNetwork": (True, "dnsPolicy: ClusterFirstWithHostNet"),
+    "/dnsPolicy": ("Default", "dnsPolicy: Default"),
+    "/dnsConfig": ({"options": [{"name": "ndots", "value": "1"}]}, "name: ndots"),
+    "/hostAliases": ([{"ip": "10.0.0.1", "hostnames": ["a.test"]}], "ip: 10.0.0.1"),
+    "/topologySpreadConstraints": (
+        [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}],
+        "topologyKey: zone",
+    ),
     "/podDisruptionBudget/enabled": (False, "kind: PodDisruptionBudget"),
     "/podDisruptionBudget/maxUnavailable": (2, "maxUnavailable: 2"),
     "/serviceMonitor/enabled": (False, "kind: ServiceMonitor"),
     "/serviceMonitor/labels": ({"release": "prometheus"}, "release: prometheus"),
     "/serviceMonitor/interval": ("15s", "interval: 15s"),
+    "/serviceMonitor/scrapeTimeout": ("5s", "scrapeTimeout: 5s"),
+    "/serviceMonitor/relabelings": ([{"targetLabel": "cluster"}], "relabelings:\n    - targetLabel: cluster"),
+    "/serviceMonitor/metricRelabelings": ([{"action": "drop"}], "metricRelabelings:\n    - action: drop"),
     "/prometheusRule/enabled": (False, "kind: PrometheusRule"),
     "/prometheusRule/labels": ({"release": "prometheus"}, "release: prometheus"),
     "/prometheusRule/runbookUrl": ("https://docs.example.com/runbook.md", "runbook.md#syncnotready"),
@@ -93,7 +113,8 @@ EACH: Final[dict[str, tuple[Any, str]]] = {
 
 
 def rendered(helm: Helm, values: dict[str, Any]) -> str:
-    documents = helm.template(**merged({"crds": {"enabled": True}} | EVERYTHING, values))
+    served = {"watchNamespaces": ["ops", "more"]} if "namespaceOverride" in values else {}
+    documents = helm.template(**merged({"crds": {"enabled": True}} | EVERYTHING | served, values))
     return yaml.safe_dump_all(documents, sort_keys=False)
 
 

@@ -24,9 +24,14 @@ one's defaults, and the newer ones are not among them; `--set workers=null` take
 {{- .Values.fullnameOverride | default ($full | trunc 63 | trimAll "-.") -}}
 {{- end -}}
 
+{{/* Where the release's objects are: Helm keeps its own record of the release in the release's namespace all the same. */}}
+{{- define "sync-operator.namespace" -}}
+{{- .Values.namespaceOverride | default .Release.Namespace -}}
+{{- end -}}
+
 {{/* Name of objects outside the release's namespace. No namespace has a colon in its name, so no two releases share one. */}}
 {{- define "sync-operator.clusterName" -}}
-{{ .Release.Namespace }}:{{ include "sync-operator.fullname" . }}
+{{ include "sync-operator.namespace" . }}:{{ include "sync-operator.fullname" . }}
 {{- end -}}
 
 {{- define "sync-operator.serviceAccountName" -}}
