@@ -91,6 +91,14 @@ def test_what_is_hardly_meant_is_told_by_ready(tenant: Tenant) -> None:
     strange = "; warning: metadata.annotations[squared.ai/run-at] is none that the operator knows"
     eventually(lambda: strange in condition(tenant.get())["message"], "the annotation to be told")
     assert strange in tenant.get()["status"]["message"]
+    misspelt = {"metadata": {"annotations": {"squared.ai/confirm": "1"}}}
+    tenant.kube.patch(WORKSPACE_KIND, "default", tenant.namespace, misspelt)
+    eventually(
+        lambda: (
+            "[squared.ai/confirm]" in condition(tenant.kube.get(WORKSPACE_KIND, "default", tenant.namespace))["message"]
+        ),
+        "the Workspace's to be told",
+    )
 
     tenant.kube.patch(SYNC_KIND, "orders", tenant.namespace, {"metadata": {"annotations": {"squared.ai/run-at": None}}})
     tenant.patch(configuration=MAPPING)

@@ -3,17 +3,24 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from sync_operator.bounds import one_line
 from sync_operator.decide.picture import Obstacle
 from sync_operator.model.conditions import ConditionType, Reason
+from sync_operator.model.reading import field_path
 from sync_operator.model.status import Condition
+from sync_operator.model.warning_rules import Doubt
 
-__all__ = ["Said", "progress_conditions", "worst", "write_conditions"]
+__all__ = ["Said", "progress_conditions", "warning_words", "worst", "write_conditions"]
 
 _MESSAGE_LIMIT: Final = 1024
 """Characters of a message; the CRD allows more, people do not read more."""
+
+
+_MAX_WARNINGS: Final = 2
+"""Kinds of warnings that a message spells out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,20 @@ def worst(conditions: Iterable[Condition]) -> str | None:
     wrong = (entry for entry in known.values() if entry.status == "False")
     said = next(wrong, ready) if ready.status == "True" else ready
     return said.message or None
+
+
+def warning_words(doubts: Iterable[Doubt]) -> str:
+    """What a message says besides of what is hardly meant as it is written, in short; empty where there is nothing."""
+    found: dict[str, list[str]] = {}
+    for doubt in doubts:
+        found.setdefault(doubt.message, []).append(field_path(doubt.place))
+    said = [
+        f"{first} (and {len(more)} more): {message}" if more else f"{first} {message}"
+        for message, (first, *more) in islice(found.items(), _MAX_WARNINGS)
+    ]
+    rest = len(found) - len(said)
+    also = (f"{rest} more, see sync-operator validate",) if rest > 0 else ()
+    return "".join(f"; warning: {words}" for words in (*said, *also))
 
 
 def progress_conditions(obstacle: Obstacle | None) -> tuple[Said, ...]:

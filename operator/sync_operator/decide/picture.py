@@ -111,6 +111,7 @@ class WorkspaceView:
         account: who the credentials belong to: the user's id from ``users/me``, or the subject of a JSON web token;
             empty before the server has proven them, and for an opaque token.
         previous_urls: addresses that stood for this very server before.
+        annotations: of the Workspace, where its own status is written.
     """
 
     name: str
@@ -126,6 +127,7 @@ class WorkspaceView:
     credentials_kept: bool = False
     account: str = ""
     previous_urls: tuple[str, ...] = ()
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def place(self) -> Place:

@@ -1,11 +1,10 @@
 """From the last picture of a reconcile to the status that is written: pure, and the same for the same picture."""
 
 from datetime import datetime
-from itertools import islice
 from typing import Final
 
 from sync_operator.decide.blocking import registration_obstacle
-from sync_operator.decide.conditions import Said, progress_conditions, worst, write_conditions
+from sync_operator.decide.conditions import Said, progress_conditions, warning_words, worst, write_conditions
 from sync_operator.decide.cronjob import cronjob_name
 from sync_operator.decide.deletion import deletion_obstacle
 from sync_operator.decide.health import fresh, health, last_run, last_success, runs_healthy
@@ -19,7 +18,6 @@ from sync_operator.decide.runs import handled_request
 from sync_operator.decide.scheduling import cronjob_note, is_barred, last_schedule, scheduling_obstacle, suspended
 from sync_operator.decide.server import drift, is_gone, server_status
 from sync_operator.model.conditions import ConditionType, Reason
-from sync_operator.model.reading import field_path
 from sync_operator.model.status import SyncStatus
 from sync_operator.model.sync import RunSpec, Scheduler
 from sync_operator.model.warning_rules import annotation_doubts, spec_doubts
@@ -28,8 +26,6 @@ from sync_operator.schedule.plan import Schedule, next_runs
 
 __all__ = ["obstacles", "sync_status"]
 
-_MAX_DOUBTS: Final = 2
-"""Kinds of warnings that a message spells out."""
 _NEVER_COMES: Final = ", which never comes: spec.cronExpression names no date that exists"
 
 
@@ -105,20 +101,9 @@ def _ready(picture: Picture, obstacle: Obstacle | None, schedule: tuple[Reason, 
 
 
 def _doubts(picture: Picture) -> str:
-    """What is hardly meant as it is written, in short: a message has room for a few of them."""
-    found: dict[str, list[str]] = {}
-    for doubt in (
-        *(spec_doubts(picture.sync.spec) if picture.sync.spec is not None else ()),
-        *annotation_doubts(picture.sync.annotations),
-    ):
-        found.setdefault(doubt.message, []).append(field_path(doubt.place))
-    said = [
-        f"{first} (and {len(more)} more): {message}" if more else f"{first} {message}"
-        for message, (first, *more) in islice(found.items(), _MAX_DOUBTS)
-    ]
-    rest = len(found) - len(said)
-    also = (f"{rest} more, see sync-operator validate",) if rest > 0 else ()
-    return "".join(f"; warning: {words}" for words in (*said, *also))
+    sync = picture.sync
+    of_spec = spec_doubts(sync.spec) if sync.spec is not None else ()
+    return warning_words((*of_spec, *annotation_doubts(sync.annotations)))
 
 
 def _registered(picture: Picture, obstacle: Obstacle | None) -> Said:

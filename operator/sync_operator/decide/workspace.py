@@ -8,13 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from sync_operator.decide.comparison import Comparison, compared, compared_notice, is_news, last_compared_at
-from sync_operator.decide.conditions import Said, progress_conditions, worst, write_conditions
+from sync_operator.decide.conditions import Said, progress_conditions, warning_words, worst, write_conditions
 from sync_operator.decide.events import Notice, changed
 from sync_operator.decide.obstacles import OUTAGES, SLOW_RETRY, reset_remedy, reset_words
 from sync_operator.decide.picture import MassAbsence, Obstacle, WorkspaceView
 from sync_operator.errors import AccessError, HeldBackError, InvalidSpecError, KubernetesError
 from sync_operator.model.conditions import ConditionType, Reason
+from sync_operator.model.names import WORKSPACE_ANNOTATIONS
 from sync_operator.model.status import WorkspaceStatus
+from sync_operator.model.warning_rules import annotation_doubts
 from sync_operator.remote.types import User
 
 __all__ = [
@@ -123,9 +125,10 @@ def workspace_status(
         ready = Said(ConditionType.READY, False, reset.reason, reset.message)
     else:
         email = user.email if user else before.user
+        doubts = warning_words(annotation_doubts(view.annotations, WORKSPACE_ANNOTATIONS))
         who = f" as {email}" if email else ""
         dialect = view.dialect.value if view.dialect else "unknown"
-        ready = Said(ConditionType.READY, True, Reason.RECONCILED, f"connected{who}, dialect {dialect}")
+        ready = Said(ConditionType.READY, True, Reason.RECONCILED, f"connected{who}, dialect {dialect}{doubts}")
     told = compared(comparison, before.conditions, now) if syncs and not view.suspended else None
     said = (ready, *((told,) if told else ()), *progress_conditions(view.obstacle or reset))
     conditions = write_conditions(said, before.conditions, generation=generation, now=now)

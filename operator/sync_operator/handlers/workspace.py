@@ -247,7 +247,7 @@ async def _report(
     absence = operator.absences.mass(ref)
     told = {} if confirmed is None else {"last_handled_server_confirmation": confirmed}
     after = workspace_status(
-        session.view,
+        replace(session.view, annotations=metadata.get("annotations", {})),
         before.model_copy(update=told),
         user=user,
         syncs=len(operator.cache.syncs_of(ref)),

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from difflib import get_close_matches
+from typing import Any, Final
 
 from sync_operator.model.enums import DialectChoice
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
@@ -16,6 +17,9 @@ from sync_operator.tools.manifests import Gathered, Manifest
 from sync_operator.tools.problems import Problem, Severity
 
 __all__ = ["Judged", "judge_all"]
+
+_ALMOST: Final = 0.8
+"""How like two names are, of 1, to be taken for one that was misspelt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ def judge_all(found: Gathered, now: datetime, pods: RunPodRules | None = None) -
         check_sync(manifest, _dialect(homes.get((manifest.namespace, _home(manifest)))), now, pods)
         for manifest in found.of(SYNC_KIND)
     ]
-    clashes = [*_twice((*workspaces, *syncs)), *_same_external(syncs, homes)]
+    clashes = [*_twice((*workspaces, *syncs)), *_same_external(syncs, homes), *_almost_named(syncs, homes)]
     return Judged(
         syncs=tuple(_with(checked, clashes) for checked in syncs),
         workspaces=tuple(_with(checked, clashes) for checked in workspaces),
@@ -104,6 +108,24 @@ def _same_external(
         if known is not checked:
             message = f"sync {spec.external_id} is asked for by {known.manifest.subject} too; delete one of the two"
             yield checked, manifest.problem(("spec", "externalId"), message)
+
+
+def _almost_named(
+    syncs: Sequence[Checked[SyncSpec]], workspaces: dict[tuple[str, str], Checked[WorkspaceSpec]]
+) -> Iterator[tuple[Checked[Any], Problem]]:
+    """Syncs whose Workspace is not in the input, where one of almost its name is: a typo, or one renamed."""
+    for checked in syncs:
+        manifest, name = checked.manifest, _home(checked.manifest)
+        beside = sorted(other for namespace, other in workspaces if namespace == manifest.namespace)
+        if name in beside:
+            continue
+        renamed = [other for other in beside if other.startswith(f"{name}-") or other.endswith(f"-{name}")]
+        for meant in (*renamed, *get_close_matches(name, beside, n=1, cutoff=_ALMOST))[:1]:
+            message = (
+                f"{name!r} is no Workspace of this input, which has {meant!r} in the same namespace; if that is meant, "
+                "write its name (kustomize does so with the list of docs/gitops.md)"
+            )
+            yield checked, manifest.problem(("spec", "workspaceRef", "name"), message, severity=Severity.WARNING)
 
 
 def _home(manifest: Manifest) -> str:

@@ -179,6 +179,14 @@ def test_the_dialect_of_a_workspace_beside_it_is_taken_into_account() -> None:
     ]
 
 
+@pytest.mark.parametrize(("name", "told"), [("defualt", True), ("staging-default", True), ("other", False)])
+def test_a_workspace_of_almost_the_name_is_told(name: str, told: bool) -> None:
+    warned = said(json.dumps(workspace_manifest(name)), dumped("orders"), severity=Severity.WARNING)
+
+    words = f"spec.workspaceRef.name: 'default' is no Workspace of this input, which has {name!r} in the same namespace"
+    assert any(warning.startswith(words) for warning in warned) is told
+
+
 def test_plain_http_is_a_warning_and_a_metadata_service_an_error() -> None:
     http, metadata = (
         json.dumps(workspace_manifest("w", url=url)) for url in ("http://api.example.com", "http://169.254.169.254")
