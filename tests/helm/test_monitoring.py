@@ -62,6 +62,7 @@ def exported(  # noqa: PLR0913 (each a figure of the page)
     depth: int = 0,
     compared_at: str = LATELY,
     waiting: int = 0,
+    count: int = 1,
 ) -> list[Metric]:
     """What a scraper reads of one Sync, its Workspace and its server; ``workspace``: the status of its Ready."""
     status: dict[str, Any] = {
@@ -82,10 +83,11 @@ def exported(  # noqa: PLR0913 (each a figure of the page)
         "status": {"conditions": conditions(Ready=workspace)},
     }
     sync = {"metadata": SYNC | {"creationTimestamp": created_at}, "status": status}
+    others = [sync | {"metadata": sync["metadata"] | {"name": f"orders-{number}"}} for number in range(1, count)]
     compared = [(("shop", "default"), datetime.fromisoformat(compared_at))]
     metrics = Metrics(
         Sources(
-            syncs=lambda: [sync],
+            syncs=lambda: [sync, *others],
             workspaces=lambda: [home] if workspace is not None else [],
             depth=lambda: depth,
             kept=lambda: {"syncs": 1, "connections": 2},
@@ -177,12 +179,14 @@ FIRING: Final[dict[str, tuple[list[Metric], dict[str, str], str]]] = {
         "The cluster's API server refuses the sync-operator, or does not answer.",
     ),
     "SyncWorkspaceNotReady": (
-        exported(workspace="False", ready="False", healthy="False", code=503, compared_at="1970-01-01T02:30:00Z"),
+        exported(
+            workspace="False", ready="False", healthy="False", code=503, compared_at="1970-01-01T02:30:00Z", count=20
+        ),
         WARNING | WORKSPACE | {"server": "sync.example.com"},
         "Workspace shop/default cannot use its server sync.example.com.",
     ),
     "SyncWorkspaceNotFound": (
-        exported(workspace=None, ready="False", reason="WorkspaceNotFound"),
+        exported(workspace=None, ready="False", reason="InvalidSpec", count=20),
         WARNING | {"workspace": "shop/default"},
         "There is no Workspace shop/default, and Syncs name it.",
     ),
