@@ -165,11 +165,11 @@ def test_what_the_pod_is_made_of(helm: Helm) -> None:
 def test_controllers_are_spread_by_their_own_labels(helm: Helm) -> None:
     zone = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
     own = {"labelSelector": {"matchLabels": {"cost": "data"}}}
-    rendered = helm.template(topologySpreadConstraints=[zone, zone | own])
+    rendered = helm.template(topologySpreadConstraints=[zone | own, zone])
 
     deployment = the("Deployment", rendered)["spec"]
     spread = deployment["template"]["spec"]["topologySpreadConstraints"]
-    assert spread == [zone | {"labelSelector": deployment["selector"]}, zone | own]
+    assert spread == [zone | own, zone | {"labelSelector": deployment["selector"]}]
 
 
 def test_ports_are_those_that_the_controller_serves(helm: Helm) -> None:
