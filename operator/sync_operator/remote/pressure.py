@@ -20,6 +20,9 @@ _UNSAID_PAUSE: Final = 3
 class Budget:
     """A token bucket: never more calls in any minute than allowed, rounded up.
 
+    In its first minute it may be overdrawn by all that it is to be filled with until then: few Syncs are registered
+    within seconds, and not in the course of a minute.
+
     Args:
         per_minute: calls a minute.
         now: seconds, as in all methods.
@@ -27,6 +30,7 @@ class Budget:
 
     def __init__(self, per_minute: float, now: float) -> None:
         self._at = now
+        self._overdrawn_until = now + _MINUTE
         self._per_minute = per_minute
         self._tokens = self._capacity
 
@@ -53,12 +57,13 @@ class Budget:
         """Let no more calls than these go out at once; more come with time."""
         self._settle(now)
         self._tokens = min(self._tokens, calls)
+        self._overdrawn_until = now
 
     def available(self, now: float) -> int:
         """How many calls may go out now."""
         self._settle(now)
         # A token that is there but for the rounding of floats is there.
-        return max(0, int(self._tokens + 1e-9))
+        return max(0, int(self._tokens + self._overdraft + 1e-9))
 
     def take(self, now: float) -> None:
         """One call goes out."""
@@ -67,8 +72,13 @@ class Budget:
 
     def seconds(self, calls: int, now: float) -> float:
         """Seconds until that many calls may have gone out."""
-        self._settle(now)
+        if calls <= self.available(now):
+            return 0.0
         return max(0.0, (calls - self._tokens) / self._rate)
+
+    @property
+    def _overdraft(self) -> float:
+        return max(0.0, self._overdrawn_until - self._at) * self._rate
 
     def _settle(self, now: float) -> None:
         passed = max(0.0, now - self._at)

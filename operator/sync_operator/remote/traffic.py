@@ -8,12 +8,15 @@ budget, so that it is not done by halves: for `MIN_TURN_SECONDS`, or the time of
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
+from sync_operator.durations import format_duration
 from sync_operator.errors import HeldBackError
 from sync_operator.remote.line import CALL_LIFE, Line
 from sync_operator.remote.pressure import Budget, Circuit, Load, Passage, Sign
@@ -193,8 +196,7 @@ class Traffic:
             words: what was wrong, for people.
         """
         before, now = self._circuit.closed, self._clock()
-        if passage is Passage.PROBE:
-            self._asked_at = None
+        self._asked_at = None if passage is Passage.PROBE else self._asked_at
         self._trouble = words or self._trouble
         match sign:
             case Sign.GOOD:
@@ -332,18 +334,16 @@ class Traffic:
 
     def _held(self, place: int) -> HeldBackError:
         now = self._clock()
-        if self._circuit.closed:
-            return HeldBackError(
-                f"waits for its turn: {self._name} takes {self._limit} requests a minute (spec.requestsPerMinute of "
-                "its Workspace), of which half is left to run pods; this goes on by itself",
-                throttled=True,
-                seconds=self._budget.seconds(place, now),
-            )
-        return HeldBackError(
-            f"{self._name} {self._state()}; it is asked again from time to time, and this goes on by itself",
-            throttled=self._circuit.throttled,
-            seconds=self._circuit.seconds(now),
+        if not self._circuit.closed:
+            words = f"{self._name} {self._state()}; it is asked again from time to time, and this goes on by itself"
+            return HeldBackError(words, throttled=self._circuit.throttled, seconds=self._circuit.seconds(now))
+        seconds = self._budget.seconds(place, now)
+        about = format_duration(timedelta(seconds=math.ceil(seconds)))
+        words = (
+            f"waits for its turn, which is number {place} and comes in about {about}: {self._name} takes {self._limit} "
+            "requests a minute (spec.requestsPerMinute of its Workspace), half of it for run pods; it goes on by itself"
         )
+        return HeldBackError(words, throttled=True, seconds=seconds)
 
     def _state(self) -> str:
         words = "asked for a pause" if self._circuit.throttled else "gives no usable answers"

@@ -37,12 +37,34 @@ def test_who_waits_as_long_as_told_may_go(per_minute: float) -> None:
 
 def test_a_new_limit_holds_from_now_on() -> None:
     budget = Budget(60, 0)
-    budget.limit(10, 0)
-    assert budget.available(0) == 2
-    budget.limit(600, 0)
-    assert budget.available(0) == 2
-    assert budget.available(1) == 10
-    assert budget.available(0.5) == 10  # a clock that goes back changes nothing
+    budget.limit(10, 60)
+    assert budget.available(60) == 2
+    budget.limit(600, 60)
+    assert budget.available(60) == 2
+    assert budget.available(61) == 10
+    assert budget.available(60.5) == 10  # a clock that goes back changes nothing
+
+
+def test_all_of_the_first_minute_may_go_out_at_once_and_then_none_within_it() -> None:
+    budget = Budget(50, 0)
+    for _ in range(50):
+        assert budget.seconds(1, 0) == 0
+        budget.take(0)
+
+    assert budget.available(0) == budget.available(59) == 0
+    assert 60 < 59 + budget.seconds(1, 59) < 62
+    assert budget.available(62) == 1
+
+
+def test_the_longer_the_first_minute_has_gone_on_the_fewer_may_go_out_at_once() -> None:
+    assert [Budget(50, 0).available(now) for now in (0, 15, 30, 45, 60, 3600)] == [50, 40, 30, 20, 10, 10]
+
+
+def test_a_budget_that_takes_over_from_another_begins_with_no_more_than_that_one_had_left() -> None:
+    budget = Budget(50, 0)
+    budget.cut(3, 0)
+
+    assert budget.available(0) == 3
 
 
 class Server:

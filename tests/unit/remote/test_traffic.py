@@ -11,9 +11,9 @@ from sync_operator.remote.traffic import Traffic
 
 
 class Rig:
-    """Traffic on a clock of its own, and who was woken."""
+    """Traffic on a clock of its own, by default after its first minute, and who was woken."""
 
-    def __init__(self, requests_per_minute: int = 100_000, most_inside: int = 8) -> None:
+    def __init__(self, requests_per_minute: int = 100_000, most_inside: int = 8, *, after: float = 60) -> None:
         self.time = FakeTimers()
         self.woken: list[Hashable] = []
         self.traffic = Traffic(
@@ -26,6 +26,7 @@ class Rig:
             jitter=lambda: 1.0,
         )
         self.traffic.own("owner", requests_per_minute)
+        self.time.advance(after)
 
     async def call(self, sign: Sign = Sign.GOOD, wish: float | None = None) -> Passage:
         passage = await self.traffic.turn()
@@ -83,6 +84,8 @@ async def test_who_waits_is_told_why_and_how_long() -> None:
     assert first is not None
     assert second is not None
     assert "workspace 1 of http://server takes 100 requests a minute (spec.requestsPerMinute" in str(first)
+    assert str(first).startswith("waits for its turn, which is number 1 and comes in about 2s: ")
+    assert str(second).startswith("waits for its turn, which is number 2 and comes in about 3s: ")
     assert first.throttled
     assert 0 < first.seconds < second.seconds < 5
 
