@@ -98,6 +98,9 @@ def test_a_bad_run_is_a_failed_job_and_says_so(
     assert condition(sync, "RunsHealthy")["reason"] == reason
     assert condition(sync)["status"] == "True", "run results never turn Ready"
     assert "lastSuccessAt" not in sync["status"]
+    [kept] = sync["status"]["recentRuns"]
+    assert (kept["id"], kept["status"], kept["rows"]) == (last["id"], status, last["rows"])
+    assert ("destination says no" in " ".join(kept.get("reasons", ()))) is (reason == "RowsRejected")
     job = tenant.job(last["job"])
     assert [entry["type"] for entry in job["status"]["conditions"] if entry["status"] == "True"][-1] == "Failed"
     [pod] = tenant.pods()
@@ -198,7 +201,7 @@ def test_a_request_is_answered_once(tenant: Tenant) -> None:
     tenant.ready()
 
     tenant.request_run("one")
-    tenant.ran("Request")
+    assert tenant.ran("Request")["status"]["serverStatus"] == "healthy", "whatever an older list says"
     tenant.patch(suspend=True, suspendReason="quiet time")
     tenant.when(SYNC_KIND, "orders", "Ready", reason="Suspended")
 

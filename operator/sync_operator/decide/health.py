@@ -13,7 +13,7 @@ from sync_operator.decide.runs import running_job
 from sync_operator.decide.starts import WAITING, is_beginning, never_started, not_started, waiting_run, waits
 from sync_operator.durations import parse_duration
 from sync_operator.model.conditions import ConditionType, Reason
-from sync_operator.model.status import Condition, LastRun, RowCounts
+from sync_operator.model.status import MAX_RECENT_RUNS, Condition, LastRun, RecentRun, RowCounts
 from sync_operator.remote.judge import Verdict, judge
 from sync_operator.remote.types import RunStatus
 
@@ -24,6 +24,7 @@ __all__ = [
     "health",
     "last_run",
     "last_success",
+    "recent_runs",
     "run_words",
     "runs_healthy",
     "verdict_of",
@@ -32,6 +33,7 @@ __all__ = [
 _FAILED_ON_SERVER = "failed"
 _RUNNING: Final = "running"
 MAX_MESSAGE: Final = 1024
+MAX_REASON: Final = 300
 _VERDICTS: Final[Mapping[str, str]] = {
     Reason.RUN_SUCCEEDED: "delivered",
     Reason.ROWS_REJECTED: "rows refused",
@@ -76,6 +78,29 @@ def ended_runs(picture: Picture) -> tuple[LastRun, ...]:
     return tuple(_ended(result, verdict_of(picture, result)) for result in told)
 
 
+def recent_runs(picture: Picture) -> tuple[RecentRun, ...]:
+    """The runs that have ended, the newest first: those just read before those known."""
+    found = [result for result in picture.results if result.run is None or result.run.status.finished]
+    told = [_recent(result, verdict_of(picture, result)) for result in reversed(found)]
+    ids = {run.id for run in told if run.id is not None}
+    known = (run for run in picture.sync.status.recent_runs if run.id not in ids)
+    return (*told, *known)[:MAX_RECENT_RUNS]
+
+
+def _recent(result: JobResult, verdict: Verdict) -> RecentRun:
+    run = _ended(result, verdict)
+    return RecentRun(
+        id=run.id,
+        trigger=run.trigger,
+        status=run.status,
+        verdict=run.verdict,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        rows=run.rows,
+        reasons=tuple(one_line(reason, MAX_REASON) for reason in result.reasons),
+    )
+
+
 def last_success(picture: Picture) -> datetime | None:
     """When rows were last delivered in full, as the runs tell."""
     ends = [_finished_at(result) for result in picture.results if verdict_of(picture, result).delivered]
@@ -106,8 +131,20 @@ def runs_healthy(picture: Picture) -> Said | None:
         words = f"no pod of Job {job} ever ran; it was deleted when the spec had changed, and the next run tells more"
         return Said(ConditionType.RUNS_HEALTHY, False, Reason.RUN_NOT_STARTED, words)
     if before.reason == Reason.RUN_NOT_STARTED and running is not None and not waits(picture, running):
-        return None  # it runs by now, and its end will tell
+        return _healthy_before(picture)
     return Said(ConditionType.RUNS_HEALTHY, before.status == "True", Reason(before.reason), before.message)
+
+
+def _healthy_before(picture: Picture) -> Said | None:
+    """What the last run that ended tells; None before the first one."""
+    last = next(iter(picture.sync.status.recent_runs), None)
+    reason = next(
+        (reason for reason, verdict in _VERDICTS.items() if last is not None and verdict == last.verdict), None
+    )
+    if last is None or reason is None:
+        return None
+    words = "; ".join((f"run {last.id or 'without an id'}: {last.verdict}", *last.reasons))
+    return Said(ConditionType.RUNS_HEALTHY, reason == Reason.RUN_SUCCEEDED, Reason(reason), words)
 
 
 def run_words(message: str, result: JobResult) -> str:

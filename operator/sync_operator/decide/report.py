@@ -7,7 +7,7 @@ from sync_operator.decide.blocking import registration_obstacle
 from sync_operator.decide.conditions import Said, progress_conditions, warning_words, worst, write_conditions
 from sync_operator.decide.cronjob import cronjob_name
 from sync_operator.decide.deletion import deletion_obstacle
-from sync_operator.decide.health import fresh, health, last_run, last_success, runs_healthy
+from sync_operator.decide.health import fresh, health, last_run, last_success, recent_runs, runs_healthy
 from sync_operator.decide.id_check import id_words
 from sync_operator.decide.identity import is_ours, registered_account, registered_at
 from sync_operator.decide.late_creates import ADVICE
@@ -55,6 +55,7 @@ def sync_status(picture: Picture) -> SyncStatus:
             "next_runs": runs,
             "cron_job": cronjob_name(sync.name) if picture.cronjob else None,
             "last_run": last_run(picture),
+            "recent_runs": recent_runs(picture),
             "last_success_at": last_success(picture),
             "last_handled_run_request": handled_request(picture),
             "drift": _drift(picture),

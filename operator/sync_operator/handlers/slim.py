@@ -14,6 +14,7 @@ __all__ = ["kept_metadata", "slim", "whole"]
 _TEXT: Final = "text"
 _OPEN: Final = "configuration"
 """The one field of a spec that may hold anything."""
+_RUNS: Final = "recentRuns"
 _LONGEST_SHARED: Final = 32
 _IDENTITY: Final = ("namespace", "name", "uid", "resourceVersion")
 
@@ -21,9 +22,10 @@ _IDENTITY: Final = ("namespace", "name", "uid", "resourceVersion")
 def slim(kind: str, obj: dict[str, Any], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The part of an object that is kept, always with its identity in ``metadata``; of a slim one, itself.
 
-    Of a CronJob all is kept, as text; of a Job what a person would look for to learn how it went. Of a Sync the
-    configuration is kept as text, or where it is too large not at all, and of its annotations our own, each of bounded
-    length: others hold the whole manifest once more. ``managedFields`` are kept of a CronJob, those that we apply.
+    Of a CronJob all is kept, as text; of a Job what a person would look for to learn how it went. Of a Sync recent runs
+    and configuration are kept as text, a configuration that is too large not at all, and of its annotations our own,
+    each of bounded length: others hold the whole manifest once more. Of a CronJob's ``managedFields`` those are kept
+    that we apply.
 
     Args:
         kind: of the object.
@@ -40,7 +42,7 @@ def slim(kind: str, obj: dict[str, Any], before: Mapping[str, Any] | None = None
         case "Job":
             obj = {name: value for name, value in obj.items() if name != "spec"}
         case str() if kind == SYNC_KIND and "spec" in obj:
-            obj = obj | {"spec": _bounded(obj["spec"])}
+            obj = _with_runs_as_text(obj | {"spec": _bounded(obj["spec"])})
     same = {"spec": before["spec"]} if before is not None and _has_spec_of(obj, before) else {}
     rest = {name: value for name, value in obj.items() if name not in same} | {"metadata": metadata}
     kept: dict[str, Any] = _shared(rest)
@@ -64,7 +66,8 @@ def whole(kept: dict[str, Any]) -> dict[str, Any]:
     """The object again, as far as it was kept."""
     text: Text | None = kept.get(_TEXT)
     if text is None:
-        return kept
+        runs = kept.get("status", {}).get(_RUNS)
+        return kept | {"status": kept["status"] | {_RUNS: runs.read()}} if isinstance(runs, Text) else kept
     obj: dict[str, Any] = text.read()
     return obj
 
@@ -74,6 +77,12 @@ def _bounded(spec: Any) -> Any:
     if not isinstance(spec, dict) or isinstance(spec.get(_OPEN), Text | Outgrown | None):
         return spec
     return spec | {_OPEN: packed(spec[_OPEN])}
+
+
+def _with_runs_as_text(sync: dict[str, Any]) -> dict[str, Any]:
+    """A Sync with its recent runs as text: they are most of its status, and looked at only when one more has ended."""
+    runs = sync.get("status", {}).get(_RUNS)
+    return sync | {"status": sync["status"] | {_RUNS: Text.of(runs)}} if isinstance(runs, list) else sync
 
 
 def _has_spec_of(obj: Mapping[str, Any], before: Mapping[str, Any]) -> bool:

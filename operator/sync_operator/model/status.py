@@ -1,15 +1,17 @@
 """``status`` of Syncs and Workspaces: written by the operator, read back tolerantly."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field, ValidationError
 
 from sync_operator.model.base import Model, ServerId, Time, Whole
 
 __all__ = [
+    "MAX_RECENT_RUNS",
     "Condition",
     "LastRun",
+    "RecentRun",
     "RowCounts",
     "SyncStatus",
     "WorkspaceStatus",
@@ -17,6 +19,8 @@ __all__ = [
     "read_workspace_status",
     "to_dict",
 ]
+
+MAX_RECENT_RUNS: Final = 10
 
 type _Word = Annotated[str, Field(max_length=253)]
 type _Text = Annotated[str, Field(max_length=32768)]
@@ -92,6 +96,27 @@ class LastRun(Model):
     """The Job that ran it."""
 
 
+class RecentRun(Model):
+    """A run that has ended."""
+
+    id: ServerId | None = None
+    """The server's id of the run; none where the server knows no such run."""
+    trigger: _Word = "Other"
+    """Why it ran: `Schedule`, `Request`, or `Other`."""
+    status: _Word = "unknown"
+    """API field status of the run, such as `success`, `failed`, `canceled`."""
+    verdict: _Word | None = None
+    """What became of it, by its rows: `delivered`, `rows refused`, `failed`, `canceled`."""
+    started_at: Time | None = None
+    """When it began."""
+    finished_at: Time | None = None
+    """When it ended."""
+    rows: RowCounts | None = None
+    """What became of its rows."""
+    reasons: Annotated[tuple[_Line, ...], Field(max_length=3)] = ()
+    """Why rows of it were refused, each with how many: the most frequent reasons."""
+
+
 class SyncStatus(Model):
     """What became of a Sync: on the server, in the cluster, and in its last run."""
 
@@ -131,6 +156,8 @@ class SyncStatus(Model):
     """The CronJob that starts its runs."""
     last_run: LastRun | None = None
     """The newest run that the operator knows of."""
+    recent_runs: Annotated[tuple[RecentRun, ...], Field(max_length=MAX_RECENT_RUNS)] = ()
+    """The last ten runs that have ended, the newest first."""
     last_success_at: Time | None = None
     """When a run last delivered its rows."""
     last_handled_run_request: _Word | None = None

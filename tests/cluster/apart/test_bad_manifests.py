@@ -11,7 +11,7 @@ from tests.support.plane import Kube, Plane, Refusal, running_plane
 from sync_operator.errors import InvalidSpecError
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 from sync_operator.model.reading import read_sync_spec, read_workspace_spec
-from sync_operator.model.status import Condition, LastRun, RowCounts, SyncStatus, WorkspaceStatus, to_dict
+from sync_operator.model.status import Condition, LastRun, RecentRun, RowCounts, SyncStatus, WorkspaceStatus, to_dict
 from sync_operator.schedule.plan import effective_schedule
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -193,6 +193,7 @@ FULL = SyncStatus(
         message=LONG,
         job="orders-29000000",
     ),
+    recent_runs=(RecentRun(id="99", verdict="rows refused", rows=RowCounts(), reasons=("x" * 1024,) * 3),) * 10,
     last_success_at=NOW,
     last_handled_run_request=LONG[:253],
     health="Unknown",

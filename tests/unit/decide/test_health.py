@@ -17,6 +17,7 @@ from sync_operator.decide.health import (
     health,
     last_run,
     last_success,
+    recent_runs,
     runs_healthy,
     verdict_of,
 )
@@ -302,3 +303,36 @@ def test_the_reasons_of_refused_rows_stay_with_the_run() -> None:
     assert healthy is not None
     assert told.message == healthy.message
     assert told.message.endswith("; 422: too long (1 row)")
+    [kept] = recent_runs(picture)
+    assert (kept.id, kept.verdict, kept.finished_at, kept.rows) == ("9", "rows refused", ENDED, told.rows)
+    assert kept.reasons == ("422: too long (1 row)",)
+
+
+def test_the_last_ten_runs_are_kept_each_once() -> None:
+    def ended(number: int) -> JobResult:
+        return JobResult(finished_job(f"job-{number}"), finished_run(number))
+
+    before = sync_status(pictured(ours(), results=tuple(ended(number) for number in range(1, 10))))
+    picture = pictured(ours(before), results=(ended(9), ended(10), ended(11), JobResult(finished_job("none"), None)))
+
+    kept = recent_runs(picture)
+
+    assert [run.id for run in kept] == [None, "11", "10", "9", "8", "7", "6", "5", "4", "3"]
+    assert kept[0].verdict == "failed"
+    assert recent_runs(pictured(ours(sync_status(picture)))) == kept
+
+
+def test_a_run_that_starts_late_leaves_the_verdict_of_the_one_before() -> None:
+    refused = finished_run(rows=Rows(total=2, succeeded=1, failed=1))
+    ran = sync_status(pictured(ours(), results=(JobResult(finished_job("a"), refused, reasons=("422 (1 row)",)),)))
+    said = {"status": "False", "message": "Job b waits", "last_transition_time": NOW}
+    waited = ran.model_copy(update={"conditions": (Condition(type="RunsHealthy", reason="RunNotStarted", **said),)})
+
+    healthy = runs_healthy(pictured(ours(waited), jobs=(finished_job("b", ended=None),)))
+
+    assert healthy is not None
+    assert (healthy.reason, healthy.status, healthy.message) == (
+        Reason.ROWS_REJECTED,
+        False,
+        "run 9: rows refused; 422 (1 row)",
+    )

@@ -90,6 +90,18 @@ def test_a_spec_that_may_have_changed_is_kept_as_it_is_now(changed: dict[str, An
     assert slim("Sync", changed, before)["spec"] == {}
 
 
+def test_recent_runs_are_kept_as_text_and_read_as_they_were() -> None:
+    runs = [{"id": "9", "reasons": ["422: too long (1 row)"]}, {"id": "8"}]
+    status = {"id": "7", "recentRuns": runs}
+
+    kept = slim("Sync", made("Sync", spec={}, status=status))
+
+    assert isinstance(kept["status"]["recentRuns"], Text)
+    assert whole(kept)["status"] == status
+    assert slim("Sync", kept) == kept
+    assert slim("Sync", whole(kept)) == kept
+
+
 def test_a_cronjob_is_read_anew_each_time() -> None:
     kept = slim("CronJob", made("CronJob", spec={"suspend": False}))
     whole(kept)["spec"]["suspend"] = True
