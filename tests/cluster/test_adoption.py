@@ -75,7 +75,8 @@ def test_what_cannot_become_the_spec_is_refused(tenant: Tenant) -> None:
     assert "spec.sourceId" in condition(sync)["message"]
 
     tenant.sync("absent", externalId="77")
-    tenant.when(SYNC_KIND, "absent", "Stalled", reason="ExternalNotFound")
+    words = condition(tenant.when(SYNC_KIND, "absent", "Stalled", reason="ExternalNotFound"), "Stalled")["message"]
+    assert words.startswith("spec.externalId: the server has no sync 77 in this workspace; write the id")
     assert not tenant.sandbox.requests("PUT")
 
 

@@ -32,8 +32,9 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["fly"], "usage: sync-operator [-h]"),
         (["runner", "--wings"], "usage: sync-operator runner"),
         (["validate", "x.yaml", "--wings"], "usage: sync-operator validate"),
-        (["sandbox", "--port", "80800"], "80800: a port is a number from 0 to 65535"),
-        (["sandbox", "--rows", "-1"], "-1: there cannot be fewer than 0"),
+        (["sandbox", "--port", "80800"], "'80800': a port is a number from 0 to 65535"),
+        (["sandbox", "--port", "abc"], "'abc': a port is a number from 0 to 65535"),
+        (["sandbox", "--rows", "-1"], "'-1': it has to be a whole number, not less than 0"),
         (["sandbox", "--run-seconds", "soon"], "argument --run-seconds"),
     ],
 )

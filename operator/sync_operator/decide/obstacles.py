@@ -24,7 +24,7 @@ from sync_operator.model.conditions import Reason
 from sync_operator.model.names import CONFIRM_SERVER
 from sync_operator.remote.answers import BELONGINGS
 
-__all__ = ["OUTAGES", "SLOW_RETRY", "obstacle_of", "reset_remedy", "reset_words"]
+__all__ = ["OUTAGES", "SLOW_RETRY", "no_such_sync", "obstacle_of", "reset_remedy", "reset_words"]
 
 OUTAGES: Final = frozenset({Reason.SERVER_UNAVAILABLE, Reason.THROTTLED})
 """The server cannot be asked for a while: what was in place before is taken to be so still."""
@@ -56,7 +56,7 @@ def obstacle_of(error: SyncOperatorError) -> Obstacle:
         case ConflictError():
             return Obstacle(Reason.CONFLICT, words, waits=True, error=error)
         case NotFoundError():
-            remedy = "somebody deleted it there, or the workspace is another one"
+            remedy = "write the id of one that is there, or let the Workspace name the place that has it"
             return Obstacle(Reason.EXTERNAL_NOT_FOUND, f"{words}; {remedy}", stalled=True, error=error)
         case AccessError():
             return _about_workspace(error, words)
@@ -68,6 +68,11 @@ def obstacle_of(error: SyncOperatorError) -> Obstacle:
             return Obstacle(Reason.CRON_JOB_REJECTED, words, stalled=error.permanent, error=error)
         case _:
             return Obstacle(Reason.SERVER_UNAVAILABLE, words, error=error)
+
+
+def no_such_sync(sync_id: str) -> NotFoundError:
+    """What is wrong where the sync of ``spec.externalId`` is not there."""
+    return NotFoundError(f"spec.externalId: the server has no sync {sync_id} in this workspace")
 
 
 def reset_words(absence: MassAbsence) -> str:

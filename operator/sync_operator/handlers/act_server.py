@@ -27,6 +27,7 @@ from sync_operator.decide.actions import (
 from sync_operator.decide.id_check import lists_since
 from sync_operator.decide.identity import identity_conflict
 from sync_operator.decide.jobs import JobResult
+from sync_operator.decide.obstacles import no_such_sync
 from sync_operator.decide.picture import Obstacle, Phase, Picture
 from sync_operator.decide.refs import names_since
 from sync_operator.decide.starts import never_started
@@ -153,7 +154,7 @@ async def _read(operator: Operator, client: ApiClient, picture: Picture, action:
         remote = await client.get_sync(action.sync_id)
     except NotFoundError:
         if picture.sync.status.id is None:
-            raise
+            raise no_such_sync(action.sync_id) from None
         return replace(picture, looked=True, gone=True)
     if action.phase is not Phase.RUNS:
         operator.listings.wrote(picture.workspace.place, remote.id)

@@ -6,6 +6,7 @@ import math
 import os
 import signal
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -92,20 +93,24 @@ def _fail(words: str) -> int:
 
 
 def _port(text: str) -> int:
-    return _within(int(text), 65535, "a port is a number from 0 to 65535")
+    return _within(int, text, 65535, "a port is a number from 0 to 65535")
 
 
 def _count(text: str) -> int:
-    return _within(int(text), sys.maxsize, "there cannot be fewer than 0")
+    return _within(int, text, sys.maxsize, "it has to be a whole number, not less than 0")
 
 
 def _seconds(text: str) -> float:
-    return _within(float(text), math.inf, "there cannot be fewer than 0")
+    return _within(float, text, math.inf, "it has to be a number, not less than 0")
 
 
-def _within[N: (int, float)](number: N, most: float, words: str) -> N:
+def _within[N: (int, float)](read: Callable[[str], N], text: str, most: float, words: str) -> N:
+    try:
+        number = read(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: {words}") from None
     if not 0 <= number <= most:
-        raise argparse.ArgumentTypeError(f"{number}: {words}")
+        raise argparse.ArgumentTypeError(f"{text!r}: {words}")
     return number
 
 

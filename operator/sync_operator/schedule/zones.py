@@ -4,13 +4,18 @@ They are read from the `tzdata` package only. `ZoneInfo(name)` would prefer the 
 age on every node and laptop: the same Sync would have other next runs here than there.
 """
 
+import re
 from datetime import UTC, tzinfo
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
+from typing import Final
 from zoneinfo import ZoneInfo
 
 __all__ = ["check_zone", "load_zone"]
+
+
+_OFFSET: Final = re.compile(r"(?:UTC|GMT) ?([+-])([0-9]{1,2})(?::?00)?", re.IGNORECASE)
 
 
 def check_zone(name: str) -> None:
@@ -22,6 +27,13 @@ def check_zone(name: str) -> None:
     known = _names()
     if name in known:
         return
+    if offset := _OFFSET.fullmatch(name):
+        meant = f"Etc/GMT{'-' if offset[1] == '+' else '+'}{int(offset[2])}"
+        region = "a region such as Europe/Berlin, which knows summer time"
+        hint = (
+            f"write {region}, or {meant!r}: there the signs are turned round" if meant in known else f"write {region}"
+        )
+        raise ValueError(f"{name!r} is no time zone that Kubernetes knows; {hint}")
     folded = {zone.lower(): zone for zone in known}
     near = [folded[match] for match in get_close_matches(name.lower(), folded, n=1)]
     hint = f"did you mean {near[0]!r}?" if near else "write an IANA name such as Europe/Berlin, or Etc/UTC"

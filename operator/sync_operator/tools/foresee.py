@@ -19,12 +19,11 @@ from sync_operator.decide.actions import (
 )
 from sync_operator.decide.blocking import registration_obstacle
 from sync_operator.decide.diff import Change, field_changes
-from sync_operator.decide.obstacles import obstacle_of
+from sync_operator.decide.obstacles import no_such_sync, obstacle_of
 from sync_operator.decide.picture import Deployment, Phase, Picture, SyncView, WorkspaceView
 from sync_operator.decide.pointers import value_at
 from sync_operator.decide.registration import registration_step
 from sync_operator.decide.server import wrong_fields
-from sync_operator.errors import NotFoundError
 from sync_operator.model.names import CREATE_STARTED, FINALIZER
 from sync_operator.model.status import SyncStatus
 from sync_operator.model.sync import DriftPolicy, SyncSpec
@@ -184,8 +183,7 @@ class _Rehearsal:
             return replace(picture, remote=remote, looked=True, secrets=filled(self._spec, self._known, remote))
         if picture.sync.status.id is not None:
             return replace(picture, looked=True, gone=True, missing=True)
-        missing = NotFoundError(f"spec.externalId: the server has no sync {sync_id} in this workspace")
-        return picture.failed(Phase.REGISTRATION, obstacle_of(missing))
+        return picture.failed(Phase.REGISTRATION, obstacle_of(no_such_sync(sync_id)))
 
     def _forgotten(self) -> Picture:
         """The sync is to be made anew, which takes the controller two lists, a period apart."""

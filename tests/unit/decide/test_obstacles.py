@@ -38,7 +38,7 @@ SLOW = 300.0
             "; write the id of one that exists in this workspace; it is tried again",
         ),
         (StateError(ServerState.OTHER, "no"), Reason.REJECTED, False, False, SLOW, "no"),
-        (NotFoundError("404"), Reason.EXTERNAL_NOT_FOUND, True, False, None, "somebody deleted it there"),
+        (NotFoundError("404"), Reason.EXTERNAL_NOT_FOUND, True, False, None, "write the id of one that is there"),
         (UnauthorizedError("401"), Reason.UNAUTHORIZED, False, True, None, "401"),
         (ForbiddenError("403"), Reason.FORBIDDEN, False, False, SLOW, "403"),
         (WorkspaceError("400"), Reason.WORKSPACE_NOT_READY, False, True, None, "400"),
