@@ -217,8 +217,8 @@ def outgrown(value: Any, max_bytes: int = MAX_CONFIGURATION_BYTES, max_values: i
             return f"has more than {max_values} values; a mapping of columns needs far fewer"
         for item in level:
             match item:
-                case Mapping():
-                    size += 2 + sum(len(key) + 4 for key in item)
+                case dict() | Mapping():
+                    size += 2 + 4 * len(item) + sum(map(len, item))
                     below.extend(item.values())
                 case list():
                     size += 2 + len(item)

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Final
 
 from sync_operator import __version__
+from sync_operator.tools.terminal import plain_characters
 
 __all__ = ["main"]
 
@@ -47,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The first process of a container ignores a SIGTERM that it has no handler for, and a command's libraries take
         # a second to be imported. Controller and runner put handlers of their own in the place of this one.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+        # A locale that cannot say a character, and a file's name that is no text, are told as escapes.
+        plain_characters(sys.stdout)
     words = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(prog="sync-operator", description="Reverse-ETL syncs as Kubernetes resources.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")

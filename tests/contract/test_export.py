@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.judging import judged
+from tests.support.judging import documents_of, judged
 from tests.support.manifests import sync_manifest, workspace_manifest
 from tests.support.served import BODY, Served
 
 from sync_operator.cli import main
 from sync_operator.remote.types import Dialect
-from sync_operator.tools.yamlread import read_documents
 
 INTERVAL = {"schedule_type": "interval", "sync_interval": 90, "sync_interval_unit": "minutes"}
 CRON = {"schedule_type": "cron_expression", "cron_expression": "0 6 * * MON"}
@@ -76,7 +75,7 @@ def multiwoven(api: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 def manifests(text: str) -> dict[str, dict[str, Any]]:
     """Specs by name."""
-    documents, broken = read_documents(text)
+    documents, broken = documents_of(text)
     assert broken is None
     return {document.value["metadata"]["name"]: document.value["spec"] for document in documents}
 
@@ -206,7 +205,7 @@ async def test_another_workspace_and_namespace_are_written_into_the_manifests(ex
 
     _, out, _ = await export.run("export", "--namespace", "eu")
 
-    (document,), _ = read_documents(out)
+    (document,), _ = documents_of(out)
     assert document.value["metadata"] == {"name": "orders-1", "namespace": "eu"}
     assert document.value["spec"]["workspaceRef"] == {"name": "prod"}
 

@@ -14,8 +14,10 @@ from sync_operator.schedule.plan import effective_schedule
 from sync_operator.tools.checking import Judged, judge_all
 from sync_operator.tools.manifests import gather
 from sync_operator.tools.sources import Source
+from sync_operator.tools.spots import Misprint
+from sync_operator.tools.yamlread import Document, read_documents
 
-__all__ = ["NOW", "controller_takes", "judged"]
+__all__ = ["NOW", "controller_takes", "documents_of", "judged"]
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -23,6 +25,13 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 def judged(*texts: str) -> Judged:
     """What `validate` finds in texts."""
     return judge_all(gather([Source(f"{number}.yaml", text) for number, text in enumerate(texts)], "default"), NOW)
+
+
+def documents_of(text: str) -> tuple[list[Document], Misprint | None]:
+    """The documents of a text, and the first thing that keeps one from being read."""
+    found = list(read_documents(text))
+    broken = [entry for entry in found if isinstance(entry, Misprint)]
+    return [entry for entry in found if isinstance(entry, Document)], broken[0] if broken else None
 
 
 def controller_takes(kind: str, name: str, spec: Mapping[str, Any]) -> bool:

@@ -111,27 +111,36 @@ def inspect_spec[M: Model](model: type[M], rules: tuple[Rule[M], ...], spec: Any
         return None, (Flaw((), "must be an object with fields; write them indented below spec:"),)
     if words := outgrown(spec.get(_OPEN)):
         return None, (Flaw((_OPEN,), words),)
-    flaws = flaws_of(model, spec)
+    read, flaws = _inspected(model, spec)
     if not all(flaw.unknown for flaw in flaws):
         return None, flaws
-    read = model.model_validate(_without_nulls(spec))
+    if read is None:
+        read = model.model_validate(_without_nulls(spec))
     broken = (Flaw(tuple(rule.field.split(".")[1:]), rule.message) for rule in rules if not rule.holds(read))
     return read, (*flaws, *broken)
 
 
 def flaws_of(model: type[Model], value: Mapping[str, Any]) -> tuple[Flaw, ...]:
     """All that keeps an object from being of a model; unknown fields are flaws, and only camelCase names are known."""
-    written, meant = _strict_flaws(model, value), _strict_flaws(model, _without_nulls(value))
+    return _inspected(model, value)[1]
+
+
+def _inspected[M: Model](model: type[M], value: Mapping[str, Any]) -> tuple[M | None, tuple[Flaw, ...]]:
+    """The model, where an object has no flaw, or else its flaws."""
+    whole = _without_nulls(value)
+    read, meant = _strictly(model, whole)
+    if whole == value:
+        return read, meant
     # An unknown field is refused also when it is null; a known one that is null is as good as not written.
-    return (*(flaw for flaw in written if flaw.unknown), *(flaw for flaw in meant if not flaw.unknown))
+    unknown = tuple(flaw for flaw in _strictly(model, value)[1] if flaw.unknown)
+    return None if unknown else read, (*unknown, *(flaw for flaw in meant if not flaw.unknown))
 
 
-def _strict_flaws(model: type[Model], value: Mapping[str, Any]) -> tuple[Flaw, ...]:
+def _strictly[M: Model](model: type[M], value: Mapping[str, Any]) -> tuple[M | None, tuple[Flaw, ...]]:
     try:
-        model.model_validate(value, extra="forbid", by_alias=True, by_name=False)
+        return model.model_validate(value, extra="forbid", by_alias=True, by_name=False), ()
     except ValidationError as error:
-        return _flaws(error, value)
-    return ()
+        return None, _flaws(error, value)
 
 
 def field_path(place: Place, root: str = "") -> str:
@@ -172,15 +181,13 @@ def _read[M: Model](model: type[M], spec: Mapping[str, Any]) -> M:
 
 def _without_nulls(value: Any) -> Any:
     """Drop fields that are null, as the API server does, except in the user's own content."""
-    match value:
-        case Mapping():
-            return {
-                key: item if key == _OPEN else _without_nulls(item) for key, item in value.items() if item is not None
-            }
-        case list():
-            return [_without_nulls(item) for item in value]
-        case _:
-            return value
+    if isinstance(value, dict | Mapping):
+        return {
+            key: item if key == _OPEN or item.__class__ is str else _without_nulls(item)
+            for key, item in value.items()
+            if item is not None
+        }
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def _flaws(error: ValidationError, value: Mapping[str, Any]) -> tuple[Flaw, ...]:

@@ -6,6 +6,7 @@ The CRDs are made from these models, so nothing here repeats them; a test holds 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from itertools import chain
 
 from sync_operator.decide.body import check_dialect
@@ -17,7 +18,7 @@ from sync_operator.model.names import SYNC_ANNOTATIONS, SYNC_KIND, WORKSPACE_ANN
 from sync_operator.model.reading import Flaw, Place, flaws_of, inspect_spec
 from sync_operator.model.rules import SYNC_RULES, WORKSPACE_RULES
 from sync_operator.model.status import SyncStatus, WorkspaceStatus
-from sync_operator.model.sync import SyncSpec
+from sync_operator.model.sync import Scheduler, SyncSpec
 from sync_operator.model.warning_rules import Doubt, annotation_doubts, spec_doubts
 from sync_operator.model.workspace import WorkspaceSpec
 from sync_operator.remote.hosts import check_url
@@ -45,6 +46,8 @@ class Checked[S]:
         spec: None where it cannot be read.
         schedule: of a Sync that names one that can be.
         runs: its next ones.
+        by_server: True for a Sync that the server itself runs.
+        suspended: why a Sync is suspended, empty where nobody says; None where it is not.
     """
 
     manifest: Manifest
@@ -52,6 +55,8 @@ class Checked[S]:
     spec: S | None = None
     schedule: Schedule | None = None
     runs: tuple[datetime, ...] = ()
+    by_server: bool = False
+    suspended: str | None = None
 
     @property
     def valid(self) -> bool:
@@ -88,9 +93,22 @@ def check_sync(
     problems += _doubts(manifest, spec_doubts(spec))
     if schedule is None:
         return Checked(manifest, tuple(problems), spec)
-    runs = () if spec.suspend else next_runs(schedule, now, anchor=None)
+    runs = () if spec.suspend else _next_runs(schedule, now)
     problems += _warnings(manifest, schedule, now)
-    return Checked(manifest, tuple(problems), spec, schedule, runs)
+    return Checked(
+        manifest,
+        tuple(problems),
+        spec,
+        schedule,
+        runs,
+        by_server=spec.scheduler is Scheduler.SERVER,
+        suspended=(spec.suspend_reason or "") if spec.suspend else None,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _next_runs(schedule: Schedule, now: datetime) -> tuple[datetime, ...]:
+    return next_runs(schedule, now, anchor=None)
 
 
 def _url_problems(manifest: Manifest, url: str) -> Iterator[Problem]:
@@ -162,7 +180,7 @@ def _warnings(manifest: Manifest, schedule: Schedule, now: datetime) -> Iterator
         field = "timeZone" if schedule.written_by_user else "syncInterval"
         yield manifest.problem(("spec", field), schedule.warning, severity=Severity.WARNING)
     if schedule.written_by_user:
-        if not next_runs(schedule, now, anchor=None, count=1):
+        if not _next_runs(schedule, now):
             yield manifest.problem(place, "never fires; check day and month", severity=Severity.WARNING)
         for words in clock_warnings(schedule, now):
             yield manifest.problem(place, words, severity=Severity.WARNING)

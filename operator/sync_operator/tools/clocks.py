@@ -26,6 +26,7 @@ _HOURS: Final = 24
 _NAMED: Final = 3
 
 
+@lru_cache(maxsize=4096)
 def clock_warnings(schedule: Schedule, now: datetime) -> tuple[str, ...]:
     """A sentence for each of the next clock changes that a run falls into.
 

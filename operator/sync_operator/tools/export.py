@@ -15,11 +15,11 @@ from sync_operator.settings import ToolSettings
 from sync_operator.tools.checking import Judged, judge_all
 from sync_operator.tools.exporting import Exported, export_sync
 from sync_operator.tools.manifests import SECRET_KIND, Gathered, gather
-from sync_operator.tools.plan import LOGIN_NOTE, claimed_ids, find_targets, show_problems
+from sync_operator.tools.plan import LOGIN_NOTE, claimed_ids, find_targets, read_live, show_problems
 from sync_operator.tools.server import read_workspace
 from sync_operator.tools.sources import UsageError, read_sources
 from sync_operator.tools.targets import Home, Secrets, Target
-from sync_operator.tools.terminal import Progress, complain
+from sync_operator.tools.terminal import Progress, complain, in_utf8
 from sync_operator.tools.validate import add_input_arguments
 
 __all__ = ["add_arguments", "main"]
@@ -70,7 +70,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         settings = ToolSettings.from_environment()
         found = gather(read_sources(args.files, sys.stdin.buffer), args.namespace)
-        live = gather(read_sources(args.live, sys.stdin.buffer), args.namespace)
+        live = read_live(args.live, sys.stdin.buffer, args.namespace)
         judged = judge_all(found, now)
         if not judged.valid:
             show_problems(judged, settings, "export")
@@ -141,7 +141,7 @@ def _home(args: argparse.Namespace, found: Gathered) -> Home:
 def _write(exported: Iterable[Exported], folder: Path | None) -> None:
     """Write one stream, or a file for each group; a file that is not ours is never overwritten."""
     if folder is None:
-        sys.stdout.write("---\n".join(each.text for each in exported))
+        in_utf8(sys.stdout).write("---\n".join(each.text for each in exported))
         return
     groups: dict[Path, list[str]] = {}
     for each in exported:

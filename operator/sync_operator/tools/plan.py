@@ -4,7 +4,8 @@ import argparse
 import sys
 from collections.abc import Container, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from pathlib import Path
+from typing import BinaryIO, Final
 
 from sync_operator.decide.refs import named_roles
 from sync_operator.errors import InvalidSettingsError, InvalidSpecError, SyncOperatorError
@@ -22,15 +23,17 @@ from sync_operator.tools.problems import Severity, shown_problem
 from sync_operator.tools.server import read_workspace
 from sync_operator.tools.sources import UsageError, read_sources
 from sync_operator.tools.targets import Home, Secrets, Target, environment_target, workspace_target
-from sync_operator.tools.terminal import Progress, complain, style_of
+from sync_operator.tools.terminal import Progress, complain, in_utf8, style_of
 from sync_operator.tools.validate import add_input_arguments
 
-__all__ = ["LOGIN_NOTE", "add_arguments", "claimed_ids", "find_targets", "main", "show_problems"]
+__all__ = ["LOGIN_NOTE", "add_arguments", "claimed_ids", "find_targets", "main", "read_live", "show_problems"]
 
 LOGIN_NOTE: Final = (
     "logging in as {email}, which ends this user's other sessions: the operator, if it uses the same login, logs in "
     "again by itself\n"
 )
+
+_LIVE_KINDS: Final = (SYNC_KIND, WORKSPACE_KIND)
 
 _EPILOG: Final = """\
 credentials: the Secrets that the Workspaces name, when they are in the input; or the environment:
@@ -72,7 +75,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         settings = ToolSettings.from_environment()
         found = gather(read_sources(args.files, sys.stdin.buffer), args.namespace)
-        live = gather(read_sources(args.live, sys.stdin.buffer), args.namespace)
+        live = read_live(args.live, sys.stdin.buffer, args.namespace)
     except (UsageError, InvalidSettingsError) as error:
         complain("plan", error)
         return 2
@@ -84,8 +87,30 @@ def main(args: argparse.Namespace) -> int:
     planned = _plan(judged, live, Secrets(_secrets(found, live)), settings, now)
     style = style_of(sys.stdout, colour=settings.colour)
     lines = [as_json(planned)] if args.output == "json" else as_text(planned, style)
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    stream = in_utf8(sys.stdout) if args.output == "json" else sys.stdout
+    stream.writelines(f"{line}\n" for line in lines)
     return verdict(planned)
+
+
+def read_live(files: Sequence[str], stdin: BinaryIO, namespace: str) -> Gathered:
+    """What the cluster holds, as `kubectl get` wrote it.
+
+    Raises:
+        UsageError: a file cannot be read as a whole, or holds no Sync and no Workspace: a plan made without what it is
+            to tell would be wrong, and nobody would see it.
+    """
+    live = gather(read_sources(files, stdin), namespace)
+    for problem in live.problems:
+        raise UsageError(f"--live {problem.source.shown}:{problem.line}: {problem.said}")
+    for file in files:
+        if not any(manifest.source.name == file and manifest.kind in _LIVE_KINDS for manifest in live.manifests):
+            if Path(file).is_dir() and live.manifests:
+                continue
+            raise UsageError(
+                f"--live {file}: holds no {SYNC_KIND} and no {WORKSPACE_KIND}; write it anew with "
+                "`kubectl get syncs,workspaces -A -o yaml`, and see that kubectl reports no error"
+            )
+    return live
 
 
 def find_targets(

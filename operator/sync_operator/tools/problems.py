@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Final
 
 from sync_operator.redact import mask
-from sync_operator.tools.sources import Source
+from sync_operator.tools.sources import STDIN, Source
+from sync_operator.tools.spots import Spot
 from sync_operator.tools.terminal import Style, first_columns, last_columns, text_width, wrapped
-from sync_operator.tools.yamlread import Spot, lines_of
 
 __all__ = ["Problem", "Severity", "github_line", "shown_problem"]
 
@@ -63,7 +63,8 @@ class Problem:
 def shown_problem(problem: Problem, style: Style) -> list[str]:
     """A problem for people: where, what, and the line with a caret."""
     paint = style.red if problem.severity is Severity.ERROR else style.yellow
-    where, what = f"{problem.source.name}:{problem.line}:{problem.column}:", f"{problem.severity}:"
+    spot = "" if problem.source.unread else f"{problem.line}:{problem.column}:"
+    where, what = f"{problem.source.name}:{spot}", f"{problem.severity}:"
     about = f"{problem.subject}: " if problem.subject else ""
     # Painted afterwards: to the wrapping, colours would be characters.
     head = wrapped(f"{where} {what} {about}{problem.said}", style, indent="  ")
@@ -73,22 +74,18 @@ def shown_problem(problem: Problem, style: Style) -> list[str]:
 
 def github_line(problem: Problem) -> str:
     """A problem as a workflow command of GitHub Actions, which becomes an annotation of the line."""
-    where = {} if problem.source.name == "-" else {"file": problem.source.name}
+    where = {} if problem.source.name == STDIN else {"file": problem.source.name}
     fields = {**where, "line": str(problem.line), "col": str(problem.column), "title": problem.subject or "YAML"}
     listed = ",".join(f"{name}={_property(value)}" for name, value in fields.items())
     return f"::{problem.severity} {listed}::{_data(problem.said)}"
 
 
 def _quoted(problem: Problem, style: Style, paint: Callable[[str], str]) -> list[str]:
-    lines = lines_of(problem.source.text)
-    if problem.spot.line >= len(lines):
+    written = problem.source.line(problem.spot.line)
+    if written is None or problem.source.unread:
         return []
     number = str(problem.line)
-    line, start, end = (
-        _public(lines[problem.spot.line].replace("\t", " "), problem),
-        problem.spot.column,
-        problem.spot.end,
-    )
+    line, start, end = _public(written.replace("\t", " "), problem), problem.spot.column, problem.spot.end
     room = (style.width or _LONGEST_LINE) - len(number) - 5
     if text_width(line) > room:
         # A long line is shown around the place.

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from sync_operator.model.base import rfc3339
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
-from sync_operator.model.sync import Scheduler, SyncSpec
+from sync_operator.model.sync import SyncSpec
 from sync_operator.schedule.zones import load_zone
 from sync_operator.tools.check import Checked
 from sync_operator.tools.checking import Judged
@@ -51,24 +52,25 @@ def as_github(judged: Judged) -> Iterator[str]:
 
 
 def _sync_text(checked: Checked[SyncSpec], style: Style) -> Iterator[str]:
-    schedule, spec = checked.schedule, checked.spec
-    if schedule is None or spec is None:
+    schedule = checked.schedule
+    if schedule is None:
         return
     yield f"{style.bold(checked.manifest.subject)}  {style.green('valid')}"
-    by_server = spec.scheduler is Scheduler.SERVER
+    by_server = checked.by_server
     zone = f" in {schedule.time_zone}" if schedule.written_by_user or by_server else ""
     who = ", by the server's own scheduler" if by_server else ""
     yield f"  schedule  {schedule.expression or 'none, runs by request only'}{zone if schedule.expression else ''}{who}"
-    if spec.suspend:
-        yield f"  next      none, because it is suspended{f' ({spec.suspend_reason})' if spec.suspend_reason else ''}"
+    if checked.suspended is not None:
+        yield f"  next      none, because it is suspended{f' ({checked.suspended})' if checked.suspended else ''}"
     elif schedule.expression is not None:
-        runs = ", ".join(_clock(run, schedule.time_zone) for run in checked.runs[:_SHOWN_RUNS])
+        runs = _clocks(checked.runs[:_SHOWN_RUNS], schedule.time_zone)
         counted = ", counted from its last run" if schedule.expression.startswith("@every") else ""
         yield wrapped(f"  next      {runs or 'none: this line never fires'}{counted}", style, indent=" " * 12)
 
 
-def _clock(run: datetime, zone: str) -> str:
-    return run.astimezone(load_zone(zone)).strftime("%a %Y-%m-%d %H:%M %Z")
+@lru_cache(maxsize=4096)
+def _clocks(runs: tuple[datetime, ...], zone: str) -> str:
+    return ", ".join(run.astimezone(load_zone(zone)).strftime("%a %Y-%m-%d %H:%M %Z") for run in runs)
 
 
 def _count(judged: Judged, style: Style) -> str:

@@ -6,6 +6,7 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import TextIOWrapper
 from itertools import accumulate
 from typing import Final, TextIO
 
@@ -15,7 +16,9 @@ __all__ = [
     "complain",
     "first_columns",
     "fitted_table",
+    "in_utf8",
     "last_columns",
+    "plain_characters",
     "style_of",
     "text_width",
     "wrapped",
@@ -73,6 +76,19 @@ def style_of(stream: TextIO, *, colour: bool) -> Style:
     if not stream.isatty():
         return Style()
     return Style(colour=colour, width=shutil.get_terminal_size().columns)
+
+
+def plain_characters(stream: TextIO) -> None:
+    """Have a stream write an escape for what its encoding cannot say, instead of ending in an error."""
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+
+
+def in_utf8(stream: TextIO) -> TextIO:
+    """A stream that programs read: UTF-8, whatever the locale says."""
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    return stream
 
 
 def text_width(text: str) -> int:

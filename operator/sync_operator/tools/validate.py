@@ -1,20 +1,23 @@
 """`sync-operator validate`: judge manifests offline, as API server and controller would."""
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from sync_operator.errors import InvalidSettingsError
 from sync_operator.settings import ToolSettings
-from sync_operator.tools.checking import Judged, judge_all
-from sync_operator.tools.manifests import gather
+from sync_operator.tools.checking import Judged, judge_sources
 from sync_operator.tools.report import as_github, as_json, as_text
-from sync_operator.tools.sources import UsageError, read_sources
-from sync_operator.tools.terminal import Style, complain, style_of
+from sync_operator.tools.sources import UsageError, read_all
+from sync_operator.tools.terminal import Progress, Style, complain, in_utf8, style_of
 
 __all__ = ["add_arguments", "add_input_arguments", "main", "moment"]
+
+_TOLD_EACH: Final = 500
 
 _EPILOG: Final = """\
 environment:
@@ -22,13 +25,14 @@ environment:
                          as for the controller; without any, what it may refuse is a warning
 
 exit codes:
-  0  all manifests are valid (warnings do no harm)
+  0  all manifests are valid (warnings do no harm, unless --strict is given)
   1  at least one is not
   2  the command was used wrongly, or a file cannot be read
 
 examples:
   sync-operator validate syncs/
   kustomize build overlays/prod | sync-operator validate -
+  sync-operator validate --strict syncs/
   sync-operator validate -o github syncs/*.yaml
 """
 
@@ -55,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_input_arguments(parser)
     parser.epilog = _EPILOG
     parser.add_argument("-o", "--output", choices=("text", "json", "github"), default="text")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 on warnings too")
     parser.add_argument(
         "--from",
         dest="start",
@@ -69,14 +74,26 @@ def main(args: argparse.Namespace) -> int:
     try:
         settings = ToolSettings.from_environment()
         style = style_of(sys.stdout, colour=settings.colour)
-        sources = read_sources(args.files, sys.stdin.buffer)
+        sources = read_all(args.files, sys.stdin.buffer)
     except (UsageError, InvalidSettingsError) as error:
         complain("validate", error)
         return 2
-    judged = judge_all(gather(sources, args.namespace), args.start or datetime.now(UTC), settings.run_pods)
-    lines = _lines(judged, args.output, style)
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    return 0 if judged.valid else 1
+    progress = Progress(sys.stderr)
+    now = args.start or datetime.now(UTC)
+    # Nothing that is kept refers to itself: looking for it would take longer than judging.
+    gc.disable()
+    judged = judge_sources(sources, args.namespace, now, settings.run_pods, partial(_tell, progress))
+    progress.done()
+    stream = in_utf8(sys.stdout) if args.output == "json" else sys.stdout
+    stream.writelines(f"{line}\n" for line in _lines(judged, args.output, style))
+    if any(source.unread for source in sources):
+        return 2
+    return 0 if judged.valid and not (args.strict and judged.problems) else 1
+
+
+def _tell(progress: Progress, number: int) -> None:
+    if number % _TOLD_EACH == 0:
+        progress.tell(f"{number} objects judged")
 
 
 def moment(text: str) -> datetime:

@@ -1,19 +1,23 @@
-"""From YAML (and JSON, which is YAML) to values as Kubernetes reads them, with the place of each in the text."""
+"""From YAML and JSON to values as Kubernetes reads them, with the place of each in the text."""
 
+import json
 import re
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from sync_operator.model.reading import Place
+from sync_operator.tools.cutting import Cut, cut_documents
 from sync_operator.tools.scalars import plain_value
+from sync_operator.tools.spots import Misprint, Spot, lines_of, spot_at
 from sync_operator.tools.surrogates import joined, paired
 from sync_operator.tools.yamlwords import objection
 
-__all__ = ["Document", "Misprint", "Spot", "lines_of", "read_documents"]
+__all__ = ["Document", "read_documents"]
 
 _PLAIN: Final = "plain"
 _TEXT: Final = "text"
@@ -24,25 +28,16 @@ _MERGE: Final = "<<"
 _MOST_ALIASED: Final = 1_000_000
 """Values that aliases may stand for in one document: more is a bomb."""
 _DEEPEST: Final = 200
-_BREAKS: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """A place in a text, counted from 0; ``end`` is the column after it, on the same line."""
-
-    line: int
-    column: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Misprint:
-    """What is wrong with a text before it means anything; ``place`` is the object or list that it stands in."""
-
-    spot: Spot
-    message: str
-    place: Place = ()
+_INDENTED: Final = re.compile(f"^ {{{_DEEPEST}}}", re.MULTILINE)
+_DIRECTIVE: Final = re.compile(r"(\s|#.*\n)*%")
+_DROPPED: Final = (
+    "stands behind the end of the document, where kubectl drops it without a word; put --- on a line before it, or "
+    "remove it"
+)
+_INNER_MARK: Final = re.compile("(?<=\n)\ufeff")
+_TOO_DEEP: Final = f"nested more than {_DEEPEST} levels deep"
+_HALVES: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_CONTROLS: Final = re.compile("[\x7f-\x84\x86-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +46,14 @@ class Document:
 
     Attributes:
         value: JSON values.
+        cut: the document in its text.
+        start: where its value begins.
         misprints: keys written twice, and what JSON cannot say; there is a value all the same.
     """
 
     value: Any
-    node: Node = field(repr=False)
+    cut: Cut = field(repr=False)
+    start: Spot
     misprints: tuple[Misprint, ...] = ()
 
     def spot(self, place: Place, *, key: bool = False) -> Spot:
@@ -65,13 +63,26 @@ class Document:
             place: names and indices from the document's root.
             key: point to the field's name, not to its value.
         """
-        node, name = self.node, self.node
+        if not place:
+            return self.start
+        node = _composed(self.cut)
+        if node is None:
+            return self.start
+        name = node
         for number, part in enumerate(place):
             found = _child(node, part)
             if found is None:
-                return _spot(name if number else node)
+                return self.cut.spot(_spot(name)) if number else self.start
             name, node = found
-        return _spot(name if key or not isinstance(node, ScalarNode) else node)
+        return self.cut.spot(_spot(name if key or not isinstance(node, ScalarNode) else node))
+
+
+@dataclass(frozen=True, slots=True)
+class _Json:
+    """A JSON value; ``twice`` where an object in it holds a key twice."""
+
+    value: Any
+    twice: bool = False
 
 
 class _Composer(yaml.CSafeLoader):
@@ -84,25 +95,167 @@ class _Composer(yaml.CSafeLoader):
             return _PLAIN if implicit[0] else _PAIRED if self.paired else _TEXT
         return _TAGGED  # of lists and objects nobody asks
 
+    def descend_resolver(self, *_: Any) -> None:
+        """Nothing is resolved by its path."""
 
-def read_documents(text: str) -> tuple[tuple[Document, ...], Misprint | None]:
-    """The documents of a text, empty ones left out, and what ended the reading early, if anything did."""
-    found: list[Document] = []
+    def ascend_resolver(self) -> None:
+        """As `descend_resolver`."""
+
+
+def read_documents(text: str) -> Iterator[Document | Misprint]:
+    """The documents of a text as `kubectl` cuts it, one after the other; empty ones are left out.
+
+    What cannot be read is told in its place; where it can be cut, what comes after it is read all the same.
+    """
+    for found in cut_documents(text, _json_value):
+        if isinstance(found, Misprint):
+            yield found
+        elif found[0].is_json:
+            cut, value = found
+            yield _from_json(cut, value)
+        else:
+            yield from _from_yaml(found[0])
+
+
+def _from_json(cut: Cut, read: _Json) -> Document | Misprint:
+    start, value = cut.spot(Spot(0, 0, 1)), read.value
+    if _too_deep(value):
+        return Misprint(start, _TOO_DEEP)
+    if _HALVES.search(cut.whole, cut.start, cut.end) and not _can_be_sent(value):
+        return Misprint(start, "holds a half of a character, such as \\ud83d; kubectl would put U+FFFD in its place")
+    node = _composed(cut) if read.twice else None
+    if node is None:
+        twice = (Misprint(start, "holds a key twice; the last one would win silently: remove one of the two"),)
+        return Document(value, cut, start, twice if read.twice else ())
+    reader = _Reader(cut)  # it knows which keys, and where
+    reader.value(node)
+    return Document(value, cut, start, tuple(reader.misprints))
+
+
+def _from_yaml(cut: Cut) -> Iterator[Document | Misprint]:
+    text = cut.text
+    mark = _INNER_MARK.search(text)
+    if mark is not None:
+        yield Misprint(
+            cut.spot(spot_at(text, mark.start())), "is a byte order mark (U+FEFF) within the text; remove it"
+        )
+        return
     try:
         _check_depth(text)
-        for node in _nodes(text.removeprefix("\ufeff")):
-            reader = _Reader()
+        loader = _Composer(text)
+        try:
+            if not loader.check_node():
+                return
+            node: Any = loader.get_node()
+            reader = _Reader(cut)
             value = reader.value(node)
             if value is not None or reader.misprints:
-                found.append(Document(value, node, tuple(reader.misprints)))
+                yield Document(value, cut, cut.spot(_spot(node)), tuple(reader.misprints))
+            rest = _rest(loader)
+            if rest is not None:
+                yield Misprint(cut.spot(rest), _DROPPED)
+        finally:
+            loader.dispose()
     except yaml.reader.ReaderError as error:
-        before = lines_of(text[: max(0, text.find(chr(error.character)))])
-        at = Spot(len(before) - 1, len(before[-1]), len(before[-1]) + 1)
-        return tuple(found), Misprint(at, f"holds a character that YAML does not allow: {error.reason}; remove it")
+        at = spot_at(text, max(0, text.find(chr(error.character))))
+        yield Misprint(cut.spot(at), f"holds a character that YAML does not allow: {error.reason}; remove it")
     except yaml.MarkedYAMLError as error:
-        (line, column), said = objection(error, lines_of(text))
-        return tuple(found), Misprint(Spot(line, column, column + 1), f"cannot be read as YAML: {said}")
-    return tuple(found), None
+        (line, column), said = objection(error, lines_of(text), cut.line)
+        if _DIRECTIVE.match(text):
+            said = "kubectl takes no directive, which is a line that begins with '%'; remove it"
+        yield Misprint(cut.spot(Spot(line, column, column + 1)), f"cannot be read as YAML: {said}")
+
+
+def _rest(loader: _Composer) -> Spot | None:
+    """Where something stands behind the first document."""
+    try:
+        rest: Any = loader.get_node() if loader.check_node() else None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        return Spot(mark.line, mark.column, mark.column + 1) if mark else Spot(0, 0, 1)
+    return None if rest is None else _spot(rest)
+
+
+def _loader(text: str) -> _Composer:
+    whole = paired(text)
+    loader = _Composer(whole)
+    loader.paired = whole != text
+    return loader
+
+
+@lru_cache(maxsize=2)
+def _composed(cut: Cut) -> Node | None:
+    """The nodes of a document that was read; None of JSON that is no YAML."""
+    loader = None
+    try:
+        # YAML knows fewer characters than JSON.
+        loader = _loader(_CONTROLS.sub("?", cut.text) if cut.is_json else cut.text)
+        return loader.get_node() if loader.check_node() else None
+    except yaml.YAMLError:
+        return None
+    finally:
+        if loader is not None:
+            loader.dispose()
+
+
+class _KeyTwiceError(Exception):
+    """A JSON object holds a key twice."""
+
+
+def _json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _KeyTwiceError
+    return found
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number that JSON knows")
+
+
+_STRICT: Final = json.JSONDecoder(
+    object_pairs_hook=_json_object, parse_int=plain_value, parse_float=plain_value, parse_constant=_no_number
+)
+_LOOSE: Final = json.JSONDecoder(parse_int=plain_value, parse_float=plain_value, parse_constant=_no_number)
+
+
+def _json_value(text: str, start: int) -> tuple[_Json, int]:
+    """The JSON value that begins at a place, and where it ends.
+
+    Raises:
+        ValueError: there is none.
+    """
+    try:
+        value, end = _STRICT.raw_decode(text, start)
+    except _KeyTwiceError:
+        value, end = _LOOSE.raw_decode(text, start)
+        return _Json(value, twice=True), end
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    return _Json(value), end
+
+
+def _too_deep(value: Any) -> bool:
+    """Whether a value is nested so deeply that walking through it would exhaust the stack."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(_DEEPEST + 1):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _can_be_sent(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_depth(text: str) -> None:
@@ -111,10 +264,10 @@ def _check_depth(text: str) -> None:
     Only texts that can be as deep are looked at event by event: each level takes a bracket, a dash or an indentation.
     """
     brackets = text.count("[") + text.count("{") + text.count("- -")
-    if brackets < _DEEPEST and all(len(line) - len(line.lstrip(" ")) < _DEEPEST for line in text.split("\n")):
+    if brackets < _DEEPEST and _INDENTED.search(text) is None:
         return
     if _deepest(text) > _DEEPEST:
-        raise yaml.MarkedYAMLError(problem=f"nested more than {_DEEPEST} levels deep")
+        raise yaml.MarkedYAMLError(problem=_TOO_DEEP)
 
 
 def _deepest(text: str) -> int:
@@ -131,28 +284,11 @@ def _deepest(text: str) -> int:
     return deepest
 
 
-def lines_of(text: str) -> list[str]:
-    """The lines of a text as YAML counts them."""
-    return _BREAKS.split(text.removeprefix("\ufeff"))
-
-
-def _nodes(text: str) -> Iterator[Node]:
-    whole = paired(text)
-    loader = _Composer(whole)
-    loader.paired = whole != text
-    try:
-        while loader.check_node():
-            node = loader.get_node()
-            if node is not None:
-                yield node
-    finally:
-        loader.dispose()
-
-
 class _Reader:
     """Turns nodes into values, and notes what cannot be."""
 
-    def __init__(self) -> None:
+    def __init__(self, cut: Cut) -> None:
+        self._cut = cut
         self.misprints: list[Misprint] = []
         self._seen: set[int] = set()
         self._open: set[int] = set()
@@ -160,13 +296,13 @@ class _Reader:
         self._place: Place = ()
 
     def value(self, node: Node, name: str | int | None = None) -> Any:
+        if node.__class__ is ScalarNode:
+            return self._scalar(node)
         again = id(node) in self._seen
         self._seen.add(id(node))
-        self._aliased += again
+        self._aliased += again and len(node.value) + 1
         if id(node) in self._open or self._aliased > _MOST_ALIASED:
             raise yaml.MarkedYAMLError(problem="aliases that never end", problem_mark=node.start_mark)
-        if isinstance(node, ScalarNode):
-            return self._scalar(node)
         self._open.add(id(node))
         outside = self._place
         self._place = outside if name is None else (*outside, name)
@@ -178,9 +314,9 @@ class _Reader:
             self._open.discard(id(node))
             self._place = outside
 
-    def _scalar(self, node: ScalarNode) -> Any:
+    def _scalar(self, node: Node) -> Any:
         try:
-            return _scalar_value(node)
+            return _known_value(node.value) if node.tag == _PLAIN else _scalar_value(node)
         except ValueError as error:
             self._note(node, str(error))
             return None
@@ -196,8 +332,8 @@ class _Reader:
             name = self._key(key)
             if name in own:
                 self._note(key, f"{name!r} is written twice; the last one would win silently: remove one of the two")
-            own[name] = self.value(value, name)
-        return {**merged, **own}
+            own[name] = self._scalar(value) if value.__class__ is ScalarNode else self.value(value, name)
+        return {**merged, **own} if merged else own
 
     def _merged(self, source: Node) -> Mapping[str, Any]:
         found = self.value(source)
@@ -207,23 +343,29 @@ class _Reader:
         return {}
 
     def _key(self, node: Node) -> str:
-        value = self._scalar(node) if isinstance(node, ScalarNode) else None
+        value = self._scalar(node) if node.__class__ is ScalarNode else None
+        if value.__class__ is str:
+            return str(value)
         if value is None:
             self._note(node, "cannot be the name of a field; write text")
         return _key_text(value)
 
     def _note(self, node: Node, message: str) -> None:
-        self.misprints.append(Misprint(_spot(node), message, self._place))
+        self.misprints.append(Misprint(self._cut.spot(_spot(node)), message, self._place))
 
 
-def _scalar_value(node: ScalarNode) -> Any:
+_known_value: Final = lru_cache(maxsize=8192)(plain_value)
+"""Names of fields, and most values, are in every document."""
+
+
+def _scalar_value(node: Node) -> Any:
     if node.tag == _PLAIN or node.tag in _NUMBERS:
         return plain_value(node.value)
     return joined(node.value) if node.tag == _PAIRED else node.value
 
 
 def _merges(key: Node) -> bool:
-    return isinstance(key, ScalarNode) and key.value == _MERGE and key.tag == _PLAIN
+    return bool(key.value == _MERGE and key.tag == _PLAIN)
 
 
 def _key_text(value: Hashable) -> str:

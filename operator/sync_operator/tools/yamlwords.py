@@ -79,12 +79,13 @@ _OBJECTIONS: Final = (
 )
 
 
-def objection(error: yaml.MarkedYAMLError, lines: list[str]) -> tuple[Mark, str]:
+def objection(error: yaml.MarkedYAMLError, lines: list[str], first: int = 0) -> tuple[Mark, str]:
     """Where something is wrong with a text, and what.
 
     Args:
         error: the parser's.
-        lines: of the text.
+        lines: of the document.
+        first: the line of the text at which it begins.
     """
     begin, end = error.context_mark or error.problem_mark, error.problem_mark or error.context_mark
     if begin is None or end is None:
@@ -93,5 +94,5 @@ def objection(error: yaml.MarkedYAMLError, lines: list[str]) -> tuple[Mark, str]
         mark = begin if known.at_begin else end
         char = lines[mark.line][mark.column : mark.column + 1] if mark.line < len(lines) else ""
         if known.problem == error.problem and known.context in (error.context or "") and known.char in ("", char):
-            return (mark.line, mark.column), known.said.format(char=char, line=begin.line + 1)
+            return (mark.line, mark.column), known.said.format(char=char, line=first + begin.line + 1)
     return (end.line, end.column), "; ".join(words for words in (error.context, error.problem) if words)

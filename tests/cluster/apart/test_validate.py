@@ -8,14 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.bad_manifests import GOOD_SYNCS, GOOD_WORKSPACES, Judge
-from tests.support.judging import controller_takes, judged
+from tests.support.judging import controller_takes, documents_of, judged
 from tests.support.manifests import sync_manifest, workspace_manifest
 from tests.support.plane import Kube, Refusal
 from tests.support.written_manifests import TABLE, Written
 
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 from sync_operator.tools.problems import Severity
-from sync_operator.tools.yamlread import read_documents
 
 
 @pytest.mark.parametrize("written", [pytest.param(written, id=name) for name, written in TABLE.items()])
@@ -138,7 +137,7 @@ spec:
   configuration:
     v: {scalar}
 """
-    (document,), broken = read_documents(text)
+    (document,), broken = documents_of(text)
     taken = kube.dry_run(text, SYNC_KIND, "default")
 
     ours, theirs = document.value["spec"]["configuration"]["v"], taken["spec"]["configuration"]["v"]

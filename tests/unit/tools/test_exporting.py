@@ -2,11 +2,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.support.judging import documents_of
 
 from sync_operator.decide.picture import WorkspaceView
 from sync_operator.remote.types import Dialect, RemoteSync
 from sync_operator.tools.exporting import export_sync
-from sync_operator.tools.yamlread import read_documents
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 VIEW = WorkspaceView("default", url="https://api.example.com", workspace_id="1", dialect=Dialect.MULTIWOVEN)
@@ -30,7 +30,7 @@ def remote(**changes: Any) -> RemoteSync:
 def spec_of(**changes: Any) -> dict[str, Any]:
     exported = export_sync(remote(**changes), VIEW, None, NOW)
     assert exported.refused == ""
-    (document,), _ = read_documents(exported.text)
+    (document,), _ = documents_of(exported.text)
     spec: dict[str, Any] = document.value["spec"]
     return spec
 

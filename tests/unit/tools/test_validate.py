@@ -1,19 +1,23 @@
 import io
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import yaml
-from tests.support.judging import judged
+from tests.support.judging import NOW, judged
 from tests.support.manifests import REMOVED, sync_manifest, workspace_manifest
 from tests.support.plane import ROOT
 from tests.support.written_manifests import TABLE
 
 from sync_operator.cli import main
+from sync_operator.tools.checking import judge_sources
 from sync_operator.tools.problems import Severity, shown_problem
 from sync_operator.tools.report import as_github, as_text
+from sync_operator.tools.sources import read_all
 from sync_operator.tools.terminal import Style, text_width
 
 BERLIN = {"scheduleType": "cron_expression", "cronExpression": "30 2 * * *", "timeZone": "Europe/Berlin"}
@@ -268,17 +272,58 @@ def test_the_exit_code_tells_valid_from_invalid_from_usage(tmp_path: Path, capsy
     [
         ("missing.yaml", None, "No such file"),
         ("latin.yaml", b"a: \xff\n", "no UTF-8 text"),
-        ("", None, "holds no .yaml, .yml or .json file"),
+        ("half.yaml", b"\xff\xfea", "no UTF-16-LE text"),
     ],
 )
-def test_what_cannot_be_read_is_wrong_usage(
+def test_what_cannot_be_read_is_told_and_the_others_are_judged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes | None, words: str
 ) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
+    (tmp_path / "good.json").write_text(dumped("good"))
 
-    assert main(["validate", str(tmp_path / name)]) == 2
-    assert words in capsys.readouterr().err
+    assert main(["validate", str(tmp_path / name), str(tmp_path / "good.json")]) == 2
+    told = capsys.readouterr().out
+    assert f"{name}: error: " in told
+    assert words in told
+    assert "1 Sync: valid" in told
+
+
+def test_a_pipe_in_a_folder_keeps_nobody_waiting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+
+    assert main(["validate", str(tmp_path)]) == 2
+    assert "is no regular file" in capsys.readouterr().out
+
+
+def test_a_folder_without_manifests_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", str(tmp_path)]) == 2
+    assert "holds no .yaml, .yml or .json file" in capsys.readouterr().err
+
+
+def test_strict_makes_warnings_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a.json"
+    file.write_text(dumped("doubtful", configuration=[{"from": "a", "to": "b"}]))
+
+    assert main(["validate", str(file)]) == 0
+    assert main(["validate", "--strict", str(file)]) == 1
+    assert "warning" in capsys.readouterr().out
+
+
+def test_only_what_is_told_of_an_object_is_kept(tmp_path: Path) -> None:
+    workspace = "apiVersion: squared.ai/v1\nkind: Workspace\nmetadata: {name: default}\nspec: {url: https://a.b, "
+    texts = [dumped("one", externalId="5"), dumped("two", externalId="5"), f"{workspace}dialect: Documented, "]
+    texts[-1] += "auth: {tokenSecretRef: {name: t}}}\n"
+    (tmp_path / "a.yaml").write_text("\n---\n".join(texts))
+    told: list[int] = []
+
+    found = judge_sources(read_all([str(tmp_path)], io.BytesIO()), "default", NOW, tell=told.append)
+
+    assert [checked.spec for checked in found.syncs] == [None, None]
+    said = [problem.said for problem in found.problems]
+    assert any("documented dialect" in words for words in said)  # the Workspace stands below the Syncs
+    assert any("is asked for by Sync one too" in words for words in said)
+    assert told[:3] == [1, 2, 3]
 
 
 def test_standard_input_and_json_for_programs(
@@ -314,3 +359,20 @@ def test_a_time_without_a_zone_is_wrong_usage(capsys: pytest.CaptureFixture[str]
         main(["validate", "-", "--from", "2027-01-01"])
     assert ended.value.code == 2
     assert "is not a time like" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_no_locale_and_no_name_of_a_file_makes_a_traceback(tmp_path: Path, output: str) -> None:
+    (tmp_path / os.fsdecode(b"latin-\xe9.json")).write_text(dumped("x", streamName="Bestände", sourceId=0))
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "sync_operator", "validate", "-o", output, str(tmp_path)],
+        capture_output=True,
+        check=False,
+        env={**environment, "PYTHONIOENCODING": "ascii"},
+    )
+
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert b"latin-" in done.stdout
+    assert output == "text" or json.loads(done.stdout)["problems"][0]["field"] == "spec.sourceId"

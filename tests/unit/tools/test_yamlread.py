@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.judging import documents_of
 
-from sync_operator.tools.yamlread import Spot, read_documents
+from sync_operator.tools.spots import Spot
 
 PLAIN = st.text(st.characters(codec="ascii", exclude_characters="\x7f"), max_size=5)
 JSON = st.recursive(
@@ -15,13 +16,13 @@ JSON = st.recursive(
 
 
 def values(text: str) -> list[Any]:
-    documents, broken = read_documents(text)
+    documents, broken = documents_of(text)
     assert broken is None
     return [document.value for document in documents]
 
 
 def messages(text: str) -> list[tuple[int, str]]:
-    documents, broken = read_documents(text)
+    documents, broken = documents_of(text)
     found = [misprint for document in documents for misprint in document.misprints]
     return [(entry.spot.line, entry.message) for entry in (*found, *([broken] if broken else []))]
 
@@ -78,7 +79,7 @@ def test_what_is_wrong_is_told_with_its_line(text: str, line: int, words: str) -
 def test_json_in_plain_ascii_is_read_as_json_and_every_column_stays(value: dict[str, str]) -> None:
     text = json.dumps(value)[:-1] + ', "end":1}'
 
-    (document,), broken = read_documents(text)
+    (document,), broken = documents_of(text)
 
     assert broken is None
     assert document.value == value | {"end": 1}
@@ -108,7 +109,7 @@ def test_json_in_plain_ascii_is_read_as_json_and_every_column_stays(value: dict[
     ],
 )
 def test_what_cannot_be_read_is_shown_where_it_is_to_be_mended(text: str, line: int, column: int, words: str) -> None:
-    _, broken = read_documents(text)
+    _, broken = documents_of(text)
 
     assert broken is not None
     assert broken.spot == Spot(line, column, column + 1)
@@ -139,7 +140,7 @@ def test_many_brackets_beside_each_other_are_no_depth() -> None:
 def test_documents_before_a_mistake_are_still_read() -> None:
     many: list[object] = [{}] * 500
 
-    documents, broken = read_documents(f"a: {many}\n---\nb: [\n")
+    documents, broken = documents_of(f"a: {many}\n---\nb: [\n")
 
     assert [document.value for document in documents] == [{"a": many}]
     assert broken is not None
@@ -172,6 +173,6 @@ spec:
     ],
 )
 def test_every_place_has_its_spot_in_the_text(place: tuple[str | int, ...], key: bool, spot: Spot) -> None:
-    (document,), _ = read_documents(TEXT)
+    (document,), _ = documents_of(TEXT)
 
     assert document.spot(place, key=key) == spot

@@ -4,8 +4,8 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.judging import documents_of
 
-from sync_operator.tools.yamlread import read_documents
 from sync_operator.tools.yamlwrite import dump_yaml
 
 LINES = "y|on|No|~|null|| |0o17|017|1_000|0x1F|3.0|1e3|.inf|.5|2026-01-01|<<|=|a: b|a #b|- a|*x|&x|!x|%|@a|`a|'|\"|\t"
@@ -22,7 +22,7 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_what_is_written_is_read_back_as_the_same(value: Any) -> None:
-    (document,), broken = read_documents(dump_yaml({"value": value}))
+    (document,), broken = documents_of(dump_yaml({"value": value}))
 
     assert broken is None
     assert document.misprints == ()
