@@ -155,6 +155,21 @@ def test_every_object_is_labelled_and_every_namespaced_one_says_where_it_is(helm
         assert document["metadata"].get("namespace") == (None if cluster_scoped else "ops")
 
 
+def test_every_object_has_the_common_annotations_beside_its_own(helm: Helm) -> None:
+    given: dict[str, Any] = EVERYTHING | {
+        "crds": {"keep": False},
+        "serviceAccount": {"annotations": {"own": "1"}},
+        "deploymentAnnotations": {"own": "1"},
+        "grafanaDashboard": {"enabled": True, "annotations": {"own": "1"}},
+    }
+    before, after = helm.template(**given), helm.template(commonAnnotations={"team": "data"}, **given)
+
+    assert len(before) == len(after)
+    for old, new in zip(before, after, strict=True):
+        assert new["metadata"].pop("annotations") == old["metadata"].pop("annotations", {}) | {"team": "data"}
+        assert old == new
+
+
 def test_a_workspace_is_a_hook_only_until_its_crd_is_there(helm: Helm) -> None:
     workspace = EVERYTHING["workspace"]
     first = the("Workspace", helm.template(workspace=workspace))

@@ -37,6 +37,7 @@ EACH: Final[dict[str, tuple[Any, str]]] = {
     "/fullnameOverride": ("own-name", "name: own-name"),
     "/namespaceOverride": ("more", "name: more:op-sync-operator"),
     "/commonLabels": ({"team": "data"}, "team: data"),
+    "/commonAnnotations": ({"a/b": "common"}, "a/b: common"),
     "/replicaCount": (0, "replicas: 0"),
     "/leaderElection/enabled": (False, "SYNC_OPERATOR_LEADER_ELECTION"),
     "/watchNamespaces": (["ops", "more"], "namespace: more"),

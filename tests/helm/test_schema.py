@@ -32,6 +32,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a label that is a number": ({"commonLabels": {"a": 1}}, "at '/commonLabels/a'"),
     "a label that cannot be one": ({"commonLabels": {"a": "b c"}}, "at '/commonLabels/a'"),
     "a label whose name cannot be one": ({"commonLabels": {"a b": "c"}}, "additional properties 'a b'"),
+    "an annotation of all as a number": ({"commonAnnotations": {"a": 1}}, "at '/commonAnnotations/a'"),
     "fewer controllers than none": ({"replicaCount": -1}, "at '/replicaCount': minimum: got -1, want 0"),
     "an election by a word": ({"leaderElection": {"enabled": "yes"}}, "at '/leaderElection/enabled'"),
     "namespaces as one word": ({"watchNamespaces": "one,two"}, "at '/watchNamespaces': got string, want array"),
