@@ -54,13 +54,13 @@ def test_the_plan_is_what_applying_does(tenant: Tenant, plane: Plane, tmp_path: 
         return sorted(f"{entry['method']} {entry['path']}" for entry in sent) if len(sent) >= 2 else None
 
     assert eventually(written, "an update and a create") == ["POST /api/v1/syncs", f"PUT /api/v1/syncs/{update['id']}"]
-    assert (update["deed"], create["deed"]) == ("update", "create")
+    assert (update["action"], create["action"]) == ("update", "create")
     assert {(change["field"], change["new"]) for change in update["changes"]} == {
         ("configuration/0/to", "other_id"),
         ("syncMode", "incremental"),
     }
     again = plan(tenant, plane, tmp_path, changed, fresh)
-    assert [each["deed"] for each in again["syncs"]] == ["nothing", "nothing"]
+    assert [each["action"] for each in again["syncs"]] == ["nothing", "nothing"]
 
 
 def test_a_sync_deleted_on_the_server_is_foretold_to_be_made_anew(tenant: Tenant, plane: Plane, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_sync_deleted_on_the_server_is_foretold_to_be_made_anew(tenant: Tenant
 
     told = plan(tenant, plane, tmp_path, sync_manifest("orders", configuration=MAPPING))
 
-    assert told["syncs"][0]["deed"] == "recreate"
+    assert told["syncs"][0]["action"] == "recreate"
     applied = sync_manifest("orders", configuration=MAPPING, driftPolicy="Correct")
     tenant.sandbox.forget_requests()
     assert plane.kubectl("apply", "-n", tenant.namespace, "-f", "-", stdin=json.dumps(applied)).returncode == 0

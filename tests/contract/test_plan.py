@@ -384,8 +384,82 @@ async def test_programs_get_json(plan: Planner, capsys: pytest.CaptureFixture[st
     code = await asyncio.to_thread(main, ["plan", file, "-o", "json"])
 
     told = json.loads(capsys.readouterr().out)
-    assert (code, told["changes"], told["syncs"][0]["deed"]) == (10, True, "create")
-    assert {"field": "streamName", "old": "(none)", "new": "orders"} in told["syncs"][0]["changes"]
+    assert (code, told["changes"], told["syncs"][0]["action"]) == (10, True, "create")
+    assert told["formatVersion"] == 1
+    changes = told["syncs"][0]["changes"]
+    assert {"field": "streamName", "new": "orders"} in changes
+    assert {"field": "sourceId", "new": 1} in changes
+
+
+async def test_changes_of_the_cluster_alone_are_told_by_what_it_holds(plan: Planner) -> None:
+    await plan.api.client.create_sync(body(plan.api))
+    status = {"id": "1", "url": plan.api.url, "workspaceId": "1"}
+    live = sync(plan.api, timeZone="UTC", run={"retries": 1}) | {"status": status}
+    changed = sync(plan.api, suspend=True, deletionPolicy="Retain", run={"retries": 2})
+
+    code, out, _ = await plan.run(changed, live=[live])
+
+    assert code == 10
+    assert f"Sync orders: changes in the cluster; sync {status['id']} stays as it is on the server" in out
+    assert ["deletionPolicy", "(none)", "Retain"] in [line.split() for line in out.splitlines()]
+    assert ["suspend", "false", "true"] in [line.split() for line in out.splitlines()]
+    assert ["run/retries", "1", "2"] in [line.split() for line in out.splitlines()]
+    assert "plan: 1 to change in the cluster; nothing was written" in out
+    assert (await plan.run(live, live=[live]))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("spec", "origin", "words"),
+    [
+        ({}, "Created", "is deleted, and with it sync 7 on the server"),
+        ({}, "Adopted", "is deleted; sync 7 stays on the server"),
+        ({"deletionPolicy": "Delete"}, "Adopted", "is deleted, and with it sync 7 on the server"),
+        ({"deletionPolicy": "Retain"}, "Created", "is deleted; sync 7 stays on the server"),
+    ],
+)
+def test_what_is_pruned_is_told_with_what_goes_on_the_server(
+    spec: dict[str, Any], origin: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, live = tmp_path / "none.yaml", tmp_path / "live.yaml"
+    file.write_text("# all Syncs were removed\n")
+    status = {"id": "7", "url": "https://a.b", "origin": origin}
+    live.write_text(json.dumps(sync_manifest("gone", **spec) | {"status": status}))
+
+    assert main(["plan", str(file), "--live", str(live)]) == 0
+    assert main(["plan", str(file), "--live", str(live), "--prune"]) == 10
+    out = capsys.readouterr().out
+    assert f"Sync gone: {words}" in out
+    assert "plan: 1 to delete; nothing was written" in out
+    assert main(["plan", str(file), "--live", str(live), "--prune", "-o", "json"]) == 10
+    told = json.loads(capsys.readouterr().out)["syncs"]
+    assert [(each["action"], each["name"], each["id"]) for each in told] == [("delete", "gone", "7")]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "holds no Sync and no Workspace"),
+        ("apiVersion: v1\nkind: List\nitems: []\n", "holds no Sync and no Workspace"),
+        ("# README\n\nHello: there\n", "holds no Sync and no Workspace"),
+        ("a: b: c\n", "cannot be read as YAML"),
+        (json.dumps(sync_manifest("x")) + "\n---\na: [\n", "cannot be read as YAML"),
+    ],
+)
+@pytest.mark.parametrize("command", ["plan", "export"])
+def test_a_live_file_that_tells_nothing_is_wrong_usage(
+    command: str, text: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, live = tmp_path / "all.yaml", tmp_path / "live.yaml"
+    file.write_text(json.dumps(sync_manifest("x")))
+    live.write_text(text)
+
+    assert main([command, str(file), "--live", str(live)]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_pruning_needs_what_the_cluster_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", str(tmp_path), "--prune"]) == 2
+    assert "--prune needs --live" in capsys.readouterr().err
 
 
 async def test_no_sync_is_no_change(plan: Planner) -> None:

@@ -4,7 +4,7 @@ The server fills, drops, reorders and coerces (contract section 5); none of that
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice, zip_longest
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ _ITEM_KEYS: Final = frozenset(
 _EMBEDDING: Final = "embedding_config"
 _EMBEDDING_KEYS: Final = frozenset({"mode", "model", "api_key"})
 _HIDDEN_KEYS: Final = ("key", "secret", "token", "password", "credential")
+_HIDDEN: Final = "(hidden)"
 _CONFIGURATION: Final = "configuration"
 _MOST_LINES: Final = 16
 _MAX_COUNTED: Final = 1000
@@ -59,11 +60,18 @@ def differing_fields(
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One value that is, or is to become, another: where, in the manifest's names, and both for people."""
+    """One value that is, or is to become, another: where, in the manifest's names, and both for people.
+
+    Attributes:
+        old_value: the same for programs: a JSON value, None where there is none; text as it is shown.
+        new_value: as ``old_value``.
+    """
 
     place: str
     old: str
     new: str
+    old_value: Any = field(default=None, compare=False)
+    new_value: Any = field(default=None, compare=False)
 
 
 def field_changes(
@@ -105,21 +113,23 @@ def _differences(
 ) -> Iterator[tuple[str, str | None, Any, Any]]:
     """What is different: API name of the field, where in the configuration (else None), old, new."""
     body, attributes = unpacked(body), unpacked(attributes)
-    for field in fields:
-        old, new = body.get(field), attributes.get(field)
-        if field == _CONFIGURATION:
+    for name in fields:
+        old, new = body.get(name), attributes.get(name)
+        if name == _CONFIGURATION:
             for place, was, now in _leaves(_meaning(old), _meaning(new), ""):
-                yield field, place, was, now
+                yield name, place, was, now
         else:
-            yield field, None, old, new
+            yield name, None, old, new
 
 
 def _change(found: tuple[str, str | None, Any, Any], secrets: Mapping[str, str]) -> Change:
-    field, place, old, new = found
+    name, place, old, new = found
     if place is None:
-        return Change(camel(field), _text(old), _text(new))
-    where = redact(f"{field}{place}", limit=_PLACE_LIMIT)
-    return Change(where, _shown(place, old, secrets), _shown(place, new, secrets))
+        where, shown = camel(name), (_text(old), _text(new))
+    else:
+        where = redact(f"{name}{place}", limit=_PLACE_LIMIT)
+        shown = (_shown(place, old, secrets), _shown(place, new, secrets))
+    return Change(where, *shown, _typed(old, shown[0]), _typed(new, shown[1]))
 
 
 def same_value(one: Any, other: Any) -> bool:
@@ -193,8 +203,15 @@ def _shown(place: str, value: Any, secrets: Mapping[str, str]) -> str:
     secret = any(_shape(pointer)[: len(shape)] == shape for pointer in secrets)
     scalar = value is not None and not isinstance(value, Mapping | list)
     if scalar and (secret or any(word in place.lower() for word in _HIDDEN_KEYS)):
-        return "(hidden)"
+        return _HIDDEN
     return _text(value, tuple(secrets.values()))
+
+
+def _typed(value: Any, shown: str) -> Any:
+    """A value for programs: text as people are shown it, and nothing that they are not shown."""
+    if value is None or value == "":
+        return value
+    return value if isinstance(value, bool | int | float) and shown != _HIDDEN else shown
 
 
 def _shape(pointer: str) -> tuple[str, ...]:

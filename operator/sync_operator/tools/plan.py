@@ -2,11 +2,13 @@
 
 import argparse
 import sys
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from sync_operator.decide.diff import Change
 from sync_operator.decide.refs import named_roles
 from sync_operator.errors import InvalidSettingsError, InvalidSpecError, SyncOperatorError
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
@@ -16,6 +18,7 @@ from sync_operator.remote.types import Role
 from sync_operator.settings import ToolSettings
 from sync_operator.tools.check import check_workspace
 from sync_operator.tools.checking import Judged, judge_all
+from sync_operator.tools.clusterside import cluster_changes, deletions
 from sync_operator.tools.manifests import SECRET_KIND, Gathered, Manifest, gather
 from sync_operator.tools.planning import Applied, Candidate, plan_workspace
 from sync_operator.tools.planreport import Planned, as_json, as_text, verdict
@@ -44,8 +47,8 @@ credentials: the Secrets that the Workspaces name, when they are in the input; o
                          as for the controller
 
 exit codes:
-  0   nothing would change on the server
-  10  something would
+  0   nothing would change
+  10  something would, on the server or in the cluster
   1   a manifest is invalid, a Sync would stall, or a server gave no answer
   2   the command was used wrongly, or a file cannot be read
 
@@ -68,10 +71,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what the cluster holds, from `kubectl get syncs,workspaces -A -o yaml`: it tells which server sync "
         "belongs to which Sync; without it that is taken for granted where one fits",
     )
+    parser.add_argument(
+        "--prune",
+        action="store_true",
+        help="tell what is deleted when Syncs of --live that are not in the input are pruned, as Argo CD and "
+        "`kubectl apply --prune` do",
+    )
 
 
 def main(args: argparse.Namespace) -> int:
     """Plan; returns the exit code."""
+    if args.prune and not args.live:
+        complain("plan", "--prune needs --live FILE: only what the cluster holds can be deleted")
+        return 2
     try:
         settings = ToolSettings.from_environment()
         found = gather(read_sources(args.files, sys.stdin.buffer), args.namespace)
@@ -84,12 +96,26 @@ def main(args: argparse.Namespace) -> int:
     if not judged.valid:
         show_problems(judged, settings, "plan")
         return 1
-    planned = _plan(judged, live, Secrets(_secrets(found, live)), settings, now)
+    planned = [
+        replace(each, cluster=_cluster(each, live))
+        for each in _plan(judged, live, Secrets(_secrets(found, live)), settings, now)
+    ]
+    kept = {(checked.manifest.namespace, checked.manifest.name) for checked in judged.syncs}
+    pruned = deletions(live, kept) if args.prune else []
     style = style_of(sys.stdout, colour=settings.colour)
-    lines = [as_json(planned)] if args.output == "json" else as_text(planned, style)
+    lines = [as_json(planned, pruned)] if args.output == "json" else as_text(planned, style, pruned)
     stream = in_utf8(sys.stdout) if args.output == "json" else sys.stdout
     stream.writelines(f"{line}\n" for line in lines)
-    return verdict(planned)
+    return verdict(planned, pruned)
+
+
+def _cluster(planned: Planned, live: Gathered) -> tuple[Change, ...]:
+    """What applying a Sync changes in the cluster, where the cluster's own is in the input."""
+    home = planned.candidate.home
+    specs = [it.value.get("spec") for it in live.of(SYNC_KIND) if (it.namespace, it.name) == home]
+    told = {change.place for change in planned.foresight.changes} if planned.foresight else set()
+    held = specs[-1] if specs else None
+    return cluster_changes(planned.candidate.spec, held, told) if isinstance(held, Mapping) else ()
 
 
 def read_live(files: Sequence[str], stdin: BinaryIO, namespace: str) -> Gathered:
