@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from tests.support.helm import CHART, EVERYTHING, NAMESPACE, RELEASE, Helm
 from tests.support.manifests import sync_manifest
 from tests.support.plane import Kube, Plane
 from tests.support.running import eventually
+from tests.support.values import EARLIER, chart_of
 
 from sync_operator.model.names import WORKSPACE_KIND
 
@@ -22,17 +24,18 @@ def values(**spec: Any) -> dict[str, Any]:
 
 
 def test_a_workspace_lives_through_all_that_happens_to_its_release(
-    installer: Helm, cluster: Plane, kube_of_cluster: Kube
+    installer: Helm, cluster: Plane, kube_of_cluster: Kube, tmp_path: Path
 ) -> None:
     def workspace() -> tuple[str, int]:
         found = kube_of_cluster.get(WORKSPACE_KIND, "default", NAMESPACE)
         return found["metadata"]["uid"], found["spec"]["requestsPerMinute"]
 
-    installer("install", RELEASE, CHART, "-n", NAMESPACE, "--create-namespace", "--wait", values=values())
+    first = chart_of(EARLIER[0], tmp_path)
+    installer("install", RELEASE, first, "-n", NAMESPACE, "--create-namespace", "--wait", values=values())
     uid, budget = workspace()
     assert budget == 100
 
-    installer("upgrade", RELEASE, CHART, "-n", NAMESPACE, values=values(requestsPerMinute=50))
+    installer("upgrade", RELEASE, CHART, "-n", NAMESPACE, "--reuse-values", values=values(requestsPerMinute=50))
     assert workspace() == (uid, 50)
 
     installer("upgrade", RELEASE, CHART, "-n", NAMESPACE, values=values(requestsPerMinute=60))

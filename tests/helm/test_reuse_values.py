@@ -1,27 +1,12 @@
 """An upgrade with `--reuse-values` takes the values of the chart that is installed for the new one's defaults."""
 
-import json
-import shutil
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 import yaml
 from tests.support.helm import CHART, EVERYTHING, NAMESPACE, RELEASE, Helm, the
-from tests.support.plane import ROOT
-
-EARLIER: Final[list[dict[str, Any]]] = [
-    json.loads(line) for line in (ROOT / "tests" / "helm" / "earlier_values.jsonl").read_text().splitlines()
-]
-"""What values.yaml held at each commit that changed it; `make generate` adds to it."""
-
-
-def chart_of(values: dict[str, Any], folder: Path) -> Path:
-    """The chart with the defaults of an earlier one, which is what `--reuse-values` makes of it."""
-    chart = folder / "sync-operator"
-    shutil.copytree(CHART, chart)
-    (chart / "values.yaml").write_text(yaml.safe_dump(values))
-    return chart
+from tests.support.values import EARLIER, chart_of
 
 
 @pytest.mark.parametrize("values", EARLIER, ids=range(len(EARLIER)))
