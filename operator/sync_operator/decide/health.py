@@ -97,7 +97,7 @@ def _recent(result: JobResult, verdict: Verdict) -> RecentRun:
         started_at=run.started_at,
         finished_at=run.finished_at,
         rows=run.rows,
-        reasons=tuple(one_line(reason, MAX_REASON) for reason in result.reasons),
+        reasons=tuple(one_line(reason, MAX_REASON) for reason in result.reasons) or None,
     )
 
 
@@ -143,7 +143,7 @@ def _healthy_before(picture: Picture) -> Said | None:
     )
     if last is None or reason is None:
         return None
-    words = "; ".join((f"run {last.id or 'without an id'}: {last.verdict}", *last.reasons))
+    words = "; ".join((f"run {last.id or 'without an id'}: {last.verdict}", *(last.reasons or ())))
     return Said(ConditionType.RUNS_HEALTHY, reason == Reason.RUN_SUCCEEDED, Reason(reason), words)
 
 

@@ -170,7 +170,7 @@ SYNC_FORMS: Final = (
             f"self.matches(r'{DURATION_PATTERN}') && duration(self) > duration('0s')",
             "is no duration longer than zero; write it like 1h30m, 45m or 90s",
         )
-        for field in ("spec.run.timeout", "spec.freshness.maxAge")
+        for field in ("spec.run.timeout", "spec.run.startTimeout", "spec.freshness.maxAge")
     ),
 )
 """What single fields must be, beyond a pattern; read by `sync_operator.schedule` and the models themselves."""

@@ -113,7 +113,7 @@ class RecentRun(Model):
     """When it ended."""
     rows: RowCounts | None = None
     """What became of its rows."""
-    reasons: Annotated[tuple[_Line, ...], Field(max_length=3)] = ()
+    reasons: Annotated[tuple[_Line, ...], Field(max_length=3)] | None = None
     """Why rows of it were refused, each with how many: the most frequent reasons."""
 
 

@@ -182,6 +182,7 @@ SYNC_WARNINGS: Final = (
         _when(lambda spec: spec.sync_mode is SyncMode.INCREMENTAL and spec.cursor_field is None),
     ),
     _run_field("timeout", "has(object.spec.run.timeout)", lambda spec: spec.run.timeout is not None),
+    _run_field("startTimeout", "has(object.spec.run.startTimeout)", lambda spec: spec.run.start_timeout is not None),
     _run_field("retries", "object.spec.run.retries > 0", lambda spec: spec.run.retries > 0),
 )
 """What is to be warned of in a Sync's spec."""
