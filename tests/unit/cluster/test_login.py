@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 
@@ -124,3 +124,35 @@ async def test_a_plugin_that_fails_later_leaves_the_credentials_as_they_are(
         response: Any = await login(request, sent)
         assert response.sent == {"Authorization": "Bearer first"}
     assert not answers
+
+
+@pytest.mark.parametrize("status", [{}, {"expirationTimestamp": "2026-01-01T00:00:00Z"}])
+async def test_a_plugin_that_gives_nothing_is_told(
+    status: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kubeconfig").write_text(json.dumps(CONFIG))
+    monkeypatch.setattr(exec_login, "_ask", lambda _: status)
+    access = read_kubeconfig([tmp_path / "kubeconfig"])
+    login = exec_login.ExecLogin(access, ssl.create_default_context(), lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    request: Any = SimpleNamespace(headers={})
+
+    with pytest.raises(KubernetesError, match="neither a token nor a client certificate"):
+        await login(request, cast("Any", None))
+
+
+def test_impersonation_has_every_field_and_a_context_may_have_no_user(tmp_path: Path) -> None:
+    user = {"as": "jane", "as-uid": "42", "as-groups": ["a", "b"], "as-user-extra": {"why": ["c", "d"]}}
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps(CONFIG | {"users": [{"name": "me", "user": user}]}))
+
+    assert read_kubeconfig([path]).impersonate == (
+        ("Impersonate-User", "jane"),
+        ("Impersonate-Uid", "42"),
+        ("Impersonate-Group", "a"),
+        ("Impersonate-Group", "b"),
+        ("Impersonate-Extra-why", "c"),
+        ("Impersonate-Extra-why", "d"),
+    )
+
+    path.write_text(json.dumps(CONFIG | {"contexts": [{"name": "here", "context": {"cluster": "here"}}]}))
+    assert read_kubeconfig([path]).user == {}
