@@ -41,6 +41,10 @@ class Recorder:
     Args:
         kube: the cluster.
         busy: whether work waits.
+
+    Attributes:
+        recorded: is told the reason of each event that is to be written.
+        dropped: is told of each event that is not written after all.
     """
 
     def __init__(self, kube: Kube, busy: Callable[[], bool]) -> None:
@@ -51,6 +55,8 @@ class Recorder:
         self._some, self._none = asyncio.Event(), asyncio.Event()
         self._none.set()
         self._stopping = False
+        self.recorded: Callable[[str], None] = lambda _: None
+        self.dropped: Callable[[], None] = lambda: None
 
     def record(self, about: Mapping[str, Any], notice: Notice, *, now: datetime) -> None:
         """Have one event written about an object.
@@ -61,8 +67,10 @@ class Recorder:
             now: when it happened.
         """
         namespace, name = about["metadata"]["namespace"], about["metadata"]["name"]
+        self.recorded(notice.reason)
         if not self._shares.allow(namespace, _NAMESPACE_FACTOR):
             _log.warning("event %s about %s/%s dropped: too many wait", notice.reason.value, namespace, name)
+            self.dropped()
             return
         self._shares.take(namespace)
         self._lines.setdefault(namespace, deque()).append((time.monotonic(), _event(about, notice, now)))
@@ -96,6 +104,7 @@ class Recorder:
             except KubernetesError as error:
                 # A terminating namespace refuses events; the status still tells.
                 _log.warning("event %s about %s lost: %s", body["reason"], body["involvedObject"]["name"], error)
+                self.dropped()
             self._shares.give_back(namespace)
             if not self._shares.taken:
                 self._none.set()

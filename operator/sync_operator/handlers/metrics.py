@@ -22,6 +22,7 @@ from sync_operator.handlers.queue import DRIFT_KIND
 from sync_operator.handlers.queue_metrics import SECONDS, QueueMetrics
 from sync_operator.handlers.run_metrics import RunMetrics
 from sync_operator.handlers.state_metrics import Sources, StateMetrics
+from sync_operator.model.conditions import Reason
 from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
 
 __all__ = ["Metrics", "serve_metrics"]
@@ -75,6 +76,19 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        self._events = Counter(
+            "sync_operator_events_total",
+            "Events about Syncs and Workspaces, by reason.",
+            ["reason"],
+            registry=self.registry,
+        )
+        for reason in Reason:
+            self._events.labels(reason)
+        self._dropped = Counter(
+            "sync_operator_events_dropped_total",
+            "Events that were not written: too many waited, or the API server refused them.",
+            registry=self.registry,
+        )
         self._requested: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
         self._lag = Histogram(
             "sync_operator_event_loop_lag_seconds",
@@ -115,6 +129,14 @@ class Metrics:
         """
         self._cluster_requests.labels(code, method, host).inc()
         self._cluster_seconds.labels(method, host).observe(seconds)
+
+    def event(self, reason: str) -> None:
+        """An event is to be written."""
+        self._events.labels(reason).inc()
+
+    def event_dropped(self) -> None:
+        """An event is not written after all."""
+        self._dropped.inc()
 
     def forget(self, workspace: str) -> None:
         """A Workspace is gone, and its series with it: they would stay on the page for ever."""

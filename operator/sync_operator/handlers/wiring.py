@@ -86,6 +86,7 @@ def make_operator(
     operator.queue = _queue(settings, operator, metrics)
     operator.forgets.append(metrics.forget)
     operator.ran = metrics.runs.ended
+    operator.events.recorded, operator.events.dropped = metrics.event, metrics.event_dropped
     return operator
 
 

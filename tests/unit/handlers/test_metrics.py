@@ -43,8 +43,14 @@ async def test_the_page_tells_of_the_work_and_of_each_sync() -> None:
     metrics.cluster_requested("PATCH", "10.0.0.1:443", "409", 0.1)
     metrics.requested("shop/default", "GET /syncs/:id", 200, 0.1)
 
+    metrics.event("DriftCorrected")
+    metrics.event_dropped()
+
     seen = await scraped(metrics)
 
+    assert seen["sync_operator_events_total DriftCorrected"] == 1
+    assert seen["sync_operator_events_total Recreated"] == 0
+    assert seen["sync_operator_events_dropped_total"] == 1
     assert seen["sync_operator_reconcile_total success sync"] == 1
     assert seen["sync_operator_reconcile_total error workspace"] == 0, "what has not happened yet is 0, not absent"
     assert seen["sync_operator_reconcile_duration_seconds_count sync"] == 1
