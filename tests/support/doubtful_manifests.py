@@ -63,8 +63,8 @@ DOUBTFUL_SYNCS: Final = (
     Doubtful("cursor", {"syncMode": "incremental", "cursorField": "updated_at"}),
     Doubtful(
         "server",
-        _DAILY | {"scheduler": "Server", "run": {"timeout": "1h", "retries": 2}},
-        dict.fromkeys(("run.timeout", "run.retries"), "is not used with scheduler 'Server'"),
+        _DAILY | {"scheduler": "Server", "run": {"timeout": "1h", "startTimeout": "5m", "retries": 2}},
+        dict.fromkeys(("run.timeout", "run.startTimeout", "run.retries"), "is not used with scheduler 'Server'"),
     ),
     Doubtful("ours", {}, annotations={"squared.ai/run-requested-at": "1", "example.com/run": "1"}),
     Doubtful(
