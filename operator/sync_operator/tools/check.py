@@ -3,6 +3,7 @@
 The CRDs are made from these models, so nothing here repeats them; a test holds both against the same manifests.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,7 +29,7 @@ from sync_operator.settings import RunPodRules
 from sync_operator.tools.clocks import clock_warnings
 from sync_operator.tools.hints import meant_field, remedy
 from sync_operator.tools.manifests import Manifest
-from sync_operator.tools.metadata import ObjectMeta
+from sync_operator.tools.metadata import MAX_ANNOTATION_BYTES, ObjectMeta
 from sync_operator.tools.problems import Problem, Severity
 
 __all__ = ["Checked", "check_sync", "check_workspace"]
@@ -139,9 +140,24 @@ def _outer_problems(manifest: Manifest, status: type[SyncStatus | WorkspaceStatu
         yield from _doubts(manifest, annotation_doubts(metadata.get("annotations"), known))
     else:
         yield manifest.problem(("metadata",), "must be an object with a name; write name: indented below metadata:")
+    yield from _size_problems(manifest)
     written = value.get("status")
     if isinstance(written, Mapping):
         yield from _problems(manifest, (flaw for flaw in flaws_of(status, written) if flaw.unknown), "status")
+
+
+def _size_problems(manifest: Manifest) -> Iterator[Problem]:
+    """What `kubectl apply` cannot keep beside the object: it writes it once more into an annotation."""
+    cut = manifest.document.cut
+    if cut.end - cut.start < MAX_ANNOTATION_BYTES // 2:
+        return  # JSON is not twice as long as what it was written as
+    size = len(json.dumps(manifest.value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
+    if size > MAX_ANNOTATION_BYTES:
+        words = (
+            f"the object has {size} bytes, and kubectl apply keeps it once more in an annotation, where Kubernetes takes "
+            f"{MAX_ANNOTATION_BYTES}; use kubectl apply --server-side"
+        )
+        yield manifest.problem(("metadata",), words, severity=Severity.WARNING)
 
 
 def _problems(manifest: Manifest, flaws: Iterable[Flaw], root: str = "") -> Iterator[Problem]:

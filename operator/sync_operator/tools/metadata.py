@@ -8,11 +8,11 @@ from pydantic import AfterValidator, Field, StrictStr
 
 from sync_operator.model.base import DNS_NAME, Model, Whole
 
-__all__ = ["ObjectMeta", "slug"]
+__all__ = ["MAX_ANNOTATION_BYTES", "ObjectMeta", "slug"]
 
 _LABEL_LIMIT: Final = 63
 _NAME_LIMIT: Final = 253
-_MOST_ANNOTATION_BYTES: Final = 256 * 1024
+MAX_ANNOTATION_BYTES: Final = 256 * 1024
 _QUALIFIED: Final = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 
 
@@ -69,7 +69,7 @@ def _label(value: str) -> str:
 
 
 def _not_too_much(annotations: dict[str, str]) -> dict[str, str]:
-    if sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items()) > _MOST_ANNOTATION_BYTES:
+    if sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items()) > MAX_ANNOTATION_BYTES:
         raise ValueError("are longer than 256 KiB together; shorten them")
     return annotations
 

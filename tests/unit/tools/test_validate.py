@@ -376,3 +376,13 @@ def test_no_locale_and_no_name_of_a_file_makes_a_traceback(tmp_path: Path, outpu
     assert (done.returncode, done.stderr) == (1, b"")
     assert b"latin-" in done.stdout
     assert output == "text" or json.loads(done.stdout)["problems"][0]["field"] == "spec.sourceId"
+
+
+def test_what_kubectl_apply_cannot_keep_is_warned_of() -> None:
+    wide = [{"from": f"{number:05}", "to": "x" * 990, "mapping_type": "standard"} for number in range(251)]
+
+    found = said(dumped("wide", configuration=wide, suspendReason="y" * 900), severity=Severity.WARNING)
+    plain = said(dumped("wide", configuration=wide[:200]), severity=Severity.WARNING)
+
+    assert any("use kubectl apply --server-side" in words for words in found)
+    assert not any("--server-side" in words for words in plain)
