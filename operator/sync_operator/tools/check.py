@@ -154,8 +154,8 @@ def _size_problems(manifest: Manifest) -> Iterator[Problem]:
     size = len(json.dumps(manifest.value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
     if size > MAX_ANNOTATION_BYTES:
         words = (
-            f"the object has {size} bytes, and kubectl apply keeps it once more in an annotation, where Kubernetes takes "
-            f"{MAX_ANNOTATION_BYTES}; use kubectl apply --server-side"
+            f"the object has {size} bytes, and kubectl apply keeps it once more in an annotation, where Kubernetes "
+            f"takes {MAX_ANNOTATION_BYTES}; use kubectl apply --server-side"
         )
         yield manifest.problem(("metadata",), words, severity=Severity.WARNING)
 
