@@ -66,6 +66,16 @@ DOUBTFUL_SYNCS: Final = (
         _DAILY | {"scheduler": "Server", "run": {"timeout": "1h", "startTimeout": "5m", "retries": 2}},
         dict.fromkeys(("run.timeout", "run.startTimeout", "run.retries"), "is not used with scheduler 'Server'"),
     ),
+    Doubtful("server-bare", _DAILY | {"scheduler": "Server"}),
+    Doubtful("memory", {"run": {"pod": {"resources": {"limits": {"memory": "128Mi", "cpu": "100m"}}}}}),
+    Doubtful("bytes", {"run": {"pod": {"resources": {"limits": {"memory": 134217728}}}}}),
+    Doubtful(
+        "thousandths",
+        {"run": {"pod": {"resources": {"requests": {"memory": "64m"}, "limits": {"memory": "128m"}}}}},
+        dict.fromkeys(
+            ("run.pod.resources.limits.memory", "run.pod.resources.requests.memory"), "is in thousandths of a byte"
+        ),
+    ),
     Doubtful("ours", {}, annotations={"squared.ai/run-requested-at": "1", "example.com/run": "1"}),
     Doubtful(
         "misspelt",

@@ -5,7 +5,7 @@ The chart's admission policies warn by the CEL at ``kubectl apply``, ``validate`
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sync_operator.model.enums import Scheduler, ScheduleType, SyncMode
 from sync_operator.model.names import (
@@ -125,9 +125,23 @@ def _by_interval(spec: SyncSpec) -> bool:
 def _run_field(name: str, cel: str, broken: Callable[[SyncSpec], bool]) -> WarningRule:
     return WarningRule(
         f"spec.run.{name}",
-        f"object.spec.scheduler != 'Server' || !({cel})",
+        f"object.spec.scheduler != 'Server' || !has(object.spec.run) || !({cel})",
         "is not used with scheduler 'Server', because no pod of ours runs this Sync; remove it, or use 'CronJob'",
         _when(lambda spec: spec.scheduler is Scheduler.SERVER and broken(spec)),
+    )
+
+
+def _memory(kind: Literal["limits", "requests"]) -> WarningRule:
+    def broken(spec: SyncSpec) -> bool:
+        resources = spec.run.pod.resources
+        amounts = (resources.limits if kind == "limits" else resources.requests) if resources is not None else None
+        return str((amounts or {}).get("memory", "")).endswith("m")
+
+    return WarningRule(
+        f"spec.run.pod.resources.{kind}.memory",
+        f"!string(object.spec.?run.?pod.?resources.?{kind}[?'memory'].orValue('')).endsWith('m')",
+        "is in thousandths of a byte, which is what m stands for; write Mi for mebibytes, such as 128Mi",
+        _when(broken),
     )
 
 
@@ -181,6 +195,8 @@ SYNC_WARNINGS: Final = (
         "that grows with each change, if the model has one, before the sync is registered: then it is fixed",
         _when(lambda spec: spec.sync_mode is SyncMode.INCREMENTAL and spec.cursor_field is None),
     ),
+    _memory("limits"),
+    _memory("requests"),
     _run_field("timeout", "has(object.spec.run.timeout)", lambda spec: spec.run.timeout is not None),
     _run_field("startTimeout", "has(object.spec.run.startTimeout)", lambda spec: spec.run.start_timeout is not None),
     _run_field("retries", "object.spec.run.retries > 0", lambda spec: spec.run.retries > 0),
