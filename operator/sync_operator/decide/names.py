@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
 from heapq import nlargest
-from itertools import islice, pairwise
+from itertools import islice, pairwise, zip_longest
 from typing import Final
+from unicodedata import normalize
 
 from sync_operator.redact import redact
 from sync_operator.remote.types import Named, Role
@@ -63,7 +64,8 @@ def missing(role: Role, name: str, held: NameList) -> str:
     """Nothing has the name: what was meant, or what there is."""
     near = [named for found in held.near(name) for named in held.by_name[found]]
     if near:
-        return f"the server has no {role} {_quoted(name)}; did you mean {_listed(near)}? {_HEALS.capitalize()}"
+        meant = f"did you mean {_listed(near)}{_unseen(name, near[0].name)}?"
+        return f"the server has no {role} {_quoted(name)}; {meant} {_HEALS.capitalize()}"
     if not held.by_id:
         return f"the server has no {role} {_quoted(name)}, nor any other; make it there: {_HEALS}"
     there = f"its {role}s are {_listed(list(held.by_id.values()))}"
@@ -118,6 +120,20 @@ def leads_elsewhere(role: Role, name: str, held: NameList, registered: int, sync
         words = f"{_quoted(name)} is {role} {ids} on the server, but {stays}; {remedy}, or make another Sync for {ids}"
         return True, words
     return False, f"the server has no {role} {_quoted(name)}; {stays}; {remedy}, or rename it there"
+
+
+def _unseen(name: str, found: str) -> str:
+    """How two names differ that look the same; empty where anybody can see it."""
+    if _seen(name) != _seen(found):
+        return ""
+    at = next(number for number, (one, other) in enumerate(zip_longest(name, found)) if one != other)
+    there, here = (f"U+{ord(text[at]):04X}" if at < len(text) else "no more" for text in (found, name))
+    return f", which looks the same, but as character {at + 1} has {there} where the spec has {here}"
+
+
+def _seen(name: str) -> str:
+    """A name as people see it: composed or not, and with any white space, it looks the same."""
+    return " ".join(normalize("NFC", name).split())
 
 
 def _near(name: str, names: Collection[str]) -> list[str]:

@@ -44,6 +44,21 @@ def test_a_missing_name_is_told_with_the_candidates(name: str, words: str) -> No
     assert "goes on by itself" in said
 
 
+@pytest.mark.parametrize(
+    ("name", "held", "words"),
+    [
+        ("Gr\u00f6\u00dfe", "Gro\u0308\u00dfe", "as character 3 has U+006F where the spec has U+00F6?"),
+        ("Lager", "Lager ", "as character 6 has U+0020 where the spec has no more?"),
+        ("My Shop", "My\u00a0Shop", "as character 3 has U+00A0 where the spec has U+0020?"),
+    ],
+)
+def test_names_that_look_the_same_are_told_apart(name: str, held: str, words: str) -> None:
+    said = missing(Role.SOURCE, name, name_list(listed({51: held}), NOW))
+
+    assert "(id 51), which looks the same, but " in said
+    assert words in said
+
+
 def test_of_many_candidates_the_first_few_are_told() -> None:
     many = name_list(listed({number: f"model number {number}" for number in range(1, 1001)}), NOW)
 
