@@ -71,7 +71,8 @@ def cut_documents(text: str, read_json: ReadJson) -> Iterator[tuple[Cut, Any] | 
             if begin == len(text):
                 return
             here = line + break_count(text, at, begin)
-            column = begin - max(text.rfind("\n", 0, begin), text.rfind("\r", 0, begin)) - 1
+            newline = text.rfind("\n", 0, begin)
+            column = begin - max(newline, text.rfind("\r", newline + 1, begin)) - 1
             try:
                 value, end = read_json(text, begin)
             except ValueError as error:
