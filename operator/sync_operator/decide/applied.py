@@ -6,31 +6,18 @@ can change it.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Final
 
 from sync_operator.decide.actions import ApplyCronJob
 from sync_operator.model.names import APPLIED, FIELD_MANAGER
+from sync_operator.model.quantity import amount
 
 __all__ = ["Difference", "applied_fields", "differences", "is_applied", "restored", "stays_different"]
 
 MAX_PLACES: Final = 5
 """Fields that a message names."""
-_FACTORS: Final = {
-    "n": Decimal("1e-9"),
-    "u": Decimal("1e-6"),
-    "m": Decimal("1e-3"),
-    "": Decimal(1),
-    **{suffix: Decimal(1000) ** power for power, suffix in enumerate(("k", "M", "G", "T", "P", "E"), 1)},
-    **{suffix: Decimal(1024) ** power for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)},
-}
-_QUANTITY: Final = re.compile(
-    r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))(?:[eE]([+-]?[0-9]{1,3})|"
-    rf"({'|'.join(sorted(_FACTORS, key=len, reverse=True))}))"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +108,7 @@ def _differences(
     elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
         for number, (one, other) in enumerate(zip(wanted, found, strict=True)):
             yield from _differences(one, other, owned, f"{place}[{number}]", quantity=quantity)
-    elif not (quantity and _amount(wanted) == _amount(found)):
+    elif not (quantity and amount(wanted) is not None and amount(wanted) == amount(found)):
         yield Difference(place, stays=owned is not None)
 
 
@@ -150,12 +137,3 @@ def _elements(wanted: list[Any], found: list[Any], owned: Mapping[str, Any], pla
 
 def _has(element: Any, key: Mapping[str, Any]) -> bool:
     return isinstance(element, Mapping) and all(element.get(name) == value for name, value in key.items())
-
-
-def _amount(value: Any) -> Decimal | Any:
-    """The amount that a Kubernetes quantity means: the API server writes ``1000m`` and the number 1 back as ``"1"``."""
-    match = _QUANTITY.fullmatch(str(value))
-    if match is None:
-        return value
-    exponent = Decimal(f"1e{match[2]}") if match[2] else _FACTORS[match[3] or ""]
-    return Decimal(match[1]) * exponent

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from sync_operator.model.base import Model
+from sync_operator.model.cel import CelRule
 from sync_operator.model.names import (
     GROUP,
     SYNC_KIND,
@@ -17,7 +18,6 @@ from sync_operator.model.rules import (
     SYNC_TRANSITIONS,
     WORKSPACE_FORMS,
     WORKSPACE_RULES,
-    CelRule,
 )
 from sync_operator.model.schema import Schema, attach_rules, structural_schema
 from sync_operator.model.status import SyncStatus, WorkspaceStatus

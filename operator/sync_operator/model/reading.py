@@ -11,7 +11,8 @@ from pydantic_core import ErrorDetails
 from sync_operator.bounds import outgrown
 from sync_operator.errors import InvalidSettingsError, InvalidSpecError
 from sync_operator.model.base import Model
-from sync_operator.model.rules import SYNC_RULES, WORKSPACE_RULES, Rule, check
+from sync_operator.model.cel import Rule, check
+from sync_operator.model.rules import SYNC_RULES, WORKSPACE_RULES
 from sync_operator.model.run import PodDefaults
 from sync_operator.model.sync import SyncSpec
 from sync_operator.model.workspace import MAX_TIMEOUT_SECONDS, WorkspaceSpec

@@ -1,14 +1,13 @@
 """Rules between fields: each once, as CEL for the API server and as a predicate for objects that predate the rule."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from operator import attrgetter
 from typing import Final
 
 from sync_operator.durations import DURATION_PATTERN
-from sync_operator.errors import InvalidSpecError
+from sync_operator.model.cel import CelReason, CelRule, Rule
 from sync_operator.model.cronform import CRON_FORM, CRON_HELP, EVERY_REFUSED, ZONE_REFUSED
+from sync_operator.model.pod_rules import POD_RULES
 from sync_operator.model.sync import ScheduleType, SyncSpec
 from sync_operator.model.workspace import URL_FORM, URL_REFUSED, WorkspaceSpec
 
@@ -18,60 +17,7 @@ __all__ = [
     "SYNC_TRANSITIONS",
     "WORKSPACE_FORMS",
     "WORKSPACE_RULES",
-    "CelReason",
-    "CelRule",
-    "Rule",
-    "check",
 ]
-
-
-class CelReason(StrEnum):
-    """Machine reasons that the API server puts on a refusal."""
-
-    REQUIRED = "FieldValueRequired"
-    INVALID = "FieldValueInvalid"
-    FORBIDDEN = "FieldValueForbidden"
-
-
-@dataclass(frozen=True, slots=True)
-class CelRule:
-    """A rule that the API server holds.
-
-    Attributes:
-        at: path of the schema that carries it, such as ``spec``; empty for the root.
-        field: path of the field that the refusal names.
-        cel: the expression that must be true.
-        message: what is wrong and what to do; continues the field's name to a sentence.
-        reason: machine reason of the refusal.
-    """
-
-    at: str
-    field: str
-    cel: str
-    message: str
-    reason: CelReason = CelReason.INVALID
-
-
-@dataclass(frozen=True, slots=True)
-class Rule[S](CelRule):
-    """A rule that this process holds too.
-
-    Attributes:
-        holds: the same as ``cel``, for a spec that has been read.
-    """
-
-    holds: Callable[[S], bool] = lambda _: True
-
-
-def check[S](spec: S, rules: tuple[Rule[S], ...]) -> None:
-    """Hold a spec against rules.
-
-    Raises:
-        InvalidSpecError: names the field and message of the first rule that does not hold.
-    """
-    for rule in rules:
-        if not rule.holds(spec):
-            raise InvalidSpecError(rule.field, rule.message)
 
 
 def _needs(given: str, other: str, remedy: str, holds: Callable[[SyncSpec], bool]) -> Rule[SyncSpec]:
@@ -151,7 +97,7 @@ _SCHEDULE: Final[tuple[Rule[SyncSpec], ...]] = (
     ),
 )
 
-SYNC_RULES: Final = (*_one_of("source"), *_one_of("destination"), *_one_of("model"), *_SCHEDULE)
+SYNC_RULES: Final = (*_one_of("source"), *_one_of("destination"), *_one_of("model"), *_SCHEDULE, *POD_RULES)
 """What a Sync's spec must be, beyond its single fields."""
 
 SYNC_FORMS: Final = (

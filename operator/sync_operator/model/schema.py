@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sync_operator.model.base import Model
-from sync_operator.model.rules import CelReason, CelRule
+from sync_operator.model.cel import CelReason, CelRule
 from sync_operator.model.run import QUANTITY_FORM
 from sync_operator.model.sync import MOST_ENTRIES
 

@@ -48,7 +48,7 @@ def test_every_field_is_read_from_its_camel_case_name() -> None:
                 "pod": {
                     "resources": {"requests": {"cpu": 1, "memory": "64Mi"}},
                     "nodeSelector": {"zone": "a"},
-                    "tolerations": [{"key": "spot", "operator": "Exists", "tolerationSeconds": 30}],
+                    "tolerations": [{"key": "spot", "effect": "NoExecute", "tolerationSeconds": 30}],
                     "imagePullSecrets": [{"name": "pull"}],
                 },
             },
@@ -66,7 +66,7 @@ def test_every_field_is_read_from_its_camel_case_name() -> None:
     assert pod.resources.model_dump(by_alias=True, exclude_none=True) == {"requests": {"cpu": 1, "memory": "64Mi"}}
     assert pod.tolerations[0].model_dump(by_alias=True, exclude_none=True) == {
         "key": "spot",
-        "operator": "Exists",
+        "effect": "NoExecute",
         "tolerationSeconds": 30,
     }
     assert pod.image_pull_secrets[0].name == "pull"
