@@ -35,8 +35,15 @@ _BUILDS: dict[str, Callable[[], Path]] = {
 _BUILT = pytest.StashKey[dict[str, Path]]()
 
 
+_SEPARATE = frozenset(
+    f"tests/cluster/test_{name}.py"
+    for name in ("costs", "docs", "export", "kubeconfig", "kustomize", "pod_defaults", "pressure", "restart")
+)
+"""Long ones, and those with a cluster of their own: what they ask for, others ask for too."""
+
+
 class Places(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """Which tests one worker runs: those of a file, and all that lie in `tests/cluster` itself.
+    """Which tests one worker runs: those of a file, and most that lie in `tests/cluster` itself.
 
     These share a controller, and the last of them look at all that it asked for. Those of `tests/chaos` have nothing in
     common but the worker's control plane, and some take minutes: each goes to whoever is free.
@@ -47,7 +54,7 @@ class Places(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
         folder = file.rpartition("/")[0]
         if folder == "tests/chaos":
             return nodeid
-        return folder if folder == "tests/cluster" else file
+        return folder if folder == "tests/cluster" and file not in _SEPARATE else file
 
 
 # How long one example takes says nothing on a loaded machine; pytest-timeout bounds the whole test.
@@ -159,7 +166,7 @@ def namespace(kube: Kube) -> Iterator[str]:
     name = f"test-{token_hex(4)}"
     kube.core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=name)))
     yield name
-    kube.core.delete_namespace(name)
+    kube.drop_namespace(name)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def namespaces(kube: Kube) -> Iterator[list[str]]:
         kube.core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=name)))
     yield names
     for name in names:
-        kube.core.delete_namespace(name)
+        kube.drop_namespace(name)
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def production(kube: Kube, tmp_path: Path, controller: Controller) -> Iterator[T
     (tmp_path / "production").mkdir()
     with running_sandbox(tmp_path / "production") as sandbox:
         yield Tenant(kube, namespace, sandbox)
-    kube.core.delete_namespace(namespace)
+    kube.drop_namespace(namespace)
 
 
 def test_one_manifest_serves_two_workspaces(tenant: Tenant, production: Tenant) -> None:

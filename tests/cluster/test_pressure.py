@@ -101,7 +101,7 @@ def test_hundreds_of_syncs_bear_a_minute_of_503_together(apart: Tenant, sandbox:
     wait(lambda: len(sync_events(tenant)) == len(told) + SYNCS, "all events, which give way to the work", seconds=90)
     # An outage of more than three periods also keeps the Workspace from being compared: told once, and when it is over.
     ends = (["Reconciled"], ["CompareFailed", "Reconciled", "Reconciled"])
-    wait(lambda: sorted(tenant.events("default")[2:]) in ends, "the outage to be told as over", seconds=60)
+    wait(lambda: sorted(tenant.events("default")[2:]) in ends, "the outage to be told as over", seconds=90)
     assert tenant.events("before") == ["Manual"]
 
 
@@ -144,7 +144,8 @@ def test_a_pause_that_the_server_asks_for_is_kept(tenant: Tenant, sandbox: Sandb
 
     requests = [entry for entry in sandbox.requests() if entry["method"] == "POST" or entry["path"].endswith("/me")]
     paused = next(entry["at"] for entry in requests if entry["status"] == 429)
-    after = [entry for entry in requests if paused + 1 < entry["at"]]
+    # What was under way by then is told when it is answered.
+    after = [entry for entry in requests if paused + 3 < entry["at"]]
     assert min(entry["at"] for entry in after) >= paused + 11.9
     assert after[0]["path"].endswith("/users/me")
     assert len(sandbox.syncs()) == 20

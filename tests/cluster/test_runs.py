@@ -44,7 +44,7 @@ def crowded(tenant: Tenant) -> Iterator[Tenant]:
     body = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "no-jobs"}, "spec": spec}
     tenant.kube.resource("ResourceQuota", "v1").create(body=body, namespace=name)
     yield replace(tenant, namespace=name)
-    tenant.kube.core.delete_namespace(name)
+    tenant.kube.drop_namespace(name)
 
 
 @pytest.mark.timeout(180)

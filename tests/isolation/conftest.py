@@ -53,7 +53,7 @@ def newcomer(kube: Kube) -> Iterator[Newcomer]:
     with ExitStack() as stack:
         yield make
         for namespace in made:
-            stack.callback(kube.core.delete_namespace, namespace)
+            stack.callback(kube.drop_namespace, namespace)
 
 
 @pytest.fixture

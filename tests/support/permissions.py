@@ -33,6 +33,7 @@ UNUSED: Final[dict[Permission, str]] = {
 """Permissions that no request shows, and why they are granted all the same."""
 RARE: Final[dict[Permission, str]] = {
     ("batch", "jobs", "delete"): "the garbage collector may be quicker, once their CronJob is gone",
+    ("", "events", "list"): "only for a run that does not start and whose pod does not say why",
 }
 """Permissions that some days no request shows, and why."""
 _OWN: Final = frozenset({"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from kubernetes import client, config
 from kubernetes.dynamic import DynamicClient
-from kubernetes.dynamic.exceptions import DynamicApiError
+from kubernetes.dynamic.exceptions import DynamicApiError, NotFoundError, ResourceNotFoundError
 
-from sync_operator.model.names import API_VERSION
+from sync_operator.model.names import API_VERSION, SYNC_KIND
 
 __all__ = ["IMAGE", "ROOT", "Kube", "Plane", "Refusal", "build_plane", "running_plane"]
 
@@ -104,6 +104,23 @@ class Kube:
                 body=dict(manifest), namespace=namespace, query_params=list(query)
             )
         return dict(found.to_dict())
+
+    def drop_namespace(self, name: str) -> None:
+        """Delete a namespace, and let go of the Syncs in it: their server is gone with the test.
+
+        Kubernetes lists and deletes all kinds there are in a namespace that something holds, every few seconds. Dozens
+        of them would keep a core busy until the control plane ends.
+        """
+        self.core.delete_namespace(name)
+        try:
+            syncs = self.resource(SYNC_KIND)
+        except ResourceNotFoundError:  # a cluster without our CRDs
+            return
+        syncs.delete(namespace=name, field_selector=f"metadata.namespace={name}")
+        for sync in syncs.get(namespace=name).items:
+            with suppress(NotFoundError):
+                body = {"metadata": {"finalizers": None}}
+                syncs.patch(name=sync.metadata.name, namespace=name, body=body, content_type=_MERGE)
 
     def dry_run(self, text: str, kind: str, namespace: str) -> dict[str, Any]:
         """What would become of a manifest as it is written, YAML or JSON; strict, as `kubectl` asks for it.

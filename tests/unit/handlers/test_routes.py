@@ -50,6 +50,7 @@ class Rig:
             jitter=lambda: 1.0,
         )
         self.made.append(traffic)
+        traffic.cut(max(1, requests_per_minute // 10))  # as if its first minute, when all may go out at once, were over
         return traffic
 
     def join(self, owner: Key, scope: Scope, limit: int | None = MANY) -> Route:
