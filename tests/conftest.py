@@ -35,8 +35,9 @@ _BUILDS: dict[str, Callable[[], Path]] = {
 _BUILT = pytest.StashKey[dict[str, Path]]()
 
 
+_TOGETHER = "tests/cluster"
 _SEPARATE = frozenset(
-    f"tests/cluster/test_{name}.py"
+    f"{_TOGETHER}/test_{name}.py"
     for name in ("costs", "docs", "export", "kubeconfig", "kustomize", "pod_defaults", "pressure", "restart")
 )
 """Long ones, and those with a cluster of their own: what they ask for, others ask for too."""
@@ -49,12 +50,18 @@ class Places(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
     common but the worker's control plane, and some take minutes: each goes to whoever is free.
     """
 
+    def _assign_work_unit(self, node: Any) -> None:
+        """Begin with what takes longest: its tests wait for schedules and servers more than they compute."""
+        if _TOGETHER in self.workqueue:
+            self.workqueue.move_to_end(_TOGETHER, last=False)
+        super()._assign_work_unit(node)
+
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         folder = file.rpartition("/")[0]
         if folder == "tests/chaos":
             return nodeid
-        return folder if folder == "tests/cluster" and file not in _SEPARATE else file
+        return folder if folder == _TOGETHER and file not in _SEPARATE else file
 
 
 # How long one example takes says nothing on a loaded machine; pytest-timeout bounds the whole test.

@@ -72,10 +72,11 @@ def requests(plane: Plane) -> list[dict[str, Any]]:
 def denied(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     """Requests that were refused for want of a right, by the authorizer or by an admission plugin.
 
-    Nobody has the right to make something in a namespace that is being deleted, nor an object whose owner is of a kind
-    that the API server has only just come to know (its admission plugin learns of CRDs some seconds late).
+    Nobody has the right to make something in a namespace that is being deleted, or beyond its quota, nor an object
+    whose owner is of a kind that the API server has only just come to know (its admission plugin learns of CRDs some
+    seconds late).
     """
-    nobody = ("because it is being terminated", "cannot find RESTMapping")
+    nobody = ("because it is being terminated", "exceeded quota", "cannot find RESTMapping")
     return [
         f"{entry['verb']} {entry['requestURI']}: {entry['responseStatus'].get('message')}"
         for entry in entries

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from kubernetes import client, config
 from kubernetes.dynamic import DynamicClient
-from kubernetes.dynamic.exceptions import DynamicApiError, NotFoundError, ResourceNotFoundError
+from kubernetes.dynamic.exceptions import DynamicApiError
 
-from sync_operator.model.names import API_VERSION, SYNC_KIND
+from sync_operator.model.names import API_VERSION, SYNC_PLURAL
 
 __all__ = ["IMAGE", "ROOT", "Kube", "Plane", "Refusal", "build_plane", "running_plane"]
 
@@ -112,15 +112,24 @@ class Kube:
         of them would keep a core busy until the control plane ends.
         """
         self.core.delete_namespace(name)
-        try:
-            syncs = self.resource(SYNC_KIND)
-        except ResourceNotFoundError:  # a cluster without our CRDs
-            return
-        syncs.delete(namespace=name, field_selector=f"metadata.namespace={name}")
-        for sync in syncs.get(namespace=name).items:
-            with suppress(NotFoundError):
-                body = {"metadata": {"finalizers": None}}
-                syncs.patch(name=sync.metadata.name, namespace=name, body=body, content_type=_MERGE)
+        syncs = f"/apis/{API_VERSION}/namespaces/{name}/{SYNC_PLURAL}"
+        self._metadata("DELETE", syncs)
+        for sync in self._metadata("GET", syncs).get("items") or ():
+            self._metadata("PATCH", f"{syncs}/{sync['metadata']['name']}", {"metadata": {"finalizers": None}})
+
+    def _metadata(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """A call that brings the metadata of objects alone, however large they are; nothing where there is none."""
+        kinds = (
+            f"application/json;as={kind};v=v1;g=meta.k8s.io"
+            for kind in ("PartialObjectMetadataList", "PartialObjectMetadata")
+        )
+        headers = {"Accept": ",".join(kinds), "Content-Type": _MERGE}
+        request = self._api.param_serialize(
+            method, path, header_params=headers, body=body, auth_settings=["BearerToken"]
+        )
+        answer: Any = self._api.call_api(*request)
+        answer.read()
+        return dict(json.loads(answer.data)) if answer.status == HTTPStatus.OK else {}
 
     def dry_run(self, text: str, kind: str, namespace: str) -> dict[str, Any]:
         """What would become of a manifest as it is written, YAML or JSON; strict, as `kubectl` asks for it.
