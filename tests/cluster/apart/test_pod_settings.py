@@ -1,6 +1,5 @@
 """What pods may be given: the API server's rules for CronJobs, ours for Syncs, and `validate` find the same."""
 
-from collections.abc import Iterable
 from itertools import product
 from typing import Any, Final
 
@@ -52,19 +51,15 @@ def keyed() -> list[Pod]:
 
 
 def tolerating() -> list[Pod]:
-    none: Pod = {}
-    ends = (
-        none,
+    ends: tuple[Pod, ...] = (
+        {},
         {"effect": "NoExecute", "tolerationSeconds": 5},
         {"effect": "NoSchedule", "tolerationSeconds": 5},
         {"tolerationSeconds": 5},
     )
-    given = product((None, "Exists", "Equal"), (None, "", "a", "a b"), (None, "", "v", "a b"), ends)
-    return [{"tolerations": [_given(zip(PAIR, values, strict=True)) | end]} for *values, end in given]
-
-
-def _given(fields: Iterable[tuple[str, str | None]]) -> Pod:
-    return {name: value for name, value in fields if value is not None}
+    given = product((None, "Exists", "Equal"), (None, "", "a", "a b"), (None, "", "v", "a b"))
+    pairs = [{name: one for name, one in zip(PAIR, values, strict=True) if one is not None} for values in given]
+    return [{"tolerations": [pair | end]} for pair in pairs for end in ends]
 
 
 def resourced() -> list[Pod]:
