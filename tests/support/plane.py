@@ -123,13 +123,17 @@ class Kube:
             f"application/json;as={kind};v=v1;g=meta.k8s.io"
             for kind in ("PartialObjectMetadataList", "PartialObjectMetadata")
         )
-        headers = {"Accept": ",".join(kinds), "Content-Type": _MERGE}
+        answer = self._send(method, path, {"Accept": ",".join(kinds), "Content-Type": _MERGE}, body)
+        return dict(json.loads(answer.data)) if answer.status == HTTPStatus.OK else {}
+
+    def _send(self, method: str, path: str, headers: dict[str, str], body: Any, query: Any = ()) -> Any:
+        """An answer as it comes, whatever its status."""
         request = self._api.param_serialize(
-            method, path, header_params=headers, body=body, auth_settings=["BearerToken"]
+            method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
         )
         answer: Any = self._api.call_api(*request)
         answer.read()
-        return dict(json.loads(answer.data)) if answer.status == HTTPStatus.OK else {}
+        return answer
 
     def dry_run(self, text: str, kind: str, namespace: str) -> dict[str, Any]:
         """What would become of a manifest as it is written, YAML or JSON; strict, as `kubectl` asks for it.
@@ -139,16 +143,13 @@ class Kube:
         """
         form = "json" if text.startswith("{") else "yaml"
         with _refusals():
-            request = self._api.param_serialize(
+            answer = self._send(
                 "POST",
                 f"/apis/{API_VERSION}/namespaces/{namespace}/{kind.lower()}s",
-                query_params=[*_STRICT, ("dryRun", "All")],
-                header_params={"Content-Type": f"application/{form}", "Accept": "application/json"},
-                body=json.loads(text) if form == "json" else text,  # the client writes JSON by itself, in plain ASCII
-                auth_settings=["BearerToken"],
+                {"Content-Type": f"application/{form}", "Accept": "application/json"},
+                json.loads(text) if form == "json" else text,  # the client writes JSON by itself, in plain ASCII
+                [*_STRICT, ("dryRun", "All")],
             )
-            answer: Any = self._api.call_api(*request)
-            answer.read()
             if answer.status != HTTPStatus.CREATED:
                 raise DynamicApiError(client.ApiException(http_resp=answer))  # type: ignore[no-untyped-call]
         return dict(json.loads(answer.data))

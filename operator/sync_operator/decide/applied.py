@@ -67,8 +67,10 @@ def restored(action: ApplyCronJob, live: Mapping[str, Any]) -> str:
 
 def stays_different(manifest: Mapping[str, Any], live: Mapping[str, Any]) -> str:
     """What of an applied CronJob others have otherwise for good, for people; empty where that is nothing."""
+    if not is_applied(manifest, live):
+        return ""
     places = [difference.place for difference in differences(manifest, live) if difference.stays]
-    if not places or not is_applied(manifest, live):
+    if not places:
         return ""
     name = manifest["metadata"]["name"]
     return f"an admission policy or another writer changes {_listed(places)} of CronJob {name}, and no apply undoes it"

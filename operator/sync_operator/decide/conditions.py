@@ -17,8 +17,6 @@ __all__ = ["Said", "progress_conditions", "warning_words", "worst", "write_condi
 
 _MESSAGE_LIMIT: Final = 1024
 """Characters of a message; the CRD allows more, people do not read more."""
-
-
 _MAX_WARNINGS: Final = 2
 """Kinds of warnings that a message spells out."""
 

@@ -74,17 +74,19 @@ def last_run(picture: Picture) -> LastRun | None:
 
 def ended_runs(picture: Picture) -> tuple[LastRun, ...]:
     """The runs that were just read and have ended, in the order of their ends."""
-    told = (result for result in picture.results if result.run is None or result.run.status.finished)
-    return tuple(_ended(result, verdict_of(picture, result)) for result in told)
+    return tuple(_ended(result, verdict_of(picture, result)) for result in _finished(picture))
 
 
 def recent_runs(picture: Picture) -> tuple[RecentRun, ...]:
     """The runs that have ended, the newest first: those just read before those known."""
-    found = [result for result in picture.results if result.run is None or result.run.status.finished]
-    told = [_recent(result, verdict_of(picture, result)) for result in reversed(found)]
+    told = [_recent(result, verdict_of(picture, result)) for result in reversed(_finished(picture))]
     ids = {run.id for run in told if run.id is not None}
     known = (run for run in picture.sync.status.recent_runs if run.id not in ids)
     return (*told, *known)[:MAX_RECENT_RUNS]
+
+
+def _finished(picture: Picture) -> tuple[JobResult, ...]:
+    return tuple(result for result in picture.results if result.run is None or result.run.status.finished)
 
 
 def _recent(result: JobResult, verdict: Verdict) -> RecentRun:

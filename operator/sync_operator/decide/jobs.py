@@ -79,3 +79,8 @@ class StartLook:
     at: datetime
     ran: bool = False
     words: str = ""
+
+    @property
+    def why(self) -> str:
+        """The same for people, also where the cluster said nothing."""
+        return self.words or "the cluster does not tell why"

@@ -31,7 +31,7 @@ def scheduling_step(picture: Picture) -> Action | None:
         return DeleteCronJob(cronjob_name(picture.sync.name), Phase.SCHEDULING) if live else None
     if picture.sync_id is None or picture.workspace.dialect is None or (live is None and cluster_changed(picture)):
         return None
-    desired = _desired(picture, picture.sync_id)
+    desired = _desired(picture)
     name = desired["metadata"]["name"]
     if live is None:
         return ApplyCronJob(name, desired, lost=picture.sync.status.cron_job == name)
@@ -51,7 +51,7 @@ def cronjob_note(picture: Picture) -> str:
     known = picture.sync_id is not None and picture.workspace.dialect is not None and picture.sync.schedule is not None
     if live is None or spec is None or spec.scheduler is Scheduler.SERVER or not known or scheduling_obstacle(picture):
         return ""
-    return stays_different(_desired(picture, picture.sync_id or ""), live)
+    return stays_different(_desired(picture), live)
 
 
 def scheduling_obstacle(picture: Picture) -> Obstacle | None:
@@ -96,8 +96,9 @@ def last_schedule(cronjob: Mapping[str, Any]) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _desired(picture: Picture, sync_id: str) -> dict[str, Any]:
-    status = picture.sync.status
+@once
+def _desired(picture: Picture) -> dict[str, Any]:
+    status, sync_id = picture.sync.status, picture.sync_id or ""
     if workspace_changed(picture) and status.url:
         there = replace(picture.workspace, url=status.url, workspace_id=status.workspace_id)
         picture = replace(picture, workspace=there)

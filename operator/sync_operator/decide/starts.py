@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sync_operator.decide.cronjob import requested_job
-from sync_operator.decide.jobs import JobView, StartLook
+from sync_operator.decide.jobs import JobView
 from sync_operator.decide.picture import Picture
+from sync_operator.decide.scheduling import last_schedule
 from sync_operator.decide.start_actions import FailStart, LookAtStart, ReplaceJob, StartAction
 from sync_operator.decide.start_words import remedy
 from sync_operator.durations import parse_duration
@@ -76,7 +77,7 @@ def not_started(picture: Picture, job: JobView) -> str:
     look = picture.looks.get(job.uid)
     if look is None or not waits(picture, job):
         return ""
-    words = f"Job {job.name} waits since {rfc3339(job.created_at)}, and no pod of it has run: {_why(look)}"
+    words = f"Job {job.name} waits since {rfc3339(job.created_at)}, and no pod of it has run: {look.why}"
     return f"{words}. {remedy(look.words)}" if look.words else f"{words}. kubectl describe job/{job.name} may tell more"
 
 
@@ -89,7 +90,7 @@ def waiting_run(picture: Picture, job: JobView) -> LastRun:
         status=WAITING,
         verdict=WAITING,
         started_at=job.created_at,
-        message=_why(look) if look is not None else known,
+        message=look.why if look is not None else known,
         job=job.name,
     )
 
@@ -118,10 +119,6 @@ def _times(picture: Picture, job: JobView) -> Iterator[datetime]:
             yield job.created_at + parse_duration(spec.run.start_timeout)
 
 
-def _why(look: StartLook) -> str:
-    return look.words or "the cluster does not tell why"
-
-
 def _shown_at(picture: Picture, job: JobView) -> datetime:
     return job.created_at + min(_SHOWN_AFTER, picture.deployment.start_grace)
 
@@ -140,11 +137,9 @@ def _template(picture: Picture) -> str:
 
 def _last_due(picture: Picture) -> datetime:
     """A time after which none was due by now: for an interval the newest one that was, from which it goes on."""
-    live, schedule = picture.cronjob or {}, picture.sync.schedule
-    last = live.get("status", {}).get("lastScheduleTime")
+    last, schedule = last_schedule(picture.cronjob or {}), picture.sync.schedule
     now = picture.now.replace(microsecond=0)
     every = schedule.every if schedule is not None and (schedule.expression or "").startswith("@every") else None
     if last is None or every is None:
         return now
-    begun = datetime.fromisoformat(last)
-    return begun + max((now - begun) // every, 0) * every
+    return last + max((now - last) // every, 0) * every

@@ -43,9 +43,9 @@ async def act_on_start(operator: Operator, picture: Picture, action: StartAction
 
 async def _fail(operator: Operator, picture: Picture, action: FailStart, look: StartLook) -> Picture:
     """Let the Job controller end it: it deletes the pod, and makes no other."""
-    job, why = action.job, look.words or "the cluster does not tell why"
+    job = action.job
     since = rfc3339(job.created_at)
-    words = f"Job {job.name} of {since} did not start within spec.run.startTimeout of {action.limit}: {why}"
+    words = f"Job {job.name} of {since} did not start within spec.run.startTimeout of {action.limit}: {look.why}"
     patch = {
         "metadata": {"annotations": {START_TIMED_OUT: one_line(words, MAX_NOTE)}},
         "spec": {"activeDeadlineSeconds": 1},
