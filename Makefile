@@ -1,6 +1,6 @@
 # One word per job; every job works on a clean clone with Python 3 and make. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup check verify generate cluster helm unit test isolation chaos e2e bench profile churn demo clean
+.PHONY: help setup check verify generate cluster helm messages unit test test-all test-tools isolation chaos e2e bench profile churn demo clean
 
 PYTHON := .venv/bin/python
 STAMP := .venv/.complete
@@ -31,6 +31,9 @@ generate: setup  ## write what is generated from the models: the CRDs, the chart
 verify: setup  ## fail when a generated file is stale
 	$(PYTHON) scripts/generate --check
 
+messages: setup  ## write tests/unit/messages.txt, the texts that unit tests compare
+	$(PYTEST) -q -n 0 tests/unit --write-messages
+
 helm:  ## build Helm, for the chart's tests (minutes when cold, cached afterwards)
 	@helm/tool/build
 
@@ -40,16 +43,28 @@ cluster:  ## build the local control plane (minutes when cold, cached afterwards
 unit: setup  ## the fast tests: no control plane
 	$(PYTEST) $(SIDE_BY_SIDE) tests/unit tests/contract
 
-test: check verify  ## everything: checks, then all tests with branch coverage
+# With COVERAGE=1 the two measure together: `make test` begins, `make test-all` adds and judges, as .ci/run does.
+RIGHTS := $(CURDIR)/.cache/rights
+MEASURED = $(if $(COVERAGE),RIGHTS_NOTES=$(RIGHTS) .venv/bin/coverage run -m pytest,$(PYTEST)) $(TEST_WORKERS)
+
+test: check verify test-tools  ## checks, then all tests that do not take long: meant for 8 minutes on two cores
+	rm -rf .coverage .coverage.* $(RIGHTS)
+	$(MEASURED) -m "not long"
+
+test-all: setup test-tools  ## the tests that `make test` leaves out; COVERAGE=1 in both measures the branches covered by both
+	$(MEASURED) -m long
+ifdef COVERAGE
+	.venv/bin/coverage combine --quiet
+	.venv/bin/coverage report --fail-under=90
+	$(PYTHON) -m tests.support.permissions $(RIGHTS)
+endif
+
+test-tools: setup
 	@cluster/build >/dev/null
 	@helm/tool/build >/dev/null
 	@tools/build promtool >/dev/null
 	@tools/build actionlint >/dev/null
 	@tools/build gitops >/dev/null
-	rm -f .coverage .coverage.*
-	.venv/bin/coverage run -m pytest $(TEST_WORKERS)
-	.venv/bin/coverage combine --quiet
-	.venv/bin/coverage report --fail-under=90
 
 isolation: setup  ## tenants that attack the operator, each beside a healthy one
 	@cluster/build >/dev/null
@@ -75,8 +90,8 @@ e2e: setup  ## the chart on a real node with real containers (Linux, root, deboo
 	@helm/tool/build >/dev/null
 	$(PYTEST) --timeout 600 tests/e2e
 
-demo: setup  ## the main job on a local control plane; KEEP=1 leaves it running until Ctrl-C
-	@$(PYTHON) scripts/demo $(if $(KEEP),--keep)
+demo: setup  ## the main job on a local control plane; KEEP=1 leaves it running; CLUSTER=current IMAGE=… on yours
+	@$(PYTHON) scripts/demo $(if $(KEEP),--keep) $(if $(CLUSTER),--cluster $(CLUSTER)) $(if $(IMAGE),--image $(IMAGE)) $(if $(YES),--yes)
 
 clean:  ## remove what the jobs made in this folder; the cached control plane stays
 	rm -rf .venv .tools .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

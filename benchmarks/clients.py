@@ -13,7 +13,7 @@ import aiohttp
 import httpcore
 import yaml
 
-from sync_operator.model.names import API_VERSION
+from sync_operator.api.constants import API_VERSION
 
 __all__ = ["AT_ONCE", "Cluster", "Server", "open_cluster"]
 

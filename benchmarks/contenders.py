@@ -25,7 +25,7 @@ _SETTINGS: Final = {
     "SYNC_OPERATOR_HEALTH_PORT": "0",
     "SYNC_OPERATOR_METRICS_PORT": "0",
 }
-_ALL_IMPORTS: Final = "import sync_operator.handlers.main, benchmarks.floor, benchmarks.plain"
+_ALL_IMPORTS: Final = "import sync_operator.controller.main, benchmarks.floor, benchmarks.plain"
 
 
 class Contender(StrEnum):

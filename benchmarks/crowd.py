@@ -12,7 +12,7 @@ from tests.support.manifests import sync_manifest
 from tests.support.syncs import MAPPING, is_ready
 
 from benchmarks.clients import AT_ONCE, Cluster, open_cluster
-from sync_operator.model.names import API_VERSION
+from sync_operator.api.constants import API_VERSION
 
 __all__ = ["SPEC", "Crowd", "Ref", "UnfinishedError", "crowd", "why"]
 

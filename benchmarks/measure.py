@@ -61,7 +61,7 @@ async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, many: Cro
     period = max(_SHORTEST_PERIOD, len(many.refs) // _SYNCS_A_SECOND)
     port = free_port()
     settings = {
-        "SYNC_OPERATOR_RESYNC_SECONDS": str(period if phase is Phase.COMPARE else _NEVER),
+        "SYNC_OPERATOR_RELIST_SECONDS": str(period if phase is Phase.COMPARE else _NEVER),
         "SYNC_OPERATOR_METRICS_PORT": str(port),
     }
     cluster, others = api_requests(stage.plane), around(stage.folder)

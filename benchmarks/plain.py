@@ -13,7 +13,7 @@ import uvloop
 
 from benchmarks.clients import Cluster, Server, open_cluster
 from benchmarks.work import CRONJOBS, NAMESPACE, cronjob, made_at, server_body, status
-from sync_operator.model.names import GROUP, VERSION
+from sync_operator.api.constants import GROUP, VERSION
 
 
 class _Plain:

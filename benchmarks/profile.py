@@ -28,14 +28,14 @@ _LINE: Final = re.compile(r":\d+\)")
 _WAITS: Final = re.compile(r"(select|poll|wait)\b[^;]*$")
 _AREAS: Final = (
     ("start of Python, imports", "<frozen importlib"),
-    ("events", "sync_operator/cluster/events.py"),
-    ("requests to the API server", "sync_operator/cluster/kube.py"),
-    ("requests to the sync server", "sync_operator/remote/"),
+    ("events", "sync_operator/kubernetes/event_recorder.py"),
+    ("requests to the API server", "sync_operator/kubernetes/kube_client.py"),
+    ("requests to the sync server", "sync_operator/syncapi/"),
     ("kopf: watches", "kopf/"),
-    ("cache", "sync_operator/handlers/cache.py"),
-    ("observe", "sync_operator/handlers/observe.py"),
-    ("decide", "sync_operator/decide/"),
-    ("act, report, queue", "sync_operator/handlers/"),
+    ("cache", "sync_operator/controller/informer/store.py"),
+    ("observe", "sync_operator/controller/sync/observe.py"),
+    ("decide", "sync_operator/domain/"),
+    ("act, report, queue", "sync_operator/controller/"),
 )
 """What a sample counts as: the first whose text is in a frame of it."""
 _LOOP: Final = "Runner.run (asyncio/runners.py)"

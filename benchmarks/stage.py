@@ -14,7 +14,7 @@ from tests.support.plane import Kube, Plane, build_plane, running_plane
 from tests.support.running import Sandbox, eventually, running_sandbox
 from tests.support.syncs import Tenant
 
-from sync_operator.model.names import API_VERSION, SYNC_KIND
+from sync_operator.api.constants import API_VERSION, SYNC_KIND
 
 __all__ = ["Stage", "staged"]
 

@@ -8,20 +8,20 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sync_operator.model.names import (
+from sync_operator.api.constants import (
     API_VERSION,
-    APPLIED,
-    CLUSTER,
-    CREATE_LOST,
-    CREATE_STARTED,
+    APPLIED_ANNOTATION,
+    CLUSTER_ANNOTATION,
+    CREATE_LOST_ANNOTATION,
+    CREATE_STARTED_ANNOTATION,
     FINALIZER,
     MANAGED_BY,
     MANAGED_BY_LABEL,
     SYNC_KIND,
     SYNC_LABEL,
     SYNC_NAME,
-    TAKE_OVER,
-    TEMPLATE,
+    TAKE_OVER_ANNOTATION,
+    TEMPLATE_ANNOTATION,
 )
 
 __all__ = [
@@ -75,7 +75,12 @@ def made_at(sync: Mapping[str, Any]) -> str:
 def mark() -> dict[str, Any]:
     """The finalizer, with the marks of the cluster and of a create that is about to be sent for the first time."""
     started = f"{datetime.now(UTC).isoformat(timespec='seconds')}/{'0' * 32}"
-    marks = {CLUSTER: _UID, TAKE_OVER: None, CREATE_STARTED: started, CREATE_LOST: None}
+    marks = {
+        CLUSTER_ANNOTATION: _UID,
+        TAKE_OVER_ANNOTATION: None,
+        CREATE_STARTED_ANNOTATION: started,
+        CREATE_LOST_ANNOTATION: None,
+    }
     return {"metadata": {"annotations": marks, "finalizers": [FINALIZER]}}
 
 
@@ -109,7 +114,7 @@ def cronjob(sync: Mapping[str, Any], sync_id: str, registered_at: str) -> dict[s
             "name": name,
             "namespace": metadata["namespace"],
             "labels": ours["labels"],
-            "annotations": {**ours["annotations"], APPLIED: "0" * 16},
+            "annotations": {**ours["annotations"], APPLIED_ANNOTATION: "0" * 16},
             "ownerReferences": [owner | {"controller": True, "blockOwnerDeletion": True}],
         },
         "spec": {
@@ -120,7 +125,7 @@ def cronjob(sync: Mapping[str, Any], sync_id: str, registered_at: str) -> dict[s
             "successfulJobsHistoryLimit": 1,
             "failedJobsHistoryLimit": 3,
             "jobTemplate": {
-                "metadata": {**ours, "annotations": {**ours["annotations"], TEMPLATE: "0" * 16}},
+                "metadata": {**ours, "annotations": {**ours["annotations"], TEMPLATE_ANNOTATION: "0" * 16}},
                 "spec": {
                     "backoffLimit": 0,
                     "podFailurePolicy": {"rules": [_ignored(), _exit("Ignore", 143), _exit("FailJob", 2, 4)]},

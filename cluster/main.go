@@ -10,15 +10,8 @@ import (
 	"path/filepath"
 	_ "time/tzdata" // time zones of CronJobs, on machines without a zone database
 
-	"go.etcd.io/etcd/server/v3/etcdmain"
-	_ "k8s.io/client-go/plugin/pkg/client/auth" // exec and OIDC credentials, should kubectl be pointed at another cluster
-	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo" // the client metrics of the components
 	"k8s.io/component-base/version"
-	kubectl "k8s.io/kubectl/pkg/cmd"
-	kubectlutil "k8s.io/kubectl/pkg/cmd/util"
-	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
-	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 
 	"github.com/squared-ai/sync-operator/cluster/internal/cronlib"
 	"github.com/squared-ai/sync-operator/cluster/internal/node"
@@ -41,8 +34,9 @@ It is a development tool: no durability, no isolation between pods. Whoever has 
 Run by "up", not by hand: etcd, kube-apiserver, kube-controller-manager, node, guard.
 `
 
-// commands are the programs in this binary. Each one is constructed only when it is the one asked for: two of the
-// Kubernetes commands in one process fight over the signal handlers and panic.
+// commands are the programs in this binary; the files part_*.go and found.go add those that can be left out. Each one
+// is constructed only when it is the one asked for: two of the Kubernetes commands in one process fight over the
+// signal handlers and panic.
 var commands = map[string]func(args []string) int{
 	"up":   plane.Main,
 	"cron": cronlib.Main,
@@ -50,13 +44,6 @@ var commands = map[string]func(args []string) int{
 	"guard": func([]string) int {
 		return proc.Guard(os.Stdin)
 	},
-	"etcd": func([]string) int {
-		etcdmain.Main(os.Args)
-		return 0
-	},
-	"kube-apiserver":          func([]string) int { return cli.Run(apiserver.NewAPIServerCommand()) },
-	"kube-controller-manager": func([]string) int { return cli.Run(controllermanager.NewControllerManagerCommand()) },
-	"kubectl":                 runKubectl,
 	"version": func([]string) int {
 		fmt.Println(version.Get().GitVersion)
 		return 0
@@ -64,6 +51,7 @@ var commands = map[string]func(args []string) int{
 }
 
 func main() {
+	addFound(found)
 	name, args := filepath.Base(os.Args[0]), os.Args[1:]
 	if commands[name] == nil {
 		if len(args) == 0 {
@@ -85,11 +73,4 @@ func main() {
 	os.Args = append([]string{name}, args...)
 	proc.DieWithParent()
 	os.Exit(run(args))
-}
-
-func runKubectl([]string) int {
-	if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
-		kubectlutil.CheckErr(err) // prints it the way kubectl does, and exits
-	}
-	return 0
 }

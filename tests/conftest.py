@@ -1,6 +1,7 @@
 """What several suites share: a sandbox of each kind, and a real control plane, started once for the session.
 
-`make test` and `make chaos` run several sessions side by side (pytest-xdist), each with its own control plane.
+`make test`, `make test-all` and `make chaos` run several sessions in parallel (pytest-xdist), each with its own control
+plane.
 """
 
 import os
@@ -20,10 +21,11 @@ from tests.support.helm import Helm, build_helm
 from tests.support.plane import Kube, Plane, build_plane, running_plane
 from tests.support.running import PORTS, Sandbox, running_sandbox
 from tests.support.served import Served, served
+from tests.support.suites import WEIGHT, is_long
 from tests.support.tools import build_tool
 from xdist.scheduler import LoadScopeScheduling
 
-from sync_operator.remote.types import Dialect
+from sync_operator.syncapi.types import Dialect
 
 _BUILDS: dict[str, Callable[[], Path]] = {
     "plane_binary": build_plane,
@@ -35,33 +37,21 @@ _BUILDS: dict[str, Callable[[], Path]] = {
 _BUILT = pytest.StashKey[dict[str, Path]]()
 
 
-_TOGETHER = "tests/cluster"
-_SEPARATE = frozenset(
-    f"{_TOGETHER}/test_{name}.py"
-    for name in ("costs", "docs", "export", "kubeconfig", "kustomize", "pod_defaults", "pressure", "restart")
-)
-"""Long ones, and those with a cluster of their own: what they ask for, others ask for too."""
-
-
 class Places(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """Which tests one worker runs: those of a file, and most that lie in `tests/cluster` itself.
+    """Which tests one worker runs: those of a file. What takes longest begins first.
 
-    These share a controller, and the last of them look at all that it asked for. Those of `tests/chaos` have nothing in
-    common but the worker's control plane, and some take minutes: each goes to whoever is free.
+    Tests of `tests/chaos` have nothing in common but the worker's control plane, and some take minutes: each goes to
+    whoever is free.
     """
 
     def _assign_work_unit(self, node: Any) -> None:
-        """Begin with what takes longest: its tests wait for schedules and servers more than they compute."""
-        if _TOGETHER in self.workqueue:
-            self.workqueue.move_to_end(_TOGETHER, last=False)
+        longest = max(self.workqueue, key=lambda scope: WEIGHT.get(scope, 0))
+        self.workqueue.move_to_end(longest, last=False)
         super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        folder = file.rpartition("/")[0]
-        if folder == "tests/chaos":
-            return nodeid
-        return folder if folder == _TOGETHER and file not in _SEPARATE else file
+        return nodeid if file.startswith("tests/chaos/") else file
 
 
 # How long one example takes says nothing on a loaded machine; pytest-timeout bounds the whole test.
@@ -90,6 +80,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-docs", action="store_true", help="write what commands print into the pages of docs/")
+    parser.addoption("--write-messages", action="store_true", help="write the golden file tests/unit/messages.txt")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even read the files of the other job: with several workers that takes half a minute."""
+    chosen = {"long": False, "not long": True}.get(config.option.markexpr)
+    if chosen is None or not collection_path.match("test_*.py"):
+        return None
+    return is_long(collection_path.relative_to(config.rootpath).as_posix()) is chosen or None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if is_long(item.nodeid):
+            item.add_marker("long")
 
 
 @pytest.fixture

@@ -1,23 +1,23 @@
-"""Values of environment variables, read so that a bad one is told by its name."""
+"""Parsers for the values of environment variables. Each error names the variable."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 from sync_operator.errors import InvalidSettingsError
 
-__all__ = ["choice", "each", "flag", "moment", "number", "percent", "read", "required", "words"]
+__all__ = ["checked_csv", "choice", "csv", "flag", "integer", "percent", "read", "required", "timestamp"]
 
 
 def read[T](env: Mapping[str, str], name: str, parse: Callable[[str], T]) -> T:
-    """What ``parse`` makes of a variable that is set; its ValueError becomes an InvalidSettingsError."""
+    """Parse a variable that is set; a ValueError of ``parse`` becomes an InvalidSettingsError that names it."""
     try:
         return parse(env[name].strip())
     except ValueError as error:
         raise InvalidSettingsError(f"{name}: {error}") from None
 
 
-def moment(text: str) -> datetime:
-    """An aware time; ValueError for anything else."""
+def timestamp(text: str) -> datetime:
+    """Parse an ISO 8601 time with a UTC offset; ValueError for anything else."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
@@ -28,31 +28,31 @@ def moment(text: str) -> datetime:
 
 
 def required(env: Mapping[str, str], name: str, meaning: str) -> str:
-    """A value that must be there; ``meaning`` says of what."""
+    """A value that must be set; ``meaning`` describes it in the error."""
     value = env.get(name, "").strip()
     if not value:
         raise InvalidSettingsError(f"{name}: not set; it must hold {meaning}")
     return value
 
 
-def words(env: Mapping[str, str], name: str) -> tuple[str, ...]:
-    """A list, separated by commas."""
+def csv(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """A comma-separated list."""
     return tuple(word.strip() for word in env.get(name, "").split(",") if word.strip())
 
 
-def number(env: Mapping[str, str], name: str, default: int, *, low: int, high: int) -> int:
-    """A whole number within bounds."""
+def integer(env: Mapping[str, str], name: str, default: int, *, minimum: int, maximum: int) -> int:
+    """A whole number from ``minimum`` to ``maximum``; ``default`` when not set."""
 
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
-            raise ValueError(f"{text!r} is not a whole number from {low} to {high}")
+        if not (text.isascii() and text.isdigit() and minimum <= int(text) <= maximum):
+            raise ValueError(f"{text!r} is not a whole number from {minimum} to {maximum}")
         return int(text)
 
     return read(env, name, parse) if env.get(name) else default
 
 
 def percent(env: Mapping[str, str], name: str) -> float:
-    """A percentage; 0 when not set."""
+    """A percentage from 0 to 100; 0 when not set."""
 
     def parse(text: str) -> float:
         try:
@@ -67,7 +67,7 @@ def percent(env: Mapping[str, str], name: str) -> float:
 
 
 def choice(env: Mapping[str, str], name: str, default: str, choices: tuple[str, ...]) -> str:
-    """One of several words."""
+    """One of ``choices``; ``default`` when not set."""
     value = env.get(name) or default
     if value not in choices:
         raise InvalidSettingsError(f"{name}: {value!r} is not one of {', '.join(choices)}")
@@ -79,9 +79,9 @@ def flag(env: Mapping[str, str], name: str) -> bool:
     return choice(env, name, "false", ("true", "false")) == "true"
 
 
-def each(env: Mapping[str, str], name: str, parse: Callable[[str], object]) -> Iterator[str]:
-    """The words of a list, in lower case, once each of them has been read."""
-    for word in words(env, name):
+def checked_csv(env: Mapping[str, str], name: str, parse: Callable[[str], object]) -> Iterator[str]:
+    """Yield the entries of a comma-separated list in lower case, each after ``parse`` has accepted it."""
+    for word in csv(env, name):
         try:
             parse(word)
         except ValueError as error:

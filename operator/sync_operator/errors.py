@@ -1,76 +1,80 @@
-"""The error tree. What a caller may do next is a type, never a string to be parsed.
+"""The error tree. What a caller may do next depends on the error's type, never on its message.
 
 SyncOperatorError
-├── PermanentError            nothing changes until somebody changes the spec, the settings or the server
-│   ├── InvalidSpecError      the manifest asks for something that cannot be done; names the field
-│   ├── InvalidSettingsError  the process was started with an environment it cannot use
-│   ├── RejectedError         the server refused the body (its E1 and 422 answers)
-│   ├── ConflictError         an object that is not ours has the name that we need
-│   ├── IdentityError         what has the id on the server is not what was registered
-│   ├── NotFoundError         the server knows no such thing (404)
-│   └── StateError            the server refuses the call in the present state (424); says which
-├── AccessError               about the workspace, not about one sync: stop its traffic
-│   ├── UnauthorizedError     401: the token is dead or wrong
-│   ├── ForbiddenError        403: the role, or the host name, is not allowed
-│   ├── WorkspaceError        400: the server does not know the workspace, or the user is no member of it
-│   └── HostRefusedError      we do not speak to the address that the server's name stands for
-├── TransientError            may heal by itself: retry with backoff
-│   ├── ThrottledError        429: not before ``retry_after`` seconds
-│   ├── ServerFaultError      400 or 500 for trouble of the server's own: it is through with the call
-│   ├── AnswerTooLongError    the answer is longer than is read: ask for less at once
-│   ├── NoSuchCallError       404 or 405, but not in the API's words: something else answered in its place
-│   └── HeldBackError         not sent: the workspace's traffic is held back, and whoever waits is called
-├── OutcomeUnknownError       the request may have been carried out: look before doing it again
-├── ClusterRestoredError      the cluster went back to an earlier state: what is known of it is worthless
-└── KubernetesError           the cluster's API server refused a call or gave no answer
+├── PermanentError                repeating the call fails again until the spec, the settings or the server change
+│   ├── InvalidSpecError          the manifest asks for something that cannot be done; names the field
+│   ├── InvalidSettingsError      an environment variable is unknown or cannot be used
+│   ├── RejectedError             the server rejected the request body (its E1 and 422 responses)
+│   ├── ConflictError             an object that is not ours has the name that we need
+│   ├── IdentityError             the id belongs to another sync on the server than the registered one
+│   ├── NotFoundError             404: no such resource on the server
+│   └── FailedPreconditionError   424: the sync's present state forbids the call; says which state
+├── AccessError                   concerns the whole workspace, not one sync: send no more requests to it
+│   ├── UnauthorizedError         401: the token is wrong or expired
+│   ├── ForbiddenError            403: the role, or the host name, is not allowed
+│   ├── UnknownWorkspaceError     400: the workspace does not exist, or the user is not a member of it
+│   └── BlockedAddressError       the host resolves to an address that is never connected to (SSRF protection)
+├── TransientError                may succeed later: retry with backoff
+│   ├── UnreachableError          no connection: the request never reached the server
+│   │   └── ProxyError            the same, because of the proxy in between
+│   ├── ThrottledError            429: retry after ``retry_after`` seconds
+│   ├── ServerFaultError          400 or 500 for a failure of the server itself: the call has ended there
+│   ├── ResponseTooLargeError     the response exceeds the size limit: request less at once
+│   ├── UnsupportedEndpointError  404 or 405 without an API error body: a proxy or another server responded
+│   └── NotAdmittedError          not sent: rate limited or circuit open; waiting keys are woken when that is over
+├── OutcomeUnknownError           a write may have been carried out: read its result before repeating it
+├── ClusterRestoredError          the cluster was restored from a backup: everything cached is invalid
+└── KubernetesError               the Kubernetes API server refused a request or did not respond
 """
 
 from enum import StrEnum
 
 __all__ = [
     "AccessError",
-    "AnswerTooLongError",
+    "BlockedAddressError",
     "ClusterRestoredError",
     "ConflictError",
+    "FailedPreconditionError",
     "ForbiddenError",
-    "HeldBackError",
-    "HostRefusedError",
     "IdentityError",
     "InvalidSettingsError",
     "InvalidSpecError",
     "KubernetesError",
-    "NoSuchCallError",
+    "NotAdmittedError",
     "NotFoundError",
     "OutcomeUnknownError",
     "PermanentError",
+    "PreconditionFailure",
+    "ProxyError",
     "RejectedError",
+    "ResponseTooLargeError",
     "ServerFaultError",
-    "ServerState",
-    "StateError",
     "SyncOperatorError",
     "ThrottledError",
     "TransientError",
     "UnauthorizedError",
-    "WorkspaceError",
+    "UnknownWorkspaceError",
+    "UnreachableError",
+    "UnsupportedEndpointError",
     "without_frames",
 ]
 
 
 class SyncOperatorError(Exception):
-    """Root of all errors raised on purpose. ``str(error)`` is fit for people: cut, redacted, one line."""
+    """Root of all errors raised on purpose. ``str(error)`` may be shown to users: one line, truncated, redacted."""
 
 
 def without_frames[E: BaseException](error: E) -> E:
-    """The same error, fit to be kept: without the frames it came through, which hold all that they had read.
+    """The same error without traceback, cause and context, so that it may be kept.
 
-    Nor does it know any more which errors came before it.
+    The frames of a traceback keep everything alive that their functions have read.
     """
     error.__traceback__ = error.__context__ = error.__cause__ = None
     return error
 
 
 class PermanentError(SyncOperatorError):
-    """Repeating the same call gives the same answer."""
+    """Repeating the same call fails again."""
 
 
 class InvalidSpecError(PermanentError):
@@ -90,11 +94,11 @@ class InvalidSettingsError(PermanentError):
 
 
 class RejectedError(PermanentError):
-    """The server refused the body (E1, 422).
+    """The server rejected the request body (E1, 422).
 
     Attributes:
-        details: the server's own words by field, cut and redacted; may be empty.
-        may_heal: True where the cause lies outside the body and can appear later (`Catalog is missing`).
+        details: the server's message for each field, truncated and redacted; may be empty.
+        may_heal: True if the cause is outside the body and may go away by itself (`Catalog is missing`).
     """
 
     def __init__(self, message: str, *, details: dict[str, str] | None = None, may_heal: bool = False) -> None:
@@ -108,15 +112,15 @@ class ConflictError(PermanentError):
 
 
 class IdentityError(PermanentError):
-    """What has the id on the server is another sync than the one that was registered."""
+    """The id belongs to another sync on the server than the one that was registered."""
 
 
 class NotFoundError(PermanentError):
-    """The server knows no such sync, run or call in this workspace (404)."""
+    """404: no such sync, run or endpoint in this workspace."""
 
 
-class ServerState(StrEnum):
-    """The states in which the server refuses a call (contract section 7), told apart by its words."""
+class PreconditionFailure(StrEnum):
+    """The states of a sync that make the server refuse a call (contract section 7), recognised by its message."""
 
     RUN_ACTIVE = "run active"
     NO_RUN_ACTIVE = "no run active"
@@ -126,27 +130,27 @@ class ServerState(StrEnum):
     OTHER = "other"
 
 
-class StateError(PermanentError):
-    """The server refuses the call in the present state of the sync (424, or a refused transition).
+class FailedPreconditionError(PermanentError):
+    """The sync's present state forbids the call (424, or a refused transition).
 
     Attributes:
         state: which state that is.
     """
 
-    def __init__(self, state: ServerState, message: str) -> None:
+    def __init__(self, state: PreconditionFailure, message: str) -> None:
         self.state = state
         super().__init__(message)
 
 
 class AccessError(SyncOperatorError):
-    """The server refuses this client, whatever the call: a matter of the workspace."""
+    """The server refuses this client, whatever the call: concerns the whole workspace."""
 
 
 class UnauthorizedError(AccessError):
-    """401: the token is wrong, expired, or was ended by another login.
+    """401: the token is wrong, expired, or was invalidated by another login.
 
     Attributes:
-        retry_after: seconds until the operator may log in again by itself; None when a person has to act.
+        retry_after: seconds until the operator may log in again by itself; None if a user has to act.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
@@ -155,22 +159,22 @@ class UnauthorizedError(AccessError):
 
 
 class ForbiddenError(AccessError):
-    """403: the user's role may not do this, or the server does not answer to this host name."""
+    """403: the user's role may not do this, or the server does not accept this host name."""
 
 
-class WorkspaceError(AccessError):
-    """400 about the ``Workspace-Id`` header: unknown workspace, or the user is no member of it."""
+class UnknownWorkspaceError(AccessError):
+    """400 because of the ``Workspace-Id`` header: unknown workspace, or the user is not a member of it."""
 
 
-class HostRefusedError(AccessError):
-    """The server's name stands for an address that is never a sync server's, such as a cloud's metadata service."""
+class BlockedAddressError(AccessError):
+    """The server's host resolves to a blocked address, such as a cloud's metadata service (SSRF protection)."""
 
 
 class TransientError(SyncOperatorError):
-    """No answer, a 5xx, or a 400 that may be the server's own trouble: worth trying again later.
+    """No response, a 5xx, or a 400 that may be a failure of the server: worth retrying later.
 
     Attributes:
-        retry_after: seconds to wait, where the server or the caller's own memory says how long; else None.
+        retry_after: seconds to wait, as the server (``Retry-After``) or a backoff says; None if neither does.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
@@ -178,52 +182,63 @@ class TransientError(SyncOperatorError):
         super().__init__(message)
 
 
-class UnreachedError(TransientError):
-    """Nothing of the request has reached the server: its name, its certificate, a proxy, or nobody listens."""
+class UnreachableError(TransientError):
+    """Nothing of the request has reached the server: DNS, certificate, a proxy, or a closed port."""
+
+
+class ProxyError(UnreachableError):
+    """No connection, because of a proxy named in the environment; the message says what to do."""
 
 
 class ThrottledError(TransientError):
-    """429."""
+    """429: too many requests."""
 
 
 class ServerFaultError(TransientError):
-    """The server itself answered 400 or 500 for trouble of its own: it is through with the call, and works on no more.
+    """400 or 500 from the server itself because of a failure of its own: it no longer works on the call.
 
-    Other answers of that kind (502, 503, 504) may come from a proxy in front of it, and say nothing about that.
+    Other 5xx responses (502, 503, 504) may come from a proxy in front of it, so the server may still work on the call.
     """
 
 
-class AnswerTooLongError(TransientError):
-    """The answer is longer than is read; where less can be asked for at once, that may help."""
+class ResponseTooLargeError(TransientError):
+    """The response exceeds the size limit; requesting less at once, such as a smaller page, may help."""
 
 
-class NoSuchCallError(TransientError):
-    """404 or 405 without the API's own words: a proxy's page, another server, or a call this dialect lacks.
+class UnsupportedEndpointError(TransientError):
+    """404 or 405 without an API error body: a proxy's page, another server, or an endpoint this dialect lacks.
 
-    It says nothing about the thing that was asked for: that one may well exist.
+    It says nothing about the requested resource, which may well exist.
     """
 
 
-class HeldBackError(TransientError):
-    """Nothing was sent: no budget left, a pause the server asked for, or a server that gives no usable answer.
+class NotAdmittedError(TransientError):
+    """Nothing was sent: rate limited, during a pause that the server asked for (`Retry-After`), or circuit open.
 
     Attributes:
-        throttled: True for budget and pause, False for a server without usable answers.
-        seconds: about how long it takes until the caller's turn comes.
+        throttled: True for rate limit and pause, False for a circuit that failures opened.
+        seconds: estimated seconds until the caller is admitted.
+        position: its place among those that wait for the rate limit; 0 while the circuit is open.
     """
 
-    def __init__(self, message: str, *, throttled: bool, seconds: float) -> None:
+    def __init__(self, message: str, *, throttled: bool, seconds: float, position: int = 0) -> None:
         self.throttled = throttled
         self.seconds = seconds
+        self.position = position
         super().__init__(message)
+
+    @property
+    def circuit_open(self) -> bool:
+        """True if it was refused because the circuit is open: by failures, or during a pause."""
+        return not self.position
 
 
 class OutcomeUnknownError(SyncOperatorError):
     """A write was sent, and it may or may not have been carried out.
 
     Attributes:
-        ended: True when the server itself is through with it, so that looking now tells; False while it may still
-            be at work on it.
+        ended: True if the server no longer works on it, so that its result can be read now; False if it may still
+            be working on it.
     """
 
     def __init__(self, message: str, *, ended: bool = False) -> None:
@@ -232,16 +247,16 @@ class OutcomeUnknownError(SyncOperatorError):
 
 
 class ClusterRestoredError(SyncOperatorError):
-    """The cluster was restored from a backup under us; a new process reads it from the start."""
+    """The cluster was restored from a backup while this process ran; a new process reads it from the start."""
 
 
 class KubernetesError(SyncOperatorError):
-    """The cluster's API server refused a call or gave no answer.
+    """The Kubernetes API server refused a request or did not respond.
 
     Attributes:
-        status: HTTP status; 0 when there was no answer.
-        reason: machine word of the Kubernetes ``Status`` object, such as ``Conflict``; may be empty.
-        retry_after: seconds after which it asks to be called again, not having done anything; None where it does not.
+        status: HTTP status code; 0 if there was no response.
+        reason: ``reason`` of the Kubernetes ``Status`` object, such as ``Conflict``; may be empty.
+        retry_after: seconds after which it asks for a retry, having done nothing; None if it does not.
     """
 
     def __init__(self, status: int, reason: str, message: str, *, retry_after: float | None = None) -> None:
@@ -252,5 +267,5 @@ class KubernetesError(SyncOperatorError):
 
     @property
     def permanent(self) -> bool:
-        """True when the same call would be refused again: the object, or our permissions, must change."""
+        """True if the same request would be refused again: the object, or our permissions, must change."""
         return self.status in {400, 403, 405, 413, 422}

@@ -1,7 +1,7 @@
-"""Logging: one JSON object a line (for machines) or one plain line (for people), on standard error.
+"""Logging to standard error: a JSON object on each line (for machines), or lines of text (for people).
 
-Whatever looks like a secret is masked here once more: the traceback of a defect may quote what no message of ours does.
-Nothing that is logged can begin a line of its own, or move the cursor of a terminal.
+Anything that looks like a secret is masked here once more: the traceback of a defect may quote secrets that none of our
+messages do. Logged text cannot start a new line or send control sequences to a terminal: it is escaped.
 """
 
 import json
@@ -10,9 +10,9 @@ import sys
 from datetime import UTC, datetime
 from typing import Final
 
-from sync_operator.bounds import MAX_NUMBER, escaped
-from sync_operator.redact import mask
 from sync_operator.settings import LogSettings
+from sync_operator.util.bounds import MAX_NUMBER, escaped
+from sync_operator.util.redact import mask
 
 __all__ = ["configure_logging"]
 
@@ -21,11 +21,11 @@ _MAX_MESSAGE: Final = 8 * 1024
 _MAX_EXTRA: Final = 1024
 _MAX_TRACEBACK: Final = 16 * 1024
 _INDENT: Final = "    "
-"""Begins each line of a traceback, as no log line of ours begins."""
+"""Prefix of each line of a traceback; no other log line begins with it."""
 
 
 class _JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, and what the caller gave as ``extra``."""
+    """One JSON object a line: time, level, logger, message, and the ``extra`` fields of the call."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, object] = {
@@ -41,7 +41,7 @@ class _JsonFormatter(logging.Formatter):
 
 
 class _TextFormatter(logging.Formatter):
-    """``12:34:56 INFO message``, times in UTC; what is given as ``extra`` is for machines, messages tell all."""
+    """``12:34:56 INFO message``, times in UTC; without the ``extra`` fields, since the message is complete."""
 
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
@@ -57,23 +57,23 @@ def _extras(record: logging.LogRecord) -> dict[str, object]:
 
 
 def _extra(value: object) -> object:
-    """A value as JSON has it: numbers as they are, all else as masked text."""
+    """A value for the JSON object: null, booleans and numbers unchanged, everything else as masked text."""
     if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) <= MAX_NUMBER):
         return value
-    if isinstance(value, float) and abs(value) <= MAX_NUMBER:  # neither infinite nor no number at all
+    if isinstance(value, float) and abs(value) <= MAX_NUMBER:  # neither infinite nor NaN
         return value
     return _bounded(value if isinstance(value, str) else str(value), _MAX_EXTRA)
 
 
 def _bounded(text: str, limit: int) -> str:
-    """Masked, with its beginning and its end where it is too long: the end of a traceback says what happened."""
+    """The text, masked, without its middle if it is too long: the end of a traceback says what happened."""
     if len(text) > limit:
         text = f"{text[: limit // 2]} … {text[-limit // 2 :]}"
     return mask(text)
 
 
 def configure_logging(settings: LogSettings) -> None:
-    """Send the root logger to standard error in the chosen form; libraries only from WARNING on."""
+    """Send the root logger to standard error in the chosen format; libraries log from WARNING on only."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if settings.format == "json" else _TextFormatter())
     root = logging.getLogger()

@@ -11,7 +11,7 @@ from tests.support.plane import Kube, Plane, running_plane
 from tests.support.running import Sandbox, eventually, running_controller, running_sandbox
 from tests.support.syncs import Tenant, is_ready
 
-from sync_operator.model.names import SYNC_KIND
+from sync_operator.api.constants import SYNC_KIND
 
 MANY: Final = 40
 LATE: Final = (5, 14, 90)

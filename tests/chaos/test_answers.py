@@ -1,10 +1,13 @@
 """Single answers that go wrong in a way that chance rarely finds, each with what must not come of it."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import pytest
 from tests.support.faults import Answer, Call, Fault, Moment
-from tests.support.kubeproxy import CONFLICT, EXPIRED
+from tests.support.kubeproxy import CONFLICT, EXPIRED, EXPIRED_WATCH
+from tests.support.running import eventually
 from tests.support.world import World
 
 pytestmark = pytest.mark.timeout(600)
@@ -72,11 +75,60 @@ def test_pages_that_expired_are_read_anew(world: World) -> None:
     assert world.exits == []
 
 
-def test_the_end_of_a_watch_before_the_start_ends_the_process(world: World) -> None:
-    world.to_cluster.judge(First(Fault("cut", cut=True), "GET", "/api"))
-    world.controller.stop()
-    world.controller.begin()
+_REFUSED: Final = {"type": "ERROR", "object": {"kind": "Status", "status": "Failure", "code": 500}}
+_LISTS_AGAIN: Final[dict[str, tuple[Callable[[Call], bool], Fault]]] = {
+    "a page has expired": (lambda call: "continue" in call.query, Fault("", answer=EXPIRED)),
+    "the token is not accepted": (lambda call: not call.watches, Fault("", answer=Answer(401))),
+    "a watch finds nobody who knows it": (lambda call: call.watches, Fault("", answer=Answer(401))),
+    "a proxy does not know the way": (lambda call: not call.watches, Fault("", answer=Answer(404))),
+    "a watch comes to a page": (lambda call: call.watches, Fault("", answer=Answer(200))),
+    "a watch is told that it is expired": (lambda call: call.watches, Fault("", answer=EXPIRED)),
+    "a time to wait that is a date": (
+        lambda call: not call.watches,
+        Fault("", answer=Answer(429, None, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"})),
+    ),
+    "a list is cut": (lambda call: not call.watches, Fault("", cut=True)),
+    "a list is a page": (lambda call: not call.watches, Fault("", garble=lambda _: b"<html></html>")),
+    "a list is half": (lambda call: not call.watches, Fault("", garble=lambda body: body[: len(body) // 2])),
+}
+"""What happens to one of kopf's requests for Syncs after its watch has ended with "expired"."""
 
-    assert world.controller.await_end() == 5
-    assert "the core task 'watch' ended" in world.controller.log.read_text()
+
+def test_what_goes_wrong_once_on_the_way_to_kopf_ends_no_watch(world: World) -> None:
+    world.create("kopf-b1")
+    world.create("kopf-b2")
+    world.settle()
+    for number, (what, (concerns, fault)) in enumerate(_LISTS_AGAIN.items()):
+        hit = First(fault, "GET", "/syncs")
+        world.to_cluster.judge(partial(_small_pages, hit, concerns))
+        last_line = _REFUSED if number % 2 else EXPIRED_WATCH
+        eventually(partial(world.to_cluster.end_watches, last_line), "no watch is open")
+        eventually(partial(_has_hit, hit), f"{what}: nothing was asked")
+    world.to_cluster.judge(None)
+    world.create("kopf-b3")
+    world.update("kopf-b1", syncMode="incremental")
+    world.delete("kopf-b2")
+    world.settle()
+
+    assert world.exits == []
+
+
+def _small_pages(hit: First, concerns: Callable[[Call], bool], call: Call) -> Fault | None:
+    found = hit(call) if call.to == "cluster" and concerns(call) else None
+    return found or (Fault("", query={"limit": "1"}) if "limit" in call.query else None)
+
+
+def _has_hit(hit: First) -> bool:
+    return not hit.left
+
+
+def test_a_cut_answer_at_the_start_is_asked_for_again(world: World) -> None:
+    cut = First(Fault("cut", cut=True), "GET", "/api")
+    world.to_cluster.judge(cut)
+    world.controller.stop()
     world.controller.start()
+
+    assert cut.left == 0
+    world.create("start-b1")
+    world.settle()
+    assert world.exits == []

@@ -14,7 +14,7 @@ from tests.support.plane import Kube, Plane
 from tests.support.running import Sandbox, eventually, running_controller, running_sandbox
 from tests.support.syncs import MAPPING, Tenant, condition, is_ready
 
-from sync_operator.model.names import SYNC_KIND
+from sync_operator.api.constants import SYNC_KIND
 
 pytestmark = pytest.mark.timeout(600)
 

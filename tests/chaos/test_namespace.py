@@ -12,7 +12,7 @@ from tests.support.running import eventually
 from tests.support.syncs import condition
 from tests.support.world import World, running_world
 
-from sync_operator.model.names import API_VERSION, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import API_VERSION, SYNC_KIND, WORKSPACE_KIND
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -10,7 +10,7 @@ from tests.support.running import eventually
 from tests.support.syncs import condition
 from tests.support.world import World
 
-from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 
 pytestmark = pytest.mark.timeout(600)
 

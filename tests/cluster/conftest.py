@@ -9,17 +9,10 @@ from kubernetes import client
 from tests.support.apart import LOGINS, running_with_rights
 from tests.support.helm import Helm
 from tests.support.nursery import Nursery, free_port, running_nursery
+from tests.support.permissions import denied, granted, note_rights, requests, used
 from tests.support.plane import Kube, Plane, running_plane
 from tests.support.running import Controller, Sandbox, running_sandbox
 from tests.support.syncs import Tenant
-
-_LAST = "test_permissions.py"
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Look at what was asked for when all of it was."""
-    items.sort(key=lambda item: item.path.name == _LAST)
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +34,9 @@ def controller(
     }
     with running_with_rights(plane, helm, folder, LOGINS, **settings) as running:
         yield running
+    asked = requests(plane)
+    assert denied(asked) == []
+    note_rights(granted(plane, "clusterrole"), used(asked))
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@ from typing import Any
 from tests.support.running import Sandbox, eventually
 from tests.support.syncs import MAPPING, Tenant, condition
 
-from sync_operator.model.names import SYNC_KIND
+from sync_operator.api.constants import SYNC_KIND
+from sync_operator.domain.create_fence.late_creates import ADVICE
 
 THEIRS: dict[str, Any] = {
     "source_id": 1,
@@ -48,6 +49,25 @@ def test_a_sync_that_is_as_wanted_is_not_written_to(tenant: Tenant) -> None:
     tenant.ready(externalId="1")
 
     assert {entry["method"] for entry in tenant.sandbox.requests()} == {"GET"}
+
+
+def test_advice_to_look_at_a_sync_is_taken_back_once_a_sync_has_it(tenant: Tenant) -> None:
+    tenant.connect()
+    tenant.sandbox.fault(method="POST", path="/syncs$", lose="after")
+    tenant.sandbox.fault(method="GET", path="/syncs$", times=-1, status=503)
+    tenant.sync()
+    eventually(tenant.sandbox.syncs, "the create whose answer is lost")
+    made_by_somebody(tenant.sandbox, schedule_type="manual")
+    tenant.sandbox.clear_faults()
+
+    sync = tenant.when(SYNC_KIND, "orders", "Ready", seconds=60)
+    assert f"sync 2 {ADVICE} Sync: look whether it is wanted" in condition(sync, "Registered")["message"]
+    tenant.ready("twin", externalId="2")
+
+    def told() -> str:
+        return str(condition(tenant.get(), "Registered")["message"])
+
+    eventually(lambda: told() == "registered as sync 1 in workspace 1", "the advice to be taken back", seconds=45)
 
 
 def test_an_id_may_be_named_later(tenant: Tenant) -> None:

@@ -14,10 +14,10 @@ from tests.support.permissions import requests
 from tests.support.running import Sandbox, eventually
 from tests.support.syncs import Tenant, condition, is_ready
 
-from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 
 SYNCS: Final = 20
-RESYNC: Final = 10
+RELIST: Final = 10
 """Seconds after which the operator lists everything and compares it with the server."""
 NAMES: Final = [f"sync-{number}" for number in range(SYNCS)]
 
@@ -72,7 +72,7 @@ class Bill:
 
 @pytest.fixture
 def bill(plane_binary: Path, helm: Helm, tmp_path: Path, sandbox: Sandbox) -> Iterator[Bill]:
-    with running_apart(plane_binary, helm, tmp_path, sandbox, SYNC_OPERATOR_RESYNC_SECONDS=str(RESYNC)) as apart:
+    with running_apart(plane_binary, helm, tmp_path, sandbox, SYNC_OPERATOR_RELIST_SECONDS=str(RELIST)) as apart:
         apart.tenant.connect()
         yield Bill(apart)
 

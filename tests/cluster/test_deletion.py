@@ -1,7 +1,7 @@
 from tests.support.running import eventually
 from tests.support.syncs import Tenant, condition
 
-from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 
 
 def test_delete_takes_cronjob_and_server_sync_along(tenant: Tenant) -> None:

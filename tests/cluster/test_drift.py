@@ -7,7 +7,7 @@ from typing import Any
 from tests.support.running import eventually
 from tests.support.syncs import Tenant, condition
 
-from sync_operator.model.names import SYNC_KIND
+from sync_operator.api.constants import SYNC_KIND
 
 
 def stored(tenant: Tenant) -> dict[str, Any]:
@@ -25,7 +25,8 @@ def test_correct_puts_back_and_says_what(tenant: Tenant) -> None:
     sync = tenant.when(SYNC_KIND, "orders", "Registered", reason="DriftCorrected")
     message = condition(sync, "Registered")["message"]
     assert "configuration/0" in message
-    assert "syncMode: full_refresh → incremental" in message
+    assert "spec.syncMode from incremental back to full_refresh" in message
+    assert "To keep such a change write it into the spec" in message
     assert condition(sync)["status"] == "True"
     assert "drift" not in sync["status"]
     tenant.told("DriftCorrected")

@@ -12,7 +12,7 @@ from tests.support.plane import Kube, Plane
 from tests.support.running import PROGRAM, TOKEN, Controller, Sandbox, eventually
 from tests.support.syncs import MAPPING, Tenant
 
-from sync_operator.model.names import SYNC_KIND
+from sync_operator.api.constants import SYNC_KIND
 
 AUTOMATED = {"schedule_type": "automated", "sync_interval": 7, "sync_interval_unit": "minutes"}
 PLAIN = {"source_id": 1, "destination_id": 2, "model_id": 3, "stream_name": "orders", "sync_mode": "full_refresh"}
@@ -90,7 +90,7 @@ def test_export_apply_and_drift_check_change_nothing_on_the_server(
     words = ("workspace.json", "secret.json", "syncs.yaml", "--live", "live.yaml", "--namespace", namespace)
     planned = tool(folder, "plan", *words)
     assert planned.returncode == 0, planned.stdout + planned.stderr
-    assert f"plan: {count} as wanted; nothing was written" in planned.stdout
+    assert f"plan: {count} up to date; nothing was written" in planned.stdout
     assert len(names) == count
     assert [entry for entry in sandbox.requests() if entry["method"] != "GET"] == []
     assert [(sync["id"], sync["attributes"]) for sync in sandbox.syncs()] == [

@@ -7,7 +7,7 @@ import pytest
 from tests.support.gitops import GitOps
 from tests.support.syncs import Tenant, condition
 
-from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 
 HOLD: Final = {"metadata": {"finalizers": ["tests.squared.ai/hold"]}}
 

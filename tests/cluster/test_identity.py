@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.support.running import eventually, running_sandbox
 from tests.support.syncs import Tenant, condition
 
-from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 
 
 def test_a_server_that_moved_keeps_its_syncs(tenant: Tenant, tmp_path: Path) -> None:

@@ -1,19 +1,22 @@
 """Every way to log in that a kubeconfig may name, at a real API server: who the operator is there."""
 
+import base64
 import json
 import os
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import yaml
+from tests.support.issuer import AUTHORITY, CLIENT, Issuer, running_issuer
 from tests.support.plane import Plane
 
-from sync_operator.cluster.kube import NAMESPACES, Kube
-from sync_operator.cluster.login import open_session
 from sync_operator.errors import KubernetesError
+from sync_operator.kubernetes.auth.cluster_auth import open_session
+from sync_operator.kubernetes.kube_client import NAMESPACES, KubeClient
 
 REVIEW: Final = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 ACCOUNT: Final = "system:serviceaccount:default:default"
@@ -76,7 +79,7 @@ class Config:
         name = ""
         try:
             for _ in range(times):
-                await Kube(session).get(NAMESPACES, None, "default")
+                await KubeClient(session).get(NAMESPACES, None, "default")
                 async with session.http.post(session.server + REVIEW, json={"kind": "SelfSubjectReview"}) as answer:
                     name = (await answer.json())["status"]["userInfo"]["username"]
         finally:
@@ -114,15 +117,15 @@ async def test_a_plugin_is_asked_again_when_its_token_ends(config: Config) -> No
 
 
 async def test_a_plugin_may_give_a_client_certificate(config: Config, plane: Plane) -> None:
-    """This API server does not ask for one, so a token is given beside it."""
     pair = plane.folder / "certs" / "kubelet-client"
     certificate, key = (pair.with_suffix(suffix).read_text() for suffix in (".crt", ".key"))
-    config.runs({"token": config.token, "clientCertificateData": certificate, "clientKeyData": key})
+    config.runs({"clientCertificateData": certificate, "clientKeyData": key})
     config.write()
 
-    assert await config.who() == ACCOUNT
+    assert await config.who(times=2) == "kube-apiserver-kubelet-client"
+    assert config.calls == 1
 
-    config.runs({"token": config.token, "clientCertificateData": certificate, "clientKeyData": "none"})
+    config.runs({"clientCertificateData": certificate, "clientKeyData": "none"})
     with pytest.raises(KubernetesError, match="client certificate cannot be used"):
         await config.who()
 
@@ -134,6 +137,62 @@ async def test_a_plugin_that_fails_is_told(config: Config) -> None:
 
     with pytest.raises(KubernetesError, match=r"users\[\]\.user\.exec .*returned 3.*run: cloud login"):
         await config.who()
+
+
+def web_token(seconds: float) -> str:
+    """An id-token that ends so many seconds from now; nobody has signed it."""
+    claims = json.dumps({"iss": "https://127.0.0.1", "exp": int(time.time() + seconds)})
+    head, payload = (
+        base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in ('{"alg":"RS256"}', claims)
+    )
+    return f"{head}.{payload}.unsigned"
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with running_issuer() as running:
+        yield running
+
+
+def oidc(issuer: Issuer, **changes: str) -> dict[str, Any]:
+    """A user as `kubectl config set-credentials --auth-provider=oidc` writes it; its token has ended."""
+    config = {
+        "idp-issuer-url": issuer.url,
+        "client-id": CLIENT[0],
+        "client-secret": CLIENT[1],
+        "id-token": web_token(-60),
+        "refresh-token": "first",
+        "idp-certificate-authority": str(AUTHORITY),
+    }
+    return {"auth-provider": {"name": "oidc", "config": config | changes}}
+
+
+async def test_a_token_that_ends_is_renewed_at_its_issuer_each_time(config: Config, issuer: Issuer) -> None:
+    """A refresh token is good for once, and the first new id-token is one that this API server does not take."""
+    issuer.gives = [web_token(20), config.token]
+    config.logs_in(**oidc(issuer))
+    config.write()
+
+    assert await config.who(times=3) == ACCOUNT
+    assert issuer.spent == ["first", "after-1"]
+
+
+async def test_an_issuer_that_gives_nothing_new_is_told(config: Config, issuer: Issuer) -> None:
+    issuer.gives = [web_token(-1)] * 9
+    config.logs_in(**oidc(issuer))
+    config.write()
+
+    with pytest.raises(KubernetesError, match=r"the id-token ended at .* and its issuer gave no new one: log in anew"):
+        await config.who()
+
+
+async def test_an_issuer_that_nobody_vouches_for_is_told_nothing(config: Config, issuer: Issuer) -> None:
+    config.logs_in(**oidc(issuer, **{"idp-certificate-authority": ""}))
+    config.write()
+
+    with pytest.raises(KubernetesError, match=r"auth-provider failed: .*certificate verify failed"):
+        await config.who()
+    assert issuer.asked == []
 
 
 async def test_files_are_merged_and_missing_ones_passed_over(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

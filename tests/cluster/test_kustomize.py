@@ -8,7 +8,7 @@ import yaml
 from tests.support.manifests import sync_manifest, workspace_manifest
 from tests.support.plane import ROOT
 
-from sync_operator.model.crd import sync_crd, workspace_crd
+from sync_operator.api.crd.crd_manifests import sync_crd, workspace_crd
 
 NAMES: Final = ROOT / "docs" / "gitops" / "kustomize-names.yaml"
 SYNC: Final[dict[str, Any]] = sync_manifest(

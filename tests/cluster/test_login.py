@@ -13,7 +13,7 @@ from tests.support.plane import Kube
 from tests.support.running import Controller, Sandbox, eventually
 from tests.support.syncs import Tenant, condition
 
-from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 
 EMAIL: Final = "ops@example.com"
 PASSWORD: Final = "planted-password"

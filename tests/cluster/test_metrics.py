@@ -4,7 +4,7 @@ from functools import partial
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
-from tests.support.running import eventually
+from tests.support.running import Controller, eventually
 from tests.support.syncs import Tenant
 
 
@@ -16,7 +16,12 @@ def read(port: int, sample: str, /, **labels: str) -> float | None:
     return next(found, None)
 
 
-def test_metrics_tell_of_a_workspace_its_syncs_and_their_runs(tenant: Tenant, metrics_port: int) -> None:
+def test_metrics_tell_of_a_workspace_its_syncs_and_their_runs(
+    tenant: Tenant, metrics_port: int, controller: Controller
+) -> None:
+    assert f"metrics at /metrics on port {metrics_port}" in controller.log.read_text(), (
+        "also where it was free to choose"
+    )
     metric = partial(read, metrics_port)
     home = {"namespace": tenant.namespace, "name": "default"}
     orders = {"namespace": tenant.namespace, "name": "orders"}

@@ -5,15 +5,13 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from tests.support.admission import bind, mutating
 from tests.support.manifests import foreign_cronjob
-from tests.support.plane import Kube
+from tests.support.plane import Kube, Plane
 from tests.support.running import eventually
 from tests.support.syncs import Tenant, condition
 
-from sync_operator.model.names import SYNC_KIND
-
-API = "admissionregistration.k8s.io/v1"
-PODS = "spec: Object.spec.jobTemplate.spec.template.spec"
+from sync_operator.api.constants import SYNC_KIND
 
 
 @pytest.fixture
@@ -22,46 +20,11 @@ def mutate(kube: Kube, tenant: Tenant) -> Iterator[Callable[[str], None]]:
     with ExitStack() as undo:
 
         def make(expression: str) -> None:
-            name = f"mutate-{tenant.namespace}"
-            kube.resource("MutatingAdmissionPolicy", API).create(body=policy(name, tenant.namespace, expression))
-            undo.callback(kube.resource("MutatingAdmissionPolicy", API).delete, name=name)
-            kube.resource("MutatingAdmissionPolicyBinding", API).create(body=binding(name))
-            undo.callback(kube.resource("MutatingAdmissionPolicyBinding", API).delete, name=name)
+            here = f"object.metadata.namespace == '{tenant.namespace}'"
+            for resource, name in bind(kube, mutating(f"mutate-{tenant.namespace}", "cronjobs", expression, here)):
+                undo.callback(resource.delete, name=name)
 
         yield make
-
-
-def policy(name: str, namespace: str, expression: str) -> dict[str, Any]:
-    return {
-        "apiVersion": API,
-        "kind": "MutatingAdmissionPolicy",
-        "metadata": {"name": name},
-        "spec": {
-            "matchConstraints": {
-                "resourceRules": [
-                    {
-                        "apiGroups": ["batch"],
-                        "apiVersions": ["v1"],
-                        "operations": ["CREATE", "UPDATE"],
-                        "resources": ["cronjobs"],
-                    }
-                ]
-            },
-            "matchConditions": [{"name": "tenant", "expression": f"object.metadata.namespace == '{namespace}'"}],
-            "failurePolicy": "Fail",
-            "reinvocationPolicy": "IfNeeded",
-            "mutations": [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}}],
-        },
-    }
-
-
-def binding(name: str) -> dict[str, Any]:
-    return {
-        "apiVersion": API,
-        "kind": "MutatingAdmissionPolicyBinding",
-        "metadata": {"name": name},
-        "spec": {"policyName": name},
-    }
 
 
 def looked_at(tenant: Tenant, **spec: Any) -> dict[str, Any]:
@@ -75,18 +38,19 @@ def looked_at(tenant: Tenant, **spec: Any) -> dict[str, Any]:
     return eventually(look, "the Sync to be looked at")
 
 
-def assert_left_alone(tenant: Tenant) -> dict[str, Any]:
+def assert_left_alone(tenant: Tenant, plane: Plane) -> dict[str, Any]:
     """The operator looks, writes nothing to the CronJob and warns of nothing; the Sync since then."""
-    before = tenant.cronjob()
+    since = plane.audit_log.stat().st_size
     sync = looked_at(tenant, freshness={"maxAge": "26h"})
-    assert tenant.cronjob()["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+    written = plane.operator_writes(since, tenant.namespace)
+    assert [entry["verb"] for entry in written if entry["objectRef"]["resource"] == "cronjobs"] == []
     assert "DriftCorrected" not in tenant.events()
     assert condition(sync, "Scheduled")["reason"] == "Scheduled"
     return sync
 
 
 def test_what_an_admission_policy_changes_is_told_once_and_left_as_it_is(
-    tenant: Tenant, mutate: Callable[[str], None]
+    tenant: Tenant, plane: Plane, mutate: Callable[[str], None]
 ) -> None:
     mutate(
         "Object{spec: Object.spec{successfulJobsHistoryLimit: 1, jobTemplate: Object.spec.jobTemplate{spec: "
@@ -102,7 +66,7 @@ def test_what_an_admission_policy_changes_is_told_once_and_left_as_it_is(
     tenant.connect()
     tenant.ready(scheduleType="cron_expression", cronExpression="0 1 * * *")
 
-    message = condition(assert_left_alone(tenant), "Scheduled")["message"]
+    message = condition(assert_left_alone(tenant, plane), "Scheduled")["message"]
 
     image = "spec.jobTemplate.spec.template.spec.containers[runner].image"
     assert message.startswith(
@@ -115,21 +79,22 @@ def test_what_an_admission_policy_changes_is_told_once_and_left_as_it_is(
     eventually(lambda: tenant.cronjob()["spec"]["schedule"] == "0 1 * * *", "the schedule to be put back")
     sync = tenant.when(SYNC_KIND, "orders", "Scheduled", reason="DriftCorrected")
     assert condition(sync, "Scheduled")["message"].endswith(
-        "CronJob orders: spec.schedule was changed from outside and put back"
+        'CronJob orders: spec.schedule from "0 1 * * *" to "0 5 * * *" (by OpenAPI-Generator) was changed from outside '
+        "and put back; change the spec of this Sync instead, from which the CronJob is made"
     )
 
 
-def test_quantities_of_every_spelling_are_no_change_from_outside(tenant: Tenant) -> None:
+def test_quantities_of_every_spelling_are_no_change_from_outside(tenant: Tenant, plane: Plane) -> None:
     tenant.connect()
     amounts = {"limits": {"cpu": 2, "memory": "1e9"}, "requests": {"cpu": "+0.5", "memory": 1048576}}
     tenant.ready(scheduleType="cron_expression", cronExpression="0 1 * * *", run={"pod": {"resources": amounts}})
 
-    sync = assert_left_alone(tenant)
+    sync = assert_left_alone(tenant, plane)
 
     assert condition(sync, "Scheduled")["message"] == "runs at '0 1 * * *' in time zone Etc/UTC"
 
 
-def test_a_container_that_somebody_adds_is_told_and_not_fought_over(tenant: Tenant) -> None:
+def test_a_container_that_somebody_adds_is_told_and_not_fought_over(tenant: Tenant, plane: Plane) -> None:
     tenant.connect()
     tenant.ready(scheduleType="cron_expression", cronExpression="0 1 * * *")
     pods = {"spec": {"containers": [{"name": "proxy", "image": "proxy"}]}}
@@ -137,6 +102,6 @@ def test_a_container_that_somebody_adds_is_told_and_not_fought_over(tenant: Tena
         "orders", tenant.namespace, {"spec": {"jobTemplate": {"spec": {"template": pods}}}}
     )
 
-    message = condition(assert_left_alone(tenant), "Scheduled")["message"]
+    message = condition(assert_left_alone(tenant, plane), "Scheduled")["message"]
 
     assert "changes spec.jobTemplate.spec.template.spec.containers[proxy] of CronJob orders" in message

@@ -13,7 +13,7 @@ from tests.support.plane import Kube, Plane, Refusal
 from tests.support.running import Controller, Sandbox, eventually, running_controller, running_sandbox
 from tests.support.syncs import Tenant, condition, is_ready
 
-from sync_operator.model.names import SYNC_KIND
+from sync_operator.api.constants import SYNC_KIND
 
 SYNCS: Final = 20
 NUMBERS: Final = (21, 22, 23)
@@ -229,7 +229,7 @@ def test_names_lead_to_ids_in_the_documented_dialect_too(
 @pytest.mark.timeout(180)
 def test_many_syncs_share_one_list_of_each_kind(quiet: Plane, team: Tenant, tmp_path: Path) -> None:
     team.sandbox.name_all(*NUMBERS)
-    with running_controller(quiet, tmp_path, SYNC_OPERATOR_RESYNC_SECONDS="600"):
+    with running_controller(quiet, tmp_path, SYNC_OPERATOR_RELIST_SECONDS="600"):
         team.connect()
         for number in range(SYNCS):
             team.sync(f"sync-{number}", **BY_NAME)

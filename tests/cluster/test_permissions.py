@@ -1,46 +1,17 @@
-"""What the controller asked the API server for in all of these tests, as the chart's service account.
+"""What else than its own rights protects what the controller makes.
 
-`conftest.py` puts these tests at the end of the suite.
+That nothing is denied to the controller of this folder is checked when it ends (`conftest.py`); that nothing is granted
+which it never uses, when all tests have run (`tests/support/permissions.py`).
 """
 
-from pathlib import Path
 from typing import Any, Final
 
-import pytest
 import yaml
 from tests.support.helm import RELEASE
-from tests.support.permissions import RARE, UNUSED, denied, granted, requests, used
 from tests.support.plane import Plane
-from tests.support.running import Controller
 from tests.support.syncs import Tenant
 
-SUITE: Final = Path(__file__).parent
 CLERK: Final = "clerk"
-
-
-def is_whole(request: pytest.FixtureRequest) -> bool:
-    """True when every test of this folder was to run."""
-    config = request.config
-    parts = config.option.keyword or config.option.markexpr or any("::" in argument for argument in config.args)
-    return not parts and {item.path for item in request.session.items} >= set(SUITE.glob("test_*.py"))
-
-
-def test_nothing_was_denied(plane: Plane, controller: Controller) -> None:
-    assert controller.log.exists()
-    asked = requests(plane)
-
-    assert asked
-    assert denied(asked) == []
-
-
-def test_nothing_is_granted_that_was_not_used(
-    plane: Plane, controller: Controller, request: pytest.FixtureRequest
-) -> None:
-    if not is_whole(request):
-        pytest.skip("only the whole suite uses everything: pytest tests/cluster")
-    assert controller.log.exists()
-
-    assert granted(plane, "clusterrole") - used(requests(plane)) - set(RARE) == set(UNUSED)
 
 
 def clerks_role(namespace: str, *more: dict[str, Any]) -> str:

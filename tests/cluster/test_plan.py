@@ -11,7 +11,7 @@ from tests.support.plane import Plane
 from tests.support.running import PROGRAM, TOKEN, eventually
 from tests.support.syncs import MAPPING, Tenant
 
-from sync_operator.model.names import SYNC_KIND
+from sync_operator.api.constants import SYNC_KIND
 
 OTHER = [MAPPING[0] | {"to": "other_id"}]
 

@@ -3,23 +3,23 @@
 from typing import Any
 
 from kubernetes import client
-from tests.support.pictures import connected, marked, pictured, registered, synced
 from tests.support.plane import IMAGE, Kube
 from tests.support.running import eventually
+from tests.support.snapshots import connected, marked, pictured, registered, synced
 
-from sync_operator.decide.cronjob import cronjob_manifest, requested_job
-from sync_operator.decide.picture import Deployment
-from sync_operator.model.reading import read_pod_defaults
+from sync_operator.api.validation.strict_validation import read_pod_defaults
+from sync_operator.domain.scheduling.cronjob_manifest import cronjob_manifest, requested_job
+from sync_operator.domain.snapshot import RunnerConfig
 
 
 def job(name: str, defaults: str) -> dict[str, Any]:
     """A Job as the operator makes it, without an owner."""
     sync = synced(status=registered(), metadata=marked())
-    deployment = Deployment(IMAGE, pod_defaults=read_pod_defaults(defaults))
-    picture = pictured(sync, workspace=connected(), deployment=deployment)
-    cronjob = cronjob_manifest(picture, "7", suspended=True)
+    runner_config = RunnerConfig(IMAGE, pod_defaults=read_pod_defaults(defaults))
+    snapshot = pictured(sync, workspace=connected(), runner_config=runner_config)
+    cronjob = cronjob_manifest(snapshot, "7", suspended=True)
     cronjob["metadata"]["uid"] = "0"
-    made = requested_job(cronjob, sync, "token", picture.now)
+    made = requested_job(cronjob, sync, "token", snapshot.now)
     return made | {"metadata": {"name": name}}
 
 

@@ -13,7 +13,7 @@ from tests.support.helm import Helm
 from tests.support.running import Sandbox, eventually
 from tests.support.syncs import Tenant, condition
 
-from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 
 SYNCS: Final = 400
 OUTAGE: Final = 60.0

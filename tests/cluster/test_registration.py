@@ -10,7 +10,7 @@ from tests.support.plane import Kube, Plane
 from tests.support.running import Controller, Sandbox, eventually, running_controller
 from tests.support.syncs import MAPPING, Tenant, condition
 
-from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 
 SEED: dict[str, Any] = {
     "sourceId": 123,
@@ -245,7 +245,7 @@ def test_a_spec_edited_while_the_outcome_is_unknown_makes_no_twin(tenant: Tenant
 def test_a_sync_restored_from_a_backup_is_not_looked_for_in_a_list_from_before_it_was_made(
     quiet: Plane, team: Tenant, tmp_path: Path
 ) -> None:
-    with running_controller(quiet, tmp_path, SYNC_OPERATOR_RESYNC_SECONDS="3600"):
+    with running_controller(quiet, tmp_path, SYNC_OPERATOR_RELIST_SECONDS="3600"):
         team.connect(timeoutSeconds=2)
         time.sleep(3)  # from then on no create of an earlier process can be under way, and a list is good for all
         # A lost answer has the controller list the workspace, and keep the list.
@@ -302,6 +302,8 @@ def test_a_workspace_that_became_another_one_is_not_touched(tenant: Tenant) -> N
 
     assert "put it back" in condition(sync)["message"]
     eventually(lambda: tenant.cronjob()["spec"]["suspend"], "its CronJob to be suspended")
+    held = tenant.when(SYNC_KIND, "orders", "Scheduled", "False", "WorkspaceChanged")
+    assert condition(held, "Scheduled")["message"].startswith("CronJob orders is suspended, so nothing runs: ")
     assert not tenant.sandbox.requests("", "/syncs/1")
 
     tenant.kube.patch(WORKSPACE_KIND, "default", tenant.namespace, {"spec": {"url": tenant.sandbox.url}})

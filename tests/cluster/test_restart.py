@@ -1,25 +1,11 @@
-import json
 import signal
 from pathlib import Path
-from typing import Any
 
 from tests.support.plane import Kube, Plane
 from tests.support.running import Controller, Sandbox, eventually
 from tests.support.syncs import Tenant
 
-from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
-
-
-def writes(plane: Plane, *, since: int) -> list[dict[str, Any]]:
-    """Writes of the operator to the API server, by its user agent."""
-    lines = plane.audit_log.read_bytes()[since:].splitlines()
-    entries = [json.loads(line) for line in lines]
-    reads = {"get", "list", "watch"}
-    return [
-        entry
-        for entry in entries
-        if entry.get("userAgent", "").startswith("sync-operator/") and entry["verb"] not in reads
-    ]
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 
 
 def test_a_killed_controller_comes_back_without_a_write(
@@ -47,7 +33,7 @@ def test_a_killed_controller_comes_back_without_a_write(
     tenant.when(SYNC_KIND, "sync-0", "Ready", reason="Suspended")
 
     assert not sandbox.requests("POST")
-    ours = [entry for entry in writes(plane, since=since) if entry["objectRef"].get("namespace") == namespace]
+    ours = plane.operator_writes(since, namespace)
     touched = {entry["objectRef"].get("name") for entry in ours if entry["objectRef"]["resource"] != "events"}
     assert touched == {"sync-0"}
 
@@ -68,7 +54,7 @@ def test_killed_between_create_and_status_there_is_one_sync(
     sync = tenant.when(SYNC_KIND, "orders", "Ready")
     [stored] = sandbox.syncs()
     assert sync["status"]["id"] == str(stored["id"])
-    assert len(writes(plane, since=since)) >= 2
+    assert len(plane.operator_writes(since)) >= 2
 
 
 def test_bad_settings_stop_the_start_with_one_line(tmp_path: Path, plane: Plane) -> None:

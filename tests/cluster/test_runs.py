@@ -10,15 +10,20 @@ from tests.support.plane import Plane
 from tests.support.running import Controller, eventually
 from tests.support.syncs import Tenant, condition
 
-from sync_operator.model.names import SYNC_KIND
+from sync_operator.api.constants import SYNC_KIND
+
+SILENT = ("runner", "--termination-message", "/dev/null")
+"""What a pod does that leaves no last words."""
 
 
-def by_hand(tenant: Tenant, name: str) -> dict[str, Any]:
-    """A Job as `kubectl create job --from=cronjob/orders` makes it."""
+def by_hand(tenant: Tenant, name: str, *args: str) -> dict[str, Any]:
+    """A Job as `kubectl create job --from=cronjob/orders` makes it; with other words for its pod's command if given."""
     template = tenant.cronjob()["spec"]["jobTemplate"]
     note = {"cronjob.kubernetes.io/instantiate": "manual"}
     metadata = {"name": name, "labels": template["metadata"]["labels"]}
     metadata["annotations"] = template["metadata"]["annotations"] | note
+    if args:
+        template["spec"]["template"]["spec"]["containers"][0]["args"] = list(args)
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": template["spec"]}
 
 
@@ -153,6 +158,7 @@ def test_a_requested_run_begins_after_the_request_and_nobody_is_surprised_by_its
     tenant.kube.create(by_hand(tenant, "before"), tenant.namespace)
     eventually(lambda: runs(tenant), "its run")
 
+    asked = tenant.get()["metadata"]["resourceVersion"]
     tenant.request_run("after")
     answered = eventually(
         lambda: sync if (sync := tenant.get())["status"].get("lastHandledRunRequest") == "after" else None, "the answer"
@@ -161,6 +167,9 @@ def test_a_requested_run_begins_after_the_request_and_nobody_is_surprised_by_its
     assert job != "before"
     assert "finishedAt" not in answered["status"]["lastRun"], "who waits for it waits for this run"
     sync = eventually(lambda: done(tenant.get(), job), "the run that was asked for")
+    states = [state["status"] for state in tenant.history(asked)]
+    told = [state["lastRun"]["job"] for state in states if state.get("lastHandledRunRequest") == "after"]
+    assert set(told) == {job}, "from the very status on that says that the request was answered"
 
     assert sync["status"]["lastRun"]["id"] == "2"
     assert [run["status"] for run in runs(tenant)] == ["success", "success"]
@@ -192,8 +201,10 @@ def test_a_sync_from_a_backup_repeats_no_request(tenant: Tenant) -> None:
 
     assert sync["status"]["id"] == backup["status"]["id"]
     assert sync["status"]["lastHandledRunRequest"] == "one"
+    assert "lastRun" not in sync["status"], "it is answered by no Job"
     tenant.request_run("two")
-    eventually(lambda: len(runs(tenant)) == 2, "a new request to be answered")
+    tenant.ran("Request")
+    assert len(runs(tenant)) == 2, "of the first request before, and of the new one"
 
 
 def test_a_request_is_answered_once(tenant: Tenant) -> None:
@@ -255,7 +266,10 @@ def test_a_foreign_change_of_the_cronjob_is_put_back(tenant: Tenant) -> None:
     eventually(lambda: tenant.cronjob()["spec"]["schedule"] == "0 1 * * *", "the schedule to be put back")
     assert tenant.cronjob()["spec"]["concurrencyPolicy"] == "Forbid"
     sync = tenant.when(SYNC_KIND, "orders", "Scheduled", reason="DriftCorrected")
-    assert "spec.schedule, spec.concurrencyPolicy was changed from outside" in condition(sync, "Scheduled")["message"]
+    message = condition(sync, "Scheduled")["message"]
+    assert 'spec.schedule from "0 1 * * *" to "0 5 * * *" (by OpenAPI-Generator)' in message
+    assert 'spec.concurrencyPolicy from "Forbid" to "Allow" (by OpenAPI-Generator)' in message
+    assert "was changed from outside and put back; change the spec of this Sync instead" in message
     tenant.told("DriftCorrected")
 
 
@@ -305,20 +319,30 @@ def test_two_jobs_at_once_are_both_told(tenant: Tenant) -> None:
 def test_jobs_that_ended_while_the_operator_was_down_are_told_in_order(tenant: Tenant, controller: Controller) -> None:
     tenant.connect()
     tenant.ready()
-    good, bad = by_hand(tenant, "good"), by_hand(tenant, "bad")
+    good, bad = (by_hand(tenant, name, *SILENT) for name in ("good", "bad"))
+    idle = by_hand(tenant, "idle", "--version")
     controller.stop()
-    for manifest, outcome in ((good, {"seconds": 1}), (bad, {"seconds": 1, "ending": "failed"})):
-        tenant.sandbox.outcome(**outcome)
+    for manifest, outcome in ((good, {}), (bad, {"ending": "failed"}), (idle, {})):
+        tenant.sandbox.outcome(seconds=1, **outcome)
         tenant.kube.create(manifest, tenant.namespace)
         name = manifest["metadata"]["name"]
         eventually(lambda name=name: tenant.job(name)["status"].get("conditions"), f"Job {name} to end")  # type: ignore[misc]
     controller.start()
 
-    sync = eventually(lambda: done(tenant.get(), "bad"), "the last Job to be told")
+    sync = eventually(lambda: done(tenant.get(), "idle"), "the last Job to be told")
 
-    assert sync["status"]["lastRun"]["status"] == "failed"
-    assert sync["status"]["lastSuccessAt"], "the one before it succeeded"
-    tenant.told("RunSucceeded", "RunFailed")
+    def told() -> dict[str, str | None]:
+        """By Job, the run that was taken for its own."""
+        return {
+            job["metadata"]["name"]: job["metadata"]["annotations"].get("squared.ai/reported") for job in tenant.jobs()
+        }
+
+    expected = {"good": "1", "bad": "2", "idle": "true"}
+    eventually(lambda: told() == expected, "each to be told by its own run, though no pod said which")
+    assert [run.get("id") for run in sync["status"]["recentRuns"]] == [None, "2", "1"]
+    assert [run["verdict"] for run in sync["status"]["recentRuns"]] == ["failed", "failed", "delivered"]
+    assert sync["status"]["lastSuccessAt"], "the first one succeeded"
+    tenant.told("RunSucceeded", "RunFailed", "RunFailed")
 
 
 def test_a_job_that_was_deleted_at_once_is_told_all_the_same(tenant: Tenant) -> None:

@@ -12,7 +12,7 @@ from tests.support.plane import Kube
 from tests.support.running import Controller, Sandbox, eventually
 from tests.support.syncs import Tenant
 
-from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 
 STAMP = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 QUIET_SECONDS = 10

@@ -1,12 +1,17 @@
 """Runs that do not start, for reasons that a real API server and its controllers give."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any, Final
 
 import pytest
+from tests.support.admission import bind, broken_webhook, mutating, validating
+from tests.support.plane import Kube
+from tests.support.restricted import RESTRICTED
 from tests.support.running import eventually
 from tests.support.syncs import Tenant, condition
 
-from sync_operator.model.names import SYNC_KIND
+from sync_operator.api.constants import SYNC_KIND
 
 SMALL: Final = {"limits": {"memory": "64Mi"}}
 REFUSED: Final[dict[str, tuple[dict[str, Any], str, str]]] = {
@@ -14,9 +19,42 @@ REFUSED: Final[dict[str, tuple[dict[str, Any], str, str]]] = {
     "priority": ({"priorityClassName": "absent"}, "no PriorityClass with name absent", "run.pod.priorityClassName"),
     "quota": ({}, "must specify limits.memory for: runner", "spec.run.pod.resources"),
     "limits": ({"resources": {"limits": {"memory": "1Mi"}}}, "minimum memory usage per Container", "LimitRange"),
+    "security": (
+        {"resources": SMALL},
+        'violates PodSecurity "restricted:latest": privileged (container "mesh"',
+        "adds to pods",
+    ),
+    "policy": ({"resources": SMALL}, "denied request: no label team", "have that policy allow it"),
+    "webhook": ({"resources": SMALL}, 'failed calling webhook "absent.example.com"', "whoever runs that webhook"),
     "node": ({"nodeSelector": {"no": "such"}, "resources": SMALL}, "Unschedulable: 0/1 nodes", "nodeSelector"),
 }
 """By name of a Sync: what it asks for its pods, the cluster's words, and what the remedy names."""
+
+
+MESH: Final = """Object{spec: Object.spec{initContainers: [Object.spec.initContainers{name: "mesh", image: "mesh",
+securityContext: Object.spec.initContainers.securityContext{privileged: true}}]}}"""
+"""What a service mesh adds to pods."""
+
+
+@pytest.fixture
+def strict(kube: Kube, tenant: Tenant) -> Iterator[None]:
+    """A namespace that enforces Pod Security, with a mesh, a policy and a webhook: each stops the pods of one Sync."""
+    kube.core.patch_namespace(tenant.namespace, {"metadata": {"labels": RESTRICTED}})
+
+    def pods(name: str) -> tuple[str, str]:
+        job = "object.metadata.labels[?'batch.kubernetes.io/job-name'].orValue('')"
+        return f"object.metadata.namespace == '{tenant.namespace}'", f"{job}.startsWith('{name}')"
+
+    suffix = tenant.namespace
+    with ExitStack() as undo:
+        for one in (
+            mutating(f"mesh-{suffix}", "pods", MESH, *pods("security")),
+            validating(f"team-{suffix}", "pods", "'team' in object.metadata.labels", "no label team", *pods("policy")),
+            broken_webhook(f"absent-{suffix}", "pods", *pods("webhook")),
+        ):
+            for resource, name in bind(kube, one):
+                undo.callback(resource.delete, name=name)
+        yield
 
 
 def limit(tenant: Tenant, kind: str, **spec: Any) -> None:
@@ -37,6 +75,7 @@ def unstarted(tenant: Tenant, name: str) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.usefixtures("strict")
 def test_a_run_that_does_not_start_says_why_and_starts_once_its_sync_is_mended(tenant: Tenant) -> None:
     tenant.connect()
     limit(tenant, "ResourceQuota", hard={"limits.memory": "1Gi"})

@@ -9,12 +9,12 @@ from tests.support.hosts import LOCAL
 from tests.support.served import Served, served
 
 from sync_operator.errors import NotFoundError, ThrottledError, TransientError, UnauthorizedError
-from sync_operator.remote.accounts import Account, Accounts, Login
-from sync_operator.remote.client import ApiClient, Endpoint
-from sync_operator.remote.connections import HttpPool
-from sync_operator.remote.login import Token
-from sync_operator.remote.transport import Exchange
-from sync_operator.remote.types import Dialect
+from sync_operator.syncapi.auth.login import Token
+from sync_operator.syncapi.auth.login_session import LoginSession, LoginSessions, TokenSource
+from sync_operator.syncapi.client import ApiClient, Endpoint
+from sync_operator.syncapi.http.connection_pool import PoolManager
+from sync_operator.syncapi.http.server_client import ServerClient
+from sync_operator.syncapi.types import Dialect
 
 EMAIL, PASSWORD = "ops@example.com", "right"
 
@@ -24,10 +24,10 @@ class Rig:
 
     def __init__(self, api: Served) -> None:
         self.api = api
-        self.pool = HttpPool(LOCAL)
-        self.renewed: list[Account] = []
+        self.pool = PoolManager(LOCAL)
+        self.renewed: list[LoginSession] = []
         self.stepped = 0.0
-        self.accounts = Accounts(api.clock, self.renewed.append, seconds=lambda: self.since_start)
+        self.accounts = LoginSessions(api.clock, self.renewed.append, seconds=lambda: self.since_start)
         api.store.passwords[EMAIL] = PASSWORD
 
     @property
@@ -49,20 +49,20 @@ class Rig:
         email: str = EMAIL,
         namespace: str = "team",
         url: str = "",
-    ) -> Login:
+    ) -> TokenSource:
         url = url or self.api.url
-        exchange = Exchange(self.pool.connection(url), url, token=None, timeout_seconds=5)
+        client = ServerClient(self.pool.transport(url), url, token=None, timeout_seconds=5)
         account = self.accounts.get(self.api.url, email)
-        return Login(account, exchange, password, holder=holder, version=version, namespace=namespace)
+        return TokenSource(account, client, password, holder=holder, version=version, namespace=namespace)
 
-    def client(self, login: Login) -> ApiClient:
+    def client(self, login: TokenSource) -> ApiClient:
         endpoint = Endpoint(self.api.url, "1", Dialect.MULTIWOVEN, timeout_seconds=5)
         return ApiClient(endpoint, token=login, renew=login.renew, pool=self.pool)
 
     async def somebody_logs_in(self) -> None:
         """In another process, with the same address and password."""
         person = self.login("person")
-        person.account = Accounts(self.api.clock, lambda _: None, seconds=self.api.clock.seconds).get(
+        person.session = LoginSessions(self.api.clock, lambda _: None, seconds=self.api.clock.seconds).get(
             self.api.url, EMAIL
         )
         await ensure(person)
@@ -78,8 +78,8 @@ async def rig(api: Served) -> AsyncIterator[Rig]:
     await rig.pool.aclose()
 
 
-async def ensure(login: Login) -> str:
-    return (await login.account.ensure(login)).value
+async def ensure(login: TokenSource) -> str:
+    return (await login.session.get_valid_token(login)).value
 
 
 async def test_many_workspaces_make_one_login(rig: Rig) -> None:
@@ -104,13 +104,13 @@ async def test_a_token_is_renewed_ahead_of_its_end(rig: Rig) -> None:
 
 async def test_a_token_of_an_earlier_process_needs_no_login(rig: Rig) -> None:
     left = Token(await ensure(rig.login()), rig.api.clock())
-    rig.accounts = Accounts(rig.api.clock, rig.renewed.append, seconds=rig.api.clock.seconds)
+    rig.accounts = LoginSessions(rig.api.clock, rig.renewed.append, seconds=rig.api.clock.seconds)
     login = rig.login()
-    login.account.adopt(login, left)
+    login.session.restore(login, left)
     rig.api.clock.advance(600)
     assert await ensure(login) == left.value
     assert (await rig.client(login).whoami()).email == EMAIL
-    login.account.adopt(login, Token("other", rig.api.clock()))
+    login.session.restore(login, Token("other", rig.api.clock()))
     assert login() == left.value
     assert rig.logins() == [200]
 
@@ -169,7 +169,7 @@ async def test_a_wrong_password_is_not_repeated_until_its_secret_changes(rig: Ri
             with pytest.raises(UnauthorizedError, match="was refused"):
                 await ensure(login)
     assert rig.logins() == [401]
-    assert wrong.account.is_refused(wrong)
+    assert wrong.session.is_rejected(wrong)
     with pytest.raises(UnauthorizedError, match="there is no session"):
         wrong()
 
@@ -186,7 +186,7 @@ async def test_who_does_not_know_the_password_gets_no_share_in_the_session(rig: 
     stranger = rig.login("b", "guessed")
     with pytest.raises(UnauthorizedError):
         stranger()
-    stranger.account.adopt(stranger, Token("planted", rig.api.clock()))
+    stranger.session.restore(stranger, Token("planted", rig.api.clock()))
     with pytest.raises(UnauthorizedError):
         await ensure(stranger)
     assert rig.login("a")() == token
@@ -306,7 +306,7 @@ async def test_a_lost_answer_to_a_login_is_made_good_by_the_next(rig: Rig) -> No
 async def test_forgotten_accounts_begin_anew(rig: Rig) -> None:
     login = rig.login()
     await ensure(login)
-    rig.accounts.forget(login.account)
+    rig.accounts.forget(login.session)
     await ensure(rig.login())
     assert rig.logins() == [200, 200]
 
@@ -317,7 +317,7 @@ async def test_both_dialects_log_in(either: Served) -> None:
     await ensure(login)
     client = rig.client(login)
     client.dialect = either.client.dialect
-    assert (await client.list_syncs()).syncs == ()
+    assert (await client.list_syncs()).rows == ()
     with pytest.raises(NotFoundError):
         await client.get_sync("7")
     await rig.pool.aclose()

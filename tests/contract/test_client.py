@@ -6,24 +6,24 @@ from tests.support.hosts import LOCAL
 from tests.support.served import BODY, START, Served, served
 
 from sync_operator.errors import (
+    FailedPreconditionError,
     ForbiddenError,
     NotFoundError,
     OutcomeUnknownError,
+    PreconditionFailure,
     RejectedError,
     ServerFaultError,
-    ServerState,
-    StateError,
     SyncOperatorError,
     ThrottledError,
     TransientError,
     UnauthorizedError,
-    WorkspaceError,
+    UnknownWorkspaceError,
 )
-from sync_operator.remote.client import ApiClient, Endpoint
-from sync_operator.remote.connections import HttpPool
-from sync_operator.remote.detect import detect_dialect
-from sync_operator.remote.types import Dialect, RunStatus
 from sync_operator.sandbox.state import Token
+from sync_operator.syncapi.client import ApiClient, Endpoint
+from sync_operator.syncapi.dialect import detect_dialect
+from sync_operator.syncapi.http.connection_pool import PoolManager
+from sync_operator.syncapi.types import Dialect, RunStatus
 
 AUTOMATED = {"schedule_type": "automated", "sync_interval": 30, "sync_interval_unit": "minutes"}
 
@@ -39,7 +39,7 @@ async def test_a_sync_lives_through_all_calls_in_both_dialects(either: Served) -
     assert made.status == "pending"
     assert (made.created_at == START) == (client.dialect is Dialect.MULTIWOVEN)
     assert (await client.get_sync("1")).attributes["stream_name"] == "orders"
-    assert [sync.id for sync in (await client.list_syncs()).syncs] == ["1"]
+    assert [sync.id for sync in (await client.list_syncs()).rows] == ["1"]
     assert (await client.update_sync("1", body(client.dialect, stream_name="new"))).attributes["stream_name"] == "new"
     await client.trigger("1")
     either.clock.advance(2)
@@ -56,11 +56,11 @@ async def test_a_sync_lives_through_all_calls_in_both_dialects(either: Served) -
 async def test_a_list_is_whole_whatever_the_page_size(either: Served) -> None:
     for _ in range(250):
         await either.client.create_sync(body(either.client.dialect))
-    assert len((await either.client.list_syncs()).syncs) == 250
+    assert len((await either.client.list_syncs()).rows) == 250
 
 
 async def test_a_list_without_syncs_ends(either: Served) -> None:
-    assert (await either.client.list_syncs()).syncs == ()
+    assert (await either.client.list_syncs()).rows == ()
 
 
 async def test_enable_and_cancel_count_being_so_already_as_done(api: Served) -> None:
@@ -71,23 +71,23 @@ async def test_enable_and_cancel_count_being_so_already_as_done(api: Served) -> 
     api.clock.advance(2)
     assert await api.client.cancel("1") is True
     await api.client.set_enabled("1", False)
-    with pytest.raises(StateError) as refused:
+    with pytest.raises(FailedPreconditionError) as refused:
         await api.client.trigger("1")
-    assert refused.value.state is ServerState.DISABLED
+    assert refused.value.state is PreconditionFailure.DISABLED
 
 
 @pytest.mark.parametrize(
     ("prepare", "state"),
-    [("active", ServerState.RUN_ACTIVE), ("interval", ServerState.NOT_MANUAL)],
+    [("active", PreconditionFailure.RUN_ACTIVE), ("interval", PreconditionFailure.NOT_MANUAL)],
 )
-async def test_a_refused_trigger_names_the_state(api: Served, prepare: str, state: ServerState) -> None:
+async def test_a_refused_trigger_names_the_state(api: Served, prepare: str, state: PreconditionFailure) -> None:
     await api.client.create_sync(BODY)
     if prepare == "active":
         await api.client.trigger("1")
         api.clock.advance(2)
     else:
         await api.client.update_sync("1", AUTOMATED | {"schedule_type": "interval"})
-    with pytest.raises(StateError) as refused:
+    with pytest.raises(FailedPreconditionError) as refused:
         await api.client.trigger("1")
     assert refused.value.state is state
 
@@ -111,18 +111,18 @@ def e2(detail: str) -> dict[str, Any]:
     ("status", "answer", "kind", "words"),
     [
         (400, {"errors": {"sync": {"model_id": ["is missing"]}}}, RejectedError, "spec.modelId is missing"),
-        (400, {"errors": {"id": ["must be an integer"]}}, RejectedError, "spec.id must be an integer"),
-        (400, e2("… Workspace not found"), WorkspaceError, "spec.workspaceId"),
+        (400, {"errors": {"id": ["must be an integer"]}}, RejectedError, "400: id must be an integer"),
+        (400, e2("… Workspace not found"), UnknownWorkspaceError, "spec.workspaceId"),
         (400, e2("'Manual' is not a valid schedule_type"), RejectedError, "is not a valid"),
         (400, e2("could not obtain a connection from the pool"), ServerFaultError, "pool"),
         (400, None, ServerFaultError, "400"),
-        (401, e2("Unauthorized"), UnauthorizedError, "put a valid one into the Secret"),
+        (401, e2("Unauthorized"), UnauthorizedError, "put a valid one into the Secret of spec.auth"),
         (403, e2("You are not authorized"), ForbiddenError, "role"),
         (403, None, ForbiddenError, "host name"),
         (404, {"error": "Couldn't find Sync"}, NotFoundError, "Couldn't find Sync"),
         (404, {"message": "Sync not found", "status": "not_found"}, NotFoundError, "Sync not found"),
         (418, {"odd": 1}, RejectedError, "418"),
-        (424, e2("something new"), StateError, "something new"),
+        (424, e2("something new"), FailedPreconditionError, "something new"),
         (429, None, ThrottledError, "429"),
         (302, None, TransientError, "redirect"),
         (500, None, ServerFaultError, "500"),
@@ -172,7 +172,7 @@ async def test_a_create_whose_answer_is_lost_has_an_unknown_outcome(api: Served,
     with pytest.raises(OutcomeUnknownError):
         await api.client.create_sync(BODY)
     carried_out = fault.get("lose") == "after" or "garbage" in fault
-    assert len((await api.client.list_syncs()).syncs) == int(carried_out)
+    assert len((await api.client.list_syncs()).rows) == int(carried_out)
 
 
 @pytest.mark.parametrize("fault", [{"lose": "after"}, {"garbage": "<html>"}, {"garbage": "{}"}])
@@ -192,7 +192,7 @@ async def test_what_may_be_repeated_is_only_transient(api: Served, fault: dict[s
 
 
 async def test_a_server_that_is_not_there_was_surely_not_reached() -> None:
-    pool = HttpPool(LOCAL)
+    pool = PoolManager(LOCAL)
     endpoint = Endpoint("http://127.0.0.1:1", "1", Dialect.MULTIWOVEN, timeout_seconds=2)
     client = ApiClient(endpoint, token=lambda: "secret-token", pool=pool)
     with pytest.raises(TransientError) as lost:
@@ -210,7 +210,7 @@ async def test_ids_are_digits_before_they_are_put_into_a_path(api: Served) -> No
 
 async def test_the_token_is_read_at_each_send(api: Served) -> None:
     tokens = iter(["dead", "good"])
-    pool = HttpPool(LOCAL)
+    pool = PoolManager(LOCAL)
     client = ApiClient(Endpoint(api.url, "1", Dialect.MULTIWOVEN), token=lambda: next(tokens), pool=pool)
     with pytest.raises(UnauthorizedError):
         await client.whoami()
@@ -229,26 +229,26 @@ async def test_auto_finds_the_dialect(dialect: Dialect) -> None:
 
 async def test_auto_takes_a_refusal_for_what_it_is(api: Served) -> None:
     api.store.tokens["good"] = Token(workspaces=frozenset())
-    with pytest.raises(WorkspaceError):
+    with pytest.raises(UnknownWorkspaceError):
         await detect_dialect(api.client, None)
     api.fault(path="/users/me", status=404)
-    with pytest.raises(WorkspaceError, match=r"set spec\.dialect to Auto"):
+    with pytest.raises(UnknownWorkspaceError, match=r"set spec\.dialect to Auto"):
         await detect_dialect(api.client, Dialect.MULTIWOVEN)
 
 
 async def test_auto_is_not_fooled_by_a_server_of_another_kind(api: Served) -> None:
     api.fault(times=-1, status=404)
     for wanted in (None, Dialect.DOCUMENTED):
-        with pytest.raises(WorkspaceError, match="the sync API is not there"):
+        with pytest.raises(UnknownWorkspaceError, match="the sync API is not there"):
             await detect_dialect(api.client, wanted)
 
 
 async def test_every_exchange_is_told_of_with_ids_left_out(api: Served) -> None:
     told: list[tuple[str, int]] = []
     endpoint = Endpoint(api.url, "1", Dialect.MULTIWOVEN)
-    pool = HttpPool(LOCAL)
+    pool = PoolManager(LOCAL)
     client = ApiClient(
-        endpoint, token=lambda: "good", pool=pool, told=lambda call, status, _seconds: told.append((call, status))
+        endpoint, token=lambda: "good", pool=pool, observer=lambda call, status, _seconds: told.append((call, status))
     )
 
     await client.create_sync(BODY)

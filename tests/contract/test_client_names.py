@@ -4,17 +4,17 @@ import pytest
 from tests.support.served import START, Served
 
 from sync_operator.errors import TransientError
-from sync_operator.remote.types import Named, Role
-from sync_operator.sandbox.state import Thing
+from sync_operator.sandbox.state import StoredResource
+from sync_operator.syncapi.types import NamedResource, RefKind
 
 
 def named(api: Served, kind: str, name: str, number: int) -> None:
     held = api.store.models if kind == "model" else api.store.connectors
-    held[number] = Thing(number, kind, name, api.clock())
+    held[number] = StoredResource(number, kind, name, api.clock())
 
 
-@pytest.mark.parametrize("role", list(Role))
-async def test_a_list_is_whole_however_many_a_page_holds(either: Served, role: Role) -> None:
+@pytest.mark.parametrize("role", list(RefKind))
+async def test_a_list_is_whole_however_many_a_page_holds(either: Served, role: RefKind) -> None:
     for number in range(100, 350):
         named(either, role.value, f"one of many, {number}", number)
 
@@ -28,15 +28,15 @@ async def test_sources_and_destinations_are_told_apart(either: Served) -> None:
     named(either, "source", "Warehouse", 21)
     named(either, "destination", "Warehouse", 22)
 
-    found = {role: await either.client.list_named(role) for role in Role}
+    found = {role: await either.client.list_named(role) for role in RefKind}
 
-    assert [entry.id for entry in found[Role.SOURCE] if entry.name == "Warehouse"] == [21]
-    assert [entry.id for entry in found[Role.DESTINATION] if entry.name == "Warehouse"] == [22]
-    assert Named(3, "model 3", START, connector_id=1) in found[Role.MODEL]
+    assert [entry.id for entry in found[RefKind.SOURCE] if entry.name == "Warehouse"] == [21]
+    assert [entry.id for entry in found[RefKind.DESTINATION] if entry.name == "Warehouse"] == [22]
+    assert NamedResource(3, "model 3", START, connector_id=1) in found[RefKind.MODEL]
 
 
 async def test_what_fits_a_page_is_asked_for_once(either: Served) -> None:
-    for role in Role:
+    for role in RefKind:
         await either.client.list_named(role)
 
     asked = [path for _, path, _ in either.seen()]
@@ -49,18 +49,18 @@ async def test_where_no_links_are_told_the_next_page_is_looked_at(api: Served) -
     for page in (things[:1], things[:1], things[1:], [], things[:1], things[1:]):
         api.fault(path="/models", status=200, body={"data": page})
 
-    assert await api.client.list_named(Role.MODEL) == (Named(7, "model 7"), Named(8, "model 8"))
+    assert await api.client.list_named(RefKind.MODEL) == (NamedResource(7, "model 7"), NamedResource(8, "model 8"))
 
 
 async def test_what_has_no_name_or_id_is_left_out(api: Served) -> None:
     odd = [{"id": "x", "attributes": {"name": "a"}}, {"id": "5", "attributes": {"name": None}}, {"id": "6"}, None]
     api.fault(path="/models", status=200, body={"data": odd, "links": {"next": None}})
 
-    assert await api.client.list_named(Role.MODEL) == ()
+    assert await api.client.list_named(RefKind.MODEL) == ()
 
 
 async def test_what_is_no_list_is_never_taken_for_an_empty_one(api: Served) -> None:
     api.fault(path="/models", status=200, body={"message": "hello"})
 
     with pytest.raises(TransientError):
-        await api.client.list_named(Role.MODEL)
+        await api.client.list_named(RefKind.MODEL)

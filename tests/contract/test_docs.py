@@ -10,12 +10,23 @@ from tests.support.docs import DOCS, NOT_RUN, ON_A_CLUSTER, ON_A_LAPTOP, anchors
 from tests.support.plane import ROOT
 
 from sync_operator import __version__
-from sync_operator.model.conditions import Reason
+from sync_operator.api.conditions import Reason
+from sync_operator.cli import main
 
 PAGES: Final = pages()
 LANGUAGES: Final = {"console", "sh", "yaml", "mermaid", "promql"}
-PRINTED_BY_THE_DEMO: Final = "text"
-"""Language of the README's excerpts from what `make demo` prints."""
+COPIED: Final = "text"
+"""Language of the README's excerpt from another page, where a test runs the command."""
+README_CHAPTERS: Final = (
+    "Why not something you have already",
+    "What it looks like",
+    "Try it",
+    "Install",
+    "What it manages",
+    "What was tested against what",
+    "Links",
+)
+MAX_README_LINES: Final = 160
 PROGRAMS: Final = ("kubectl", "helm", "make", "sync-operator", "argocd", "flux", "kind", "docker", "curl", "git")
 CODE_OF_THE_OPERATOR: Final = ROOT / "operator" / "sync_operator"
 PATH: Final = re.compile(r"[\w-]+/[\w./-]*|\w+\.(py|toml)")
@@ -57,6 +68,28 @@ def test_the_index_names_every_page() -> None:
     assert "docs/README.md" in LINK.findall(PAGES["README.md"])
 
 
+def test_the_readme_is_short_and_in_order() -> None:
+    page = PAGES["README.md"]
+
+    assert len(page.splitlines()) <= MAX_README_LINES
+    assert tuple(re.findall(r"^## (.*)$", page, re.MULTILINE)) == README_CHAPTERS
+
+
+def test_the_readme_shows_the_manifest_and_the_output_of_getting_started() -> None:
+    blocks = {fence.language: fence for fence in fences(PAGES["README.md"])}
+    steps = [step for fence in fences(PAGES["docs/getting-started.md"]) for step in fence.steps]
+
+    assert blocks["yaml"].text == (DOCS / "getting-started" / "customers.yaml").read_text()
+    assert [step for step in blocks[COPIED].steps if step not in steps] == []
+    assert blocks[COPIED].steps
+
+
+@pytest.mark.parametrize("name", ["examples/sync.yaml", "docs/getting-started/customers.yaml"])
+def test_what_a_newcomer_applies_first_warns_of_nothing(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "--strict", str(ROOT / name)]) == 0
+    assert "warning" not in "".join(capsys.readouterr())
+
+
 def test_the_architecture_names_files_and_folders_that_are_there() -> None:
     named = [code for code in CODE.findall(prose(PAGES["docs/architecture.md"])) if PATH.fullmatch(code)]
 
@@ -66,8 +99,8 @@ def test_the_architecture_names_files_and_folders_that_are_there() -> None:
 
 def test_the_sandbox_of_getting_started_runs_the_image_that_the_page_builds() -> None:
     page = PAGES["docs/getting-started.md"]
-    deployment, _ = yaml.safe_load_all((DOCS / "getting-started" / "sandbox.yaml").read_text())
-    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    runner_config, _ = yaml.safe_load_all((DOCS / "getting-started" / "sandbox.yaml").read_text())
+    [container] = runner_config["spec"]["template"]["spec"]["containers"]
 
     assert container["image"] == f"sync-operator:{__version__}"
     assert f"docker build -t {container['image']} ." in page
@@ -107,7 +140,7 @@ def fits(told: str, commands: Iterable[str]) -> bool:
 def test_what_is_shown_in_a_block_is_run_or_no_command(name: str) -> None:
     found = list(fences(PAGES[name]))
 
-    assert {fence.language for fence in found} <= LANGUAGES | ({PRINTED_BY_THE_DEMO} if name == "README.md" else set())
+    assert {fence.language for fence in found} <= LANGUAGES | ({COPIED} if name == "README.md" else set())
     if any(fence.language == "console" for fence in found):
         assert name in (*ON_A_LAPTOP, *ON_A_CLUSTER)
 

@@ -33,7 +33,7 @@ SECOND = {
     ],
 }
 """What the pages say the server has when it comes to export."""
-FOLDERS = {"README.md": ".", "docs/tools.md": "docs/tools"}
+FOLDERS = {"docs/tools.md": "docs/tools"}
 """Where the reader of a page is."""
 
 
@@ -51,8 +51,6 @@ def test_every_command_prints_what_the_page_shows(
         for changes in ({}, SECOND):
             assert sandbox.call("POST", "/syncs", sync=ON_THE_SERVER | changes).status_code == 201
 
-    for kind, number, name in (("source", 123, "Shop"), ("destination", 124, "CRM"), ("model", 125, "Orders")):
-        sandbox.name(kind, number, name, source=123)  # what examples/sync.yaml refers to
     shell = DocShell(tmp_path / "checkout", sandbox)
 
     difference = shell.walk(

@@ -1,29 +1,32 @@
 """What goes out, and what is taken in: checked addresses, TLS, proxies, limits. Servers here write raw bytes."""
 
 import asyncio
+import contextlib
 import gzip
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tests.support.hostile import hostile_server
 from tests.support.hosts import LOCAL
 from tests.support.raw import AUTHORITY, Raw, answer, raw_server, served_tls
 
-from sync_operator.bounds import MAX_BODY_BYTES, MAX_ITEM_BYTES, MAX_LIST_BYTES
 from sync_operator.errors import (
-    HostRefusedError,
+    BlockedAddressError,
     InvalidSpecError,
     OutcomeUnknownError,
     RejectedError,
     SyncOperatorError,
     TransientError,
 )
-from sync_operator.host_patterns import HostRules
-from sync_operator.remote.client import ApiClient, Endpoint
-from sync_operator.remote.connections import HttpPool
-from sync_operator.remote.network import Resolve
-from sync_operator.remote.types import Dialect
+from sync_operator.syncapi.client import ApiClient, Endpoint
+from sync_operator.syncapi.http.connection_pool import PoolManager
+from sync_operator.syncapi.http.ssrf_backend import Resolve
+from sync_operator.syncapi.types import Dialect
+from sync_operator.util.bounds import MAX_BODY_BYTES, MAX_ITEM_BYTES, MAX_LIST_BYTES
+from sync_operator.util.host_patterns import EgressPolicy
 
 type Connect = Callable[..., ApiClient]
 REFUSED = (
@@ -61,7 +64,7 @@ async def connect() -> AsyncIterator[Connect]:
         timeout_seconds: float = 5,
         check: Callable[[], None] | None = None,
     ) -> ApiClient:
-        pool = HttpPool(LOCAL, proxies, resolve=names or Names(["127.0.0.1"]), check=check)
+        pool = PoolManager(LOCAL, proxies, resolve=names or Names(["127.0.0.1"]), check=check)
         pools.append(pool)
         url = f"{scheme}://{host}:{raw.port}"
         endpoint = Endpoint(url, "1", Dialect.MULTIWOVEN, timeout_seconds=timeout_seconds, ca_pem=ca_pem)
@@ -76,11 +79,11 @@ async def test_the_address_that_was_checked_is_the_one_connected_to(connect: Con
     names = Names(["127.0.0.1"], ["169.254.169.254"])
     async with raw_server() as raw:
         client = connect(raw, names)
-        await client.probe_list()
+        await client.ping()
         assert names.asked == ["sync.example"]
         assert f"Host: sync.example:{raw.port}" in raw.received[0]
-        with pytest.raises(HostRefusedError, match=r"sync\.example stands for 169\.254\.169\.254"):
-            await client.probe_list()
+        with pytest.raises(BlockedAddressError, match=r"sync\.example stands for 169\.254\.169\.254"):
+            await client.ping()
         assert len(raw.received) == 1
 
 
@@ -128,7 +131,7 @@ async def test_the_check_is_made_when_the_connection_stands(connect: Connect) ->
         return ["127.0.0.1"]
 
     async with raw_server() as raw:
-        await connect(raw, names, check=check).probe_list()
+        await connect(raw, names, check=check).ping()
         assert order == [("sync.example", raw.port, 0)]
         assert check.made > 0
 
@@ -136,41 +139,41 @@ async def test_the_check_is_made_when_the_connection_stands(connect: Connect) ->
 @pytest.mark.parametrize("address", REFUSED)
 async def test_no_address_of_a_name_may_be_link_local_or_a_metadata_service(connect: Connect, address: str) -> None:
     async with raw_server() as raw:
-        with pytest.raises(HostRefusedError):
-            await connect(raw, Names(["127.0.0.1", address])).probe_list()
+        with pytest.raises(BlockedAddressError):
+            await connect(raw, Names(["127.0.0.1", address])).ping()
         assert raw.received == []
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "0.0.0.0", "::ffff:127.0.0.1", "64:ff9b:1::1"])  # noqa: S104
-@pytest.mark.parametrize("rules", [HostRules(insecure=("*.example",)), HostRules(internal=("sync.example:1",))])
-async def test_a_name_does_not_lead_to_this_machine_without_being_listed(address: str, rules: HostRules) -> None:
+@pytest.mark.parametrize("rules", [EgressPolicy(insecure=("*.example",)), EgressPolicy(internal=("sync.example:1",))])
+async def test_a_name_does_not_lead_to_this_machine_without_being_listed(address: str, rules: EgressPolicy) -> None:
     async with raw_server() as raw:
-        pool = HttpPool(rules, resolve=Names([address]))
+        pool = PoolManager(rules, resolve=Names([address]))
         endpoint = Endpoint(f"http://sync.example:{raw.port}", "1", Dialect.MULTIWOVEN)
-        with pytest.raises(HostRefusedError, match="SYNC_OPERATOR_ALLOW_INTERNAL_HOSTS"):
-            await ApiClient(endpoint, token=lambda: "t", pool=pool).probe_list()
+        with pytest.raises(BlockedAddressError, match="SYNC_OPERATOR_ALLOW_INTERNAL_HOSTS"):
+            await ApiClient(endpoint, token=lambda: "t", pool=pool).ping()
         await pool.aclose()
         assert raw.received == []
 
 
 async def test_the_next_address_is_tried_when_one_does_not_answer(connect: Connect) -> None:
     async with raw_server() as raw:
-        await connect(raw, Names(["127.0.0.3", "127.0.0.1"])).probe_list()
+        await connect(raw, Names(["127.0.0.3", "127.0.0.1"])).ping()
         assert len(raw.received) == 1
         with pytest.raises(TransientError, match=r"cannot be reached \(Connection refused\)"):
-            await connect(raw, Names(["127.0.0.3", "127.0.0.2"])).probe_list()
+            await connect(raw, Names(["127.0.0.3", "127.0.0.2"])).ping()
         with pytest.raises(TransientError, match="cannot be reached"):
-            await connect(raw, Names([])).probe_list()
+            await connect(raw, Names([])).ping()
 
 
 async def test_a_name_that_nobody_knows_is_told_so(connect: Connect) -> None:
     async with raw_server() as raw:
-        pool = HttpPool(LOCAL)
+        pool = PoolManager(LOCAL)
         client = ApiClient(
             Endpoint("http://no-such-host.invalid", None, Dialect.MULTIWOVEN), token=lambda: "t", pool=pool
         )
         with pytest.raises(TransientError, match="its name cannot be resolved"):
-            await client.probe_list()
+            await client.ping()
         await pool.aclose()
 
         async def never(_: str, __: int) -> list[str]:
@@ -179,20 +182,37 @@ async def test_a_name_that_nobody_knows_is_told_so(connect: Connect) -> None:
 
         client = connect(raw, never, timeout_seconds=0.05)
         with pytest.raises(TransientError, match="no connection in time"):
-            await client.probe_list()
+            await client.ping()
 
 
 async def test_tls_is_judged_by_name_and_by_the_workspaces_own_authority(connect: Connect) -> None:
     async with raw_server(tls=served_tls()) as raw:
-        await connect(raw, scheme="https", ca_pem=AUTHORITY).probe_list()
+        await connect(raw, scheme="https", ca_pem=AUTHORITY).ping()
         with pytest.raises(TransientError, match="its certificate is not trusted: unable to get local issuer"):
-            await connect(raw, scheme="https").probe_list()
+            await connect(raw, scheme="https").ping()
         with pytest.raises(TransientError, match="its certificate is not trusted: Hostname mismatch"):
-            await connect(raw, scheme="https", host="other.example", ca_pem=AUTHORITY).probe_list()
+            await connect(raw, scheme="https", host="other.example", ca_pem=AUTHORITY).ping()
         assert len(raw.received) == 1
     async with raw_server() as plain:
         with pytest.raises(TransientError, match="TLS failed"):
-            await connect(plain, scheme="https", ca_pem=AUTHORITY).probe_list()
+            await connect(plain, scheme="https", ca_pem=AUTHORITY).ping()
+
+
+@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"])
+async def test_a_create_whose_answer_is_a_damaged_tls_record_may_have_been_carried_out(
+    connect: Connect, sent: bytes
+) -> None:
+    async def spoil(writer: asyncio.StreamWriter) -> None:
+        writer.write(sent)
+        await writer.drain()
+        writer.transport._ssl_protocol._transport.write(b"\x17\x03\x03\x00\x20" + b"x" * 32)  # type: ignore[attr-defined]
+
+    async with raw_server(spoil, tls=served_tls()) as raw:
+        client = connect(raw, scheme="https", ca_pem=AUTHORITY)
+        with pytest.raises(OutcomeUnknownError, match=r"POST /syncs: .* was lost \(TLS failed: "):
+            await client.create_sync({})
+        with pytest.raises(TransientError, match=r"was lost \(TLS failed: "):
+            await client.ping()
 
 
 @pytest.mark.parametrize("spoiled", ["no certificate", "", AUTHORITY[:100]])
@@ -209,7 +229,7 @@ async def test_nothing_is_quoted_of_what_has_not_shown_that_it_is_a_sync_server(
     """So that a Workspace cannot read what else answers at an address that only the operator reaches."""
     told = b'{"message": "internal-words", "errors": {"field": ["internal-words"]}}'
     async with raw_server(answer(status, body=told)) as raw:
-        for proving in (connect(raw).probe_list, connect(raw).whoami):
+        for proving in (connect(raw).ping, connect(raw).whoami):
             with pytest.raises(SyncOperatorError, match=status[:3]) as refused:
                 await proving()
             assert "internal" not in str(refused.value)
@@ -224,10 +244,91 @@ async def test_redirects_are_not_followed_and_cookies_not_kept(connect: Connect)
         ]
         client = connect(raw)
         with pytest.raises(TransientError, match="a redirect, which is never followed"):
-            await client.probe_list()
-        await client.probe_list()
+            await client.ping()
+        await client.ping()
         assert other.received == []
         assert "cookie" not in raw.received[1].lower()
+
+
+@pytest.mark.parametrize(
+    "location", ["", "http://[", "http://\xff", "file:///etc/passwd", "//me:planted@h", "a" * 70_000]
+)
+async def test_no_location_is_even_parsed(connect: Connect, location: str) -> None:
+    """A redirect is a clear answer to a create, whatever it leads to: nothing was made."""
+    async with raw_server(answer("307 Temporary Redirect", headers=f"Location: {location}\r\n")) as raw:
+        with pytest.raises(TransientError, match="POST /syncs was answered with 307: a redirect, which is never"):
+            await connect(raw).create_sync({})
+        assert len(raw.received) == 1
+
+
+async def test_nothing_is_taken_from_the_environment(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The settings read it. httpx would take proxies, logins and certificate authorities from it."""
+    (tmp_path / "netrc").write_text("default login planted password planted")
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
+    async with raw_server() as raw:
+        await connect(raw).ping()
+        assert "Authorization: Bearer planted-token" in raw.received[0]
+
+
+async def test_the_http_client_logs_no_request(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    async with raw_server() as raw:
+        await connect(raw).ping()
+    assert caplog.records == []
+
+
+async def test_a_url_that_no_request_can_have_is_refused(connect: Connect) -> None:
+    async with raw_server() as raw:
+        with pytest.raises(InvalidSpecError, match=r"spec\.url: is not a valid URL"):
+            connect(raw, host="999.999.999.999")
+
+
+async def test_a_transport_speaks_to_its_own_server_only() -> None:
+    async with raw_server() as raw, raw_server() as other:
+        pool = PoolManager(LOCAL, resolve=Names(["127.0.0.1"]))
+        transport = pool.transport(f"http://sync.example:{raw.port}")
+        await httpx.AsyncClient(transport=transport).get(f"http://elsewhere.example:{other.port}/path?a=b")
+        await pool.aclose()
+        assert other.received == []
+        assert raw.received[0].startswith("GET /path?a=b HTTP/1.1")
+
+
+async def test_every_connection_comes_back_however_its_request_ends(connect: Connect) -> None:
+    """More requests than an owner may have connections, each given up, refused, cut off or not even connected."""
+
+    arrived = asyncio.Semaphore(0)
+
+    async def silence(_: asyncio.StreamWriter) -> None:
+        arrived.release()
+        await asyncio.sleep(5)
+
+    names = Names(["127.0.0.1"])
+    async with raw_server(silence) as raw:
+        client = connect(raw, names, timeout_seconds=5)
+        for _ in range(2):
+            waiting = [asyncio.create_task(client.ping()) for _ in range(12)]
+            for _ in waiting:
+                await arrived.acquire()
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+        for wire in (b"", answer(body=b"x" * (MAX_BODY_BYTES + 1)), answer("500 Oh")):
+            raw.answers[:] = [wire]
+            for _ in range(18):
+                with pytest.raises(TransientError):
+                    await client.ping()
+        raw.answers[:] = [answer()]
+        names.answers = [["169.254.169.254"]]
+        for _ in range(18):
+            with contextlib.suppress(BlockedAddressError):
+                await client.ping()
+        names.answers = [["127.0.0.1"]]
+        await asyncio.wait_for(client.ping(), 2)
 
 
 async def test_an_answer_that_is_too_long_is_not_read(connect: Connect) -> None:
@@ -249,9 +350,9 @@ async def test_a_list_may_be_longer_than_other_answers(connect: Connect) -> None
     count = 2 * MAX_BODY_BYTES // 100_000
     async with raw_server(answer(body=a_list(count, 100_000))) as raw:
         listed = await connect(raw).list_syncs()
-        assert {sync.id for sync in listed.syncs} == {str(number) for number in range(1, count + 1)}
+        assert {sync.id for sync in listed.rows} == {str(number) for number in range(1, count + 1)}
         with pytest.raises(TransientError, match=r"longer than 0\.5 MiB"):
-            await connect(raw).probe_list()
+            await connect(raw).ping()
 
 
 async def test_a_page_of_a_list_that_is_too_long_is_not_read(connect: Connect) -> None:
@@ -299,7 +400,7 @@ async def test_a_list_that_is_read_anew_counts_once(connect: Connect) -> None:
         raw.port = int(hostile.url.rpartition(":")[2])
         listed = await connect(raw).list_syncs(grow)
     assert len(hostile.asked) >= 8
-    assert len(listed.syncs) == 600
+    assert len(listed.rows) == 600
     assert max(held) < 2 * held[-1]
 
 
@@ -319,7 +420,7 @@ async def test_an_answer_that_drips_is_cut_off(connect: Connect) -> None:
 
     async with raw_server(drip) as raw:
         with pytest.raises(TransientError, match=r"was lost \(not finished in time\)"):
-            await connect(raw, timeout_seconds=0.1).probe_list()
+            await connect(raw, timeout_seconds=0.1).ping()
 
 
 async def test_silence_is_not_waited_for(connect: Connect) -> None:
@@ -328,7 +429,7 @@ async def test_silence_is_not_waited_for(connect: Connect) -> None:
 
     async with raw_server(silence) as raw:
         with pytest.raises(TransientError, match=r"was lost \(silent for too long\)"):
-            await connect(raw, timeout_seconds=0.1).probe_list()
+            await connect(raw, timeout_seconds=0.1).ping()
 
 
 @pytest.mark.parametrize(
@@ -345,7 +446,7 @@ async def test_silence_is_not_waited_for(connect: Connect) -> None:
 async def test_only_plain_json_is_read(connect: Connect, body: bytes) -> None:
     async with raw_server(answer(body=body, headers="Content-Encoding: gzip\r\n")) as raw:
         with pytest.raises(TransientError, match="no JSON"):
-            await connect(raw).probe_list()
+            await connect(raw).ping()
         assert "accept-encoding: identity" in raw.received[0].lower()
 
 
@@ -362,7 +463,7 @@ async def test_only_plain_json_is_read(connect: Connect, body: bytes) -> None:
 async def test_what_is_no_http_is_told_so_without_quoting_it(connect: Connect, wire: bytes) -> None:
     async with raw_server(wire) as raw:
         with pytest.raises(TransientError, match=r"was lost \(it hung up, or does not speak HTTP\)"):
-            await connect(raw).probe_list()
+            await connect(raw).ping()
         with pytest.raises(OutcomeUnknownError):
             await connect(raw).create_sync({})
 
@@ -371,19 +472,19 @@ async def test_a_proxy_of_the_environment_is_used_and_resolves_by_itself(connect
     names = Names(["127.0.0.1"])
     async with raw_server() as proxy, raw_server() as raw:
         through = (("HTTP_PROXY", f"http://someone:planted-pa%24s@127.0.0.1:{proxy.port}"),)
-        await connect(raw, names, proxies=through).probe_list()
+        await connect(raw, names, proxies=through).ping()
         assert proxy.received[0].startswith(f"GET http://sync.example:{raw.port}/api/v1/syncs?page=1 HTTP/1.1")
         assert "proxy-authorization: basic c29tzw9uztpwbgfudgvkl" in proxy.received[0].lower()
         assert names.asked == []
-        await connect(raw, names, proxies=(*through, ("no_proxy", ".example"))).probe_list()
+        await connect(raw, names, proxies=(*through, ("no_proxy", ".example"))).ping()
         assert len(raw.received) == 1
 
 
 async def test_a_proxy_that_refuses_shows_no_credentials(connect: Connect) -> None:
     async with raw_server(answer("407 Proxy Authentication Required")) as proxy, raw_server() as raw:
         through = (("https_proxy", f"someone:planted-pass@127.0.0.1:{proxy.port}"),)
-        with pytest.raises(TransientError, match=r"cannot be reached \(the proxy refused\)") as refused:
-            await connect(raw, scheme="https", proxies=through).probe_list()
+        with pytest.raises(TransientError, match=r"cannot be reached: the proxy 127\.0\.0\.1:[0-9]+ .* 407") as refused:
+            await connect(raw, scheme="https", proxies=through).ping()
         assert "planted" not in str(refused.value)
         assert proxy.received[0].startswith(f"CONNECT sync.example:{raw.port} HTTP/1.1")
 
@@ -402,23 +503,23 @@ async def test_nobody_waits_for_the_connections_of_somebody_else() -> None:
         writer.write(answer())
 
     async with raw_server(talk) as raw:
-        pool = HttpPool(LOCAL)
+        pool = PoolManager(LOCAL)
 
         def client(owner: str, timeout_seconds: float = 5) -> ApiClient:
             url = f"http://127.0.0.1:{raw.port}"
             endpoint = Endpoint(url, "1", Dialect.MULTIWOVEN, timeout_seconds=timeout_seconds, owner=("team", owner))
             return ApiClient(endpoint, token=lambda: "token", pool=pool)
 
-        slow = [asyncio.create_task(client("slow").probe_list()) for _ in range(16)]
+        slow = [asyncio.create_task(client("slow").ping()) for _ in range(16)]
         await all_asked.wait()
-        await client("other").probe_list()
+        await client("other").ping()
         with pytest.raises(TransientError, match=r"cannot be reached \(all connections were busy for too long\)"):
             await client("slow", 0.1).create_sync({})
         let_go.set()
         await asyncio.gather(*slow)
         pool.forget(("team", "slow"))
         pool.forget(("team", "nobody"))
-        await client("slow").probe_list()
+        await client("slow").ping()
         await pool.aclose()
 
 
@@ -433,27 +534,27 @@ async def test_each_namespace_has_its_own_way_to_look_names_up() -> None:
         return look
 
     async with raw_server(answer()) as raw:
-        pool = HttpPool(LOCAL, resolver=resolver)
+        pool = PoolManager(LOCAL, resolver=resolver)
         for namespace in ("a", "b"):
             url = f"http://sync.example:{raw.port}"
             endpoint = Endpoint(url, "1", Dialect.MULTIWOVEN, timeout_seconds=5, owner=(namespace, "default"))
-            await ApiClient(endpoint, token=lambda: "token", pool=pool).probe_list()
+            await ApiClient(endpoint, token=lambda: "token", pool=pool).ping()
         await pool.aclose()
     assert asked == [("a", "sync.example"), ("b", "sync.example")]
 
 
 async def test_what_an_owner_changes_again_and_again_is_not_kept_for_ever() -> None:
-    pool = HttpPool(LOCAL)
+    pool = PoolManager(LOCAL)
     owner = ("team", "default")
-    first = pool.connection("http://127.0.0.1:1", owner=owner)
+    first = pool.transport("http://127.0.0.1:1", owner=owner)
     async with raw_server(answer()) as raw:
         for number in range(20):
             ca_pem = AUTHORITY + "\n" * number
-            connection = pool.connection(f"https://127.0.0.1:{raw.port}", ca_pem, owner)
-            assert pool.connection(f"https://127.0.0.1:{raw.port}", ca_pem, owner) is connection
+            connection = pool.transport(f"https://127.0.0.1:{raw.port}", ca_pem, owner)
+            assert pool.transport(f"https://127.0.0.1:{raw.port}", ca_pem, owner) is connection
         await asyncio.wait(pool._closing)
         await asyncio.sleep(0)
-        assert pool.kept() == {"endpoints": 4, "connections": 0, "tls_contexts": 4}
-        assert len(pool._connections[owner]) == 4
-        assert pool.connection("http://127.0.0.1:1", owner=owner) is not first
+        assert pool.entry_counts() == {"endpoints": 4, "connections": 0, "tls_contexts": 4}
+        assert len(pool._transports[owner]) == 4
+        assert pool.transport("http://127.0.0.1:1", owner=owner) is not first
     await pool.aclose()

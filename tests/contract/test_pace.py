@@ -3,18 +3,18 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from tests.support.gaterig import GateRig
 from tests.support.served import Served
-from tests.support.trafficrig import TrafficRig
 
+from sync_operator.commands.throttled import Throttle
 from sync_operator.errors import ThrottledError, TransientError
-from sync_operator.tools.pace import Pace
 
 
-class Rig(TrafficRig):
+class Rig(GateRig):
     def __init__(self, api: Served) -> None:
         super().__init__(api, now=0.0)
         self.told: list[str] = []
-        self.pace = Pace(self.traffic, self.told.append, sleep=self.sleep)
+        self.pace = Throttle(self.gate, self.told.append, sleep=self.sleep)
 
     async def sleep(self, seconds: float) -> None:
         self.time.advance(seconds)
@@ -47,9 +47,9 @@ async def test_a_pause_too_long_for_a_command_is_an_error_that_says_so(rig: Rig)
     assert rig.time() < 10
 
 
-@pytest.mark.parametrize("wish", ["0", None])
-async def test_a_server_that_only_ever_asks_for_pauses_is_given_up(rig: Rig, wish: str | None) -> None:
-    rig.api.fault(status=429, retry_after=wish, times=-1)
+@pytest.mark.parametrize("retry_after", ["0", None])
+async def test_a_server_that_only_ever_asks_for_pauses_is_given_up(rig: Rig, retry_after: str | None) -> None:
+    rig.api.fault(status=429, retry_after=retry_after, times=-1)
 
     with pytest.raises(ThrottledError, match="429"):
         await rig.pace.call(rig.client.whoami)

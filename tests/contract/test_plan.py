@@ -14,8 +14,8 @@ from tests.support.manifests import BY_NAME, REMOVED, sync_manifest, workspace_m
 from tests.support.served import BODY, Served
 
 from sync_operator.cli import main
-from sync_operator.remote.types import Dialect
-from sync_operator.sandbox.state import Thing
+from sync_operator.sandbox.state import StoredResource
+from sync_operator.syncapi.types import Dialect
 
 MAPPING = [{"from": "id", "to": "key", "mapping_type": "standard"}]
 AS_CREATED: dict[str, Any] = {"configuration": MAPPING, "streamName": "orders"}
@@ -103,8 +103,10 @@ async def test_what_the_server_holds_already_is_taken_for_this_syncs_and_said_so
     code, out, _ = await plan.run(sync(plan.api))
 
     assert code == 0
-    assert "Sync orders: nothing to do, sync 1 is as wanted" in out
-    assert "taken for granted: sync 1 holds all that is written here" in out
+    assert "Sync orders: nothing to do on the server, sync 1 is up to date" in out
+    assert "not looked at: what changes in the cluster alone" in out
+    assert "pass --live FILE" in " ".join(out.split())
+    assert "assumed: sync 1 has all values of the manifest" in out
     assert "Set spec.externalId, or pass --live" in out
 
 
@@ -117,7 +119,7 @@ async def test_a_changed_field_is_an_update_told_field_by_field(plan: Planner) -
     assert code == 10
     assert "Sync orders: sync 1 is updated" in out
     assert "configuration/0/to key other" in lines(out)
-    assert "taken for granted: sync 1 holds the same source, destination, model and stream" in out
+    assert "assumed: sync 1 has the same source, destination, model and stream" in out
 
 
 async def test_the_live_objects_tell_which_sync_is_whose(plan: Planner) -> None:
@@ -131,8 +133,8 @@ async def test_the_live_objects_tell_which_sync_is_whose(plan: Planner) -> None:
     own = await plan.run(live)
 
     assert known[0] == own[0] == 0
-    assert "nothing to do, sync 2 is as wanted" in known[1]
-    assert "taken for granted" not in known[1] + own[1] + unknown[1]
+    assert "nothing to do, sync 2 is up to date" in known[1]
+    assert "assumed:" not in known[1] + own[1] + unknown[1]
     assert unknown[0] == 10
     assert "Sync fresh: a sync is created" in unknown[1]
 
@@ -143,7 +145,7 @@ async def test_two_syncs_do_not_take_the_same_one(plan: Planner) -> None:
     code, out, _ = await plan.run(sync(plan.api, "one"), sync(plan.api, "two"))
 
     assert code == 10
-    assert "Sync one: nothing to do, sync 1 is as wanted" in out
+    assert "Sync one: nothing to do on the server, sync 1 is up to date" in out
     assert "Sync two: a sync is created" in out
 
 
@@ -157,7 +159,7 @@ async def test_several_that_are_alike_are_named_and_none_is_taken(plan: Planner)
 
     assert code == 10
     assert "a sync is created" in out
-    assert "sync 1 or 2 of the server has the same source, destination, model and stream" in out
+    assert "sync 1 or 2 on the server has the same source, destination, model and stream" in out
 
 
 async def test_adoption_tells_what_it_changes_and_whether_it_changes_anything(plan: Planner) -> None:
@@ -167,7 +169,7 @@ async def test_adoption_tells_what_it_changes_and_whether_it_changes_anything(pl
     other = await plan.run(sync(plan.api, externalId="1", configuration=[*MAPPING, MAPPING[0] | {"to": "more"}]))
 
     assert (same[0], other[0]) == (0, 10)
-    assert "sync 1 is taken over, and is as wanted already" in same[1]
+    assert "sync 1 is taken over unchanged" in same[1]
     assert "configuration/1" in other[1]
 
 
@@ -199,7 +201,7 @@ async def test_a_sync_deleted_on_the_server_is_created_anew_or_blocked_as_its_po
     elsewhere = await plan.run(sync(plan.api) | {"status": status | {"workspaceId": "2"}})
 
     assert (corrected[0], reported[0], elsewhere[0]) == (10, 1, 1)
-    assert "its sync was deleted on the server, and is created anew" in corrected[1]
+    assert "its sync was deleted on the server, and is created again" in corrected[1]
     assert "DriftFound" in reported[1]
     assert "WorkspaceChanged" in elsewhere[1]
 
@@ -251,7 +253,7 @@ async def test_values_of_secrets_are_compared_but_never_shown(plan: Planner) -> 
     fresh = await plan.run(sync(plan.api, "fresh", destinationId=4, **WITH_SECRET), keys("new-s3cr3t"))
 
     assert [code for code, _, _ in (unread, same, other, fresh)] == [0, 0, 10, 10]
-    assert "values from Secrets that are not in the input are taken to be as they are" in unread[1]
+    assert "values from Secrets that are not in the input are assumed to be as they are" in unread[1]
     assert "configuration/0/embedding_config/api_key (hidden) (hidden)" in lines(other[1])
     assert "configuration/0/embedding_config/api_key (hidden)" in lines(fresh[1])
     assert not any("s3cr3t" in out + err for _, out, err in (unread, same, other, fresh))
@@ -330,7 +332,7 @@ async def test_what_the_environment_gave_is_named_by_its_variable(multiwoven: Pl
 
     assert [code for code, _, _ in refused] == [1, 1, 1]
     assert "put a valid one into SYNC_API_TOKEN" in refused[0][1]
-    assert "check SYNC_API_WORKSPACE_ID and" in refused[1][1]
+    assert "set SYNC_API_WORKSPACE_ID to" in refused[1][1]
     assert "check SYNC_API_URL, which is written without /api/v1" in refused[2][1]
     assert "put a valid one into SYNC_API_TOKEN" in beside[1]
 
@@ -366,7 +368,7 @@ async def test_invalid_manifests_are_shown_and_nothing_is_asked(plan: Planner) -
 
     assert (code, out, plan.api.seen()) == (1, "", [])
     assert "spec.sourceId: 0 is too small" in err
-    assert "nothing was asked" in err
+    assert "no server was contacted" in err
 
 
 async def test_a_suspended_workspace_is_sent_nothing_by_the_operator(plan: Planner) -> None:
@@ -405,7 +407,10 @@ async def test_changes_of_the_cluster_alone_are_told_by_what_it_holds(plan: Plan
     assert ["suspend", "false", "true"] in [line.split() for line in out.splitlines()]
     assert ["run/retries", "1", "2"] in [line.split() for line in out.splitlines()]
     assert "plan: 1 to change in the cluster; nothing was written" in out
-    assert (await plan.run(live, live=[live]))[0] == 0
+    same = await plan.run(live, live=[live])
+    assert (same[0], "not looked at" in same[1]) == (0, False)
+    alone = await plan.run(changed)
+    assert (alone[0], "not looked at" in alone[1]) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -457,6 +462,40 @@ def test_a_live_file_that_tells_nothing_is_wrong_usage(
     assert words in capsys.readouterr().err
 
 
+def test_pruned_workspaces_are_told_with_who_still_needs_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, live = tmp_path / "all.yaml", tmp_path / "live.yaml"
+    file.write_text("# all was removed\n")
+    live.write_text("\n---\n".join(json.dumps(workspace_manifest(name, url="https://a.b")) for name in ("new", "old")))
+
+    assert main(["plan", str(file), "--live", str(live)]) == 0
+    assert main(["plan", str(file), "--live", str(live), "--prune"]) == 10
+    out = capsys.readouterr().out
+    assert "Workspace old: is deleted; nothing on the server goes with it" in out
+    assert "plan: 2 Workspaces to delete; nothing was written" in out
+
+    kept = (workspace_manifest("new", url="https://a.b"), sync_manifest("orders", workspaceRef={"name": "old"}))
+    file.write_text("\n---\n".join(map(json.dumps, kept)))
+    main(["plan", str(file), "--live", str(live), "--prune", "-o", "json"])
+    [told] = json.loads(capsys.readouterr().out)["workspaces"]
+    assert (told["action"], told["name"], told["usedBy"]) == ("delete", "old", ["orders"])
+    main(["plan", str(file), "--live", str(live), "--prune"])
+    words = " ".join(capsys.readouterr().out.split())
+    assert "Workspace old: is deleted, though 1 Sync of the input refers to it (orders)" in words
+
+
+async def test_what_cannot_be_read_of_the_cluster_is_said(plan: Planner) -> None:
+    await plan.api.client.create_sync(body(plan.api))
+    wanted = sync(plan.api)
+    live = wanted | {"spec": wanted["spec"] | {"syncInterval": "soon"}}
+
+    code, out, _ = await plan.run(wanted, live=[live])
+
+    assert code == 10
+    assert "what changes in the cluster alone is not known: of what the cluster holds, spec.syncInterval" in out
+
+
 def test_pruning_needs_what_the_cluster_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", str(tmp_path), "--prune"]) == 2
     assert "--prune needs --live" in capsys.readouterr().err
@@ -495,7 +534,7 @@ async def test_certificates_come_from_the_input_or_from_the_environment(plan: Pl
 def give_names(api: Served) -> None:
     for number, (kind, name) in enumerate((("source", "Warehouse"), ("destination", "CRM"), ("model", "Customers")), 1):
         held = api.store.models if kind == "model" else api.store.connectors
-        held[number] = Thing(number, kind, name, api.clock())
+        held[number] = StoredResource(number, kind, name, api.clock())
 
 
 async def test_names_are_looked_up_and_shown_as_the_ids_that_are_written(plan: Planner) -> None:
@@ -531,7 +570,7 @@ async def test_by_name_a_sync_that_holds_the_ids_is_taken_for_its_own(plan: Plan
 
     code, out, _ = await plan.run(sync(plan.api, **BY_NAME))
 
-    assert (code, "nothing to do, sync 1 is as wanted" in out) == (0, True)
+    assert (code, "nothing to do on the server, sync 1 is up to date" in out) == (0, True)
 
 
 async def test_a_name_that_leads_nowhere_is_told_with_what_was_meant(plan: Planner) -> None:

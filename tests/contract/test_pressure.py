@@ -4,23 +4,23 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from tests.support.gaterig import GateRig
 from tests.support.served import Served
-from tests.support.trafficrig import TrafficRig
 
 from sync_operator.errors import (
-    HeldBackError,
-    NoSuchCallError,
+    NotAdmittedError,
     ServerFaultError,
     SyncOperatorError,
     ThrottledError,
     TransientError,
     UnauthorizedError,
+    UnsupportedEndpointError,
 )
-from sync_operator.remote.client import ApiClient, Endpoint
-from sync_operator.remote.types import Dialect
+from sync_operator.syncapi.client import ApiClient, Endpoint
+from sync_operator.syncapi.types import Dialect
 
 
-class Rig(TrafficRig):
+class Rig(GateRig):
     async def fails(self, kind: type[SyncOperatorError], **fault: Any) -> SyncOperatorError:
         if fault:
             self.api.fault(path="/users/me", **fault)
@@ -48,39 +48,41 @@ async def test_three_unusable_answers_stop_the_calls(rig: Rig, fault: dict[str, 
     await rig.fails(kind, **fault)  # the probe
     sent = len(rig.api.seen())
     for _ in range(50):
-        await rig.fails(HeldBackError)
+        await rig.fails(NotAdmittedError)
     assert len(rig.api.seen()) == sent
     rig.time.advance(1)
     assert (await rig.client.whoami()).email
-    assert rig.traffic.open
+    assert rig.gate.circuit_closed
 
 
 async def test_a_server_that_cannot_be_reached_counts_too(rig: Rig) -> None:
     endpoint = Endpoint("http://127.0.0.1:1", None, Dialect.MULTIWOVEN, timeout_seconds=5)
-    client = ApiClient(endpoint, token=lambda: "good", pool=rig.pool, traffic=rig.traffic)
+    client = ApiClient(endpoint, token=lambda: "good", pool=rig.pool, gate=rig.gate)
     for _ in range(4):
         with pytest.raises(TransientError, match="cannot be reached"):
             await client.whoami()
-    with pytest.raises(HeldBackError):
+    with pytest.raises(NotAdmittedError):
         await client.whoami()
 
 
-@pytest.mark.parametrize(("fault", "kind"), [({"status": 401}, UnauthorizedError), ({"status": 404}, NoSuchCallError)])
+@pytest.mark.parametrize(
+    ("fault", "kind"), [({"status": 401}, UnauthorizedError), ({"status": 404}, UnsupportedEndpointError)]
+)
 async def test_refusals_do_not_stop_the_calls(rig: Rig, fault: dict[str, Any], kind: type[SyncOperatorError]) -> None:
     for _ in range(10):
         await rig.fails(kind, **fault)
-    assert rig.traffic.open
+    assert rig.gate.circuit_closed
 
 
 async def test_a_429_stops_all_calls_for_as_long_as_the_server_says(rig: Rig) -> None:
     error = await rig.fails(ThrottledError, status=429, retry_after="20")
     assert isinstance(error, ThrottledError)
     assert error.retry_after == 20
-    held = await rig.fails(HeldBackError)
-    assert isinstance(held, HeldBackError)
+    held = await rig.fails(NotAdmittedError)
+    assert isinstance(held, NotAdmittedError)
     assert held.throttled
     rig.time.advance(19.9)
-    await rig.fails(HeldBackError)
+    await rig.fails(NotAdmittedError)
     rig.time.advance(0.1)
     assert (await rig.client.whoami()).email
 
@@ -89,7 +91,7 @@ async def test_a_503_may_say_when_to_come_back(rig: Rig) -> None:
     for _ in range(3):
         await rig.fails(TransientError, status=503, retry_after="90")
     rig.time.advance(89)
-    await rig.fails(HeldBackError)
+    await rig.fails(NotAdmittedError)
     rig.time.advance(1)
     assert (await rig.client.whoami()).email
 
@@ -98,10 +100,9 @@ async def test_every_call_is_counted(api: Served) -> None:
     rig = Rig(api, 20)
     rig.time.advance(60)  # in the first minute all of its calls may go out at once
     await rig.client.whoami()
-    assert (await rig.client.list_syncs()).syncs == ()
-    with pytest.raises(HeldBackError, match="takes 20 requests a minute"):  # noqa: SIM117 (the admission is refused)
-        with rig.traffic.admit("sync"):
-            raise AssertionError
+    assert (await rig.client.list_syncs()).rows == ()
+    with pytest.raises(NotAdmittedError, match="takes 20 requests a minute"):
+        rig.gate.take_slot("sync")
     rig.time.advance(7.5)
     assert rig.woken == ["sync"]
     await rig.pool.aclose()

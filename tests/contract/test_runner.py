@@ -10,10 +10,10 @@ import pytest
 from tests.support.pods import follower_of, job_of, plan, run_pod, triggers
 from tests.support.served import BODY, START, Served
 
-from sync_operator.errors import StateError, UnauthorizedError
-from sync_operator.runner.ending import ExitCode
-from sync_operator.runner.main import _until_told_to_stop as until_told_to_stop
-from sync_operator.runner.patience import GaveUpError
+from sync_operator.errors import FailedPreconditionError, UnauthorizedError
+from sync_operator.runner.main import _until_sigterm as until_sigterm
+from sync_operator.runner.outcome import ExitCode
+from sync_operator.runner.retry import RetryExhaustedError
 from sync_operator.sandbox.state import Ending
 
 
@@ -80,7 +80,7 @@ async def test_a_throttling_server_is_waited_for(api: Served, retry_after: str |
 
 async def test_a_server_that_stays_away_ends_the_runner(api: Served) -> None:
     api.fault(method="GET", path="/syncs/1/sync_runs", times=-1, status=503)
-    with pytest.raises(GaveUpError, match="503"):
+    with pytest.raises(RetryExhaustedError, match="503"):
         await run_pod(api)
     assert api.clock.seconds() <= 300
 
@@ -88,7 +88,7 @@ async def test_a_server_that_stays_away_ends_the_runner(api: Served) -> None:
 async def test_a_server_that_goes_away_in_the_middle_is_waited_for_longer(api: Served) -> None:
     plan(api, seconds=3000)
     api.fault(method="GET", path="/syncs/1/sync_runs/1", times=-1, status=503)
-    with pytest.raises(GaveUpError, match="503"):
+    with pytest.raises(RetryExhaustedError, match="503"):
         await run_pod(api)
     assert 1700 <= api.clock.seconds() <= 1900
 
@@ -102,7 +102,7 @@ async def test_a_run_that_is_lost_sight_of_is_said_to_go_on(
 ) -> None:
     plan(api, stuck=True)
     api.fault(method="GET", path="/syncs/1/sync_runs/1", times=-1, status=status, body={})
-    ending = await until_told_to_stop(follower_of(api))
+    ending = await until_sigterm(follower_of(api))
     assert ending.code is code
     assert words in ending.message
     assert ending.message.endswith("; run 1 goes on unwatched")
@@ -116,7 +116,7 @@ async def test_a_run_that_was_deleted_with_its_sync_is_not_said_to_go_on(api: Se
         if api.clock.seconds() > 60:
             await api.client.delete_sync("1")
 
-    ending = await until_told_to_stop(follower_of(api, sleep=sleep))
+    ending = await until_sigterm(follower_of(api, sleep=sleep))
     assert ending.code is ExitCode.REFUSED
     assert ending.message.endswith("was answered with 404: Sync not found")
 
@@ -197,7 +197,7 @@ async def test_a_token_that_stays_dead_ends_the_runner(api: Served) -> None:
 
 async def test_a_disabled_sync_is_refused(api: Served) -> None:
     await api.client.set_enabled("1", False)
-    with pytest.raises(StateError, match="disabled"):
+    with pytest.raises(FailedPreconditionError, match="disabled"):
         await run_pod(api)
 
 

@@ -19,10 +19,10 @@ from aiohttp import web
 from tests.support.pods import job_of, plan, run_pod
 from tests.support.served import BODY, START, Served, served
 
-from sync_operator.remote.types import Dialect
-from sync_operator.runner.ending import Ending, ExitCode
+from sync_operator.runner.outcome import ExitCode, RunOutcome
 from sync_operator.sandbox.state import Ending as RunEnding
 from sync_operator.sandbox.state import Run
+from sync_operator.syncapi.types import Dialect
 
 AUTOMATED = {"schedule_type": "automated", "sync_interval": 600, "sync_interval_unit": "minutes"}
 FAILED = {"ending": RunEnding.FAILED}
@@ -84,7 +84,7 @@ SCENARIOS = {
 }
 
 
-async def pod(api: Served, scenario: Scenario, *, dies_at: int) -> Ending | None:
+async def pod(api: Served, scenario: Scenario, *, dies_at: int) -> RunOutcome | None:
     """Run a pod; None when it died at that step (0: it does not)."""
     steps = count(1)
 
@@ -101,7 +101,7 @@ async def pod(api: Served, scenario: Scenario, *, dies_at: int) -> Ending | None
     return None
 
 
-async def job(api: Served, scenario: Scenario, deaths: list[tuple[int, float]]) -> tuple[Ending, int]:
+async def job(api: Served, scenario: Scenario, deaths: list[tuple[int, float]]) -> tuple[RunOutcome, int]:
     """Run pods until one is not replaced; its ending, and how many of the deaths took place."""
     died = 0
     retries = scenario.settings.get("retries", 0)

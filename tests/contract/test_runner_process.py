@@ -15,7 +15,7 @@ from aiohttp import web
 from tests.support.pods import Pod, job_of, plan, start_pod, triggers
 from tests.support.served import BODY, Served, WallClock, served
 
-from sync_operator.remote.types import Dialect
+from sync_operator.syncapi.types import Dialect
 
 QUICK: dict[str, Any] = {"appears_after": 0.3, "seconds": 1.0}
 AUTOMATED = {"schedule_type": "automated", "sync_interval": 600, "sync_interval_unit": "minutes"}

@@ -7,10 +7,10 @@ from aiohttp import web
 from tests.support.pods import job_of, plan, run_pod, triggers
 from tests.support.served import BODY, START, Served
 
-from sync_operator.errors import IdentityError, StateError
-from sync_operator.runner.ending import ExitCode
-from sync_operator.sandbox.progress import start_workflow
+from sync_operator.errors import FailedPreconditionError, IdentityError
+from sync_operator.runner.outcome import ExitCode
 from sync_operator.sandbox.state import Ending, Outcome
+from sync_operator.sandbox.workflow_progress import start_workflow
 
 SLOT = job_of(START)
 
@@ -58,7 +58,7 @@ async def test_a_run_made_right_before_a_request_is_not_taken_for_its_answer(api
     await api.client.trigger("1")
     while not api.store.runs:
         api.clock.advance(0.3)
-        await api.client.look_at_runs("1")
+        await api.client.list_runs_with_server_time("1")
     api.clock.advance(seconds)
 
     ending = await run_pod(api, since=api.clock())
@@ -205,7 +205,7 @@ async def test_a_paused_run_of_an_earlier_time_does_not_stop_a_new_one(api: Serv
 
 async def test_an_interval_sync_is_refused(api: Served) -> None:
     await api.client.update_sync("1", {"schedule_type": "interval", "sync_interval": 5, "sync_interval_unit": "days"})
-    with pytest.raises(StateError, match="should be manual"):
+    with pytest.raises(FailedPreconditionError, match="should be manual"):
         await run_pod(api)
 
 

@@ -7,8 +7,8 @@ from tests.support.caller import Caller, detail
 from tests.support.served import Served
 
 from sync_operator.errors import ServerFaultError
-from sync_operator.remote.paging import MAX_UNLISTED
-from sync_operator.remote.types import Dialect
+from sync_operator.syncapi.paging import MAX_UNLISTED
+from sync_operator.syncapi.types import Dialect
 
 COST = 0.02
 
@@ -73,7 +73,7 @@ async def test_a_list_is_whole_but_for_the_broken_rows(either: Served) -> None:
     await make(either, 1500)
     either.store.broken = {700, 701}
     listing = await either.client.list_syncs()
-    assert {sync.id for sync in listing.syncs} == {str(number) for number in range(1, 1501)} - {"700", "701"}
+    assert {sync.id for sync in listing.rows} == {str(number) for number in range(1, 1501)} - {"700", "701"}
     assert listing.unlisted == (800, 801)
     assert len(either.seen()) < 80
 
@@ -97,4 +97,4 @@ async def test_a_list_that_moves_is_whole(either: Served) -> None:
         return False
 
     either.on_request = move
-    assert len((await either.client.list_syncs()).syncs) == 1200
+    assert len((await either.client.list_syncs()).rows) == 1200

@@ -11,14 +11,14 @@ from tests.support.hosts import LOCAL
 from tests.support.raw import Raw, answer, raw_server
 from tests.support.served import BODY, START, Served
 
-from sync_operator.decide.obstacles import obstacle_of
+from sync_operator.domain.status.error_classification import classify_error
 from sync_operator.errors import RejectedError, SyncOperatorError, UnauthorizedError
-from sync_operator.remote.client import ApiClient, Endpoint
-from sync_operator.remote.connections import HttpPool
-from sync_operator.remote.login import request_token
-from sync_operator.remote.transport import Exchange
-from sync_operator.remote.types import Dialect
 from sync_operator.sandbox.state import Token
+from sync_operator.syncapi.auth.login import request_token
+from sync_operator.syncapi.client import ApiClient, Endpoint
+from sync_operator.syncapi.http.connection_pool import PoolManager
+from sync_operator.syncapi.http.server_client import ServerClient
+from sync_operator.syncapi.types import Dialect
 
 TOKEN = "planted-token-e5d1"
 PASSWORD = 'planted pass"wörd\\$&'
@@ -100,7 +100,7 @@ async def raw() -> AsyncIterator[Raw]:
 
 def told(error: SyncOperatorError) -> str:
     """Everything that an error may be turned into on its way to people, causes included."""
-    texts = [str(error), repr(error), obstacle_of(error).message, repr(obstacle_of(error))]
+    texts = [str(error), repr(error), classify_error(error).message, repr(classify_error(error))]
     if isinstance(error, RejectedError):
         texts.append(repr(error.details))
     cause = error.__cause__
@@ -118,7 +118,7 @@ def assert_clean(text: str) -> None:
 
 async def create(raw: Raw, wire: bytes, token: str = TOKEN) -> SyncOperatorError:
     raw.answers[:] = [wire]
-    pool = HttpPool(LOCAL)
+    pool = PoolManager(LOCAL)
     endpoint = Endpoint(f"http://127.0.0.1:{raw.port}", "1", Dialect.MULTIWOVEN, timeout_seconds=5)
     client = ApiClient(endpoint, token=lambda: token, pool=pool)
     with pytest.raises(SyncOperatorError) as refused:
@@ -155,11 +155,11 @@ async def test_a_login_without_a_token_shows_nothing(raw: Raw, data: Any) -> Non
 
 
 async def login(raw: Raw) -> SyncOperatorError:
-    pool = HttpPool(LOCAL)
+    pool = PoolManager(LOCAL)
     base = f"http://127.0.0.1:{raw.port}"
-    exchange = Exchange(pool.connection(base), base, token=None, timeout_seconds=5)
+    client = ServerClient(pool.transport(base), base, token=None, timeout_seconds=5)
     with pytest.raises(SyncOperatorError) as refused:
-        await request_token(exchange, "ops@example.com", PASSWORD, now=START)
+        await request_token(client, "ops@example.com", PASSWORD, now=START)
     await pool.aclose()
     return refused.value
 
@@ -168,16 +168,16 @@ async def login(raw: Raw) -> SyncOperatorError:
 async def test_a_token_that_no_header_can_carry_is_not_quoted(raw: Raw, token: str) -> None:
     error = await create(raw, answer(), token)
     assert isinstance(error, UnauthorizedError)
-    assert "put a valid one into the Secret" in str(error)
+    assert "put the token alone, without Bearer, into the Secret of spec.auth" in str(error)
     assert_clean(told(error))
     assert raw.received == []
 
 
 async def test_credentials_in_a_url_are_not_shown() -> None:
-    pool = HttpPool(LOCAL)
+    pool = PoolManager(LOCAL)
     endpoint = Endpoint("http://me:planted@127.0.0.1:1", "1", Dialect.MULTIWOVEN, timeout_seconds=5)
     with pytest.raises(SyncOperatorError) as refused:
-        await ApiClient(endpoint, token=lambda: TOKEN, pool=pool).probe_list()
+        await ApiClient(endpoint, token=lambda: TOKEN, pool=pool).ping()
     assert_clean(told(refused.value))
     await pool.aclose()
 

@@ -11,9 +11,9 @@ from tests.support.cron_tables import ACCEPTED, EVERY, REFUSED, ZONES_ACCEPTED, 
 from tests.support.cronlib import CronLib
 from tests.support.many import many
 
-from sync_operator.model.cronform import CRON_FORM, EVERY_REFUSED
+from sync_operator.api.validation.cron_pattern import CRON_PATTERN, EVERY_NOT_SUPPORTED
 from sync_operator.schedule.cron import parse_cron
-from sync_operator.schedule.zones import check_zone, load_zone
+from sync_operator.schedule.timezones import load_zone, validate_zone
 
 _EXOTIC_SPACE: Final = re.compile(r"[\v\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
 
@@ -49,7 +49,7 @@ def test_a_line_is_taken_exactly_when_the_api_server_takes_it(cronlib: CronLib, 
     for line, accepted in zip(batch, taken(cronlib, batch), strict=True):
         words = refusal(parse_cron, line)
         if accepted and line.startswith("@every"):
-            assert words == EVERY_REFUSED
+            assert words == EVERY_NOT_SUPPORTED
         else:
             assert (words is None) is accepted, f"{line!r}: the API server takes it: {accepted}; we say: {words}"
 
@@ -57,7 +57,7 @@ def test_a_line_is_taken_exactly_when_the_api_server_takes_it(cronlib: CronLib, 
 @many(10_000)
 @given(lines())
 def test_the_crd_refuses_no_line_that_the_api_server_takes(cronlib: CronLib, batch: list[str]) -> None:
-    passed = cronlib.matches(CRON_FORM, batch)
+    passed = cronlib.matches(CRON_PATTERN, batch)
 
     for line, accepted, passes in zip(batch, taken(cronlib, batch), passed, strict=True):
         if accepted and not line.startswith("@every") and not _EXOTIC_SPACE.search(line):
@@ -69,9 +69,9 @@ def test_the_crd_refuses_no_line_that_the_api_server_takes(cronlib: CronLib, bat
 
 def test_the_crd_judges_the_tables_as_kubernetes_does(cronlib: CronLib) -> None:
     refused = [line for line, _ in REFUSED]
-    passed = {line for line, passes in zip(refused, cronlib.matches(CRON_FORM, refused), strict=True) if passes}
+    passed = {line for line, passes in zip(refused, cronlib.matches(CRON_PATTERN, refused), strict=True) if passes}
 
-    assert all(cronlib.matches(CRON_FORM, ACCEPTED))
+    assert all(cronlib.matches(CRON_PATTERN, ACCEPTED))
     assert passed == {"5-1 * * * *", "* 22-4 * * *", "0 0 * * FRI-MON", f"*/{2**63} * * * *", "*-TZ * * * *"}
 
 
@@ -81,7 +81,7 @@ def test_all_time_zones_are_taken_by_both(cronlib: CronLib) -> None:
     assert len(names) > 500
     assert all(zones_taken(cronlib, names))
     for name in names:
-        check_zone(name)
+        validate_zone(name)
         load_zone(name)
 
 
@@ -94,5 +94,5 @@ def test_the_tables_of_zones_say_what_the_api_server_says(cronlib: CronLib) -> N
 @given(zone_names())
 def test_a_zone_is_taken_exactly_when_the_api_server_takes_it(cronlib: CronLib, batch: list[str]) -> None:
     for name, accepted in zip(batch, zones_taken(cronlib, batch), strict=True):
-        words = refusal(check_zone, name)
+        words = refusal(validate_zone, name)
         assert (words is None) is accepted, f"{name!r}: the API server takes it: {accepted}; we say: {words}"

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 from tests.support.cronlib import CronLib, Moment
 
-from sync_operator.model.enums import IntervalUnit
+from sync_operator.api.enums import IntervalUnit
 from sync_operator.schedule.interval import interval_expression, interval_length
 
 _UNTIL: Final = {

@@ -13,8 +13,8 @@ from tests.support.firing_tables import FIRINGS, Firing
 from tests.support.manifests import sync_spec
 from tests.support.many import SEED, many
 
-from sync_operator.model.reading import read_sync_spec
-from sync_operator.schedule.plan import Schedule, effective_schedule, next_runs
+from sync_operator.api.validation.strict_validation import read_sync_spec
+from sync_operator.schedule.effective_schedule import Schedule, effective_schedule, next_runs
 
 
 @pytest.mark.parametrize("case", FIRINGS, ids=lambda case: case.name)

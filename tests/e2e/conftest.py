@@ -14,7 +14,7 @@ from tests.support.restricted import new_namespace, serve_sandbox
 from tests.support.running import Sandbox, eventually
 from tests.support.syncs import Tenant
 
-from sync_operator.model.names import WORKSPACE_KIND
+from sync_operator.api.constants import WORKSPACE_KIND
 
 NODE = "e2e"
 _FIGURES = pytest.StashKey[dict[str, str]]()
@@ -97,11 +97,17 @@ def sandbox(kube: Kube, server: str) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def release(helm_binary: Path, node: RealNode, kube: Kube, tmp_path: Path) -> Iterator[Release]:
+def values() -> dict[str, Any]:
+    """What of the chart's values a module wants otherwise."""
+    return {}
+
+
+@pytest.fixture
+def release(helm_binary: Path, node: RealNode, kube: Kube, tmp_path: Path, values: dict[str, Any]) -> Iterator[Release]:
     """The chart, installed in a namespace of its own."""
     namespace = new_namespace(kube, "operator")
     installed = Release(Helm(helm_binary, tmp_path, node.kubeconfig), kube, namespace)
-    installed.install()
+    installed.install(**values)
     yield installed
     installed.remove()
     kube.core.delete_namespace(namespace)

@@ -13,7 +13,7 @@ from tests.support.release import Release
 from tests.support.running import eventually
 from tests.support.syncs import Tenant
 
-from sync_operator.model.names import SYNC_KIND
+from sync_operator.api.constants import SYNC_KIND
 
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 

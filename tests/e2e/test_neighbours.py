@@ -9,7 +9,7 @@ from tests.support.release import Release
 from tests.support.restricted import new_namespace, run_code
 from tests.support.syncs import Tenant, condition
 
-from sync_operator.model.names import WORKSPACE_KIND
+from sync_operator.api.constants import WORKSPACE_KIND
 
 _LOOK = """
 import json, pathlib, ssl, sys, urllib.error, urllib.request

@@ -1,10 +1,11 @@
 """Syncs run in real containers: on time, on request, and by hand."""
 
 import json
+import re
 import tarfile
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from kubernetes import client
@@ -15,8 +16,20 @@ from tests.support.plane import Kube
 from tests.support.release import Release
 from tests.support.restricted import run_code
 from tests.support.running import eventually
-from tests.support.syncs import Tenant
+from tests.support.syncs import Tenant, condition
 
+from sync_operator.api.constants import SYNC_KIND
+
+ABSENT: Final = "127.0.0.1:1/absent:1"
+UNSTARTED: Final = {
+    "image": ("ErrImagePull|ImagePullBackOff", "chart value image"),
+    "config": ('CreateContainerConfigError: secret "absent" not found', "put back what is missing"),
+    "mount": (
+        r'FailedMount: MountVolume\.SetUp failed for volume "absent".*secret "absent" not found',
+        "put back what",
+    ),
+}
+"""By name of a Sync: what the kubelet says of a pod that it cannot start, and what the remedy names."""
 _PACKAGES = """
 import importlib.metadata, pathlib
 print(len(list(importlib.metadata.distributions())))
@@ -53,6 +66,31 @@ def runner_began(tenant: Tenant, node: RealNode) -> float:
     return float(asked[0]["at"]) - began
 
 
+@pytest.fixture
+def values() -> dict[str, Any]:
+    """Let it be told after seconds that a run does not start."""
+    return {"runStartSeconds": 15}
+
+
+def spoiled(tenant: Tenant, name: str) -> None:
+    """Run a Sync by hand, by a Job that no kubelet can start a pod of."""
+    template = tenant.cronjob(name)["spec"]["jobTemplate"]
+    note = {"cronjob.kubernetes.io/instantiate": "manual"}
+    metadata = template["metadata"] | {"name": f"{name}-1", "annotations": template["metadata"]["annotations"] | note}
+    pod = template["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    match name:
+        case "image":
+            container["image"] = ABSENT
+        case "config":
+            container["env"].append({"name": "X", "valueFrom": {"secretKeyRef": {"name": "absent", "key": "x"}}})
+        case "mount":
+            pod["volumes"].append({"name": "absent", "secret": {"secretName": "absent"}})
+            container["volumeMounts"].append({"name": "absent", "mountPath": "/absent"})
+    body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": template["spec"]}
+    tenant.kube.create(body, tenant.namespace)
+
+
 def test_syncs_run_in_real_containers(
     release: Release, tenant: Tenant, node: RealNode, kube: Kube, figures: dict[str, str]
 ) -> None:
@@ -64,6 +102,9 @@ def test_syncs_run_in_real_containers(
     figures["run pod: start to first request"] = f"{runner_began(tenant, node):.1f} s"
     made = node.kubectl("create", "job", "by-hand-now", "--from=cronjob/by-hand", "-n", tenant.namespace)
     assert made.returncode == 0, made.stderr
+    for name in UNSTARTED:
+        tenant.ready(name)
+        spoiled(tenant, name)
     tenant.ready("on-time", scheduleType="cron_expression", cronExpression="* * * * *")
 
     for name, trigger in {"asked": "Request", "by-hand": "Request", "on-time": "Schedule"}.items():
@@ -71,7 +112,12 @@ def test_syncs_run_in_real_containers(
         assert last["status"] == "success", last
         assert last["rows"]["succeeded"] == 1000
 
-    pods = tenant.pods()
+    for name, (why, remedy) in UNSTARTED.items():
+        sync = tenant.when(SYNC_KIND, name, "RunsHealthy", "False", "RunNotStarted", seconds=60)
+        told = condition(sync, "RunsHealthy")["message"]
+        assert re.search(why, told), told
+        assert remedy in told
+    pods = [pod for pod in tenant.pods() if pod["status"]["phase"] != "Pending"]
     assert {pod["status"]["phase"] for pod in pods} == {"Succeeded"}
     assert not any(map(mounts_a_token, pods))
     assert all(mounts_a_token(pod) for pod in release.pods())
@@ -83,6 +129,7 @@ def written(release: Release, tenant: Tenant, kube: Kube) -> list[tuple[str, str
     logs = [
         (pod["metadata"]["name"], kube.core.read_namespaced_pod_log(pod["metadata"]["name"], tenant.namespace))
         for pod in tenant.pods()
+        if pod["status"]["phase"] != "Pending"  # a container that never started has no log
     ]
     kinds = {"Sync": "squared.ai/v1", "Workspace": "squared.ai/v1", "CronJob": "batch/v1", "Job": "batch/v1"}
     kinds |= {"Pod": "v1", "Event": "v1", "ConfigMap": "v1"}

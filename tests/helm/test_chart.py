@@ -8,8 +8,12 @@ import pytest
 import yaml
 from tests.support.helm import CHART, EVERYTHING, RELEASE, Helm, HelmError, the
 from tests.support.plane import ROOT
+from tests.support.running import GRACE_SECONDS
 
 from sync_operator import __version__
+from sync_operator.controller.main import FINAL_WATCH_SECONDS, RELEASE_SECONDS
+from sync_operator.controller.workqueue.workqueue import SHUTDOWN_SECONDS
+from sync_operator.kubernetes.event_recorder import DRAIN_SECONDS
 
 LONG = "a-release-whose-name-is-exactly-as-long-as-helm-allow"
 LOGIN: dict[str, Any] = {
@@ -35,6 +39,13 @@ def test_its_version_is_the_operators() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert chart["version"] == chart["appVersion"] == __version__
     assert f"ARG VERSION={__version__}\n" in (ROOT / "Dockerfile").read_text()
+
+
+def test_its_pod_is_given_longer_than_a_stop_takes_at_most(helm: Helm) -> None:
+    """Otherwise the kubelet kills a controller whose request is under way."""
+    pod = the("Deployment", helm.template())["spec"]["template"]["spec"]
+    longest = SHUTDOWN_SECONDS + DRAIN_SECONDS + RELEASE_SECONDS + FINAL_WATCH_SECONDS
+    assert pod["terminationGracePeriodSeconds"] == GRACE_SECONDS >= longest + 5
 
 
 def test_its_crds_are_the_generated_ones(helm: Helm) -> None:

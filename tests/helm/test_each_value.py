@@ -46,6 +46,7 @@ EACH: Final[dict[str, tuple[Any, str]]] = {
     "/allowInternalHosts": (["sandbox.test"], "SYNC_OPERATOR_ALLOW_INTERNAL_HOSTS"),
     "/clusterNetworks": (["10.96.0.0/12"], "SYNC_OPERATOR_CLUSTER_NETWORKS"),
     "/resyncSeconds": (600, "value: '600'"),
+    "/runStartSeconds": (900, "value: '900'"),
     "/workers": (64, "value: '64'"),
     "/log/format": ("text", "value: text"),
     "/log/level": ("ERROR", "value: ERROR"),

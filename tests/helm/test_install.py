@@ -12,7 +12,7 @@ from tests.support.plane import Kube, Plane
 from tests.support.running import eventually
 from tests.support.values import EARLIER, chart_of
 
-from sync_operator.model.names import WORKSPACE_KIND
+from sync_operator.api.constants import WORKSPACE_KIND
 
 LABEL = "app.kubernetes.io/managed-by=Helm"
 
@@ -70,7 +70,7 @@ def test_the_guard_of_the_crds_tells_which_syncs_are_left(
 ) -> None:
     def guard() -> tuple[int, str]:
         environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
-        command = [sys.executable, "-m", "sync_operator.handlers.uninstall"]
+        command = [sys.executable, "-m", "sync_operator.controller.uninstall_guard"]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=environment)
         return done.returncode, done.stdout
 

@@ -48,8 +48,8 @@ def says(controller: Controller, words: str) -> None:
 @pytest.mark.timeout(300)
 def test_two_controllers_hand_the_lease_over(installer: Helm, cluster: Plane, tmp_path: Path) -> None:
     installer("install", RELEASE, CHART, "-n", NAMESPACE, "--create-namespace", "--wait", values=VALUES)
-    deployment = json.loads(cluster.kubectl("get", "deployment", NAME, "-n", NAMESPACE, "-o", "json").stdout)
-    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    runner_config = json.loads(cluster.kubectl("get", "deployment", NAME, "-n", NAMESPACE, "-o", "json").stdout)
+    [container] = runner_config["spec"]["template"]["spec"]["containers"]
     environment = {entry["name"]: value_of(entry) for entry in container["env"]}
     folders = [tmp_path / "first", tmp_path / "second"]
     for folder in folders:

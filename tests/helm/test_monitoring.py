@@ -1,6 +1,5 @@
 """Alerts and dashboard: by the real Prometheus's parser and rule engine, over what the operator really exports."""
 
-import asyncio
 import json
 import re
 import subprocess
@@ -17,12 +16,12 @@ from tests.support.docs import anchors
 from tests.support.helm import CHART, NAMESPACE, Helm, the
 from tests.support.plane import ROOT
 
-from sync_operator.handlers.cache import Ref
-from sync_operator.handlers.metrics import Metrics
-from sync_operator.handlers.queue import Key
-from sync_operator.handlers.state_metrics import Sources
-from sync_operator.model.status import LastRun
-from sync_operator.remote.pressure import Load
+from sync_operator.api.status import LastRun
+from sync_operator.controller.informer.store import NamespacedName
+from sync_operator.controller.metrics.metrics import Metrics
+from sync_operator.controller.metrics.state_metrics import Sources
+from sync_operator.controller.workqueue.workqueue import Key
+from sync_operator.syncapi.flow.request_gate import GateState
 
 ALERTS: Final = CHART / "files" / "monitoring" / "alerts.yaml"
 DASHBOARD: Final = CHART / "files" / "monitoring" / "dashboard.json"
@@ -89,26 +88,29 @@ def exported(  # noqa: PLR0913 (each a figure of the page)
         Sources(
             syncs=lambda: [sync, *others],
             workspaces=lambda: [home] if workspace is not None else [],
-            depth=lambda: depth,
-            kept=lambda: {"syncs": 1, "connections": 2},
-            compared=lambda: compared,
-            loads=lambda: [(("shop", "default"), Load(open=True, per_minute=300, calls_left=60, waiting=waiting))],
-            resync=timedelta(seconds=300),
+            queue_depth=lambda: depth,
+            entry_counts=lambda: {"syncs": 1, "connections": 2},
+            last_compared=lambda: compared,
+            gate_states=lambda: [
+                (("shop", "default"), GateState(circuit_closed=True, per_minute=300, calls_left=60, waiting=waiting))
+            ],
+            drift_period=timedelta(seconds=300),
         )
     )
-    metrics.lagged(0.01)
-    metrics.event("DriftCorrected")
-    metrics.event_dropped()
+    metrics.observe_lag(0.01)
+    metrics.count_event("DriftCorrected")
+    metrics.count_dropped_event()
     metrics.queue.added(KEY, waits=True)
-    metrics.queue.begun(KEY)
+    metrics.queue.started(KEY)
     metrics.queue.ended(KEY)
-    metrics.runs.ended(Ref("shop", "orders"), LastRun(verdict="delivered", duration_seconds=60))
+    metrics.runs.observe_run(NamespacedName("shop", "orders"), LastRun(verdict="delivered", duration_seconds=60))
     metrics.queue.reconciled(KEY, "success", 0.1)
     if panics:
         metrics.queue.panicked(KEY)
-    metrics.cluster_requested("GET", "10.0.0.1:443", cluster_code, 0.1)
-    metrics.requested("shop/default", "GET /syncs/:id", code, 0.1)
-    page = asyncio.run(metrics.page()).decode()
+    metrics.observe_cluster_request("GET", "10.0.0.1:443", cluster_code, 0.1)
+    metrics.observe_request("shop/default", "GET /syncs/:id", code, 0.1)
+    metrics.copy_state()
+    page = metrics.render().decode()
     found = list(text_string_to_metric_families(page))
     for family in found:
         if family.name == "workqueue_longest_running_processor_seconds":
@@ -396,12 +398,12 @@ def test_the_monitor_finds_the_pods_by_a_service_that_only_it_uses(helm: Helm) -
         serviceMonitor={"enabled": True, "labels": {"release": "prometheus"}, "interval": "15s"},
     )
 
-    service, monitor, deployment = (
+    service, monitor, runner_config = (
         the("Service", rendered),
         the("ServiceMonitor", rendered),
         the("Deployment", rendered),
     )
-    pod = deployment["spec"]["template"]
+    pod = runner_config["spec"]["template"]
     assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
     [port] = service["spec"]["ports"]
     [container] = pod["spec"]["containers"]

@@ -9,12 +9,12 @@ from kubernetes.dynamic.exceptions import ForbiddenError
 from tests.support.helm import CHART, NAMESPACE, RELEASE, Helm
 from tests.support.manifests import merged, sync_manifest
 from tests.support.permissions import ACCOUNT
-from tests.support.pictures import connected, marked, pictured, registered, synced
 from tests.support.plane import IMAGE, Kube, Plane
 from tests.support.running import eventually
+from tests.support.snapshots import connected, marked, pictured, registered, synced
 
-from sync_operator.decide.cronjob import cronjob_manifest, requested_job
-from sync_operator.decide.picture import Deployment
+from sync_operator.domain.scheduling.cronjob_manifest import cronjob_manifest, requested_job
+from sync_operator.domain.snapshot import RunnerConfig
 
 type Create = Callable[[dict[str, Any]], str]
 
@@ -75,15 +75,17 @@ def test_the_protection_can_be_left_out_and_does_not_hold_what_is_not_to_be_kept
 def a_cronjob(**spec: Any) -> dict[str, Any]:
     """As the controller makes it."""
     sync = synced(status=registered(), metadata=marked(), **spec)
-    picture = pictured(sync, workspace=connected(), deployment=Deployment(IMAGE, environment=(("LOG_FORMAT", "json"),)))
-    made = cronjob_manifest(picture, "7", suspended=True)
+    snapshot = pictured(
+        sync, workspace=connected(), runner_config=RunnerConfig(IMAGE, environment=(("LOG_FORMAT", "json"),))
+    )
+    made = cronjob_manifest(snapshot, "7", suspended=True)
     made["metadata"] |= {"namespace": "default"}
     return made
 
 
 def a_job() -> dict[str, Any]:
-    picture = pictured(synced())
-    return requested_job(a_cronjob(), picture.sync, "token", picture.now)
+    snapshot = pictured(synced())
+    return requested_job(a_cronjob(), snapshot.sync, "token", snapshot.now)
 
 
 def pod_of(job: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

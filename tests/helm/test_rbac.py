@@ -20,7 +20,7 @@ from tests.support.proxy import Proxy
 from tests.support.running import Sandbox, eventually, running_controller
 from tests.support.syncs import Tenant, condition
 
-from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 
 VALUES: Final[dict[str, Any]] = {
     "replicaCount": 0,

@@ -7,7 +7,7 @@ import pytest
 from tests.support.helm import CHART, Helm, HelmError
 from tests.support.values import SCHEMA, WHOLE, branches, leaves
 
-from sync_operator.model.crd import workspace_crd
+from sync_operator.api.crd.crd_manifests import workspace_crd
 
 SPEC: dict[str, Any] = {"url": "https://api.example.com", "auth": {"tokenSecretRef": {"name": "token"}}}
 
@@ -90,6 +90,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a name for a network": ({"clusterNetworks": ["cluster.local"]}, "at '/clusterNetworks/0'"),
     "a resync too often": ({"resyncSeconds": 9}, "at '/resyncSeconds': minimum"),
     "a resync in minutes": ({"resyncSeconds": "5m"}, "at '/resyncSeconds'"),
+    "runs that may never start": ({"runStartSeconds": 0}, "at '/runStartSeconds': minimum"),
     "no workers": ({"workers": 0}, "at '/workers': minimum"),
     "too many workers": ({"workers": 257}, "at '/workers': maximum"),
     "an unknown log format": ({"log": {"format": "xml"}}, "at '/log/format'"),

@@ -2,14 +2,15 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.support.helm import NAMESPACE, Helm, HelmError, the
 
-from sync_operator.host_patterns import HostRules
-from sync_operator.model.reading import read_pod_defaults
+from sync_operator.api.validation.strict_validation import read_pod_defaults
 from sync_operator.settings import ControllerSettings, LogSettings, RunPodRules
+from sync_operator.util.host_patterns import EgressPolicy
 
 
 def pod(helm: Helm, **values: Any) -> dict[str, Any]:
@@ -53,6 +54,7 @@ def test_every_setting_has_its_value(helm: Helm) -> None:
         allowInternalHosts=["[::1]:8443", "10.96.0.0/12"],
         clusterNetworks=["10.0.0.0/8", "fd00::/108"],
         resyncSeconds=86_400,
+        runStartSeconds=900,
         workers=64,
         log={"format": "text", "level": "DEBUG"},
         extraEnv=[{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
@@ -62,8 +64,8 @@ def test_every_setting_has_its_value(helm: Helm) -> None:
         runner_image="registry.example.com:5000/team/sync-operator:v2",
         runner_image_pull_secrets=("pull", "pull-more"),
         watch_namespaces=("one", "two"),
-        resync=read.resync,
-        hosts=HostRules(
+        relist=read.relist,
+        hosts=EgressPolicy(
             ("*.example.com", "api.example.org"),
             ("sandbox.test", "::1"),
             internal=("[::1]:8443", "10.96.0.0/12"),
@@ -71,12 +73,13 @@ def test_every_setting_has_its_value(helm: Helm) -> None:
         ),
         log=LogSettings("text", "DEBUG"),
         workers=64,
+        run_start=timedelta(seconds=900),
         proxies=(("HTTPS_PROXY", "http://proxy:3128"),),
         runner_proxy_secret="sync-proxy",
         run_pods=RunPodRules(("runs", "more"), ("low",), ("team.example.com/",), ("*",), control_plane=True),
         require_secret_label=True,
     )
-    assert read.resync.total_seconds() == 86_400
+    assert read.relist.total_seconds() == 86_400
 
 
 def test_what_all_run_pods_are_given_is_read_by_the_controller(helm: Helm) -> None:
@@ -167,9 +170,9 @@ def test_controllers_are_spread_by_their_own_labels(helm: Helm) -> None:
     own = {"labelSelector": {"matchLabels": {"cost": "data"}}}
     rendered = helm.template(topologySpreadConstraints=[zone | own, zone])
 
-    deployment = the("Deployment", rendered)["spec"]
-    spread = deployment["template"]["spec"]["topologySpreadConstraints"]
-    assert spread == [zone | own, zone | {"labelSelector": deployment["selector"]}]
+    runner_config = the("Deployment", rendered)["spec"]
+    spread = runner_config["template"]["spec"]["topologySpreadConstraints"]
+    assert spread == [zone | own, zone | {"labelSelector": runner_config["selector"]}]
 
 
 def test_ports_are_those_that_the_controller_serves(helm: Helm) -> None:

@@ -12,8 +12,8 @@ from tests.support.manifests import merged, sync_manifest, workspace_manifest
 from tests.support.plane import Plane
 from tests.support.running import eventually
 
-from sync_operator.model.reading import read_sync_spec
-from sync_operator.model.warning_rules import SYNC_WARNINGS, annotation_doubts, spec_doubts
+from sync_operator.api.validation.strict_validation import read_sync_spec
+from sync_operator.api.validation.warning_rules import SYNC_WARNINGS, annotation_warnings, spec_warnings
 
 OF_ENTRIES = {rule.message for rule in SYNC_WARNINGS if rule.of_entries}
 
@@ -43,15 +43,15 @@ def warning(plane: Plane, helm: Helm) -> Iterator[None]:
 
 
 def expected(manifest: dict[str, Any]) -> set[str]:
-    found = spec_doubts(read_sync_spec(manifest["spec"]))
+    found = spec_warnings(read_sync_spec(manifest["spec"]))
     said = {
         f"spec.configuration: an entry {doubt.message}"
         if doubt.message in OF_ENTRIES
-        else f"{'.'.join(map(str, doubt.place))} {doubt.message}"
+        else f"{'.'.join(map(str, doubt.path))} {doubt.message}"
         for doubt in found
     }
-    strange = annotation_doubts(manifest["metadata"]["annotations"])
-    return said | {f"metadata.annotations[{doubt.place[-1]}] {doubt.message}" for doubt in strange}
+    strange = annotation_warnings(manifest["metadata"]["annotations"])
+    return said | {f"metadata.annotations[{doubt.path[-1]}] {doubt.message}" for doubt in strange}
 
 
 @pytest.mark.usefixtures("warning")

@@ -20,7 +20,7 @@ from tests.support.plane import Kube, Plane
 from tests.support.running import Controller, Sandbox
 from tests.support.syncs import Tenant
 
-from sync_operator.model.names import SYNC_KIND
+from sync_operator.api.constants import SYNC_KIND
 
 PATIENCE: Final = 20.0
 """Seconds in which a healthy tenant's new Sync becomes Ready, whatever others do."""

@@ -13,7 +13,7 @@ from tests.support.plane import Kube, Plane, running_plane
 from tests.support.running import Controller, Sandbox, eventually, running_controller, running_sandbox
 from tests.support.syncs import Tenant, condition
 
-from sync_operator.model.names import CLUSTER, SYNC_KIND, TAKE_OVER
+from sync_operator.api.constants import CLUSTER_ANNOTATION, SYNC_KIND, TAKE_OVER_ANNOTATION
 
 CRD: Final = "syncs.squared.ai"
 WRITES: Final = {"POST", "PUT", "PATCH", "DELETE"}
@@ -104,7 +104,7 @@ def test_a_copy_in_another_cluster_touches_nothing(
             kube.patch_status(SYNC_KIND, "before", copy.namespace, original["status"])
         stalled = copy.when(SYNC_KIND, "before", "Ready", "False", "ClusterChanged")
 
-        assert f"{TAKE_OVER}=true" in condition(stalled)["message"]
+        assert f"{TAKE_OVER_ANNOTATION}=true" in condition(stalled)["message"]
         assert condition(stalled, "Stalled")["status"] == "True"
         copy.request_run("at once", "before")
         copy.patch("before", streamName="elsewhere") if not status else copy.patch("before", syncMode="incremental")
@@ -121,18 +121,21 @@ def test_a_copy_in_another_cluster_touches_nothing(
         if status:
             kube.patch_status(SYNC_KIND, "before", copy.namespace, original["status"])
         copy.when(SYNC_KIND, "before", "Ready", "False", "ClusterChanged")
-        kube.patch(SYNC_KIND, "before", copy.namespace, {"metadata": {"annotations": {TAKE_OVER: "true"}}})
+        kube.patch(SYNC_KIND, "before", copy.namespace, {"metadata": {"annotations": {TAKE_OVER_ANNOTATION: "true"}}})
         taken = copy.when(SYNC_KIND, "before", "Ready")
         assert taken["status"]["id"] == sync_id
-        assert TAKE_OVER not in taken["metadata"]["annotations"]
-        assert taken["metadata"]["annotations"][CLUSTER] != original["metadata"]["annotations"][CLUSTER]
+        assert TAKE_OVER_ANNOTATION not in taken["metadata"]["annotations"]
+        assert (
+            taken["metadata"]["annotations"][CLUSTER_ANNOTATION]
+            != original["metadata"]["annotations"][CLUSTER_ANNOTATION]
+        )
         assert ids(healthy.sandbox) == {sync_id}
 
 
 def test_the_mark_of_the_cluster_costs_no_write(healthy: Tenant, kube: Kube) -> None:
     system = kube.resource("Namespace", "v1").get(name="kube-system").to_dict()
 
-    assert healthy.get("before")["metadata"]["annotations"][CLUSTER] == system["metadata"]["uid"]
+    assert healthy.get("before")["metadata"]["annotations"][CLUSTER_ANNOTATION] == system["metadata"]["uid"]
 
 
 def made(sandbox: Sandbox) -> list[str]:

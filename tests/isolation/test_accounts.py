@@ -16,7 +16,7 @@ from tests.support.manifests import BY_NAME, REMOVED, workspace_manifest
 from tests.support.running import Controller, Sandbox, eventually, running_sandbox
 from tests.support.syncs import Tenant, condition
 
-from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 
 type AssertServed = Callable[[], None]
 

@@ -17,7 +17,7 @@ from tests.support.plane import Plane
 from tests.support.running import Controller, Sandbox, eventually, running_sandbox
 from tests.support.syncs import Tenant
 
-from sync_operator.model.names import SYNC_KIND
+from sync_operator.api.constants import SYNC_KIND
 
 PATIENCE = 20.0
 """Seconds in which a healthy tenant's new Sync becomes Ready, whatever others do."""

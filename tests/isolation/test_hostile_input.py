@@ -15,8 +15,8 @@ from tests.support.plane import Plane
 from tests.support.running import Controller, Sandbox, eventually, running_controller
 from tests.support.syncs import Tenant
 
-from sync_operator.bounds import HASHED
-from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.util.bounds import HASHED
 
 WORD: Final = "secret12"
 """Patterns that look for secrets take time by the square of its repetitions, where nobody cuts before."""

@@ -12,7 +12,7 @@ from tests.isolation.conftest import Newcomer
 from tests.support.running import Sandbox, eventually, running_sandbox
 from tests.support.syncs import MAPPING, Tenant, condition
 
-from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 
 INTERVAL: dict[str, Any] = {"scheduleType": "interval", "syncInterval": 30, "syncIntervalUnit": "minutes"}
 INVOICES: dict[str, Any] = {

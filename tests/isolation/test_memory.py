@@ -16,8 +16,8 @@ from tests.support.manifests import REMOVED, sync_manifest, workspace_manifest
 from tests.support.plane import Plane
 from tests.support.running import Controller, Sandbox, eventually
 
-from sync_operator.bounds import MAX_LIST_ITEMS, MAX_VALUES
-from sync_operator.model.names import SYNC_KIND
+from sync_operator.api.constants import SYNC_KIND
+from sync_operator.util.bounds import MAX_LIST_ITEMS, MAX_VALUES
 
 MAX_MEMORY: Final = 340
 """MiB; the chart's limit is 512, and a third is to spare."""

@@ -17,7 +17,7 @@ from tests.support.plane import Plane
 from tests.support.running import Controller, Sandbox, eventually, running_sandbox
 from tests.support.syncs import Tenant, condition
 
-from sync_operator.model.names import ALLOW_SYNC, API_VERSION, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import ALLOW_SYNC, API_VERSION, SYNC_KIND, WORKSPACE_KIND
 
 PROXY_PASSWORD: Final = "planted-pr0xy-passw0rd"
 ROW: Final = ("Planted Person", "planted.person@customer.example")

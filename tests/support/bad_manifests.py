@@ -121,7 +121,9 @@ BAD_SYNCS: Final = (
     ),
     Bad("zone-unknown", {"timeZone": "Mars/Base"}, "spec.timeZone", "write an IANA name", Judge.OPERATOR),
     Bad("zone-case", {"timeZone": "europe/berlin"}, "spec.timeZone", "did you mean 'Europe/Berlin'", Judge.OPERATOR),
-    Bad("zone-offset", {"timeZone": "+02:00"}, "spec.timeZone", "no time zone that Kubernetes knows", Judge.OPERATOR),
+    Bad(
+        "zone-offset", {"timeZone": "+02:00"}, "spec.timeZone", "not a time zone that Kubernetes knows", Judge.OPERATOR
+    ),
     Bad("zone-empty", {"timeZone": ""}, "spec.timeZone", "at least 1 chars"),
     Bad(
         "interval-of-ages",
@@ -137,9 +139,9 @@ BAD_SYNCS: Final = (
     Bad("wrong-deletion", {"deletionPolicy": "Orphan"}, "spec.deletionPolicy", '"Delete", "Retain"'),
     Bad("wrong-drift", {"driftPolicy": "correct"}, "spec.driftPolicy", '"Correct", "Report", "Ignore"'),
     Bad("text-suspend", {"suspend": "true"}, "spec.suspend", "must be of type boolean"),
-    Bad("external-words", {"externalId": "sync-9"}, "spec.externalId", "should match"),
+    Bad("external-words", {"externalId": "sync-9"}, "spec.externalId", "write its digits, in quotes"),
     Bad("external-number", {"externalId": 9}, "spec.externalId", "must be of type string"),
-    Bad("workspace-name", {"workspaceRef": {"name": "Prod_1"}}, "spec.workspaceRef.name", "should match"),
+    Bad("workspace-name", {"workspaceRef": {"name": "Prod_1"}}, "spec.workspaceRef.name", "write lower-case letters"),
     Bad("timeout-days", {"run": {"timeout": "1d"}}, "spec.run.timeout", "write it like 1h30m, 45m or 90s"),
     Bad("start-timeout", {"run": {"startTimeout": "1d"}}, "spec.run.startTimeout", "write it like 1h30m, 45m or 90s"),
     Bad("timeout-zero", {"run": {"timeout": "0m"}}, "spec.run.timeout", "write it like 1h30m"),
@@ -148,9 +150,12 @@ BAD_SYNCS: Final = (
     Bad("percent-below", {"run": {"maxFailedRowsPercent": -1}}, "spec.run.maxFailedRowsPercent", "equal to 0"),
     Bad("retries-below", {"run": {"retries": -1}}, "spec.run.retries", "equal to 0"),
     Bad(
-        "bad-quantity", _pod(resources={"limits": {"memory": "lots"}}), "spec.run.pod.resources.limits.memory", "match"
+        "bad-quantity",
+        _pod(resources={"limits": {"memory": "lots"}}),
+        "spec.run.pod.resources.limits",
+        "such as m, Mi or Gi",
     ),
-    Bad("bad-label", _pod(labels={"team": "a b"}), "spec.run.pod.labels.team", "should match"),
+    Bad("bad-label", _pod(labels={"team": "a b"}), "spec.run.pod.labels.team", "with a letter or digit at both ends"),
     Bad("bad-label-key", _pod(labels={"a b": "c"}), "spec.run.pod.labels", "has a key that Kubernetes does not take"),
     Bad("bad-note-key", _pod(annotations={"a b": "c"}), "spec.run.pod.annotations", "a key is letters, digits"),
     Bad("bad-node-key", _pod(nodeSelector={"a b": "c"}), "spec.run.pod.nodeSelector", "a key is letters, digits"),
@@ -203,7 +208,7 @@ BAD_SYNCS: Final = (
         "secret-pointer",
         {"configurationSecrets": [{"pointer": "a", "secretKeyRef": _SECRET}]},
         "spec.configurationSecrets[0].pointer",
-        "should",
+        "begin with /",
     ),
     Bad(
         "secret-half",
@@ -231,11 +236,16 @@ BAD_WORKSPACES: Final = (
     Bad("url-hostless", {"url": "https:///api"}, "spec.url", "write it like https://api.squared.ai"),
     Bad("url-query", {"url": "https://api.example.com/?a=b"}, "spec.url", "write it like https://api.squared.ai"),
     Bad("url-long", {"url": "https://api.example.com/" + "x" * 2048}, "spec.url", "2048"),
-    Bad("workspace-words", {"workspaceId": "main"}, "spec.workspaceId", "should match"),
+    Bad("workspace-words", {"workspaceId": "main"}, "spec.workspaceId", "write its digits, in quotes"),
     Bad("wrong-dialect", {"dialect": "multiwoven"}, "spec.dialect", '"Auto", "Documented", "Multiwoven"'),
     Bad("no-budget", {"requestsPerMinute": 0}, "spec.requestsPerMinute", "equal to 1"),
     Bad("long-wait", {"timeoutSeconds": 61}, "spec.timeoutSeconds", "equal to 60"),
-    Bad("key-form", {"auth": {"tokenSecretRef": {"key": "a/b"}}}, "spec.auth.tokenSecretRef.key", "should match"),
+    Bad(
+        "key-form",
+        {"auth": {"tokenSecretRef": {"key": "a/b"}}},
+        "spec.auth.tokenSecretRef.key",
+        "write letters, digits",
+    ),
     Bad("unknown-field", {"token": "abc"}, "spec.token", "unknown field"),
 )
 

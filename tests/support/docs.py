@@ -11,7 +11,7 @@ __all__ = ["DOCS", "NOT_RUN", "ON_A_CLUSTER", "ON_A_LAPTOP", "Fence", "anchors",
 
 DOCS: Final = ROOT / "docs"
 
-ON_A_LAPTOP: Final = ("README.md", "docs/tools.md")
+ON_A_LAPTOP: Final = ("docs/tools.md",)
 """Pages whose commands tests/contract/test_docs_of_tools.py runs."""
 ON_A_CLUSTER: Final = tuple(
     f"docs/{name}.md" for name in ("concepts", "getting-started", "gitops", "operations", "runbook")
@@ -20,6 +20,7 @@ ON_A_CLUSTER: Final = tuple(
 _NO_ENGINE: Final = "needs a container engine; `make e2e` builds the image, and installs the chart on a real node"
 _LIFECYCLE: Final = "needs pods with networks; `make e2e` does it (tests/e2e/test_lifecycle.py)"
 _CI: Final = "takes too long for a test; `.ci/run` runs it"
+_OWN_CLUSTER: Final = "is for a cluster of one's own; tests/e2e/test_demo.py runs it on a real node"
 _LET_GO: Final = "only for what no operator serves any more; tests/helm/test_rbac.py does it"
 _PLANNED: Final = "covers all namespaces; tests/cluster/test_plan.py plans beside what the cluster holds"
 _EVERYWHERE: Final = "covers all namespaces; tests/cluster/apart/test_bad_manifests.py selects by it"
@@ -29,6 +30,10 @@ _INSTALL: Final = "helm install sync-operator helm/sync-operator --namespace syn
 NOT_RUN: Final = {
     "make demo": _CI,
     "make test": _CI,
+    "make setup": "every other job does it first",
+    'export PATH="$PWD/.venv/bin:$PATH"': "is for the terminal of whoever works in a checkout",
+    "make demo CLUSTER=current IMAGE=…": _OWN_CLUSTER,
+    "make demo CLUSTER=current IMAGE=sync-operator:0.1.0": _OWN_CLUSTER,
     "make demo KEEP=1": "waits for Ctrl-C; `.ci/run` runs `make demo`",
     "kind create cluster": _NO_ENGINE,
     "kind delete cluster": _NO_ENGINE,
@@ -39,6 +44,9 @@ NOT_RUN: Final = {
     f"{_INSTALL} --set image.registry=REGISTRY --set image.repository=sync-operator --set image.tag=0.1.0": _NO_ENGINE,
     "kubectl apply -f workspace.yaml -f examples/sync.yaml": "is for a server of one's own",
     "helm install sync-operator …": _LIFECYCLE,
+    "helm install --wait": _LIFECYCLE,
+    "kubectl apply --prune": "is how others delete; tests/cluster/test_plan.py plans it",
+    "kubectl get syncs -A -o yaml": _PLANNED,
     "helm upgrade sync-operator helm/sync-operator -n sync-operator --reuse-values": _LIFECYCLE,
     "helm upgrade … --reuse-values --set crds.keep=false": _LIFECYCLE,
     "helm rollback sync-operator 1 -n sync-operator": _LIFECYCLE,

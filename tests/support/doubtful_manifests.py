@@ -18,13 +18,13 @@ class Doubtful:
 
     Attributes:
         changes: to the spec of a good one.
-        warned: the path of each field that must be named, with the beginning of what must be said.
+        warned: the path of each field that must be named; what is said of it is in `tests/unit/messages.txt`.
         annotations: of the Sync.
     """
 
     name: str
     changes: dict[str, Any]
-    warned: dict[str, str] = field(default_factory=dict)
+    warned: tuple[str, ...] = ()
     annotations: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -39,32 +39,48 @@ def _entries(*entries: Any) -> dict[str, Any]:
 DOUBTFUL_SYNCS: Final = (
     Doubtful("good", {"configuration": [_MAPPING]}),
     Doubtful("an-object", {}),
-    Doubtful("texts", _entries("email", "name"), dict.fromkeys(("configuration[1]", "configuration[2]"), "is no map")),
-    Doubtful("no-type", _entries({"from": "a", "to": "b"}), {"configuration[1]": "has no mapping_type"}),
-    Doubtful(
-        "camel", _entries({"from": "a", "to": "b", "mappingType": "standard"}), {"configuration[1]": "has no map"}
-    ),
-    Doubtful("null-type", _entries(_MAPPING | {"mapping_type": None}), {"configuration[1]": "has no mapping_type"}),
-    Doubtful("standart", _entries(_MAPPING | {"mapping_type": "standart"}), {"configuration[1]": "has a mapping_type"}),
-    Doubtful("type-7", _entries(_MAPPING | {"mapping_type": 7}), {"configuration[1]": "has a mapping_type that"}),
-    Doubtful("no-to", _entries({"from": "a", "mapping_type": "static"}), {"configuration[1]": "has no 'to'"}),
-    Doubtful("cron-manual", {"cronExpression": "@daily"}, {"cronExpression": "is not used"}),
-    Doubtful(
-        "cron-interval", _EVERY | {"scheduleType": "interval", "cronExpression": "@daily"}, {"cronExpression": "is not"}
-    ),
-    Doubtful("interval-cron", _EVERY | _DAILY, {"syncInterval": "is not used"}),
-    Doubtful("interval-auto", _EVERY | _DAILY | {"scheduleType": "automated"}, {"syncInterval": "is not used"}),
+    Doubtful("texts", _entries("email", "name"), ("configuration[1]", "configuration[2]")),
+    Doubtful("no-type", _entries({"from": "a", "to": "b"}), ("configuration[1]",)),
+    Doubtful("camel", _entries({"from": "a", "to": "b", "mappingType": "standard"}), ("configuration[1]",)),
+    Doubtful("null-type", _entries(_MAPPING | {"mapping_type": None}), ("configuration[1]",)),
+    Doubtful("standart", _entries(_MAPPING | {"mapping_type": "standart"}), ("configuration[1]",)),
+    Doubtful("type-7", _entries(_MAPPING | {"mapping_type": 7}), ("configuration[1]",)),
+    Doubtful("no-to", _entries({"from": "a", "mapping_type": "static"}), ("configuration[1]",)),
+    Doubtful("cron-manual", {"cronExpression": "@daily"}, ("cronExpression",)),
+    Doubtful("cron-interval", _EVERY | {"scheduleType": "interval", "cronExpression": "@daily"}, ("cronExpression",)),
+    Doubtful("interval-cron", _EVERY | _DAILY, ("syncInterval",)),
+    Doubtful("interval-auto", _EVERY | _DAILY | {"scheduleType": "automated"}, ("syncInterval",)),
     Doubtful("auto", _EVERY | {"scheduleType": "automated"}),
     Doubtful("zone-cron", _DAILY | {"timeZone": "Europe/Berlin"}),
-    Doubtful(
-        "zone-interval", _EVERY | {"scheduleType": "interval", "timeZone": "Europe/Berlin"}, {"timeZone": "is not used"}
-    ),
-    Doubtful("incremental", {"syncMode": "incremental"}, {"cursorField": "is missing"}),
+    Doubtful("zone-interval", _EVERY | {"scheduleType": "interval", "timeZone": "Europe/Berlin"}, ("timeZone",)),
+    Doubtful("incremental", {"syncMode": "incremental"}, ("cursorField",)),
     Doubtful("cursor", {"syncMode": "incremental", "cursorField": "updated_at"}),
     Doubtful(
         "server",
         _DAILY | {"scheduler": "Server", "run": {"timeout": "1h", "startTimeout": "5m", "retries": 2}},
-        dict.fromkeys(("run.timeout", "run.startTimeout", "run.retries"), "is not used with scheduler 'Server'"),
+        ("run.timeout", "run.startTimeout", "run.retries"),
+    ),
+    Doubtful("fresh", _EVERY | {"scheduleType": "interval", "freshness": {"maxAge": "5m1s"}}),
+    Doubtful(
+        "stale",
+        _EVERY | {"scheduleType": "interval", "freshness": {"maxAge": "5m"}},
+        ("freshness.maxAge",),
+    ),
+    Doubtful(
+        "stale-weeks",
+        {
+            "scheduleType": "automated",
+            "freshness": {"maxAge": "671h59m"},
+            "syncInterval": 4,
+            "syncIntervalUnit": "weeks",
+        },
+        ("freshness.maxAge",),
+    ),
+    Doubtful("fresh-manual", {"scheduleType": "manual", "freshness": {"maxAge": "1h"}}),
+    Doubtful(
+        "fresh-cron",
+        _EVERY | _DAILY | {"scheduleType": "automated", "freshness": {"maxAge": "1m"}},
+        ("syncInterval",),
     ),
     Doubtful("server-bare", _DAILY | {"scheduler": "Server"}),
     Doubtful("memory", {"run": {"pod": {"resources": {"limits": {"memory": "128Mi", "cpu": "100m"}}}}}),
@@ -72,15 +88,13 @@ DOUBTFUL_SYNCS: Final = (
     Doubtful(
         "thousandths",
         {"run": {"pod": {"resources": {"requests": {"memory": "64m"}, "limits": {"memory": "128m"}}}}},
-        dict.fromkeys(
-            ("run.pod.resources.limits.memory", "run.pod.resources.requests.memory"), "is in thousandths of a byte"
-        ),
+        ("run.pod.resources.limits.memory", "run.pod.resources.requests.memory"),
     ),
     Doubtful("ours", {}, annotations={"squared.ai/run-requested-at": "1", "example.com/run": "1"}),
     Doubtful(
         "misspelt",
         {},
-        {"metadata.annotations[squared.ai/run-requested]": "is none that the operator knows"},
+        ("metadata.annotations[squared.ai/run-requested]",),
         {"squared.ai/run-requested": "1"},
     ),
 )

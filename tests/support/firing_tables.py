@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from tests.support.cronlib import Moment
 
-from sync_operator.schedule.zones import load_zone
+from sync_operator.schedule.timezones import load_zone
 
 __all__ = ["FIRINGS", "Firing"]
 

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from sync_operator.host_patterns import HostRules
+from sync_operator.util.host_patterns import EgressPolicy
 
 __all__ = ["LOCAL"]
 
-LOCAL: Final = HostRules(insecure=("127.0.0.0/8",))
+LOCAL: Final = EgressPolicy(insecure=("127.0.0.0/8",))

@@ -12,7 +12,7 @@ from tests.support import planted
 from tests.support.manifests import sync_spec
 from tests.support.syncs import condition
 
-from sync_operator.model.names import SYNC_NAME
+from sync_operator.api.constants import SYNC_NAME
 
 __all__ = ["JOB_SUFFIX", "SELDOM", "Held", "Wanted", "attributes_of", "spec_of", "wrongs"]
 

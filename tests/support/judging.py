@@ -4,18 +4,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sync_operator.decide.pointers import with_secrets
+from sync_operator.api.constants import SYNC_KIND
+from sync_operator.api.validation.strict_validation import read_sync_spec, read_workspace_spec
+from sync_operator.commands.input_files import Source
+from sync_operator.commands.manifests.manifest_set import load_manifests
+from sync_operator.commands.manifests.spans import YamlError
+from sync_operator.commands.manifests.yaml_reader import Document, read_documents
+from sync_operator.commands.validate.manifest_set_rules import Judged, judge_all
+from sync_operator.domain.registration.json_pointer import with_secrets
 from sync_operator.errors import InvalidSpecError
-from sync_operator.host_patterns import HostRules
-from sync_operator.model.names import SYNC_KIND
-from sync_operator.model.reading import read_sync_spec, read_workspace_spec
-from sync_operator.remote.hosts import check_url
-from sync_operator.schedule.plan import effective_schedule
-from sync_operator.tools.checking import Judged, judge_all
-from sync_operator.tools.manifests import gather
-from sync_operator.tools.sources import Source
-from sync_operator.tools.spots import Misprint
-from sync_operator.tools.yamlread import Document, read_documents
+from sync_operator.schedule.effective_schedule import effective_schedule
+from sync_operator.syncapi.http.blocked_hosts import check_url
+from sync_operator.util.host_patterns import EgressPolicy
 
 __all__ = ["NOW", "controller_takes", "documents_of", "judged"]
 
@@ -24,13 +24,15 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 def judged(*texts: str) -> Judged:
     """What `validate` finds in texts."""
-    return judge_all(gather([Source(f"{number}.yaml", text) for number, text in enumerate(texts)], "default"), NOW)
+    return judge_all(
+        load_manifests([Source(f"{number}.yaml", text) for number, text in enumerate(texts)], "default"), NOW
+    )
 
 
-def documents_of(text: str) -> tuple[list[Document], Misprint | None]:
+def documents_of(text: str) -> tuple[list[Document], YamlError | None]:
     """The documents of a text, and the first thing that keeps one from being read."""
     found = list(read_documents(text))
-    broken = [entry for entry in found if isinstance(entry, Misprint)]
+    broken = [entry for entry in found if isinstance(entry, YamlError)]
     return [entry for entry in found if isinstance(entry, Document)], broken[0] if broken else None
 
 
@@ -42,7 +44,7 @@ def controller_takes(kind: str, name: str, spec: Mapping[str, Any]) -> bool:
             effective_schedule(read, "default", name)
             with_secrets(read.configuration, {entry.pointer: "" for entry in read.configuration_secrets})
         else:
-            check_url(read_workspace_spec(spec).url, HostRules(insecure=("*",), internal=("0.0.0.0/0", "::/0")))
+            check_url(read_workspace_spec(spec).url, EgressPolicy(insecure=("*",), internal=("0.0.0.0/0", "::/0")))
     except InvalidSpecError:
         return False
     return True

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sync_operator.model.names import API_VERSION, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import API_VERSION, SYNC_KIND, WORKSPACE_KIND
 
 __all__ = [
     "BY_NAME",

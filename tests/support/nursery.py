@@ -15,14 +15,20 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from secrets import randbelow
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn, Self, cast
 
 from tests.support.plane import ROOT, Plane
 from tests.support.running import Controller, eventually, is_new
 
-__all__ = ["Nursery", "NurseryController", "free_port", "running_nursery"]
+__all__ = ["CLOCK_AHEAD", "ZONE_HOURS", "Nursery", "NurseryController", "free_port", "running_nursery"]
+
+CLOCK_AHEAD: Final = "TESTS_CLOCK_AHEAD"
+"""Variable of a controller: seconds by which its clock is ahead."""
+ZONE_HOURS: Final = "TESTS_ZONE_HOURS"
+"""Variable of a controller: hours by which all time zones are ahead of UTC, as its time zone data say."""
 
 
 class Nursery:
@@ -109,7 +115,7 @@ def running_nursery() -> Iterator[Nursery]:
 def _main() -> None:
     """The nursery itself: follows orders until there are no more."""
     from sync_operator import cli  # noqa: PLC0415 - the test's end has no use for it
-    from sync_operator.handlers import main  # noqa: F401, PLC0415 - so that no controller need import it again
+    from sync_operator.controller import main  # noqa: F401, PLC0415 - so that no controller need import it again
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ends: dict[int, int | None] = {}
@@ -134,6 +140,30 @@ def _end(pid: int, ends: Mapping[int, int | None]) -> int | None:
     return os.waitstatus_to_exitcode(status) if ended else None
 
 
+def _live_elsewhere() -> None:
+    """Give the process a clock that is ahead, or other time zone data: all zones but UTC as many hours ahead of it."""
+    from sync_operator.kubernetes import api_server_clock  # noqa: PLC0415 - the test's end has no use for it
+    from sync_operator.schedule import timezones  # noqa: PLC0415
+
+    ahead = timedelta(seconds=float(os.environ.get(CLOCK_AHEAD, "0")))
+    offset = os.environ.get(ZONE_HOURS)
+
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:  # noqa: ARG003 - always in UTC
+            return cast("Self", datetime.now(UTC) + ahead)
+
+    class Zones:
+        @staticmethod
+        def from_file(_data: object, _name: str) -> tzinfo:
+            return timezone(timedelta(hours=float(offset or 0)))
+
+    if ahead:
+        vars(api_server_clock)["datetime"] = Ahead
+    if offset is not None:
+        vars(timezones)["ZoneInfo"] = Zones
+
+
 def _become_controller(run: Callable[[list[str]], int], order: Mapping[str, Any]) -> NoReturn:
     """In the child: take environment and log, and be the program."""
     code = 1
@@ -146,6 +176,7 @@ def _become_controller(run: Callable[[list[str]], int], order: Mapping[str, Any]
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.environ.clear()
         os.environ.update(order["environment"])
+        _live_elsewhere()
         code = run(["controller"])
     except BaseException:  # noqa: BLE001 - what is left of the nursery in this process must not go on, whatever happened
         traceback.print_exc()

@@ -1,9 +1,16 @@
-"""The chart's service account: the controller as it, what it asked the API server for, and what it may ask for."""
+"""The chart's service account: the controller as it, what it asked the API server for, and what it may ask for.
+
+As a program, after `make test` and `make test-all`: fails when the controllers of `tests/cluster` were granted a right
+that none of them used (`python -m tests.support.permissions FOLDER`).
+"""
 
 import itertools
 import json
+import os
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Final
 
 import yaml
@@ -19,6 +26,7 @@ __all__ = [
     "denied",
     "granted",
     "install_account",
+    "note_rights",
     "requests",
     "used",
 ]
@@ -105,3 +113,39 @@ def granted(plane: Plane, kind: str, *options: str) -> set[Permission]:
         for rule in role.get("rules", ())
         for permission in itertools.product(rule["apiGroups"], rule["resources"], rule["verbs"])
     }
+
+
+_NOTES: Final = "RIGHTS_NOTES"
+"""Environment variable with the folder for notes of several sessions; without it none are made."""
+
+
+def note_rights(granted: set[Permission], used: set[Permission]) -> None:
+    """Keep what a controller was granted and used, for when all sessions are over."""
+    if folder := os.environ.get(_NOTES):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        (Path(folder) / f"{token_hex(8)}.json").write_text(json.dumps([sorted(granted), sorted(used)]))
+
+
+def idle_rights(folder: Path) -> set[Permission]:
+    """Rights that were granted, by the notes, and that no controller used, without those that may stay unused.
+
+    Raises:
+        FileNotFoundError: there are no notes.
+    """
+    notes = [json.loads(note.read_text()) for note in folder.glob("*.json")]
+    if not notes:
+        raise FileNotFoundError(f"no test noted any rights in {folder}")
+    granted, used = ({tuple(right) for note in notes for right in note[place]} for place in (0, 1))
+    return granted - used - set(RARE) - set(UNUSED)
+
+
+def main(folder: str) -> int:
+    """Print the rights that nobody used; 1 when there are any."""
+    idle = sorted(idle_rights(Path(folder)))
+    for right in idle:
+        sys.stderr.write(f"the chart grants a right that no test of tests/cluster used: {right}\n")
+    return int(bool(idle))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

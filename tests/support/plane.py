@@ -18,7 +18,7 @@ from kubernetes import client, config
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import DynamicApiError
 
-from sync_operator.model.names import API_VERSION, SYNC_PLURAL
+from sync_operator.api.constants import API_VERSION, SYNC_PLURAL
 
 __all__ = ["IMAGE", "ROOT", "Kube", "Plane", "Refusal", "build_plane", "running_plane"]
 
@@ -43,6 +43,22 @@ class Plane:
     @property
     def audit_log(self) -> Path:
         return self.folder / "audit.jsonl"
+
+    def operator_writes(self, since: int, namespace: str = "") -> list[dict[str, Any]]:
+        """Writes of the operator to the API server, by its user agent, from that byte of the audit log on.
+
+        Args:
+            since: the length that the log had.
+            namespace: of the objects; empty for all.
+        """
+        entries = [json.loads(line) for line in self.audit_log.read_bytes()[since:].splitlines()]
+        return [
+            entry
+            for entry in entries
+            if entry.get("userAgent", "").startswith("sync-operator/")
+            and entry["verb"] not in {"get", "list", "watch"}
+            and namespace in {"", entry["objectRef"].get("namespace")}
+        ]
 
     def kubectl(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run kubectl against it, as a person would."""

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from tests.support.served import Served
 
-from sync_operator.runner.clock import Clock
-from sync_operator.runner.ending import Ending
 from sync_operator.runner.follow import Follower
-from sync_operator.runner.patience import Patience
+from sync_operator.runner.outcome import RunOutcome
+from sync_operator.runner.retry import Retrier
+from sync_operator.runner.server_clock import Clock
 from sync_operator.settings import RunnerSettings
 
 __all__ = ["Pod", "follower_of", "job_of", "plan", "run_pod", "start_pod", "triggers"]
@@ -51,13 +51,13 @@ def follower_of(
     """What a pod works with; time passes only in its sleep."""
     fixed = RunnerSettings("1", api.url, api.client.dialect.value, Path("token"), run_name=job)
     clock = Clock(api.clock.seconds, sleep or api.clock.sleep, wall or api.clock, lambda: 1.0)
-    patience = Patience(clock, lambda: "good")
+    patience = Retrier(clock, lambda: "good")
     return Follower(api.client, replace(fixed, **settings), clock, patience)
 
 
-async def run_pod(api: Served, job: str = "by-hand", **options: Any) -> Ending:
+async def run_pod(api: Served, job: str = "by-hand", **options: Any) -> RunOutcome:
     """What a pod does; the options are those of `follower_of`."""
-    return await follower_of(api, job, **options).ending()
+    return await follower_of(api, job, **options).follow()
 
 
 @dataclass

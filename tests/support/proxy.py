@@ -119,9 +119,9 @@ class Proxy:
         fault = (self._rule(call) if self._rule else None) or _NOTHING
         if call.watches and fault is _NOTHING:
             return await self._pass_watch(request)
-        return await asyncio.shield(self._keep(self._exchange(request, body, fault)))
+        return await asyncio.shield(self._keep(self._transport(request, body, fault)))
 
-    async def _exchange(self, request: web.Request, body: bytes, fault: Fault) -> web.StreamResponse:
+    async def _transport(self, request: web.Request, body: bytes, fault: Fault) -> web.StreamResponse:
         """One exchange with whatever happens to it."""
         await asyncio.sleep(fault.delay)
         if fault.late is not None:
@@ -185,7 +185,7 @@ class Proxy:
         for watch in ended:
             if last_line is not None:
                 with suppress(ConnectionError):
-                    await watch.response.write(json.dumps(last_line).encode() + b"\n")
+                    await watch.response.write(json.dumps(last_line, separators=(",", ":")).encode() + b"\n")
             if watch.transport is not None:
                 watch.transport.close() if last_line is not None else _abort(watch.transport)
         return len(ended)

@@ -7,7 +7,7 @@ from tests.support.helm import CHART, Helm
 from tests.support.node import IMAGE
 from tests.support.plane import Kube
 
-from sync_operator.model.names import GROUP
+from sync_operator.api.constants import GROUP
 
 __all__ = ["Release"]
 

@@ -61,13 +61,13 @@ def serve_sandbox(kube: Kube, namespace: str) -> Sandbox:
     """Run the sandbox of the docs, by their own manifest, with our image and the planted token."""
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token"}}
     kube.create(secret | {"stringData": {"token": planted.TOKEN}}, namespace)
-    deployment, service = yaml.safe_load_all(_OF_THE_DOCS.read_text())
-    pod = deployment["spec"]["template"]["spec"]
+    runner_config, service = yaml.safe_load_all(_OF_THE_DOCS.read_text())
+    pod = runner_config["spec"]["template"]["spec"]
     [container] = pod["containers"]
     container |= {"image": IMAGE, "volumeMounts": [{"name": "token", "mountPath": "/token"}]}
     container["args"] += ["--token-file", "/token/token"]
     pod["volumes"] = [{"name": "token", "secret": {"secretName": "token"}}]
-    kube.create(deployment, namespace)
+    kube.create(runner_config, namespace)
     made = kube.create(service, namespace)["spec"]
     sandbox = Sandbox(f"http://{made['clusterIP']}:{made['ports'][0]['port']}", planted.TOKEN)
     eventually(lambda: _answers(sandbox), "the sandbox to answer at its Service's address", seconds=_PATIENCE)

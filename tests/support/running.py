@@ -16,6 +16,7 @@ from tests.support.manifests import BY_NAME
 from tests.support.plane import IMAGE, Plane
 
 __all__ = [
+    "GRACE_SECONDS",
     "PORTS",
     "PROGRAM",
     "TOKEN",
@@ -30,6 +31,8 @@ __all__ = [
 PROGRAM: Final = Path(sys.executable).with_name("sync-operator")
 TOKEN: Final = "sandbox-token"
 _PATIENCE: Final = 90.0
+GRACE_SECONDS: Final = 45
+"""Seconds that a controller is given to stop, as the chart gives them to its pod."""
 PORTS: Final = "PORTS_OF_TESTS"
 """Environment variable: the folder in which a run of the tests notes the ports that it has used."""
 
@@ -192,7 +195,7 @@ class Controller:
             "SYNC_OPERATOR_HEALTH_PORT": "0",
             "SYNC_OPERATOR_METRICS_PORT": "0",
             "SYNC_OPERATOR_LOG_LEVEL": "DEBUG",
-            "SYNC_OPERATOR_RESYNC_SECONDS": "10",
+            "SYNC_OPERATOR_RELIST_SECONDS": "10",
             "SYNC_OPERATOR_CREATE_SETTLE_SECONDS": "2",
             **environment,
         }
@@ -238,10 +241,14 @@ class Controller:
             self._process = subprocess.Popen(command, stdout=sink, stderr=sink, env=environment)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """End it; its exit code."""
+        """End it; its exit code. One that does not end in time is killed, as the kubelet does."""
         assert self._process is not None
         self._process.send_signal(how)
-        return self._process.wait(30)
+        try:
+            return self._process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()  # it must not trouble the next test
+            return self._process.wait()
 
 
 @contextmanager

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from aiohttp import web
 from tests.support.hosts import LOCAL
 
-from sync_operator.remote.client import ApiClient, Endpoint
-from sync_operator.remote.connections import HttpPool
-from sync_operator.remote.types import Dialect
 from sync_operator.sandbox.app import make_app
-from sync_operator.sandbox.control import FAULTS
-from sync_operator.sandbox.faults import Fault, Faults
+from sync_operator.sandbox.fault_injection import Fault, Faults
+from sync_operator.sandbox.routes.control_routes import FAULTS
 from sync_operator.sandbox.state import Outcome, Store, Token
+from sync_operator.syncapi.client import ApiClient, Endpoint
+from sync_operator.syncapi.http.connection_pool import PoolManager
+from sync_operator.syncapi.types import Dialect
 
 __all__ = ["BODY", "START", "FakeClock", "Served", "WallClock", "served"]
 
@@ -132,7 +132,7 @@ async def served(
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    pool = HttpPool(LOCAL)
+    pool = PoolManager(LOCAL)
     client = ApiClient(Endpoint(url, "1", dialect, timeout_seconds=5), token=lambda: token, pool=pool)
     try:
         api = Served(url, store, clock, app[FAULTS], client, runner)

@@ -9,7 +9,7 @@ from tests.support.manifests import sync_manifest, workspace_manifest
 from tests.support.plane import Kube
 from tests.support.running import TOKEN, Sandbox, eventually
 
-from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 
 __all__ = ["MAPPING", "Tenant", "condition", "is_ready"]
 
@@ -65,6 +65,13 @@ class Tenant:
 
     def get(self, name: str = "orders") -> dict[str, Any]:
         return self.kube.get(SYNC_KIND, name, self.namespace)
+
+    def history(self, since: str, name: str = "orders") -> list[dict[str, Any]]:
+        """What a Sync was, from the state after that resource version on until now."""
+        watch = self.kube.resource(SYNC_KIND).watch(
+            namespace=self.namespace, name=name, resource_version=since, timeout=1
+        )
+        return [event["raw_object"] for event in watch]
 
     def patch(self, name: str = "orders", **spec: Any) -> dict[str, Any]:
         return self.kube.patch(SYNC_KIND, name, self.namespace, {"spec": spec})

@@ -24,11 +24,11 @@ from tests.support.proxy import Proxy, running_proxy
 from tests.support.running import Sandbox, eventually, running_sandbox
 from tests.support.syncs import Tenant, condition
 
-from sync_operator.model.conditions import Reason
-from sync_operator.model.names import (
+from sync_operator.api.conditions import Reason
+from sync_operator.api.constants import (
     API_VERSION,
-    CONFIRM_SERVER,
-    CREATE_STARTED,
+    CONFIRM_SERVER_ANNOTATION,
+    CREATE_STARTED_ANNOTATION,
     FINALIZER,
     SYNC_KIND,
     WORKSPACE_KIND,
@@ -106,7 +106,7 @@ class World:
         wanted = self.wanted[name] = Wanted(spec_of(name))
         manifest = sync_manifest(name, **wanted.changes)
         mark = f"{datetime.now(UTC).isoformat(timespec='seconds')}/{uuid4().hex}"
-        manifest["metadata"] |= {"finalizers": [FINALIZER], "annotations": {CREATE_STARTED: mark}}
+        manifest["metadata"] |= {"finalizers": [FINALIZER], "annotations": {CREATE_STARTED_ANNOTATION: mark}}
         self.kube.create(manifest, self.tenant.namespace)
 
     def update(self, name: str, **changes: Any) -> None:
@@ -215,7 +215,7 @@ class World:
     def _confirm_server(self) -> None:
         workspace = self.kube.get(WORKSPACE_KIND, "default", self.tenant.namespace)
         if condition(workspace).get("reason") == Reason.SERVER_RESET:
-            word = {"metadata": {"annotations": {CONFIRM_SERVER: uuid4().hex}}}
+            word = {"metadata": {"annotations": {CONFIRM_SERVER_ANNOTATION: uuid4().hex}}}
             self.kube.patch(WORKSPACE_KIND, "default", self.tenant.namespace, word)
 
     def written(self) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from tests.support.bad_manifests import BAD_SYNCS, BAD_WORKSPACES, GOOD_SYNCS, GOOD_WORKSPACES, Judge
 from tests.support.manifests import sync_manifest, workspace_manifest
 
-from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 
 __all__ = ["TABLE", "Written"]
 

@@ -118,4 +118,4 @@ def test_a_quadratic_pattern_is_found() -> None:
 
 def test_patterns_are_found() -> None:
     assert len(ALL) > 20
-    assert any(name.startswith("sync_operator.redact._SECRET_SHAPES") for name in ALL)
+    assert any(name.startswith("sync_operator.util.redact._SECRET_SHAPES") for name in ALL)

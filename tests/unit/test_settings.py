@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 
 from sync_operator.errors import InvalidSettingsError
-from sync_operator.host_patterns import HostRules
 from sync_operator.settings import (
     ControllerSettings,
     LogSettings,
@@ -13,6 +12,7 @@ from sync_operator.settings import (
     ToolSettings,
     kubernetes_service,
 )
+from sync_operator.util.host_patterns import EgressPolicy
 
 LEAST = {"SYNC_OPERATOR_RUNNER_IMAGE": "registry/sync-operator:1"}
 RUNNER = {"SYNC_ID": "12", "SYNC_API_URL": "https://api.example.com/", "SYNC_API_TOKEN_FILE": "/token"}
@@ -21,7 +21,7 @@ RUNNER = {"SYNC_ID": "12", "SYNC_API_URL": "https://api.example.com/", "SYNC_API
 def test_the_least_environment_gives_the_documented_defaults() -> None:
     settings = ControllerSettings.from_environment(LEAST | {"PATH": "/bin"})
     assert settings == ControllerSettings(runner_image="registry/sync-operator:1")
-    assert (settings.resync, settings.health_port) == (timedelta(seconds=300), 8081)
+    assert (settings.relist, settings.health_port) == (timedelta(seconds=300), 8081)
 
 
 def test_everything_can_be_set() -> None:
@@ -30,7 +30,7 @@ def test_everything_can_be_set() -> None:
         | {
             "SYNC_OPERATOR_RUNNER_IMAGE_PULL_SECRETS": "a, b,",
             "SYNC_OPERATOR_WATCH_NAMESPACES": "one,two",
-            "SYNC_OPERATOR_RESYNC_SECONDS": "60",
+            "SYNC_OPERATOR_RELIST_SECONDS": "60",
             "SYNC_OPERATOR_ALLOWED_HOSTS": "API.example.com",
             "SYNC_OPERATOR_ALLOW_INSECURE_HOSTS": "localhost",
             "SYNC_OPERATOR_ALLOW_INTERNAL_HOSTS": "10.96.0.10:8080",
@@ -58,8 +58,8 @@ def test_everything_can_be_set() -> None:
         runner_image="registry/sync-operator:1",
         runner_image_pull_secrets=("a", "b"),
         watch_namespaces=("one", "two"),
-        resync=timedelta(seconds=60),
-        hosts=HostRules(
+        relist=timedelta(seconds=60),
+        hosts=EgressPolicy(
             ("api.example.com",),
             ("localhost",),
             internal=("10.96.0.10:8080",),
@@ -84,13 +84,17 @@ def test_everything_can_be_set() -> None:
         ({"SYNC_OPERATOR_RUNNER_IMAGE": " "}, "SYNC_OPERATOR_RUNNER_IMAGE: not set"),
         ({"SYNC_OPERATOR_LEADER_ELECTION": "yes"}, "SYNC_OPERATOR_LEADER_ELECTION: 'yes' is not one of true, false"),
         ({"SYNC_OPERATOR_WORKER": "3"}, "SYNC_OPERATOR_WORKER: unknown setting; known are .*SYNC_OPERATOR_WORKERS"),
+        (
+            {"SYNC_OPERATOR_RESYNC_SECONDS": "60"},
+            "SYNC_OPERATOR_RESYNC_SECONDS: is called SYNC_OPERATOR_RELIST_SECONDS now; set that one instead",
+        ),
         ({"SYNC_OPERATOR_WORKERS": "0"}, "SYNC_OPERATOR_WORKERS: '0' is not a whole number from 1 to 256"),
-        ({"SYNC_OPERATOR_RESYNC_SECONDS": "5m"}, "SYNC_OPERATOR_RESYNC_SECONDS: '5m' is not"),
+        ({"SYNC_OPERATOR_RELIST_SECONDS": "5m"}, "SYNC_OPERATOR_RELIST_SECONDS: '5m' is not"),
         ({"SYNC_OPERATOR_LOG_FORMAT": "xml"}, "SYNC_OPERATOR_LOG_FORMAT: 'xml' is not one of json, text"),
         ({"SYNC_OPERATOR_LOG_LEVEL": "loud"}, "SYNC_OPERATOR_LOG_LEVEL: 'loud'"),
         ({"SYNC_OPERATOR_ALLOWED_HOSTS": "https://a"}, "SYNC_OPERATOR_ALLOWED_HOSTS: 'https://a'"),
-        ({"SYNC_OPERATOR_ALLOW_INSECURE_HOSTS": "a:b"}, "the port is no number from 1 to 65535"),
-        ({"SYNC_OPERATOR_CLUSTER_NETWORKS": "all"}, "'all' is no address or network"),
+        ({"SYNC_OPERATOR_ALLOW_INSECURE_HOSTS": "a:b"}, "the port is not a number from 1 to 65535"),
+        ({"SYNC_OPERATOR_CLUSTER_NETWORKS": "all"}, "'all' is not an address or network"),
     ],
 )
 def test_what_cannot_be_used_is_named(changes: dict[str, str], words: str) -> None:
@@ -131,7 +135,7 @@ def test_a_runner_needs_three_variables() -> None:
         ({"SYNC_API_DIALECT": "Klingon"}, "SYNC_API_DIALECT: 'Klingon' is not one of"),
         ({"SYNC_MAX_FAILED_ROWS_PERCENT": "some"}, "SYNC_MAX_FAILED_ROWS_PERCENT: 'some' is not a percentage"),
         ({"SYNC_MAX_FAILED_ROWS_PERCENT": "101"}, "not a percentage from 0 to 100"),
-        ({"SYNC_RUN_TIMEOUT": "soon"}, "SYNC_RUN_TIMEOUT: 'soon' is no duration"),
+        ({"SYNC_RUN_TIMEOUT": "soon"}, "SYNC_RUN_TIMEOUT: 'soon' is not a duration"),
         ({"SYNC_REGISTERED_AT": "once"}, "SYNC_REGISTERED_AT: 'once' is not a time like"),
         ({"SYNC_RUN_SINCE": "yesterday"}, "SYNC_RUN_SINCE: 'yesterday' is not a time like"),
         ({"SYNC_RUN_SINCE": "2026-01-02T03:04:05"}, "is not a time like"),
@@ -155,6 +159,27 @@ def test_a_proxy_with_a_login_needs_a_secret_for_run_pods(name: str, url: str) -
     settings = ControllerSettings.from_environment(LEAST | {name: url, "SYNC_OPERATOR_RUNNER_PROXY_SECRET": "proxy"})
     assert settings.proxies == ((name, url),)
     assert "planted" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://someone:plan/ted@proxy:3128",
+        "someone:plan?ted@proxy:3128",
+        "http://someone:plan#ted@proxy",
+        "http://proxy:planted",
+        "http://proxy:99999",
+        "http://someone:planted@",
+        "http://[planted:3128",
+        "http://pröxy:3128",
+    ],
+)
+def test_a_proxy_that_is_no_url_is_refused_without_showing_it(url: str) -> None:
+    with pytest.raises(InvalidSettingsError, match=r"HTTPS_PROXY: is not the URL of a proxy.*%2F") as told:
+        RunnerSettings.from_environment(RUNNER | {"HTTPS_PROXY": url})
+
+    assert "ted" not in str(told.value)
+    assert told.value.__cause__ is None
 
 
 def test_tools_know_the_rules_for_run_pods_where_they_are_set() -> None:

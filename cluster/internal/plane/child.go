@@ -24,14 +24,14 @@ type child struct {
 	err     error         // how it ended, once done is closed
 }
 
-// startChild runs a command of this binary with its output in a log file.
-func startChild(self, name, logPath string, args []string) (*child, error) {
+// startChild runs a component with its output in a log file.
+func startChild(name, logPath string, program []string) (*child, error) {
 	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close() // the child has its own descriptor
-	cmd := exec.Command(self, append([]string{name}, args...)...)
+	cmd := exec.Command(program[0], program[1:]...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
 	cmd.Stdout, cmd.Stderr = log, log
 	// A group of its own: the terminal's Ctrl-C must reach "up" only, which knows the order of stopping.
@@ -63,7 +63,15 @@ func (c *child) stop(patience time.Duration, hurry <-chan struct{}) {
 	<-c.done
 }
 
-// failure describes an unexpected end, with what the component said last.
+// portTakenError is the end of a component that could not listen on its port, since another process does.
+type portTakenError struct {
+	component string
+	end       error
+}
+
+func (e *portTakenError) Error() string { return e.end.Error() }
+
+// failure describes an unexpected end, with what the component said last. It is a portTakenError if that is why.
 func (c *child) failure() error {
 	how := "exited with code 0"
 	var exit *exec.ExitError
@@ -72,7 +80,12 @@ func (c *child) failure() error {
 	} else if c.err != nil {
 		how = c.err.Error()
 	}
-	return fmt.Errorf("%s ended unexpectedly (%s). The end of %s:\n%s", c.name, how, c.logPath, tail(c.logPath, 20))
+	last := tail(c.logPath, 20)
+	end := fmt.Errorf("%s ended unexpectedly (%s). The end of %s:\n%s", c.name, how, c.logPath, last)
+	if strings.Contains(last, syscall.EADDRINUSE.Error()) {
+		return &portTakenError{c.name, end}
+	}
+	return end
 }
 
 // tail returns the last lines of a file, indented.

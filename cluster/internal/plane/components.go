@@ -40,6 +40,7 @@ func (p *plane) apiserverArgs() ([]string, error) {
 		"--tls-cert-file=" + p.cert("apiserver") + ".crt",
 		"--tls-private-key-file=" + p.cert("apiserver") + ".key",
 		"--token-auth-file=" + p.tokens(),
+		"--client-ca-file=" + p.cert("ca") + ".crt",
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + p.serviceAccountKey(),
 		"--service-account-signing-key-file=" + p.serviceAccountKey(),

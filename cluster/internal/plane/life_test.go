@@ -3,8 +3,10 @@ package plane
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,6 +47,49 @@ func TestAFolderHoldsOnePlane(t *testing.T) {
 	}
 	if _, stderr, code := r.kubectl(t, "get", "--raw", "/readyz"); code != 0 {
 		t.Errorf("the first one was disturbed: %s", stderr)
+	}
+}
+
+// A port may be taken by another process after it was chosen and before its component listens: here by this test.
+func TestAPortThatIsTakenBeforeItIsUsedIsReplaced(t *testing.T) {
+	path, dir := localplane(t), t.TempDir()
+	remembered := filepath.Join(dir, "ports.json")
+	taken := make(chan net.Listener, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), testPatience)
+	defer cancel()
+	go func() {
+		defer close(taken)
+		for ctx.Err() == nil {
+			chosen := &ports{}
+			if data, err := os.ReadFile(remembered); err == nil && json.Unmarshal(data, chosen) == nil && chosen.APIServer != 0 {
+				if listener, err := net.Listen("tcp", loopback(chosen.APIServer)); err == nil {
+					taken <- listener
+				}
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+
+	r, err := launch(dir, exec.Command(path, upArgs(dir)...))
+	cancel()
+	listener := <-taken
+	if listener == nil {
+		t.Fatal("the test was too late to take the port")
+	}
+	defer listener.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, code := r.kubectl(t, "get", "--raw", "/readyz"); code != 0 {
+		t.Errorf("the second start does not work: %s", stderr)
+	}
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+	want := "another process has taken a port of kube-apiserver; starting again with another port (attempt 2 of 3)"
+	if !strings.Contains(r.stderr.String(), want) {
+		t.Errorf("it does not say %q: %s", want, r.stderr)
 	}
 }
 

@@ -13,13 +13,14 @@ import (
 
 // options are the command line of "up".
 type options struct {
-	dir        string
-	kubeconfig string
-	auditLog   string
-	images     node.Images
-	maxPods    int
-	external   externalNode
-	quiet      bool
+	dir         string
+	kubeconfig  string
+	auditLog    string
+	images      node.Images
+	maxPods     int
+	external    externalNode
+	controllers string
+	quiet       bool
 }
 
 const upUsage = `Usage: localplane up --dir DIR [options]
@@ -47,6 +48,9 @@ func parseOptions(args []string, output io.Writer) (*options, error) {
 	flags.IntVar(&opts.maxPods, "max-pods", 64, "pods that run at a time; others wait in Pending")
 	flags.Var(&opts.external, "external-node", "`NAME=ADDRESS`: no node agent, but a kubelet of this name is going to join; the API server "+
 		"listens on the address, and the kubeconfigs for kubelet, kube-proxy and kube-scheduler are DIR/certs/system-*.kubeconfig")
+	flags.StringVar(&opts.controllers, "controller-manager", "", "`file`: a whole kube-controller-manager instead of the controllers "+
+		"in this binary, which are those of CronJobs, Jobs, Deployments, namespaces, service accounts, quotas and garbage; "+
+		"a node that joins needs more")
 	flags.BoolVar(&opts.quiet, "quiet", false, "no progress on standard error")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
@@ -62,7 +66,7 @@ func parseOptions(args []string, output io.Writer) (*options, error) {
 	if opts.kubeconfig == "" {
 		opts.kubeconfig = filepath.Join(opts.dir, "kubeconfig")
 	}
-	for _, path := range []*string{&opts.dir, &opts.kubeconfig, &opts.auditLog} {
+	for _, path := range []*string{&opts.dir, &opts.kubeconfig, &opts.auditLog, &opts.controllers} {
 		if *path == "" {
 			continue
 		}

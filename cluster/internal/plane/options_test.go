@@ -111,6 +111,30 @@ func TestPortsAreThoseOfTheLastTimeWhereFree(t *testing.T) {
 	}
 }
 
+func TestPortsOfAComponentAreForgotten(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "ports.json")
+	for _, component := range []string{etcdName, apiserverName, nodeName} {
+		first, err := choosePorts(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := forgetPorts(file, component); err != nil {
+			t.Fatal(err)
+		}
+		second, err := choosePorts(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, other := range []string{etcdName, apiserverName, nodeName} {
+			for i, port := range second.of(other) {
+				if (*port == *first.of(other)[i]) == (other == component) {
+					t.Errorf("those of %s are forgotten: %+v after %+v", component, *second, *first)
+				}
+			}
+		}
+	}
+}
+
 func TestPortsThatCannotBeReadAreChosenAnew(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "ports.json")
 	if err := os.WriteFile(file, []byte(`{"Etcd": 80, "Node": "x"`), 0o600); err != nil {

@@ -20,6 +20,19 @@ type ports struct {
 
 func (p *ports) all() []*int { return []*int{&p.Etcd, &p.EtcdPeer, &p.APIServer, &p.Node} }
 
+// of returns the ports that a component listens on.
+func (p *ports) of(component string) []*int {
+	switch component {
+	case etcdName:
+		return []*int{&p.Etcd, &p.EtcdPeer}
+	case apiserverName:
+		return []*int{&p.APIServer}
+	case nodeName:
+		return []*int{&p.Node}
+	}
+	return nil
+}
+
 // choosePorts takes the ports of the last time in this folder where they are still free: whoever watched the API
 // server then finds the restarted one.
 func choosePorts(remembered string) (*ports, error) {
@@ -41,11 +54,32 @@ func choosePorts(remembered string) (*ports, error) {
 		held = append(held, listener)
 		*port = listener.Addr().(*net.TCPAddr).Port
 	}
-	data, err := json.Marshal(chosen)
+	return chosen, chosen.remember(remembered)
+}
+
+// forgetPorts lets choosePorts choose other ports for a component, also if those of the last time seem to be free: it
+// tries them on 127.0.0.1, and the component may listen elsewhere.
+func forgetPorts(remembered, component string) error {
+	data, err := os.ReadFile(remembered)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return chosen, os.WriteFile(remembered, data, 0o600)
+	chosen := &ports{}
+	if err := json.Unmarshal(data, chosen); err != nil {
+		return err
+	}
+	for _, port := range chosen.of(component) {
+		*port = 0
+	}
+	return chosen.remember(remembered)
+}
+
+func (p *ports) remember(file string) error {
+	data, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, data, 0o600)
 }
 
 // listenFree listens on the wanted port, or else on a random free one.

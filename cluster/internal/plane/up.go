@@ -30,6 +30,9 @@ type plane struct {
 	hurry    chan struct{} // closed by the second signal
 }
 
+// newDied has room for all components, so that none waits to be told of.
+func newDied() chan *child { return make(chan *child, 8) }
+
 // Main is the command "up". It returns the exit code.
 func Main(args []string) int {
 	opts, err := parseOptions(args, os.Stderr)
@@ -50,7 +53,7 @@ func Main(args []string) int {
 func run(opts *options) error {
 	p := &plane{
 		layout: layout{opts.dir}, opts: opts, begun: time.Now(),
-		died: make(chan *child, 8), hurry: make(chan struct{}),
+		died: newDied(), hurry: make(chan struct{}),
 	}
 	ctx, cancel := p.untilAskedToStop()
 	defer cancel()
@@ -68,8 +71,8 @@ func run(opts *options) error {
 	}
 	defer lock.Close()
 
-	defer p.stop()
-	if err := p.start(ctx); err != nil {
+	defer func() { p.stop(); p.say("stopped") }()
+	if err := p.startWithFreePorts(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped before it was ready: as asked
 		}
@@ -110,6 +113,27 @@ func (p *plane) untilAskedToStop() (context.Context, context.CancelFunc) {
 		close(p.hurry)
 	}()
 	return ctx, cancel
+}
+
+// maxStarts bounds how often the components are started because somebody else took one of their ports.
+const maxStarts = 3
+
+// startWithFreePorts starts the components. A port that was free when it was chosen may be taken by another process
+// before its component listens on it: then all are stopped and started again, with another port for that component.
+func (p *plane) startWithFreePorts(ctx context.Context) error {
+	for attempt := 1; ; attempt++ {
+		err := p.start(ctx)
+		var taken *portTakenError
+		if !errors.As(err, &taken) || attempt == maxStarts {
+			return err
+		}
+		p.say("another process has taken a port of %s; starting again with another port (attempt %d of %d)",
+			taken.component, attempt+1, maxStarts)
+		p.stop()
+		if err := forgetPorts(p.at("ports.json"), taken.component); err != nil {
+			return err
+		}
+	}
 }
 
 // start brings the components up in the order in which they need each other, and waits until the plane works.
@@ -171,14 +195,19 @@ func (p *plane) start(stopped context.Context) error {
 }
 
 func (p *plane) launch(name string, args []string) error {
-	c, err := startChild(p.self, name, p.log(name), args)
+	program := append([]string{p.self, name}, args...)
+	if name == controllerManagerName && p.opts.controllers != "" {
+		program = append([]string{p.opts.controllers}, args...)
+	}
+	c, err := startChild(name, p.log(name), program)
 	if err != nil {
 		return err
 	}
 	p.children = append(p.children, c)
+	died := p.died
 	go func() {
 		<-c.done
-		p.died <- c
+		died <- c
 	}()
 	return nil
 }
@@ -216,7 +245,7 @@ var patience = map[string]time.Duration{
 	etcdName:              3 * time.Second,
 }
 
-// stop ends the components in the reverse order of their start.
+// stop ends the components in the reverse order of their start. They may be started again afterwards.
 func (p *plane) stop() {
 	for i := len(p.children) - 1; i >= 0; i-- {
 		c := p.children[i]
@@ -224,7 +253,7 @@ func (p *plane) stop() {
 		c.stop(patience[c.name], p.hurry)
 		_ = c.tie.Close()
 	}
-	p.say("stopped")
+	p.children, p.died = nil, newDied()
 }
 
 // say reports progress with the time since the start.

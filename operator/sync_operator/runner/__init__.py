@@ -1,1 +1,1 @@
-"""What a CronJob's pod does: trigger a sync, follow its run, judge it by its rows."""
+"""What a run pod does: trigger a sync, follow its run, and report its result by row counts."""

@@ -1,41 +1,41 @@
-"""The sandbox as a web application."""
+"""The sandbox's web application."""
 
 from collections.abc import Awaitable, Callable
 from email.utils import format_datetime
 
 from aiohttp import web
 
-from sync_operator.sandbox import control, people, runs, syncs
-from sync_operator.sandbox.faults import Faults
-from sync_operator.sandbox.guard import STORE
-from sync_operator.sandbox.progress import settle
-from sync_operator.sandbox.shapes import Refusal, e5
+from sync_operator.sandbox.access import STORE
+from sync_operator.sandbox.error_shapes import Refusal, non_json_error
+from sync_operator.sandbox.fault_injection import Faults
+from sync_operator.sandbox.routes import control_routes, directory_routes, run_routes, sync_routes
 from sync_operator.sandbox.state import Store
+from sync_operator.sandbox.workflow_progress import process_due
 
 __all__ = ["make_app"]
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_LONGEST_BODY = 16 * 1024 * 1024
+_MAX_BODY = 16 * 1024 * 1024
 
 
 def make_app(store: Store) -> web.Application:
-    """The API and the control API over one store."""
-    app = web.Application(middlewares=[_answer], client_max_size=_LONGEST_BODY)
+    """An application with the sync API and the control API, on one store."""
+    app = web.Application(middlewares=[_process_request], client_max_size=_MAX_BODY)
     app[STORE] = store
-    app[control.FAULTS] = Faults()
-    people.login_memory(app)
-    for module in (control, people, runs, syncs):
+    app[control_routes.FAULTS] = Faults()
+    directory_routes.login_memory(app)
+    for module in (control_routes, directory_routes, run_routes, sync_routes):
         app.add_routes(module.routes)
     return app
 
 
 @web.middleware
-async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Time first, then faults, then the call itself; refusals become answers, unknown routes are 404 HTML."""
+async def _process_request(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Process due events, then faults, then the request; refusals become responses, unknown routes 404 with HTML."""
     if request.path.startswith("/sandbox/"):
         return await handler(request)
     store = request.app[STORE]
-    settle(store)
+    process_due(store)
 
     async def carry_out(request: web.Request) -> web.StreamResponse:
         try:
@@ -43,8 +43,8 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         except Refusal as refusal:
             response = refusal.response()
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
-            response = e5(404).response()
+            response = non_json_error(404).response()
         response.headers["Date"] = format_datetime(store.clock(), usegmt=True)
         return response
 
-    return await request.app[control.FAULTS].handle(request, carry_out)
+    return await request.app[control_routes.FAULTS].handle(request, carry_out)

@@ -20,8 +20,10 @@ __all__ = ["add_arguments", "main"]
 
 _DEFAULT_TOKEN: Final = "sandbox-token"  # noqa: S105 (it protects nothing)
 _SHUTDOWN_SECONDS: Final = 2.0
-"""How long answers under way are waited for in the end; some are made to last for minutes."""
+"""Seconds to wait for unfinished responses at shutdown; faults can delay a response by minutes."""
 _CONTROL: Final = """\
+It needs neither a cluster nor a file, reads no environment, and forgets everything when it ends.
+
 beside /api/v1 there is a control API, without a token:
   GET, DELETE /sandbox/requests       what was received
   POST, DELETE /sandbox/faults        {"method","path","times","status","body","retry_after","delay","lose","garbage"}
@@ -37,17 +39,28 @@ beside /api/v1 there is a control API, without a token:
   PUT /sandbox/catalogs/ID            streams of a destination, each a name or {"name", "batch_support"}; null: none
   PUT, DELETE /sandbox/connectors/ID  {"name", "kind", "workspace_id"}: what sourceRef and destinationRef find
   PUT, DELETE /sandbox/models/ID      {"name", "workspace_id", "connector_id"}: what modelRef finds
+
+exit codes:
+  0  it was told to stop (SIGTERM, SIGINT)
+  2  the port or the token file cannot be used
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the sandbox."""
+    """Add the options of the sandbox."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _CONTROL
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=_port, default=8088, help="port, 0 for a free one (default: %(default)s)")
-    parser.add_argument("--dialect", choices=("multiwoven", "documented"), default="multiwoven")
-    parser.add_argument("--token-file", type=Path, help=f"file with the bearer token (default: {_DEFAULT_TOKEN})")
+    parser.add_argument(
+        "--dialect",
+        choices=("multiwoven", "documented"),
+        default="multiwoven",
+        help="answer as the open-source server, or as the API's documentation says (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--token-file", type=Path, help=f"file with the bearer token (default: none; the token is {_DEFAULT_TOKEN})"
+    )
     parser.add_argument(
         "--workspace", type=int, action="append", help="id of a workspace, may be repeated (default: 1)"
     )
@@ -71,7 +84,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Serve until SIGINT or SIGTERM; 2 when the port or the token file cannot be used."""
+    """Serve until SIGINT or SIGTERM.
+
+    Returns:
+        0 after a clean stop; 2 if the port or the token file cannot be used.
+    """
     try:
         token = args.token_file.read_text(encoding="utf-8").strip() if args.token_file else _DEFAULT_TOKEN
     except (OSError, UnicodeDecodeError) as error:
@@ -81,7 +98,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         asyncio.run(_serve(args, token))
     except OSError as error:
-        # What asyncio says of a port that is taken is long, and has the system's words in it.
+        # asyncio's message for a port in use is long; only the system's error text is shown.
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         return _fail(f"cannot listen on {args.host}:{args.port} ({reason}); choose another --port or --host")
     return 0

@@ -1,4 +1,4 @@
-"""What the sandbox remembers: syncs, runs, tokens, what is due, and how the next runs are to go."""
+"""The sandbox's state: syncs, runs, tokens, pending events, and the planned outcomes of the next runs."""
 
 import asyncio
 from collections import defaultdict
@@ -9,17 +9,17 @@ from enum import StrEnum
 from heapq import heappush
 from typing import Any
 
-__all__ = ["ACTIVE", "Ending", "Event", "Outcome", "Run", "Store", "StoredSync", "Thing", "Token"]
+__all__ = ["ACTIVE", "Ending", "Event", "Outcome", "Run", "Store", "StoredResource", "StoredSync", "Token"]
 
 ACTIVE = ("pending", "started", "querying", "queued", "in_progress")
-"""Statuses of a run that keep a sync from being triggered again; `paused` is not among them (contract section 6)."""
+"""Statuses of an active run, during which its sync cannot be triggered; without `paused` (contract section 6)."""
 
 
 _SEEDED = 10
 
 
 class Ending(StrEnum):
-    """How a run ends."""
+    """Terminal status of a run."""
 
     SUCCESS = "success"
     FAILED = "failed"
@@ -27,26 +27,26 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run is going to go.
+    """The planned course and result of a run.
 
     Attributes:
         ending: terminal status.
-        rows: rows that the model returns.
-        failed_rows: rows of these that the destination refuses, with ``reason`` in their logs. Of a stream that is
+        rows: number of rows that the model returns.
+        failed_rows: how many of these the destination refuses, with ``reason`` in their logs. For a stream that is
             written in batches the counters hide them, unless all are refused.
         skipped_rows: rows left out while querying.
-        unkeyed_rows: rows without a primary key, or with one that comes twice: read, and then left out without a word.
-        pending_rows: rows that the load leaves aside: neither delivered nor refused in the end.
-        seconds: from the run's creation to its end.
+        unkeyed_rows: rows without a primary key, or with a duplicate one: read, and then dropped without any message.
+        pending_rows: rows that the load leaves aside: in the end neither delivered nor refused.
+        seconds: duration from the run's creation to its end.
         appears_after: seconds from the trigger to the run's row; None swallows the trigger (contract section 7).
-        reason: words in the logs of refused rows.
+        reason: message in the logs of refused rows.
         stuck: the run never ends by itself.
-        abrupt: the run ends as the loader or a missing heartbeat ends it: ``finished_at`` stays null, and the sync's
-            status is left as it is (contract section 6).
-        keeps_rows: a run that fails in its load: the rows that it has read are kept, and no later run sends them
+        abrupt: the run ends as after a crash of the loader or a missing heartbeat: ``finished_at`` stays null, and the
+            sync's status does not change (contract section 6).
+        keeps_rows: for a run that fails in its load: the rows that it has read are kept, and no later run sends them
             (contract section 11).
-        outlives: the run goes on to its end although its sync is disabled or deleted meanwhile (contract S5).
-        tries: how often the load is tried (contract S15): each try sends all rows again, the counters tell of one.
+        outlives: the run continues to its end although its sync is disabled or deleted meanwhile (contract S5).
+        tries: number of attempts of the load (contract S15): each sends all rows again, the counters count one.
     """
 
     ending: Ending = Ending.SUCCESS
@@ -67,13 +67,13 @@ class Outcome:
 
 @dataclass(slots=True)
 class Run:
-    """A run's row.
+    """The row of a run.
 
     Attributes:
-        updated_at: when the row last changed, which orders the lists.
-        moving: False once nothing moves the row any more: it has ended, or its workflow has and left it behind.
-        kept_rows: rows of the model that an earlier run has read and not delivered: this run leaves them out.
-        in_batches: the destination's stream is written in batches.
+        updated_at: when the row last changed; lists are sorted by it.
+        moving: False once no event changes the row any more: it has ended, or its workflow has ended without it.
+        kept_rows: rows of the model that an earlier run has read and not delivered; this run leaves them out.
+        in_batches: True if the destination's stream is written in batches.
     """
 
     id: int
@@ -94,11 +94,11 @@ class StoredSync:
     """A sync as stored.
 
     Attributes:
-        attributes: under their API names.
-        workflow: number of the one open workflow a sync can have; while it is open, every trigger is void.
-        server_schedule: cron line by which the server itself runs the sync; outlives a change to `manual`, and its
-            workflow keeps the id, so triggers are void too (contract section 7).
-        schedule_number: tells the present schedule's due times from those of the one before.
+        attributes: values by their API names.
+        workflow: number of the sync's only open workflow; while it is open, a trigger has no effect.
+        server_schedule: cron line by which the server itself runs the sync. It outlives a change to `manual`, and its
+            workflow keeps the id, so triggers have no effect either (contract section 7).
+        schedule_number: number of the present schedule; events of an earlier schedule are ignored.
         kept_rows: rows that a run has read and failed to deliver.
     """
 
@@ -116,13 +116,13 @@ class StoredSync:
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class StoredResource:
     """A connector or a model.
 
     Attributes:
         kind: ``source``, ``destination`` or ``model``.
-        workspace_id: whose it is; None for those that are there from the start, in every workspace.
-        connector_id: of a model, the source that it reads from.
+        workspace_id: its workspace; None for those that exist from the start, in every workspace.
+        connector_id: for a model, the source that it reads from.
     """
 
     id: int
@@ -135,13 +135,13 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Who a bearer token belongs to.
+    """The user of a bearer token.
 
     Attributes:
-        email: of the user, who may have several tokens.
+        email: e-mail address of the user, who may have several tokens.
         role: Admin, Member or Viewer.
-        workspaces: which the user may name; of those, the documented dialect, which names none, shows the first.
-        expires_at: when it dies; None for never.
+        workspaces: ids of the user's workspaces; in the documented dialect, which names none, the lowest is used.
+        expires_at: when the token expires; None for never.
     """
 
     email: str = "operator@example.com"
@@ -152,7 +152,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Event:
-    """Something due: what is to happen at a time; events of the same time keep their order."""
+    """An action that is due at a time; events of the same time keep their order."""
 
     at: datetime
     number: int
@@ -161,26 +161,26 @@ class Event:
 
 @dataclass(slots=True)
 class Store:
-    """Everything, in memory.
+    """The whole state of the simulated server, in memory.
 
     Attributes:
-        clock: the time now, aware, UTC; tests pass their own.
+        clock: returns the current time (aware, UTC); tests pass their own.
         dialect: ``multiwoven`` or ``documented``.
         tokens: bearer token → its user.
-        default_outcome: how runs go that nothing else was asked for.
+        default_outcome: outcome of runs without a planned one.
         planned: sync id (None for any) → outcomes of the next runs, in order.
         catalogs: destination id → its streams; None means that the catalog is missing; absent means any stream.
         batches: destination id and name of each stream that is written in batches.
-        connectors: by id; at the start those with odd ids are sources, and the others destinations.
-        models: by id; those that are there from the start read from source 1.
-        any_ids: connectors and models are not listed, so that nobody can look an id up.
-        missing: kinds and ids of things that do not exist: ``("connector", 7)``, ``("model", 9)``.
-        temporal_away: the workflow engine is down: calls are answered as ever, and nothing comes of them.
-        cancel_lag: seconds from a cancel to the end of the workflow, in which triggers are void.
-        list_cost: seconds that a list takes for each of its rows (contract section 11).
-        broken: ids of syncs whose connector is gone: every page that would show one is refused.
-        worker: held while a list is made, also when its client has given up: one list is made after the other.
-        events: what is due, a heap.
+        connectors: by id; initially those with odd ids are sources, and the others destinations.
+        models: by id; the initial ones read from source 1.
+        any_ids: True if connectors and models are not listed, so that no client can look an id up.
+        missing: kinds and ids of objects that do not exist: ``("connector", 7)``, ``("model", 9)``.
+        temporal_away: True if the workflow engine is down: requests are answered as usual, but have no effect.
+        cancel_lag: seconds from a cancel to the end of the workflow, during which triggers have no effect.
+        list_cost: seconds that a list takes per row (contract section 11).
+        broken: ids of syncs whose connector is gone: every page that would contain one is refused.
+        worker: lock held while a list is made, also after its client has disconnected: lists are made one at a time.
+        events: heap of the pending events.
         users: e-mail address → id of the user, in the order in which they were first seen.
     """
 
@@ -194,8 +194,8 @@ class Store:
     planned: dict[int | None, list[Outcome]] = field(default_factory=dict)
     catalogs: dict[int, list[str] | None] = field(default_factory=dict)
     batches: set[tuple[int, str]] = field(default_factory=set)
-    connectors: dict[int, Thing] = field(default_factory=dict)
-    models: dict[int, Thing] = field(default_factory=dict)
+    connectors: dict[int, StoredResource] = field(default_factory=dict)
+    models: dict[int, StoredResource] = field(default_factory=dict)
     missing: set[tuple[str, int]] = field(default_factory=set)
     passwords: dict[str, str] = field(default_factory=dict)
     temporal_away: bool = False
@@ -214,31 +214,31 @@ class Store:
         now = self.clock()
         for number in range(1, _SEEDED + 1):
             kind = "source" if number % 2 else "destination"
-            self.connectors[number] = Thing(number, kind, f"{kind} {number}", now)
-            self.models[number] = Thing(number, "model", f"model {number}", now)
+            self.connectors[number] = StoredResource(number, kind, f"{kind} {number}", now)
+            self.models[number] = StoredResource(number, "model", f"model {number}", now)
 
-    def number(self) -> int:
-        """A number that was not given out before."""
+    def next_number(self) -> int:
+        """The next unused number."""
         self._number += 1
         return self._number
 
     def user_number(self, email: str) -> int:
-        """The id of a user: each e-mail address has one of its own."""
+        """The id of a user; unique per e-mail address."""
         return self.users.setdefault(email, len(self.users) + 1)
 
     def at(self, time: datetime, action: Callable[[datetime], None]) -> None:
-        """Let something happen at a time."""
-        heappush(self.events, Event(time, self.number(), action))
+        """Add an event."""
+        heappush(self.events, Event(time, self.next_number(), action))
 
     def next_outcome(self, sync_id: int) -> Outcome:
-        """How the next run of a sync goes: what was planned for it, for any sync, or the default."""
+        """The outcome of a sync's next run: the one planned for it, else one planned for any sync, else the default."""
         for key in (sync_id, None):
             if self.planned.get(key):
                 return self.planned[key].pop(0)
         return replace(self.default_outcome)
 
     def add_run(self, sync: StoredSync, at: datetime, outcome: Outcome) -> Run:
-        """Make the row of a run."""
+        """Add a run's row."""
         run = Run(len(self.runs) + 1, sync.id, created_at=at, outcome=outcome, updated_at=at)
         run.kept_rows = min(sync.kept_rows, outcome.rows - outcome.skipped_rows)
         run.in_batches = (sync.attributes.get("destination_id"), sync.attributes.get("stream_name")) in self.batches
@@ -246,17 +246,17 @@ class Store:
         self._runs_of[sync.id].append(run)
         return run
 
-    def living(self) -> list[StoredSync]:
-        """Syncs that were not discarded."""
+    def current_syncs(self) -> list[StoredSync]:
+        """Syncs that were not deleted."""
         return [sync for sync in self.syncs.values() if sync.discarded_at is None]
 
-    def forget_syncs(self) -> None:
-        """Forget every sync and run, and all that is due."""
+    def delete_all_syncs(self) -> None:
+        """Remove all syncs, runs and pending events."""
         self.syncs.clear()
         self.runs.clear()
         self._runs_of.clear()
         self.events.clear()
 
     def runs_of(self, sync_id: int) -> list[Run]:
-        """Runs of a sync, the oldest first."""
+        """The runs of a sync, oldest first."""
         return list(self._runs_of.get(sync_id, ()))

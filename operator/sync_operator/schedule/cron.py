@@ -3,22 +3,30 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from typing import Final
 
-from sync_operator.model.cronform import CRON_HELP, DESCRIPTORS, EVERY_REFUSED, MONTHS, WEEKDAYS, ZONE_REFUSED
+from sync_operator.api.validation.cron_pattern import (
+    CRON_HELP,
+    DESCRIPTORS,
+    EVERY_NOT_SUPPORTED,
+    MONTHS,
+    WEEKDAYS,
+    ZONE_NOT_SUPPORTED,
+)
 
 __all__ = ["CronLine", "parse_cron"]
 
 _SPACE: Final = re.compile(r"[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
-"""White space as Go counts it; Python's own `str.split` takes four characters more."""
+"""White space as Go defines it; Python's `str.split` splits at four more characters."""
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
-_LARGEST: Final = 2**63 - 1
+_MAX_INTEGER: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """One of the five fields: its name for messages, its bounds, and the words that stand for numbers."""
+    """One of the five fields: its name for messages, its bounds, and the names that stand for numbers."""
 
     name: str
     low: int
@@ -37,11 +45,11 @@ _FIELDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class CronLine:
-    """A parsed line: the values each field allows.
+    """A parsed cron line: the values that each field allows.
 
     Attributes:
         weekdays: 0 is Sunday.
-        both_days: True when day of month and day of week must both match, because one of them is a star; otherwise one
+        both_days: True if day of month and day of week must both match, because one of them is a star; otherwise one
             of the two is enough.
     """
 
@@ -54,22 +62,31 @@ class CronLine:
 
     @property
     def empty(self) -> bool:
-        """True when a field allows nothing at all (``,``), so that the line never fires."""
+        """True if a field allows no value at all (``,``), so that the line never fires."""
         some_day = self.days and self.weekdays if self.both_days else self.days or self.weekdays
         return not (self.minutes and self.hours and self.months and some_day)
 
+    def fits_day(self, day: date) -> bool:
+        """True if a date's day of month and day of week match."""
+        fits, weekday_fits = day.day in self.days, day.isoweekday() % 7 in self.weekdays
+        return (fits and weekday_fits) if self.both_days else (fits or weekday_fits)
 
-@lru_cache(maxsize=4096)
+    def fits_date(self, day: date) -> bool:
+        """True if a date's month, day of month and day of week match."""
+        return day.month in self.months and self.fits_day(day)
+
+
+@lru_cache(maxsize=8192)
 def parse_cron(line: str) -> CronLine:
-    """Read a cron line (API field ``cron_expression``) or one of the ``@`` names.
+    """Parse a cron line (API field ``cron_expression``) or one of the ``@`` names.
 
     Raises:
-        ValueError: when the CronJob controller would not take it, or we do not (``@every``, ``TZ=``); says why.
+        ValueError: the CronJob controller would reject it, or we do (``@every``, ``TZ=``); says why.
     """
     if line.lstrip().lower().startswith("@every"):
-        raise ValueError(EVERY_REFUSED)
+        raise ValueError(EVERY_NOT_SUPPORTED)
     if "TZ" in line:
-        raise ValueError(ZONE_REFUSED)
+        raise ValueError(ZONE_NOT_SUPPORTED)
     if line.startswith("@"):
         if line not in DESCRIPTORS:
             raise ValueError(f"{line!r} is not known; {CRON_HELP}")
@@ -77,13 +94,18 @@ def parse_cron(line: str) -> CronLine:
     texts = [text for text in _SPACE.split(line) if text]
     if len(texts) != len(_FIELDS):
         raise ValueError(f"has {len(texts)} fields instead of five; {CRON_HELP}")
-    parsed = [_parse_field(text, field) for text, field in zip(texts, _FIELDS, strict=True)]
+    parsed = [_parse_field(text, number) for number, text in enumerate(texts)]
     minutes, hours, days, months, weekdays = (values for values, _ in parsed)
     return CronLine(minutes, hours, days, months, weekdays, both_days=parsed[2][1] or parsed[4][1])
 
 
-def _parse_field(text: str, field: _Field) -> tuple[frozenset[int], bool]:
-    """The values a field allows, and whether it is a star. Empty items of a list are no error."""
+@lru_cache(maxsize=2048)
+def _parse_field(text: str, number: int) -> tuple[frozenset[int], bool]:
+    """The values that a field allows, and whether it is a star. Empty items of a list are ignored.
+
+    Cached, so that lines have the sets of equal fields in common.
+    """
+    field = _FIELDS[number]
     values: set[int] = set()
     star = False
     for item in text.split(","):
@@ -129,13 +151,13 @@ def _values(first: int, last: int, step: int, item: str, field: _Field) -> range
 
 
 def _number(text: str, item: str, field: _Field) -> int:
-    # Python lowers the dotted capital I to two characters, Go to a plain i.
+    # Python lowercases the dotted capital I to two characters, Go to a plain i.
     word = field.words.get(text.replace("\u0130", "i").lower())
     return _integer(text, item, field) if word is None else word
 
 
 def _integer(text: str, item: str, field: _Field) -> int:
-    if not _INTEGER.fullmatch(text) or not 0 <= int(text) <= _LARGEST:
+    if not _INTEGER.fullmatch(text) or not 0 <= int(text) <= _MAX_INTEGER:
         words = f" or {min(field.words, key=field.words.__getitem__).upper()} …" if field.words else ""
         raise ValueError(f"{field.name} {item!r} is not understood; write numbers {field.low}-{field.high}{words}")
     return int(text)

@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from tests.support.pictures import ours, pictured
 from tests.support.plane import Plane
+from tests.support.snapshots import ours, pictured
 
-from sync_operator.decide.cronjob import cronjob_manifest
+from sync_operator.domain.scheduling.cronjob_manifest import cronjob_manifest
 
 
 def test_a_service_account_that_the_spec_no_longer_names_is_given_up(plane: Plane, namespace: str) -> None:

@@ -8,11 +8,11 @@ from tests.support.bad_manifests import BAD_SYNCS, BAD_WORKSPACES, GOOD_SYNCS, G
 from tests.support.manifests import BY_NAME, REMOVED, sync_manifest, workspace_manifest
 from tests.support.plane import Kube, Plane, Refusal, running_plane
 
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.status import Condition, LastRun, RecentRun, RowCounts, SyncStatus, WorkspaceStatus, to_dict
+from sync_operator.api.validation.strict_validation import read_sync_spec, read_workspace_spec
 from sync_operator.errors import InvalidSpecError
-from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
-from sync_operator.model.reading import read_sync_spec, read_workspace_spec
-from sync_operator.model.status import Condition, LastRun, RecentRun, RowCounts, SyncStatus, WorkspaceStatus, to_dict
-from sync_operator.schedule.plan import effective_schedule
+from sync_operator.schedule.effective_schedule import effective_schedule
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LONG = "x" * 32_768
@@ -33,6 +33,7 @@ def test_bad_syncs_are_refused_with_field_and_remedy(kube: Kube, namespace: str,
         kube.create(case.sync, namespace)
 
     assert_names(refused.value, case.field, case.words)
+    assert "evaluating rule" not in refused.value.message, "no rule fails on what another one refuses"
 
 
 @pytest.mark.parametrize("case", named(BAD_SYNCS, Judge.OPERATOR))

@@ -22,7 +22,7 @@ NO_LIST: Final = Fault("no list", answer=Answer(200, {}))
 
 @pytest.fixture
 def replica(nursery: Nursery, quiet: Plane, team: Tenant, tmp_path: Path) -> Iterator[Replica]:
-    with running_replicas(nursery, quiet, tmp_path, team.namespace, 1, SYNC_OPERATOR_RESYNC_SECONDS="10") as [one]:
+    with running_replicas(nursery, quiet, tmp_path, team.namespace, 1, SYNC_OPERATOR_RELIST_SECONDS="10") as [one]:
         yield leader_of([one])
 
 
@@ -39,7 +39,7 @@ def lines(replica: Replica, level: str) -> list[dict[str, Any]]:
 def test_a_list_that_is_none_is_borne(replica: Replica, team: Tenant) -> None:
     team.connect()
     replica.proxy.judge(lambda call: NO_LIST if lists_syncs(call) else None)
-    eventually(lambda: any("resync put off" in entry["message"] for entry in lines(replica, "warning")), "a warning")
+    eventually(lambda: any("relist put off" in entry["message"] for entry in lines(replica, "warning")), "a warning")
     replica.proxy.judge(None)
 
     assert replica.ended is None
@@ -59,6 +59,28 @@ def test_a_defect_in_a_core_task_ends_the_process_in_order(replica: Replica, tea
     assert replica.await_end() == DEFECT
 
     [told] = lines(replica, "critical")
-    assert told["message"].startswith("stopping: the core task 'resync' ended (AttributeError: ")
+    assert told["message"].startswith("stopping: the core task 'relist' ended (AttributeError: ")
     assert "Traceback" in told["exception"]
     assert lease_of(team.kube, team.namespace)["holderIdentity"] in {"", None}, "it went in order"
+
+
+def test_the_end_of_kopfs_watches_ends_the_process(replica: Replica, team: Tenant) -> None:
+    # As above: no API server sends such an event.
+    eventually(lambda: replica.proxy.end_watches({"type": "ADDED"}), "a watch")
+
+    assert replica.await_end() == DEFECT
+
+    [told] = lines(replica, "critical")
+    assert told["message"].startswith("stopping: the core task 'watch' ended (")
+    assert lease_of(team.kube, team.namespace)["holderIdentity"] in {"", None}, "it went in order"
+
+
+def test_a_start_that_the_cluster_refuses_is_told_once(replica: Replica) -> None:
+    replica.stop()
+    replica.proxy.judge(lambda call: Fault("refused", answer=Answer(400)) if lists_syncs(call) else None)
+    replica.begin()
+
+    assert replica.await_end() == 3
+    assert lines(replica, "critical") == []
+    [told] = lines(replica, "error")
+    assert told["message"].startswith("stopped: GET ")

@@ -8,11 +8,11 @@ import pytest
 from tests.support.running import eventually
 from tests.support.syncs import Tenant
 
-from sync_operator.cluster.events import Recorder
-from sync_operator.cluster.kube import Kube
-from sync_operator.cluster.login import ClusterSession
-from sync_operator.decide.events import Notice
-from sync_operator.model.conditions import Reason
+from sync_operator.api.conditions import Reason
+from sync_operator.domain.status.event_specs import EventSpec
+from sync_operator.kubernetes.auth.cluster_auth import ClusterSession
+from sync_operator.kubernetes.event_recorder import EventRecorder
+from sync_operator.kubernetes.kube_client import KubeClient
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
@@ -24,8 +24,8 @@ def busy() -> dict[str, bool]:
 
 
 @pytest.fixture
-def recorder(session: ClusterSession, busy: dict[str, bool]) -> Recorder:
-    return Recorder(Kube(session), busy=lambda: busy["now"])
+def recorder(session: ClusterSession, busy: dict[str, bool]) -> EventRecorder:
+    return EventRecorder(KubeClient(session), busy=lambda: busy["now"])
 
 
 @pytest.fixture
@@ -35,13 +35,13 @@ def sync(team: Tenant) -> dict[str, Any]:
 
 
 async def test_what_waits_at_the_end_is_still_written_in_order(
-    recorder: Recorder, team: Tenant, sync: dict[str, Any]
+    recorder: EventRecorder, team: Tenant, sync: dict[str, Any]
 ) -> None:
     telling = asyncio.create_task(recorder.run())
     await asyncio.sleep(0)
     reasons = list(Reason)[:20]
     for reason in reasons:
-        recorder.record(sync, Notice(reason, "x"), now=NOW)
+        recorder.record(sync, EventSpec(reason, "x"), now=NOW)
     telling.cancel()
     await asyncio.wait([telling])
 
@@ -49,10 +49,10 @@ async def test_what_waits_at_the_end_is_still_written_in_order(
 
 
 async def test_events_give_way_to_work_but_not_at_the_end(
-    recorder: Recorder, team: Tenant, sync: dict[str, Any], busy: dict[str, bool]
+    recorder: EventRecorder, team: Tenant, sync: dict[str, Any], busy: dict[str, bool]
 ) -> None:
     busy["now"] = True
-    recorder.record(sync, Notice(Reason.REGISTERED, "x"), now=NOW)
+    recorder.record(sync, EventSpec(Reason.REGISTERED, "x"), now=NOW)
     telling = asyncio.create_task(recorder.run())
     await asyncio.sleep(0.5)
     assert team.events("told") == []
@@ -60,18 +60,18 @@ async def test_events_give_way_to_work_but_not_at_the_end(
     busy["now"] = False
     await asyncio.to_thread(eventually, lambda: team.events("told"), "the first event")
     busy["now"] = True
-    recorder.record(sync, Notice(Reason.SCHEDULED, "x"), now=NOW)
+    recorder.record(sync, EventSpec(Reason.SCHEDULED, "x"), now=NOW)
     telling.cancel()
     await asyncio.wait([telling])
     assert team.events("told") == ["Registered", "Scheduled"]
 
 
 async def test_an_event_that_is_refused_keeps_no_other_from_being_written(
-    recorder: Recorder, team: Tenant, sync: dict[str, Any], caplog: pytest.LogCaptureFixture
+    recorder: EventRecorder, team: Tenant, sync: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     nowhere = {**sync, "metadata": {**sync["metadata"], "namespace": "there-is-none"}}
-    recorder.record(nowhere, Notice(Reason.REGISTERED, "lost"), now=NOW)
-    recorder.record(sync, Notice(Reason.SCHEDULED, "told"), now=NOW)
+    recorder.record(nowhere, EventSpec(Reason.REGISTERED, "lost"), now=NOW)
+    recorder.record(sync, EventSpec(Reason.SCHEDULED, "told"), now=NOW)
     telling = asyncio.create_task(recorder.run())
     await asyncio.sleep(0)
     telling.cancel()
@@ -82,11 +82,11 @@ async def test_an_event_that_is_refused_keeps_no_other_from_being_written(
 
 
 async def test_too_many_are_dropped_and_said_so(
-    recorder: Recorder, sync: dict[str, Any], caplog: pytest.LogCaptureFixture
+    recorder: EventRecorder, sync: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """One namespace may have three quarters of the 20,000 places."""
     for _ in range(15_001):
-        recorder.record(sync, Notice(Reason.REGISTERED, "x"), now=NOW)
+        recorder.record(sync, EventSpec(Reason.REGISTERED, "x"), now=NOW)
 
     about = f"{sync['metadata']['namespace']}/told"
     assert caplog.messages == [f"event Registered about {about} dropped: too many wait"]

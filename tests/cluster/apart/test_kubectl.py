@@ -9,8 +9,8 @@ from tests.support.cut_files import FILES
 from tests.support.judging import NOW
 from tests.support.plane import Plane
 
-from sync_operator.tools.checking import judge_sources
-from sync_operator.tools.sources import read_all
+from sync_operator.commands.input_files import read_with_errors
+from sync_operator.commands.validate.manifest_set_rules import judge_sources
 
 _NOTHING = "no objects passed to apply"
 
@@ -39,12 +39,12 @@ def test_kubectl_and_validate_take_the_same_files(plane: Plane, tmp_path: Path) 
 
     apart = {}
     for file in FILES:
-        judged = judge_sources(read_all([str(tmp_path / f"{file.name}.yaml")], BytesIO()), "default", NOW)
+        judged = judge_sources(read_with_errors([str(tmp_path / f"{file.name}.yaml")], BytesIO()), "default", NOW)
         ours = {checked.manifest.name for checked in judged.syncs if checked.valid}
         theirs = {name for name in names if name.startswith(f"{file.name}-")}
         # Of a bad file, `validate` looks at what comes after the first error too.
         if judged.valid is not takes[file.name] or (judged.valid and ours != theirs):
-            apart[file.case] = (takes[file.name], theirs, [problem.said for problem in judged.problems])
+            apart[file.case] = (takes[file.name], theirs, [problem.message_with_field for problem in judged.problems])
 
     assert {case: told for case, told in apart.items() if case not in _LISTED} == {}
     assert set(apart) == _LISTED

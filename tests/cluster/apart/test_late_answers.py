@@ -21,7 +21,7 @@ def finalizers_away(call: Call) -> Fault | None:
 
 
 def test_a_late_answer_brings_no_sync_back(nursery: Nursery, quiet: Plane, team: Tenant, tmp_path: Path) -> None:
-    slow = {"SYNC_OPERATOR_RESYNC_SECONDS": "3000"}
+    slow = {"SYNC_OPERATOR_RELIST_SECONDS": "3000"}
     with running_replicas(nursery, quiet, tmp_path, team.namespace, 1, **slow) as [replica]:
         leader_of([replica])
         team.connect()

@@ -12,9 +12,9 @@ from tests.support.plane import Plane
 from tests.support.proxy import Proxy
 from tests.support.syncs import Tenant
 
-from sync_operator.cluster.kube import EVENTS, SYNCS, Kube
-from sync_operator.cluster.login import open_session
 from sync_operator.errors import KubernetesError
+from sync_operator.kubernetes.auth.cluster_auth import open_session
+from sync_operator.kubernetes.kube_client import EVENTS, SYNCS, KubeClient
 
 BROKEN: Final = {code: Answer(code, {"kind": "Status", "code": code}) for code in (500, 502, 503, 504)}
 ASKED: Final = Answer(503, {"kind": "Status", "code": 503}, {"Retry-After": "1"})
@@ -34,12 +34,12 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
-async def way(quiet: Plane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Kube, Proxy]]:
+async def way(quiet: Plane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[KubeClient, Proxy]]:
     """Our client, and the proxy through which it sees the API server."""
     with running_kubeproxy(quiet, tmp_path) as (proxy, kubeconfig):
         monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
         session = open_session()
-        yield Kube(session), proxy
+        yield KubeClient(session), proxy
         await session.kopf.close()
         await session.http.close()
 
@@ -67,13 +67,13 @@ def event(namespace: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("answer", [TOO_MANY, ASKED], ids=["429", "503"])
 async def test_a_write_is_repeated_as_often_and_as_late_as_it_asks(
-    way: tuple[Kube, Proxy], team: Tenant, pauses: list[float], answer: Answer
+    way: tuple[KubeClient, Proxy], team: Tenant, pauses: list[float], answer: Answer
 ) -> None:
     kube, proxy = way
     team.sync()
     proxy.judge(Times("PATCH", answer, 8))
 
-    assert await kube.merge(SYNCS, team.namespace, "orders", {"metadata": {"labels": {"a": "b"}}})
+    assert await kube.merge_patch(SYNCS, team.namespace, "orders", {"metadata": {"labels": {"a": "b"}}})
 
     assert len(pauses) == 8
     assert all(1.0 <= pause <= 1.1 for pause in pauses)
@@ -81,7 +81,7 @@ async def test_a_write_is_repeated_as_often_and_as_late_as_it_asks(
 
 @pytest.mark.parametrize("answer", [TOO_MANY, ASKED], ids=["429", "503"])
 async def test_a_post_that_did_nothing_is_sent_again(
-    way: tuple[Kube, Proxy], team: Tenant, pauses: list[float], answer: Answer
+    way: tuple[KubeClient, Proxy], team: Tenant, pauses: list[float], answer: Answer
 ) -> None:
     kube, proxy = way
     proxy.judge(Times("POST", answer, 2))
@@ -92,7 +92,7 @@ async def test_a_post_that_did_nothing_is_sent_again(
 
 @pytest.mark.parametrize("code", BROKEN)
 async def test_a_post_that_may_have_been_done_is_not(
-    way: tuple[Kube, Proxy], team: Tenant, pauses: list[float], code: int
+    way: tuple[KubeClient, Proxy], team: Tenant, pauses: list[float], code: int
 ) -> None:
     kube, proxy = way
     rule = Times("POST", BROKEN[code], 1)

@@ -8,7 +8,7 @@ from tests.support.judging import controller_takes
 from tests.support.manifests import sync_manifest
 from tests.support.plane import Kube, Refusal
 
-from sync_operator.model.names import SYNC_KIND
+from sync_operator.api.constants import SYNC_KIND
 
 type Pod = dict[str, Any]
 

@@ -10,7 +10,7 @@ from tests.support.replicas import leader_of, running_replicas
 from tests.support.running import TOKEN, eventually
 from tests.support.syncs import Tenant
 
-from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 
 PLANTED = "planted-in-another-secret"
 
@@ -18,7 +18,7 @@ PLANTED = "planted-in-another-secret"
 @pytest.mark.timeout(180)
 def test_no_secret_passes_the_watch(nursery: Nursery, quiet: Plane, team: Tenant, tmp_path: Path) -> None:
     team.secret(PLANTED, "of-somebody-else", "password")
-    with running_replicas(nursery, quiet, tmp_path, team.namespace, 1, SYNC_OPERATOR_RESYNC_SECONDS="3000") as [
+    with running_replicas(nursery, quiet, tmp_path, team.namespace, 1, SYNC_OPERATOR_RELIST_SECONDS="3000") as [
         replica
     ]:
         replica.proxy.heard = {}

@@ -13,8 +13,8 @@ from tests.support.manifests import sync_manifest, workspace_manifest
 from tests.support.plane import Kube, Refusal
 from tests.support.written_manifests import TABLE, Written
 
-from sync_operator.model.names import SYNC_KIND, WORKSPACE_KIND
-from sync_operator.tools.problems import Severity
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.commands.diagnostics import Severity
 
 
 @pytest.mark.parametrize("written", [pytest.param(written, id=name) for name, written in TABLE.items()])

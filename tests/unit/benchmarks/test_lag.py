@@ -3,15 +3,15 @@
 import pytest
 from benchmarks.lag import Lag, read_lag
 
-from sync_operator.handlers.metrics import Metrics
-from sync_operator.handlers.state_metrics import Sources
+from sync_operator.controller.metrics.metrics import Metrics
+from sync_operator.controller.metrics.state_metrics import Sources
 
 
-async def page(*lags: float) -> str:
+def page(*lags: float) -> str:
     metrics = Metrics(Sources())
     for lag in lags:
-        metrics.lagged(lag)
-    return (await metrics.page()).decode()
+        metrics.observe_lag(lag)
+    return metrics.render().decode()
 
 
 @pytest.mark.parametrize(
@@ -24,10 +24,10 @@ async def page(*lags: float) -> str:
         ([45.0] * 5, 45_000.0, 45_000.0),
     ],
 )
-async def test_the_longest_and_what_nearly_all_do_not_exceed(lags: list[float], longest: float, p99: float) -> None:
-    assert read_lag(await page(*lags)) == Lag(longest=longest, p99=p99)
+def test_the_longest_and_what_nearly_all_do_not_exceed(lags: list[float], longest: float, p99: float) -> None:
+    assert read_lag(page(*lags)) == Lag(longest=longest, p99=p99)
 
 
-async def test_a_page_without_it_is_no_lag_of_zero() -> None:
+def test_a_page_without_it_is_no_lag_of_zero() -> None:
     with pytest.raises(ValueError, match="no lag"):
         read_lag("sync_operator_queue_depth 0\n")

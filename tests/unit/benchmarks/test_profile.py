@@ -2,16 +2,16 @@
 
 from benchmarks.profile import areas, collapsed
 
-LOOP = "main (sync_operator/handlers/main.py:70);run (uvloop/__init__.py:92);Runner.run (asyncio/runners.py:118)"
-WORKER = f"{LOOP};reconcile (sync_operator/handlers/sync.py:70)"
+LOOP = "main (sync_operator/controller/main.py:70);run (uvloop/__init__.py:92);Runner.run (asyncio/runners.py:118)"
+WORKER = f"{LOOP};reconcile (sync_operator/controller/sync/sync_reconciler.py:70)"
 SAMPLES = f"""\
-{WORKER};act (sync_operator/handlers/act.py:9);_once (sync_operator/cluster/kube.py:190) 3
-{WORKER};act (sync_operator/handlers/act.py:9);_once (sync_operator/cluster/kube.py:191) 2
-{WORKER};next_action (sync_operator/decide/steps.py:4) 3
+{WORKER};act (sync_operator/controller/sync/execute_cluster.py:9);_once (sync_operator/kubernetes/kube_client.py:190) 3
+{WORKER};act (sync_operator/controller/sync/execute_cluster.py:9);_once (sync_operator/kubernetes/kube_client.py:191) 2
+{WORKER};next_action (sync_operator/domain/next_action.py:4) 3
 {WORKER} 1
 {LOOP} 2
 {LOOP};wrapper (uvloop/__init__.py:72) 3
-_write (sync_operator/cluster/events.py:90);_once (sync_operator/cluster/kube.py:190) 5
+_write (sync_operator/kubernetes/event_recorder.py:90);_once (sync_operator/kubernetes/kube_client.py:190) 5
 run (loop.py:1);select (selectors.py:2) 90
 """
 

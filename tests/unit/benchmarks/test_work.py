@@ -7,17 +7,17 @@ from uuid import uuid4
 from benchmarks import work
 from benchmarks.crowd import SPEC
 from tests.support.manifests import sync_manifest
-from tests.support.pictures import BORN, NOW, connected, marked, pictured, stored, synced
 from tests.support.plane import IMAGE
+from tests.support.snapshots import BORN, NOW, connected, marked, pictured, stored, synced
 
-from sync_operator.decide.cluster_mark import cluster_marks
-from sync_operator.decide.create_mark import create_marks
-from sync_operator.decide.cronjob import cronjob_manifest
-from sync_operator.decide.picture import Deployment
-from sync_operator.decide.report import sync_status
-from sync_operator.decide.server import desired_body
-from sync_operator.model.names import APPLIED, TEMPLATE
-from sync_operator.model.status import to_dict
+from sync_operator.api.constants import APPLIED_ANNOTATION, TEMPLATE_ANNOTATION
+from sync_operator.api.status import to_dict
+from sync_operator.domain.create_fence.create_intent import intent_annotations
+from sync_operator.domain.identity.cluster_mark import cluster_marks
+from sync_operator.domain.registration.desired_state import desired_body
+from sync_operator.domain.scheduling.cronjob_manifest import cronjob_manifest
+from sync_operator.domain.snapshot import RunnerConfig
+from sync_operator.domain.status.sync_status import sync_status
 
 NAME, ID = "sync-00001", "7"
 SETTINGS = (("LOG_FORMAT", "json"), ("SYNC_OPERATOR_ALLOW_INSECURE_HOSTS", "127.0.0.1"))
@@ -25,7 +25,7 @@ MADE = "2026-01-31T12:00:00Z"
 WANTED = pictured(
     synced(NAME, metadata={"namespace": work.NAMESPACE}, **SPEC),
     workspace=connected(url=work.SERVER, account=work.ACCOUNT),
-    deployment=Deployment(image=IMAGE, environment=SETTINGS),
+    runner_config=RunnerConfig(image=IMAGE, environment=SETTINGS),
     unlisted=frozenset(),  # the sandbox lists what ids stand for
 )
 PICTURE = replace(WANTED, remote=stored(WANTED, ID))
@@ -41,9 +41,12 @@ def a_sync() -> dict[str, Any]:
 def test_the_cronjob_is_the_operators() -> None:
     ours, theirs = cronjob_manifest(PICTURE, ID, suspended=False), work.cronjob(a_sync(), ID, MADE)
 
-    of_jobs = [manifest["spec"]["jobTemplate"]["metadata"]["annotations"].pop(TEMPLATE) for manifest in (ours, theirs)]
+    of_jobs = [
+        manifest["spec"]["jobTemplate"]["metadata"]["annotations"].pop(TEMPLATE_ANNOTATION)
+        for manifest in (ours, theirs)
+    ]
     assert theirs == ours | {"metadata": ours["metadata"] | {"annotations": theirs["metadata"]["annotations"]}}
-    digests = [manifest["metadata"]["annotations"].pop(APPLIED) for manifest in (ours, theirs)]
+    digests = [manifest["metadata"]["annotations"].pop(APPLIED_ANNOTATION) for manifest in (ours, theirs)]
     assert theirs == ours
     assert len(digests[0]) == len(digests[1]) == len(of_jobs[0]) == len(of_jobs[1])
 
@@ -65,7 +68,7 @@ def test_a_sync_is_known_again_by_the_second_in_which_it_was_made() -> None:
 
 
 def test_the_mark_is_as_long_as_the_operators() -> None:
-    ours = cluster_marks(str(uuid4())) | create_marks(NOW, uuid4().hex, fresh=True, repeated=None)
+    ours = cluster_marks(str(uuid4())) | intent_annotations(NOW, uuid4().hex, fresh=True, repeated=None)
     theirs = work.mark()["metadata"]
 
     assert _lengths(theirs["annotations"]) == _lengths(ours)

@@ -3,10 +3,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.support.messages import Messages
 
 from sync_operator.cli import main
-from sync_operator.remote.types import RemoteRun, Rows, RunStatus
-from sync_operator.runner.progress import progress_fields, progress_line
+from sync_operator.runner.run_progress import progress_fields, progress_line
+from sync_operator.syncapi.types import RemoteRun, Rows, RunStatus
 
 
 @pytest.mark.parametrize(
@@ -27,17 +28,18 @@ def test_progress_reads_well(run: RemoteRun, line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    "changes",
     [
-        ({"SYNC_ID": None}, "SYNC_ID: not set"),
-        ({"SYNC_API_URL": "http://api.example.com"}, "SYNC_API_URL: must be https"),
-        ({"SYNC_OPERATOR_ALLOW_INTERNAL_HOSTS": None}, "SYNC_API_URL: host 127.0.0.1 is a loopback address"),
-        ({"SYNC_API_TOKEN_FILE": "/nowhere/token"}, "/nowhere/token cannot be read: No such file"),
-        ({"SYNC_API_CA_FILE": "/dev/null"}, "no certificate"),
+        {"SYNC_ID": None},
+        {"SYNC_API_URL": "http://api.example.com"},
+        {"SYNC_OPERATOR_ALLOW_INTERNAL_HOSTS": None},
+        {"SYNC_API_TOKEN_FILE": "/nowhere/token"},
+        {"SYNC_API_CA_FILE": "/dev/null"},
     ],
+    ids=["no id", "http", "a loopback address", "no token", "no certificate"],
 )
 def test_a_wrong_environment_is_exit_code_2_with_last_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str | None], words: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str | None], messages: Messages
 ) -> None:
     token = tmp_path / "token"
     token.write_text("secret")
@@ -50,7 +52,7 @@ def test_a_wrong_environment_is_exit_code_2_with_last_words(
 
     assert main(["runner", "--termination-message", str(said)]) == 2
 
-    assert words in json.loads(said.read_text())["message"]
+    messages.text("ExitCode2", json.loads(said.read_text())["message"])
     assert "secret" not in said.read_text()
 
 
@@ -74,7 +76,7 @@ def test_a_defect_is_exit_code_70_with_last_words(tmp_path: Path, monkeypatch: p
     async def odd(_: object) -> None:
         raise OverflowError("nobody thought of secret")
 
-    monkeypatch.setattr("sync_operator.runner.follow.Follower.ending", odd)
+    monkeypatch.setattr("sync_operator.runner.follow.Follower.follow", odd)
 
     assert main(["runner", "--termination-message", str(said)]) == 70
 

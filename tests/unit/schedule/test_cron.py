@@ -3,14 +3,14 @@ import re
 import pytest
 from tests.support.cron_tables import ACCEPTED, EVERY, REFUSED
 
-from sync_operator.model.cronform import CRON_FORM
+from sync_operator.api.validation.cron_pattern import CRON_PATTERN
 from sync_operator.schedule.cron import parse_cron
 
 
 @pytest.mark.parametrize("line", ACCEPTED)
 def test_what_kubernetes_takes_is_taken_here_and_by_the_crd(line: str) -> None:
     parse_cron(line)
-    assert re.fullmatch(CRON_FORM, line)
+    assert re.fullmatch(CRON_PATTERN, line)
 
 
 @pytest.mark.parametrize(("line", "words"), REFUSED)

@@ -1,0 +1,139 @@
+"""The CustomResourceDefinitions, made from the models: schema, rules, columns."""
+
+from typing import Any, Final
+
+from sync_operator.api.base import Model
+from sync_operator.api.constants import (
+    GROUP,
+    SYNC_KIND,
+    SYNC_PLURAL,
+    VERSION,
+    WORKSPACE_KIND,
+    WORKSPACE_PLURAL,
+)
+from sync_operator.api.crd.openapi_schema import Schema, attach_rules, structural_schema
+from sync_operator.api.status import SyncStatus, WorkspaceStatus
+from sync_operator.api.sync import SyncSpec
+from sync_operator.api.validation.cel import CelRule
+from sync_operator.api.validation.rules import (
+    SYNC_FIELD_RULES,
+    SYNC_RULES,
+    SYNC_TRANSITIONS,
+    WORKSPACE_FIELD_RULES,
+    WORKSPACE_RULES,
+)
+from sync_operator.api.workspace import WorkspaceSpec
+
+__all__ = ["sync_crd", "workspace_crd"]
+
+_READY: Final = '.status.conditions[?(@.type=="Ready")]'
+
+
+def _column(name: str, path: str, description: str, *, kind: str = "string", wide: bool = False) -> dict[str, Any]:
+    column = {"name": name, "type": kind, "jsonPath": path, "description": description}
+    return {**column, "priority": 1} if wide else column
+
+
+_MESSAGE: Final = _column("MESSAGE", ".status.message", "What is worst about it, in words.", wide=True)
+
+
+def sync_crd() -> dict[str, Any]:
+    """The CRD of Syncs."""
+    schema = _root(
+        "A sync of rows from a source, through a model, to a destination: registered with the server, run on time.",
+        SyncSpec,
+        SyncStatus,
+        (*SYNC_RULES, *SYNC_FIELD_RULES, *SYNC_TRANSITIONS),
+    )
+    columns = (
+        _column("READY", f"{_READY}.status", "Whether what the spec asks for is in place."),
+        _column("STATUS", f"{_READY}.reason", "Why it is ready, or why not."),
+        _column("HEALTHY", ".status.health", "Whether its runs deliver their rows, in time."),
+        _column("SCHEDULE", ".status.effectiveSchedule", "The schedule in force."),
+        _column("LAST RUN", ".status.lastRun.verdict", "What became of the newest run."),
+        _column("NEXT", ".status.nextRuns[0]", "The next scheduled run."),
+        _column("AGE", ".metadata.creationTimestamp", "Time since creation.", kind="date"),
+        _column("ID", ".status.id", "The server's id of the sync.", wide=True),
+        _column("ROWS OK", ".status.lastRun.rows.succeeded", "Rows delivered by it.", kind="integer", wide=True),
+        _column("ROWS FAILED", ".status.lastRun.rows.failed", "Rows refused in it.", kind="integer", wide=True),
+        _column("WORKSPACE", ".spec.workspaceRef.name", "The Workspace it lives in.", wide=True),
+        _MESSAGE,
+    )
+    selectable = (".spec.workspaceRef.name", ".status.health")
+    return _crd(SYNC_KIND, SYNC_PLURAL, schema, columns, short="sy", selectable=selectable)
+
+
+def workspace_crd() -> dict[str, Any]:
+    """The CRD of Workspaces."""
+    schema = _root(
+        "The connection to one workspace on a server; Syncs of the same namespace refer to it by name.",
+        WorkspaceSpec,
+        WorkspaceStatus,
+        (*WORKSPACE_RULES, *WORKSPACE_FIELD_RULES),
+    )
+    columns = (
+        _column("READY", f"{_READY}.status", "Whether the server answers and takes the credentials."),
+        _column("STATUS", f"{_READY}.reason", "Why it is ready, or why not."),
+        _column("URL", ".spec.url", "Where the server is."),
+        _column("SYNCS", ".status.syncs", "How many Syncs use it.", kind="integer"),
+        _column("AGE", ".metadata.creationTimestamp", "Time since creation.", kind="date"),
+        _MESSAGE,
+    )
+    return _crd(WORKSPACE_KIND, WORKSPACE_PLURAL, schema, columns, short="sws")
+
+
+def _root(description: str, spec: type[Model], status: type[Model], rules: tuple[CelRule, ...]) -> Schema:
+    schema: Schema = {
+        "type": "object",
+        "description": description,
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string", "description": f"Always {GROUP}/{VERSION}."},
+            "kind": {"type": "string", "description": "The kind of this resource."},
+            "metadata": {"type": "object"},
+            "spec": structural_schema(spec, defaults=True),
+            # A fresh resource says by itself that nobody has looked at it yet, so that nobody takes it for done.
+            "status": structural_schema(status, defaults=False) | {"default": {"observedGeneration": -1}},
+        },
+    }
+    attach_rules(schema, rules)
+    return schema
+
+
+def _crd(
+    kind: str,
+    plural: str,
+    schema: Schema,
+    columns: tuple[dict[str, Any], ...],
+    *,
+    short: str,
+    selectable: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    version: dict[str, Any] = {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "subresources": {"status": {}},
+        "additionalPrinterColumns": list(columns),
+    }
+    if selectable:
+        version["selectableFields"] = [{"jsonPath": path} for path in selectable]
+    version["schema"] = {"openAPIV3Schema": schema}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": kind,
+                "listKind": f"{kind}List",
+                "plural": plural,
+                "singular": kind.lower(),
+                "shortNames": [short],
+                "categories": ["squared"],
+            },
+            "versions": [version],
+        },
+    }

@@ -1,0 +1,82 @@
+"""Enumerations of the specs. For a field that the API has too, the values are the API's."""
+
+from enum import StrEnum
+from typing import Final
+
+__all__ = [
+    "DeletionPolicy",
+    "DialectChoice",
+    "DriftPolicy",
+    "IntervalUnit",
+    "ScheduleType",
+    "Scheduler",
+    "SyncMode",
+]
+
+
+class ScheduleType(StrEnum):
+    """API field ``schedule_type``."""
+
+    AUTOMATED = "automated"
+    INTERVAL = "interval"
+    CRON_EXPRESSION = "cron_expression"
+    MANUAL = "manual"
+
+
+class SyncMode(StrEnum):
+    """API field ``sync_mode``."""
+
+    FULL_REFRESH = "full_refresh"
+    INCREMENTAL = "incremental"
+
+
+class IntervalUnit(StrEnum):
+    """API field ``sync_interval_unit``."""
+
+    MINUTES = "minutes"
+    HOURS = "hours"
+    DAYS = "days"
+    WEEKS = "weeks"
+
+    @property
+    def seconds(self) -> int:
+        """Length of the unit; a day has 24 hours."""
+        return _UNIT_SECONDS[self]
+
+
+_UNIT_SECONDS: Final = {
+    IntervalUnit.MINUTES: 60,
+    IntervalUnit.HOURS: 3_600,
+    IntervalUnit.DAYS: 86_400,
+    IntervalUnit.WEEKS: 604_800,
+}
+
+
+class Scheduler(StrEnum):
+    """What starts the runs of a schedule."""
+
+    CRON_JOB = "CronJob"
+    SERVER = "Server"
+
+
+class DeletionPolicy(StrEnum):
+    """What happens to the server's sync when the resource is deleted."""
+
+    DELETE = "Delete"
+    RETAIN = "Retain"
+
+
+class DriftPolicy(StrEnum):
+    """What happens when somebody changes the sync on the server."""
+
+    CORRECT = "Correct"
+    REPORT = "Report"
+    IGNORE = "Ignore"
+
+
+class DialectChoice(StrEnum):
+    """Which dialect a Workspace's server speaks, or ``Auto`` to find out."""
+
+    AUTO = "Auto"
+    DOCUMENTED = "Documented"
+    MULTIWOVEN = "Multiwoven"

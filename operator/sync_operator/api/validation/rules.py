@@ -1,0 +1,207 @@
+"""Rules between fields, each as CEL for the API server and as a predicate for objects stored before the rule existed.
+
+Rules that compare the old with the new object exist only as CEL.
+"""
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Final
+
+from sync_operator.api.sync import ScheduleType, SyncSpec
+from sync_operator.api.validation.cel import CelReason, CelRule, Rule
+from sync_operator.api.validation.cron_pattern import CRON_HELP, CRON_PATTERN, EVERY_NOT_SUPPORTED, ZONE_NOT_SUPPORTED
+from sync_operator.api.validation.pod_rules import POD_RULES
+from sync_operator.api.workspace import URL_MESSAGE, URL_PATTERN, WorkspaceSpec
+from sync_operator.util.durations import DURATION_PATTERN
+
+__all__ = [
+    "SYNC_FIELD_RULES",
+    "SYNC_RULES",
+    "SYNC_TRANSITIONS",
+    "WORKSPACE_FIELD_RULES",
+    "WORKSPACE_RULES",
+]
+
+
+def _needs(given: str, other: str, remedy: str, predicate: Callable[[SyncSpec], bool]) -> Rule[SyncSpec]:
+    return Rule(
+        at="spec",
+        field=f"spec.{other}",
+        cel=f"!has(self.{given}) || has(self.{other})",
+        message=f"is missing, and {given} needs it; {remedy} or remove {given}",
+        reason=CelReason.REQUIRED,
+        predicate=predicate,
+    )
+
+
+def _id_or_ref(thing: str) -> tuple[Rule[SyncSpec], Rule[SyncSpec]]:
+    """Exactly one of the two must be set: the id, or the reference by name."""
+    by_id, by_name = f"{thing}Id", f"{thing}Ref"
+    both = attrgetter(f"{thing}_id", f"{thing}_ref")
+    return (
+        Rule(
+            at="spec",
+            field=f"spec.{by_id}",
+            cel=f"has(self.{by_id}) || has(self.{by_name})",
+            message=f"is missing; set it, or set {by_name}.name to the name that the server shows",
+            reason=CelReason.REQUIRED,
+            predicate=lambda spec: both(spec) != (None, None),
+        ),
+        Rule(
+            at="spec",
+            field=f"spec.{by_name}",
+            cel=f"!has(self.{by_id}) || !has(self.{by_name})",
+            message=f"cannot stand beside {by_id}; remove one of the two",
+            reason=CelReason.FORBIDDEN,
+            predicate=lambda spec: None in both(spec),
+        ),
+    )
+
+
+_SCHEDULE: Final[tuple[Rule[SyncSpec], ...]] = (
+    _needs(
+        "syncInterval",
+        "syncIntervalUnit",
+        "set it to minutes, hours, days or weeks",
+        lambda spec: spec.sync_interval is None or spec.sync_interval_unit is not None,
+    ),
+    _needs(
+        "syncIntervalUnit",
+        "syncInterval",
+        "set it to a number",
+        lambda spec: spec.sync_interval_unit is None or spec.sync_interval is not None,
+    ),
+    Rule(
+        at="spec",
+        field="spec.syncInterval",
+        cel="self.scheduleType != 'interval' || has(self.syncInterval)",
+        message="is missing, and scheduleType 'interval' needs it; set syncInterval and syncIntervalUnit",
+        reason=CelReason.REQUIRED,
+        predicate=lambda spec: spec.schedule_type is not ScheduleType.INTERVAL or spec.sync_interval is not None,
+    ),
+    Rule(
+        at="spec",
+        field="spec.cronExpression",
+        cel="self.scheduleType != 'cron_expression' || has(self.cronExpression)",
+        message="is missing, and scheduleType 'cron_expression' needs it; set it to a cron line such as '0 6 * * *'",
+        reason=CelReason.REQUIRED,
+        predicate=lambda spec: (
+            spec.schedule_type is not ScheduleType.CRON_EXPRESSION or spec.cron_expression is not None
+        ),
+    ),
+    Rule(
+        at="spec",
+        field="spec.scheduleType",
+        cel="self.scheduleType != 'automated' || has(self.cronExpression) || has(self.syncInterval)",
+        message="'automated' needs a schedule; set cronExpression, or syncInterval with its unit, or use 'manual'",
+        predicate=lambda spec: (
+            spec.schedule_type is not ScheduleType.AUTOMATED
+            or spec.cron_expression is not None
+            or spec.sync_interval is not None
+        ),
+    ),
+)
+
+SYNC_RULES: Final = (*_id_or_ref("source"), *_id_or_ref("destination"), *_id_or_ref("model"), *_SCHEDULE, *POD_RULES)
+"""Rules for a Sync's spec beyond the schema of its single fields."""
+
+SYNC_FIELD_RULES: Final = (
+    CelRule("spec.cronExpression", "spec.cronExpression", "!self.startsWith('@every')", EVERY_NOT_SUPPORTED),
+    CelRule("spec.cronExpression", "spec.cronExpression", "!self.contains('TZ')", ZONE_NOT_SUPPORTED),
+    CelRule(
+        "spec.cronExpression",
+        "spec.cronExpression",
+        f"self.startsWith('@every') || self.contains('TZ') || self.matches(r'{CRON_PATTERN}')",
+        f"is not a cron line that Kubernetes takes; {CRON_HELP}",
+    ),
+    *(
+        CelRule(
+            field,
+            field,
+            f"self.matches(r'{DURATION_PATTERN}') && duration(self) > duration('0s')",
+            "is not a duration longer than zero; write it like 1h30m, 45m or 90s",
+        )
+        for field in ("spec.run.timeout", "spec.run.startTimeout", "spec.freshness.maxAge")
+    ),
+)
+"""CEL rules for single fields beyond a pattern; in Python, `sync_operator.schedule` and the models enforce them."""
+
+_REGISTERED: Final = "has(oldSelf.status) && has(oldSelf.status.id)"
+_IMMUTABLE: Final = (
+    "is fixed once the sync is registered (status.id is set), because the server would keep the old history; "
+    "put the old value back, or make another Sync for the new one"
+)
+
+
+def _immutable(field: str, *, optional: bool = False) -> CelRule:
+    same = f"self.spec.{field} == oldSelf.spec.{field}"
+    if optional:
+        both = f"has(self.spec.{field}) == has(oldSelf.spec.{field})"
+        same = f"{both} && (!has(self.spec.{field}) || {same})"
+    return CelRule("", f"spec.{field}", f"!({_REGISTERED}) || ({same})", _IMMUTABLE, CelReason.FORBIDDEN)
+
+
+def _immutable_id(field: str) -> CelRule:
+    """An id that may only replace a reference by name that resolved to it; the reverse only the operator can check."""
+    before, recorded = f"oldSelf.spec.{field}", f"oldSelf.status.{field}"
+    same = f"self.spec.{field} == "
+    return CelRule(
+        "",
+        f"spec.{field}",
+        f"!({_REGISTERED}) || !has(self.spec.{field}) || (has({before}) && {same}{before})"
+        f" || (has({recorded}) ? {same}{recorded} : !has({before}))",
+        _IMMUTABLE,
+        CelReason.FORBIDDEN,
+    )
+
+
+SYNC_TRANSITIONS: Final = (
+    _immutable_id("sourceId"),
+    _immutable_id("destinationId"),
+    _immutable_id("modelId"),
+    _immutable("streamName"),
+    _immutable("workspaceRef.name"),
+    _immutable("cursorField", optional=True),
+    CelRule(
+        "",
+        "spec.externalId",
+        f"!({_REGISTERED}) || !has(self.spec.externalId) || self.spec.externalId == oldSelf.status.id"
+        " || (has(oldSelf.spec.externalId) && self.spec.externalId == oldSelf.spec.externalId)",
+        "can no longer name another sync, because this one is registered (status.id is set); remove it or set it to "
+        "status.id, or make another Sync to take over the other",
+        CelReason.FORBIDDEN,
+    ),
+)
+"""Rules for fields that are immutable once the sync is registered. A status write changes none of these fields, so it
+is never rejected by them."""
+
+_ONE_AUTH: Final = "needs exactly one of tokenSecretRef and loginSecretRef; "
+
+WORKSPACE_RULES: Final[tuple[Rule[WorkspaceSpec], ...]] = (
+    Rule(
+        at="spec.auth",
+        field="spec.auth",
+        cel="!(has(self.tokenSecretRef) && has(self.loginSecretRef))",
+        message=f"{_ONE_AUTH}remove one of the two",
+        predicate=lambda spec: spec.auth.token_secret_ref is None or spec.auth.login_secret_ref is None,
+    ),
+    Rule(
+        at="spec.auth",
+        field="spec.auth",
+        cel="has(self.tokenSecretRef) || has(self.loginSecretRef)",
+        message=f"{_ONE_AUTH}add tokenSecretRef with the name of a Secret",
+        predicate=lambda spec: spec.auth.token_secret_ref is not None or spec.auth.login_secret_ref is not None,
+    ),
+)
+"""Rules for a Workspace's spec beyond the schema of its single fields."""
+
+WORKSPACE_FIELD_RULES: Final = (
+    CelRule("spec.url", "spec.url", f"self.matches(r'{URL_PATTERN}')", URL_MESSAGE),
+    CelRule(
+        "spec.previousUrls",
+        "spec.previousUrls",
+        f"self.all(url, url.matches(r'{URL_PATTERN}'))",
+        f"an item {URL_MESSAGE}",
+    ),
+)
+"""As `SYNC_FIELD_RULES`, for a Workspace."""

@@ -1,1 +1,0 @@
-"""The Kubernetes side: a thin client, and the manifests that we write."""

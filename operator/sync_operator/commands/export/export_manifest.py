@@ -1,0 +1,151 @@
+"""Converts a server's sync to a manifest that adopts it without changing it. Pure.
+
+Each manifest is checked before it is returned: it must be valid, and a dry run must not change the server.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sync_operator.api.constants import API_VERSION, SYNC_KIND
+from sync_operator.api.status import SyncStatus
+from sync_operator.api.sync import Scheduler, ScheduleType, WorkspaceRef
+from sync_operator.commands.export.secret_extraction import extract_secrets
+from sync_operator.commands.export.yaml_writer import dump_yaml
+from sync_operator.commands.input_files import Source
+from sync_operator.commands.manifests.manifest_set import load_manifests
+from sync_operator.commands.plan.dry_run import dry_run, snapshot_of
+from sync_operator.commands.validate.manifest_set_rules import judge_all
+from sync_operator.commands.validate.metadata_rules import slug
+from sync_operator.domain.workspace_view import WorkspaceView
+from sync_operator.syncapi.types import Dialect, RemoteSync
+from sync_operator.util.field_names import camel
+
+__all__ = ["Exported", "export_sync"]
+
+_NAME_LIMIT: Final = 52
+"""Maximum length of a CronJob's name; a Sync within it gives its CronJob the same name."""
+_IDS: Final = ("source_id", "destination_id", "model_id")
+_FIRST: Final = ("from", "to", "mapping_type")
+_RUN_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    "interval": ("sync_interval", "sync_interval_unit"),
+    "cron_expression": ("cron_expression",),
+    "automated": ("sync_interval", "sync_interval_unit", "cron_expression"),
+}
+"""Schedule type → the fields that it uses; the server ignores the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One exported sync.
+
+    Attributes:
+        sync_id: id of the server's sync.
+        text: its manifest as YAML.
+        group: name of its file.
+        refused: why the manifest would not adopt the sync unchanged; empty if it would.
+    """
+
+    sync_id: str
+    text: str
+    group: str
+    refused: str = ""
+
+
+def export_sync(remote: RemoteSync, view: WorkspaceView, namespace: str | None, now: datetime) -> Exported:
+    """The manifest of a sync.
+
+    Args:
+        remote: the sync as the server lists it.
+        view: the Workspace that the manifest refers to.
+        namespace: namespace of the manifest; None for none.
+        now: the current time (aware).
+    """
+    name = _name(remote)
+    hidden = extract_secrets(remote.attributes.get("configuration"), f"{name}-configuration")
+    metadata = {"name": name} | ({"namespace": namespace} if namespace else {})
+    manifest = {
+        "apiVersion": API_VERSION,
+        "kind": SYNC_KIND,
+        "metadata": metadata,
+        "spec": _spec(remote, view, hidden.configuration, hidden.keys, f"{name}-configuration"),
+    }
+    group = f"destination-{remote.attributes.get('destination_id')}"
+    text = _secret_hint(f"{name}-configuration", hidden.keys, namespace) + dump_yaml(manifest)
+    return Exported(remote.id, text, group, _objection(text, remote, view, now))
+
+
+def _name(remote: RemoteSync) -> str:
+    """A name from stream and id: readable, stable between exports, and unique because of the id."""
+    end = f"-{remote.id}"
+    stream = slug(str(remote.attributes.get("stream_name") or ""), _NAME_LIMIT - len(end))
+    return f"{stream or 'sync'}{end}"
+
+
+def _spec(
+    remote: RemoteSync, view: WorkspaceView, configuration: Any, secrets: Mapping[str, str], secret_name: str
+) -> dict[str, Any]:
+    held = remote.attributes
+    kind = str(held.get("schedule_type"))
+    fields = {name: _whole(held.get(name)) for name in _IDS}
+    names = ("stream_name", "sync_mode", "cursor_field", "schedule_type", *_RUN_BY.get(kind, ()))
+    fields |= {name: held.get(name) for name in names}
+    fields["sync_interval"] = _whole(fields.get("sync_interval"))
+    spec: dict[str, Any] = {"externalId": remote.id}
+    if view.name != WorkspaceRef().name:
+        spec["workspaceRef"] = {"name": view.name}
+    spec |= {camel(name): value for name, value in fields.items() if value is not None}
+    disabled = view.dialect is Dialect.MULTIWOVEN and remote.status == "disabled"
+    if kind != ScheduleType.MANUAL or disabled:
+        # The server keeps its schedule: a CronJob would replace it, and would enable a disabled sync.
+        spec["scheduler"] = Scheduler.SERVER.value
+    if disabled:
+        spec["suspend"] = True
+    spec["configuration"] = _readable(configuration)
+    if secrets:
+        spec["configurationSecrets"] = [
+            {"pointer": pointer, "secretKeyRef": {"name": secret_name, "key": key}} for key, pointer in secrets.items()
+        ]
+    return spec
+
+
+def _objection(text: str, remote: RemoteSync, view: WorkspaceView, now: datetime) -> str:
+    """Why this manifest would not adopt the sync unchanged; empty if it would."""
+    judged = judge_all(load_manifests([Source(remote.id, text)], "default"), now)
+    errors = [problem.message_with_field for problem in judged.problems if problem.severity == "error"]
+    spec = judged.syncs[0].spec if judged.syncs else None
+    if errors or spec is None:
+        return errors[0]
+    snapshot = snapshot_of(spec, ("default", judged.syncs[0].manifest.name), SyncStatus(), view, now)
+    foreseen = dry_run(snapshot, {}, {remote.id: remote})
+    if foreseen.sync_id != remote.id or foreseen.changes:
+        change = next((f"{it.path}: {it.old} → {it.new}" for it in foreseen.changes), "")
+        return change or foreseen.notes[0]
+    return ""
+
+
+def _secret_hint(name: str, keys: Mapping[str, str], namespace: str | None) -> str:
+    if not keys:
+        return ""
+    where = f" --namespace {namespace}" if namespace else ""
+    literals = " ".join(f"--from-literal={key}=VALUE" for key in keys)
+    return (
+        "# Holds secrets, which are not exported. Before you apply it, put them into a Secret; until then it waits:\n"
+        f"#   kubectl create secret generic {name}{where} {literals}\n"
+    )
+
+
+def _readable(configuration: Any) -> Any:
+    """Items with their keys in the usual order (from, to, mapping type); the server's database sorts keys by length."""
+    if not isinstance(configuration, list):
+        return configuration
+    return [
+        {**{name: item[name] for name in _FIRST if name in item}, **item} if isinstance(item, Mapping) else item
+        for item in configuration
+    ]
+
+
+def _whole(value: Any) -> Any:
+    """The value as a number if the server writes one as text; else unchanged."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value

@@ -1,0 +1,171 @@
+"""Matches manifests with the server's syncs, and plans what applying all of them would do. Pure.
+
+A manifest with a ``status`` (its own, or that of the live object) or with ``spec.externalId`` names its sync. Any other
+manifest may have been applied already or not; only the server's syncs can show it. So a sync that matches is assumed to
+belong to it, and the plan says so.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sync_operator.api.status import SyncStatus
+from sync_operator.api.sync import SyncSpec
+from sync_operator.commands.plan.candidate_index import CandidateIndex
+from sync_operator.commands.plan.dry_run import PlanAction, PlannedChange, dry_run, snapshot_of
+from sync_operator.commands.server_access import WorkspaceContent
+from sync_operator.commands.targets import Home, Secrets, Target
+from sync_operator.commands.validate.manifest_rules import Checked
+from sync_operator.domain.create_fence.matching import Claim
+from sync_operator.domain.sync.name_resolution import Names
+from sync_operator.domain.sync.references import found_by_name, named_roles
+from sync_operator.domain.workspace_view import WorkspaceView
+from sync_operator.errors import InvalidSpecError
+
+__all__ = ["Applied", "Candidate", "plan_workspace"]
+
+_ALIKE_IN = "the same source, destination, model and stream"
+_ASSUMED = (
+    "assumed: sync {id} has {what}, so the plan takes it for this Sync's own; if this Sync was never applied, "
+    "a second sync is created beside it. Set spec.externalId, or pass --live, to be sure"
+)
+_ALIKE = f"sync {{ids}} on the server has {_ALIKE_IN}; to take it over, set spec.externalId to its id"
+_UNREAD = "values from Secrets that are not in the input are assumed to be as they are on the server"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A Sync's status in the cluster; None if the Sync does not exist there."""
+
+    status: SyncStatus | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A Sync to be applied.
+
+    Attributes:
+        checked: the checked manifest.
+        spec: its spec.
+        applied: its state in the cluster; None if unknown.
+    """
+
+    checked: Checked[SyncSpec]
+    spec: SyncSpec
+    applied: Applied | None
+
+    @property
+    def home(self) -> Home:
+        """Namespace and name."""
+        return self.checked.manifest.namespace, self.checked.manifest.name
+
+    @property
+    def status(self) -> SyncStatus:
+        """The status in the cluster; an empty one if unknown."""
+        return (self.applied and self.applied.status) or SyncStatus()
+
+    @property
+    def named(self) -> str | None:
+        """The server id that its status or ``spec.externalId`` names; None without either."""
+        return self.status.id or self.spec.external_id
+
+
+def plan_workspace(
+    target: Target,
+    found: WorkspaceContent,
+    candidates: Sequence[Candidate],
+    secrets: Secrets,
+    claimed: frozenset[str],
+    now: datetime,
+) -> list[PlannedChange]:
+    """What applying the Syncs of one server workspace would do, in the order of the Syncs.
+
+    Args:
+        target: the server workspace.
+        found: its syncs, connectors and models.
+        candidates: the Syncs to be applied.
+        secrets: the Secrets of the input.
+        claimed: ids of server syncs that belong to Syncs of the cluster, including those that are not applied.
+        now: the current time (aware).
+    """
+    known = [secrets.configuration(each.home[0], each.spec.configuration_secrets) for each in candidates]
+    specs = [_by_ids(each.spec, found.names) for each in candidates]
+    named = defaultdict[str | None, list[Candidate]](list)
+    for each in candidates:
+        named[each.named].append(each)
+    taken = claimed | {sync_id for sync_id in named if sync_id}
+    shelf = CandidateIndex(found, taken)
+    assumed = _assumed(candidates, specs, known, shelf)
+    view = WorkspaceView(
+        name=target.name,
+        url=target.url,
+        workspace_id=target.workspace_id,
+        dialect=found.dialect,
+        suspended=target.suspended,
+        timeout_seconds=target.timeout_seconds,
+    )
+    plans = []
+    for index, each in enumerate(candidates):
+        status, note = each.status, ""
+        if index in assumed:
+            sync_id, note = assumed[index]
+            status = SyncStatus(id=sync_id, url=target.url, workspace_id=target.workspace_id)
+        rivals = _rivals(each, named[each.named], now) if each.named else ()
+        snapshot = snapshot_of(each.spec, each.home, status, view, now)
+        snapshot = replace(snapshot, competing_claims=rivals, claimed=taken, names=found.names, unlisted=found.unlisted)
+        planned_change = dry_run(snapshot, known[index], found.syncs)
+        spec = specs[index] if planned_change.action is PlanAction.CREATE and each.applied is None else None
+        alike = shelf.alike(spec) if spec else ()
+        more = (_ALIKE.format(ids=" or ".join(remote.id for remote in alike[:3])),) if alike else ()
+        compared = planned_change.action not in {PlanAction.CREATE, PlanAction.RECREATE, PlanAction.BLOCKED}
+        unread = (_UNREAD,) if compared and len(known[index]) < len(each.spec.configuration_secrets) else ()
+        notes = (*((note,) if note else ()), *planned_change.notes, *more, *unread)
+        plans.append(replace(planned_change, notes=notes))
+    return plans
+
+
+def _by_ids(spec: SyncSpec, names: Names) -> SyncSpec | None:
+    """The spec with names replaced by ids; None if a name is not found, which the plan reports."""
+    changes: dict[str, object] = {}
+    try:
+        for role in named_roles(spec):
+            changes |= {f"{role}_id": found_by_name(spec, role, names).id, f"{role}_ref": None}
+    except InvalidSpecError:
+        return None
+    return spec.model_copy(update=changes) if changes else spec
+
+
+def _assumed(
+    candidates: Sequence[Candidate],
+    specs: Sequence[SyncSpec | None],
+    known: Sequence[Mapping[str, str]],
+    shelf: CandidateIndex,
+) -> dict[int, tuple[str, str]]:
+    """Syncs assumed to belong to a manifest: first those equal in all fields, then those equal in immutable ones.
+
+    Returns:
+        By index of the candidate, the server id and a note about the assumption.
+    """
+    open_ones = [index for index, each in enumerate(candidates) if each.named is None and each.applied is None]
+    assumed: dict[int, tuple[str, str]] = {}
+    for index in open_ones:
+        spec = specs[index]
+        whole = shelf.equal(spec, known[index]) if spec else ()
+        if whole:
+            assumed[index] = whole[0].id, _ASSUMED.format(id=whole[0].id, what="all values of the manifest")
+            shelf.take(whole[0])
+    for index in open_ones:
+        spec = specs[index]
+        alike = shelf.alike(spec) if spec and index not in assumed else ()
+        if len(alike) == 1:
+            assumed[index] = alike[0].id, _ASSUMED.format(id=alike[0].id, what=_ALIKE_IN)
+            shelf.take(alike[0])
+    return assumed
+
+
+def _rivals(each: Candidate, others: Sequence[Candidate], now: datetime) -> tuple[Claim, ...]:
+    """Claims of the other Syncs of the input that name the same server sync."""
+    return tuple(
+        Claim("/".join(other.home), other.status.id is not None, now, "") for other in others if other is not each
+    )

@@ -1,0 +1,132 @@
+"""Read-only access of the commands to a server workspace."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+
+from sync_operator.commands.targets import Target
+from sync_operator.commands.throttled import throttled
+from sync_operator.domain.sync.name_resolution import Names, name_list
+from sync_operator.errors import SyncOperatorError, TransientError
+from sync_operator.settings import ToolSettings
+from sync_operator.syncapi.auth.login import request_token
+from sync_operator.syncapi.client import ApiClient, Endpoint
+from sync_operator.syncapi.dialect import detect_dialect
+from sync_operator.syncapi.http.blocked_hosts import check_url
+from sync_operator.syncapi.http.connection_pool import PoolManager
+from sync_operator.syncapi.http.server_client import ServerClient
+from sync_operator.syncapi.types import Dialect, RefKind, RemoteSync
+
+__all__ = ["WorkspaceContent", "read_workspace"]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceContent:
+    """The content of a server workspace.
+
+    Attributes:
+        dialect: the server's dialect.
+        syncs: all its syncs by id.
+        names: its connectors and models, for the roles that were requested.
+        unlisted: roles that the server does not list and that were requested only to look ids up.
+    """
+
+    dialect: Dialect
+    syncs: dict[str, RemoteSync]
+    names: Names = field(default_factory=dict)
+    unlisted: frozenset[RefKind] = frozenset()
+
+
+def read_workspace(
+    target: Target,
+    settings: ToolSettings,
+    tell: Callable[[str], None],
+    *,
+    roles: Collection[RefKind] = (),
+    checked: Collection[RefKind] = (),
+) -> WorkspaceContent:
+    """Read all syncs of a server workspace, at the Workspace's request rate and with the pauses the server asks for.
+
+    The event loop ends with the last response, because inside it Ctrl-C would have to wait for the processing.
+
+    Args:
+        target: the server workspace and its credentials.
+        settings: host rules and proxies.
+        tell: shows the progress.
+        roles: roles (connectors, models) that are referred to by name.
+        checked: roles whose ids are looked up, if the server lists them.
+
+    Raises:
+        SyncOperatorError: the server must not be called, refused a request, or did not respond.
+    """
+    check_url(target.url, settings.hosts)
+    return asyncio.run(_read(target, settings, tell, roles, checked))
+
+
+async def _read(
+    target: Target,
+    settings: ToolSettings,
+    tell: Callable[[str], None],
+    roles: Collection[RefKind],
+    checked: Collection[RefKind],
+) -> WorkspaceContent:
+    async with _pool(settings) as pool, throttled(target.url, target.requests_per_minute, tell) as throttle:
+        token = target.token or await _log_in(target, pool)
+        response_count = 0
+
+        def on_response(_operation: str, _status: int, _seconds: float) -> None:
+            nonlocal response_count
+            response_count += 1
+            tell(f"{response_count} answers from {target.url}, at half of its Workspace's requests a minute")
+
+        endpoint = Endpoint(
+            url=target.url,
+            workspace_id=target.workspace_id,
+            dialect=target.dialect or Dialect.MULTIWOVEN,
+            timeout_seconds=target.timeout_seconds,
+            ca_pem=target.ca_pem,
+        )
+        tell(f"asking {target.url}")
+        make = partial(ApiClient, token=lambda: token, pool=pool, observer=on_response, gate=throttle.gate)
+        detecting_client = make(endpoint)
+        dialect, _ = await throttle.call(lambda: detect_dialect(detecting_client, target.dialect))
+        client = make(replace(endpoint, dialect=dialect))
+        names, unlisted = {}, set[RefKind]()
+        for role in sorted({*roles, *checked}):
+            try:
+                names[role] = name_list(await throttle.call(partial(client.list_named, role)), datetime.now(UTC))
+            except SyncOperatorError:
+                if role in roles:
+                    raise
+                unlisted.add(role)
+        listing = await throttle.call(client.list_syncs)
+        if listing.unlisted:
+            rows = ", ".join(map(str, listing.unlisted))
+            raise TransientError(
+                f"GET /syncs was refused for row {rows} of it (per_page=1&page={rows}): a sync there is broken; repair "
+                "it, or delete it"
+            )
+    return WorkspaceContent(dialect, {sync.id: sync for sync in listing.rows}, names, frozenset(unlisted))
+
+
+@asynccontextmanager
+async def _pool(settings: ToolSettings) -> AsyncIterator[PoolManager]:
+    pool = PoolManager(settings.hosts, settings.proxies)
+    try:
+        yield pool
+    finally:
+        await pool.aclose()
+
+
+async def _log_in(target: Target, pool: PoolManager) -> str:
+    email, password = target.login or ("", "")
+    client = ServerClient(
+        transport=pool.transport(target.url, target.ca_pem),
+        base=target.url.rstrip("/"),
+        token=None,
+        timeout_seconds=target.timeout_seconds,
+    )
+    return (await request_token(client, email, password, now=datetime.now(UTC))).value

@@ -1,0 +1,173 @@
+"""Checks all manifests of an input, one by one and against each other."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any, Final
+
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.sync import SyncSpec
+from sync_operator.api.workspace import RemoteWorkspace, WorkspaceSpec, remote_workspace_of
+from sync_operator.commands.diagnostics import Diagnostic, Severity
+from sync_operator.commands.input_files import Source
+from sync_operator.commands.manifests.manifest_set import ManifestSet
+from sync_operator.commands.validate.batches import Home, Judge, Results, home_of
+from sync_operator.commands.validate.manifest_rules import MAX_RUNS, Checked
+from sync_operator.commands.validate.worker_pool import judge_batches
+from sync_operator.settings import ToolSettings
+
+__all__ = ["Judged", "judge_all", "judge_sources"]
+
+_ALMOST: Final = 0.8
+"""Minimum similarity (0 to 1) for a name to be treated as a misspelling of another one."""
+_NOTHING_TOLD: Final = ToolSettings()
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The result of checking an input.
+
+    Attributes:
+        syncs: the checked Syncs.
+        workspaces: the checked Workspaces.
+        loose: problems of texts that could not be read as manifests.
+        passed_over: number of documents of other kinds.
+    """
+
+    syncs: tuple[Checked[SyncSpec], ...]
+    workspaces: tuple[Checked[WorkspaceSpec], ...]
+    loose: tuple[Diagnostic, ...]
+    passed_over: int
+
+    @cached_property
+    def all(self) -> tuple[Checked[Any], ...]:
+        """Workspaces and Syncs, sorted by file and line."""
+        both = (*self.workspaces, *self.syncs)
+        return tuple(sorted(both, key=lambda checked: (checked.manifest.source.name, checked.manifest.line)))
+
+    @cached_property
+    def problems(self) -> tuple[Diagnostic, ...]:
+        """All problems, sorted by file and position."""
+        found = [*self.loose, *(problem for checked in self.all for problem in checked.problems)]
+        return tuple(sorted(found, key=lambda problem: (problem.source.name, problem.spot.line, problem.spot.column)))
+
+    @cached_property
+    def valid(self) -> bool:
+        """True if there are no errors; warnings are allowed."""
+        return all(problem.severity is not Severity.ERROR for problem in self.problems)
+
+
+def judge_all(found: ManifestSet, now: datetime, settings: ToolSettings = _NOTHING_TOLD) -> Judged:
+    """Check all manifests of an input.
+
+    Args:
+        found: the input.
+        now: time from which next runs are computed (aware).
+        settings: the operator's settings, as far as the environment holds them.
+    """
+    results = Results(found=found)
+    judge = Judge(now, settings)
+    judge.check(found.of(WORKSPACE_KIND), results, is_kept=True)
+    replace(judge, dialects=results.dialects()).check(found.of(SYNC_KIND), results, is_kept=True)
+    return _judged(results)
+
+
+def judge_sources(
+    sources: Sequence[Source],
+    namespace: str,
+    now: datetime,
+    settings: ToolSettings = _NOTHING_TOLD,
+    tell: Callable[[int], None] = lambda _: None,
+    *,
+    max_runs: int = MAX_RUNS,
+) -> Judged:
+    """Check texts object by object, and keep only the results: neither value nor spec.
+
+    Args:
+        sources: the texts.
+        namespace: namespace of objects that name none.
+        now: time from which next runs are computed (aware).
+        settings: the operator's settings, as far as the environment holds them.
+        tell: called with the number of objects checked so far.
+        max_runs: maximum number of next runs to compute for a Sync; at least 1.
+    """
+    judge = Judge(now, settings, namespace, max_runs=max_runs)
+    while True:
+        results = Results()
+        for source in sources:
+            results.found.note_unread(source)
+        for more in judge_batches(sources, judge):
+            results.add(more)
+            tell(len(results.syncs) + len(results.workspaces))
+        if results.dialects() == judge.dialects:
+            return _judged(results)
+        # One more pass, because a Workspace may come after its Syncs.
+        judge = replace(judge, dialects=results.dialects())
+
+
+def _judged(seen: Results) -> Judged:
+    """Add the problems that only a comparison of the manifests shows."""
+    clashes: dict[int, list[Diagnostic]] = {}
+    syncs = [checked for checked, _, _ in seen.syncs]
+    for checked, problem in (*_twice((*seen.workspaces, *syncs)), *_same_external(seen), *_almost_named(seen)):
+        clashes.setdefault(id(checked), []).append(problem)
+    return Judged(
+        syncs=tuple(_with(checked, clashes) for checked in syncs),
+        workspaces=tuple(_with(checked, clashes) for checked in seen.workspaces),
+        loose=tuple(seen.found.problems),
+        passed_over=seen.found.passed_over,
+    )
+
+
+def _with[S](checked: Checked[S], clashes: Mapping[int, list[Diagnostic]]) -> Checked[S]:
+    more = clashes.get(id(checked))
+    return replace(checked, problems=(*checked.problems, *more)) if more else checked
+
+
+def _twice(every: Sequence[Checked[Any]]) -> Iterator[tuple[Checked[Any], Diagnostic]]:
+    first: dict[tuple[str, str, str], Checked[Any]] = {}
+    for checked in every:
+        manifest = checked.manifest
+        known = first.setdefault((manifest.kind, manifest.namespace, manifest.name), checked)
+        if known is not checked and manifest.name:
+            where = f"{known.manifest.source.name}:{known.manifest.line}"
+            message = f"namespace {manifest.namespace!r} has this {manifest.kind} twice, first in {where}; rename one"
+            yield checked, manifest.problem(("metadata", "name"), message)
+
+
+def _same_external(seen: Results) -> Iterator[tuple[Checked[Any], Diagnostic]]:
+    specs = {home_of(it.manifest): it.spec for it in seen.workspaces}
+    first: dict[tuple[RemoteWorkspace | Home, str], Checked[SyncSpec]] = {}
+    for checked, workspace, external in seen.syncs:
+        if external is None:
+            continue
+        manifest = checked.manifest
+        home = (manifest.namespace, workspace)
+        spec = specs.get(home)
+        known = first.setdefault(
+            (remote_workspace_of(spec.url, spec.workspace_id) if spec else home, external), checked
+        )
+        if known is not checked:
+            message = f"sync {external} is asked for by {known.manifest.subject} too; delete one of the two"
+            yield checked, manifest.problem(("spec", "externalId"), message)
+
+
+def _almost_named(seen: Results) -> Iterator[tuple[Checked[Any], Diagnostic]]:
+    """Warnings for Syncs whose Workspace is not in the input while one with a similar name is: a typo, or a rename."""
+    names: dict[str, list[str]] = {}
+    for workspace in seen.workspaces:
+        names.setdefault(workspace.manifest.namespace, []).append(workspace.manifest.name)
+    for checked, name, _ in seen.syncs if names else ():
+        manifest = checked.manifest
+        beside = sorted(names.get(manifest.namespace, ()))
+        if name in beside:
+            continue
+        renamed = [other for other in beside if other.startswith(f"{name}-") or other.endswith(f"-{name}")]
+        for meant in (*renamed, *get_close_matches(name, beside, n=1, cutoff=_ALMOST))[:1]:
+            message = (
+                f"{name!r} is not a Workspace of this input, which has {meant!r} in the same namespace; if that is "
+                "meant, write its name (kustomize does so with the list of docs/gitops.md)"
+            )
+            yield checked, manifest.problem(("spec", "workspaceRef", "name"), message, severity=Severity.WARNING)

@@ -1,0 +1,350 @@
+"""The context that all reconciles share: API client, caches, connections to servers, work queue, clock."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from sync_operator.api.conditions import Reason
+from sync_operator.api.constants import (
+    CREATE_STARTED_ANNOTATION,
+    MANAGED_BY,
+    MANAGED_BY_LABEL,
+    SYNC_KIND,
+    WORKSPACE_KIND,
+)
+from sync_operator.api.scope import Scope
+from sync_operator.api.status import LastRun
+from sync_operator.controller.drift.absences import Absences
+from sync_operator.controller.drift.batch_streams import BatchStreams
+from sync_operator.controller.drift.comparisons import Comparisons
+from sync_operator.controller.drift.list_memory import ListMemory
+from sync_operator.controller.drift.name_lists import NameListCache
+from sync_operator.controller.drift.sync_lists import SyncListCache
+from sync_operator.controller.informer.compact import trimmed_metadata
+from sync_operator.controller.informer.crd_deletion import CrdDeletion
+from sync_operator.controller.informer.in_sync import is_in_sync
+from sync_operator.controller.informer.store import NamespacedName, Store, workspace_name
+from sync_operator.controller.sync.create_fence import CreateFence
+from sync_operator.controller.sync.start_lookups import StartDiagnoses
+from sync_operator.controller.workqueue.time_slices import Backlog
+from sync_operator.controller.workqueue.workqueue import DRIFT_KIND, Key, WorkQueue
+from sync_operator.controller.workspace.connections import WorkspaceConnections
+from sync_operator.domain.registration.resource_snapshot import Duplicate
+from sync_operator.domain.scheduling.cronjob_manifest import cronjob_name
+from sync_operator.domain.snapshot import RunnerConfig
+from sync_operator.domain.status.event_specs import EventSpec
+from sync_operator.errors import ClusterRestoredError, KubernetesError
+from sync_operator.kubernetes.event_recorder import EventRecorder
+from sync_operator.kubernetes.kube_client import CRONJOBS, JOBS, SYNCS, WORKSPACES, KubeClient, Resource
+from sync_operator.kubernetes.merge_patch import merge_patch
+from sync_operator.kubernetes.watch.own_write_filter import ObjectVersion
+from sync_operator.syncapi.types import RemoteSync
+from sync_operator.util.redact import redact
+
+__all__ = ["OURS", "WATCHED", "ControllerContext"]
+
+_log = logging.getLogger(__name__)
+
+OURS = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
+WATCHED: Mapping[str, tuple[Resource, str]] = {
+    WORKSPACE_KIND: (WORKSPACES, ""),
+    SYNC_KIND: (SYNCS, ""),
+    "CronJob": (CRONJOBS, OURS),
+    "Job": (JOBS, OURS),
+}
+"""Cached kinds, each with its resource and label selector."""
+_KINDS: Mapping[str, str] = {resource.plural: kind for kind, (resource, _) in WATCHED.items()}
+_DESIRED_STATE_FIELDS = ("generation", "deletionTimestamp", "finalizers", "annotations")
+"""Metadata fields whose change means that another client changed the desired state."""
+_MAX_UNCACHEABLE = 1024
+"""Maximum number of objects that could not be cached and are remembered, so that each is reported once."""
+_NO_SUCH_NAMESPACE = frozenset({403, 404})
+"""Status codes of a list in a deleted namespace, whose Role is gone too; the other namespaces are still served."""
+
+
+@dataclass(slots=True)
+class ControllerContext:
+    """The controller's components and in-memory state.
+
+    Attributes:
+        queue: the work queue.
+        uid: unique id of this process, part of every create annotation that it writes.
+        clock: returns the current time (aware, UTC).
+        drift_period: period of the drift check of each Workspace.
+        create_settle: how long after a create without a response the server may still carry it out.
+        namespaces: the namespaces served; empty means all.
+        cluster: uid that identifies this cluster; empty until this process acts, or if unknown.
+        require_secret_label: True if only labelled Secrets may be sent in a configuration.
+        duplicates: by uid of a Sync, the unclaimed syncs of the last list that equal its own, if it is checked for any.
+        events: records Kubernetes events.
+        create_fence: state of the creates that this process has announced or sent.
+        crd_deletion: tells the deletion of the CRD from that of a single Sync.
+        absences: which registered syncs the lists lack.
+        sync_lists: the last list of syncs of each scope.
+        comparisons: state of each Workspace's drift check.
+        name_lists: the last lists of connectors and models, for Syncs that refer to them by name.
+        batch_streams: which streams of each destination are written in batches.
+        start_diagnoses: the last start check of each Job that has not started.
+        watch_runs: uids of Syncs scheduled by their servers whose runs the next reconcile must read.
+        recheck: uids of Syncs with a configuration value from a Secret that may have changed.
+        on_workspace_gone: called with each Workspace that is gone (``namespace/name``), to drop their state of it.
+        on_run_ended: called with each run of a Sync that has ended, once the Sync's status holds it.
+        children_deleted: uids of Syncs under deletion whose CronJob and Jobs this process has deleted.
+        finalizer_removed: uids of Syncs whose finalizer was removed, until the watch event of their deletion arrives.
+    """
+
+    kube: KubeClient
+    connections: WorkspaceConnections
+    queue: WorkQueue
+    events: EventRecorder
+    runner_config: RunnerConfig
+    uid: str
+    clock: Callable[[], datetime]
+    drift_period: timedelta
+    create_settle: timedelta = timedelta(seconds=300)
+    namespaces: tuple[str, ...] = ()
+    cluster: str = ""
+    require_secret_label: bool = False
+    store: Store = field(default_factory=Store)
+    recheck: set[str] = field(default_factory=set)
+    watch_runs: set[str] = field(default_factory=set)
+    start_diagnoses: StartDiagnoses = field(default_factory=StartDiagnoses)
+    children_deleted: set[str] = field(default_factory=set)
+    finalizer_removed: set[str] = field(default_factory=set)
+    duplicates: dict[str, tuple[Duplicate, ...]] = field(default_factory=dict)
+    on_run_ended: Callable[[NamespacedName, LastRun], None] = lambda *_: None
+    on_workspace_gone: Callable[[str], None] = lambda _: None
+    _versions: dict[str, int] = field(default_factory=dict)
+    create_fence: CreateFence[RemoteSync] = field(init=False)
+    crd_deletion: CrdDeletion = field(init=False)
+    absences: Absences = field(init=False)
+    sync_lists: SyncListCache = field(init=False)
+    comparisons: Comparisons = field(init=False)
+    name_lists: NameListCache = field(init=False)
+    batch_streams: BatchStreams = field(init=False)
+    _uncacheable: dict[NamespacedName, str] = field(init=False, default_factory=dict)
+    _enqueue_backlog: Backlog[Key] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Create the caches and the other in-memory state, all empty."""
+        self.create_fence = CreateFence(self.clock(), settle=self.create_settle)
+        self.crd_deletion = CrdDeletion(self.kube, self.clock, clusterwide=not self.namespaces)
+        self.absences = Absences(self.drift_period)
+        memory = ListMemory()
+        self.sync_lists = SyncListCache(self.clock, self._registered_in, memory=memory)
+        self.comparisons = Comparisons(self.clock, self.drift_period)
+        self.name_lists = NameListCache(self.clock, memory)
+        self.batch_streams = BatchStreams(self.clock, memory)
+        self._enqueue_backlog = Backlog(self._enqueue_by_priority)
+
+    async def relist(self) -> dict[str, str]:
+        """List every watched kind: fills the caches at startup, and finds changes that a broken watch missed.
+
+        If a watched namespace cannot be read, its objects in the caches are kept as they are.
+
+        Returns:
+            The resource version of each list, by the path that was listed.
+
+        Raises:
+            KubernetesError: a list was refused or got no response.
+            ClusterRestoredError: a list is older than the list before it.
+        """
+        versions = {}
+        for kind, (resource, selector) in WATCHED.items():
+            known = list(self.store.all(kind))
+            objects: list[dict[str, Any]] = []
+            for namespace in self.namespaces or (None,):
+                try:
+                    listed, versions[resource.path(namespace)] = await self.kube.list_with_version(
+                        resource, namespace, selector=selector, keep=partial(self._trim, kind, resource)
+                    )
+                except KubernetesError as error:
+                    if namespace is None or error.status not in _NO_SUCH_NAMESPACE:
+                        raise
+                    _log.warning("namespace %s is left out: %s", namespace, error)
+                    objects += [obj for obj in self.store.all(kind) if obj["metadata"]["namespace"] == namespace]
+                else:
+                    objects += listed
+                    self._check_version(resource.path(namespace), int(versions[resource.path(namespace)]))
+            for gone in await self.store.replace(kind, objects, known=known):
+                self._handle_missed_deletion(kind, gone)
+        for sync in self.store.all(SYNC_KIND):
+            self.observe_event(sync)
+        self.connections.close_idle()
+        return versions
+
+    def _registered_in(self, scope: Scope) -> Iterable[str]:
+        """Server ids of the registered Syncs of one scope: an account's list need not show another account's syncs."""
+        return self.store.registered_at(scope.remote_workspace, self.connections.workspaces_of(scope))
+
+    def forget_scope(self, scope: Scope) -> None:
+        """Drop the cached lists of a scope that no Workspace uses any more."""
+        self.sync_lists.forget(scope)
+        self.name_lists.forget(scope)
+        self.batch_streams.forget(scope)
+
+    def _check_version(self, path: str, version: int) -> None:
+        """Record the resource version of a list; a lower one than before means a cluster restored from a backup."""
+        before = self._versions.get(path, 0)
+        if version < before:
+            raise ClusterRestoredError(
+                f"the cluster was restored to an earlier state (resource version {version} of {path} after {before})"
+            )
+        self._versions[path] = version
+
+    def _handle_missed_deletion(self, kind: str, gone: Mapping[str, Any]) -> None:
+        """Handle a deletion that only the list showed: no watch event was received for it."""
+        metadata = gone["metadata"]
+        if kind == WORKSPACE_KIND:
+            self.connections.workspace_deleted(NamespacedName(metadata["namespace"], metadata["name"]))
+            self.queue.add(Key(WORKSPACE_KIND, metadata["namespace"], metadata["name"]))
+        if kind == SYNC_KIND:
+            self.forget_sync(gone)
+            self.queue.add(Key(WORKSPACE_KIND, metadata["namespace"], workspace_name(gone)))
+
+    def forget_sync(self, sync: Mapping[str, Any]) -> None:
+        """Drop all in-memory state of a Sync that no longer exists, whether or not its deletion was carried out."""
+        metadata = sync["metadata"]
+        key = Key(SYNC_KIND, metadata["namespace"], metadata["name"])
+        if not self.store.has(SYNC_KIND, NamespacedName(key.namespace, key.name)):
+            self.queue.forget(key)
+            if route := self.connections.route(NamespacedName(key.namespace, workspace_name(sync))):
+                route.forget(key)
+        self.duplicates.pop(metadata["uid"], None)
+        for memory in (self.create_fence, self.crd_deletion, self.start_diagnoses):
+            memory.forget(metadata["uid"])
+        for uids in (self.recheck, self.watch_runs, self.children_deleted, self.finalizer_removed):
+            uids.discard(metadata["uid"])
+
+    def forget_workspace(self, ref: NamespacedName) -> None:
+        """Drop all in-memory state of a Workspace that no longer exists and that no Sync refers to."""
+        self.connections.forget(ref)
+        self.comparisons.forget(ref)
+        for kind in (WORKSPACE_KIND, DRIFT_KIND):
+            self.queue.forget(Key(kind, *ref))
+        self.on_workspace_gone(f"{ref.namespace}/{ref.name}")
+
+    def entry_counts(self) -> dict[str, int]:
+        """Number of entries held in memory, by kind, for metrics: follows the objects that exist, not the churn."""
+        return {
+            "syncs": sum(1 for _ in self.store.all(SYNC_KIND)),
+            "workspaces": sum(1 for _ in self.store.all(WORKSPACE_KIND)),
+            "creates": self.create_fence.entry_count,
+            "listings": self.sync_lists.entry_count,
+            "names": self.name_lists.entry_count,
+            "batches": self.batch_streams.entry_count,
+            **self.connections.entry_counts(),
+        }
+
+    def is_cached(self, plural: str, seen: ObjectVersion) -> bool:
+        """True if this version of an object, or a later one, is in the cache; False for kinds that are not cached."""
+        return plural in _KINDS and self.store.has_version_at_least(_KINDS[plural], seen)
+
+    def lacks_cronjob(self, seen: ObjectVersion) -> bool:
+        """True if a CronJob is not in the cache; our own deletion removes it from there at once."""
+        return not self.store.has_uid("CronJob", seen)
+
+    def observe_event(self, sync: Mapping[str, Any]) -> None:
+        """Record when this process first saw that a Sync is being deleted, or has an unresolved create.
+
+        Another process may have sent that create.
+        """
+        metadata = sync["metadata"]
+        if "deletionTimestamp" in metadata:
+            self.crd_deletion.observe_deletion(metadata["uid"])
+        if CREATE_STARTED_ANNOTATION in metadata.get("annotations", {}) and not sync.get("status", {}).get("id"):
+            self.create_fence.observed_unresolved(metadata["uid"], self.clock())
+
+    def _trim(self, kind: str, resource: Resource, obj: dict[str, Any]) -> dict[str, Any] | None:
+        """A listed object as the cache stores it; None for one that cannot be cached, which is reported."""
+        obj = {"apiVersion": resource.api_version, "kind": kind} | obj
+        try:
+            return self.store.trimmed(kind, obj)
+        except Exception as error:  # noqa: BLE001 (one bad object must not keep the others out of the cache)
+            self._report_uncacheable(kind, obj, error)
+            return None
+
+    def cache_watched(self, kind: str, obj: dict[str, Any]) -> bool:
+        """Cache an object from a watch event; True if it was new or newer.
+
+        An object that cannot be cached is reported, and dropped from the cache.
+        """
+        try:
+            return self.store.put(kind, obj)
+        except Exception as error:  # noqa: BLE001 (as above)
+            self._report_uncacheable(kind, obj, error)
+            self.store.drop(kind, obj)
+            return False
+
+    def _report_uncacheable(self, kind: str, obj: Mapping[str, Any], error: Exception) -> None:
+        """Report an object that cannot be cached, by log and event: once per resource version."""
+        namespace, name, version = (obj["metadata"][key] for key in ("namespace", "name", "resourceVersion"))
+        if self._uncacheable.get(NamespacedName(namespace, f"{kind}/{name}")) == version:
+            return
+        self._uncacheable[NamespacedName(namespace, f"{kind}/{name}")] = version
+        while len(self._uncacheable) > _MAX_UNCACHEABLE:
+            del self._uncacheable[next(iter(self._uncacheable))]
+        words = f"this {kind} cannot be worked with ({type(error).__name__}) and is left out; make it simpler"
+        _log.error("%s %s/%s is left out: %s", kind, namespace, name, redact(f"{type(error).__name__}: {error}"))
+        self.events.record(obj, EventSpec(Reason.INVALID_SPEC, words, warning=True), now=self.clock())
+
+    def enqueue_all(self) -> None:
+        """Queue every Workspace and Sync; Syncs that are in sync have low priority, within one drift period."""
+        for obj in self.store.all(WORKSPACE_KIND):
+            self.queue.add(Key(WORKSPACE_KIND, obj["metadata"]["namespace"], obj["metadata"]["name"]))
+        self._enqueue_backlog.add(
+            Key(SYNC_KIND, obj["metadata"]["namespace"], obj["metadata"]["name"]) for obj in self.store.all(SYNC_KIND)
+        )
+
+    def enqueue_syncs(self, workspace: NamespacedName, *, changed: bool) -> None:
+        """Queue every Sync of a Workspace; those in sync have low priority unless the Workspace has changed."""
+        syncs = self.store.syncs_of(workspace)
+        if not changed:
+            self._enqueue_backlog.add(syncs)
+            return
+        for key in syncs:
+            self.queue.add(key)
+
+    def _enqueue_by_priority(self, sync: Key) -> None:
+        if self._is_in_sync(sync):
+            self.queue.add_low_priority((sync,), within=self.drift_period.total_seconds())
+        else:
+            self.queue.add(sync)
+
+    def _is_in_sync(self, key: Key) -> bool:
+        here, cronjob = NamespacedName(key.namespace, key.name), NamespacedName(key.namespace, cronjob_name(key.name))
+        obj = self.store.get(SYNC_KIND, here)
+        return obj is not None and is_in_sync(
+            obj,
+            has_cronjob=self.store.has("CronJob", cronjob),
+            jobs=self.store.jobs_of(here),
+            now=self.clock(),
+            cluster=self.cluster,
+        )
+
+    async def write_status(
+        self, resource: Resource, kind: str, obj: Mapping[str, Any], status: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
+        """Write a status as one merge patch, if it differs from the object's present one.
+
+        If another client changed the object in the meantime, only this response shows it (its watch event is dropped
+        as an own write), so the key is queued again.
+
+        Returns:
+            The object as it is now; None if it no longer exists.
+        """
+        patch = merge_patch(obj.get("status", {}), status)
+        if not patch:
+            return dict(obj)
+        metadata = obj["metadata"]
+        answer = await self.kube.merge_patch(
+            resource, metadata["namespace"], metadata["name"], {"status": patch}, subresource="status"
+        )
+        if answer is not None:
+            self.store.put(kind, answer)
+            if any(trimmed_metadata(kind, answer).get(name) != metadata.get(name) for name in _DESIRED_STATE_FIELDS):
+                self.queue.add(Key(kind, metadata["namespace"], metadata["name"]))
+        return answer

@@ -1,0 +1,265 @@
+"""The drift check: compares each Workspace's registered Syncs with its server once per period.
+
+It finds what others have changed or deleted there. Each comparison runs in its own task, outside the workers, because
+the list of a large workspace takes minutes. If the server gives no list, the syncs are read one by one, spread over the
+period, at no more than half of the operator's share of the request rate.
+"""
+
+import logging
+import random
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from sync_operator.api.constants import OPERATOR_SHARE, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.scope import Scope
+from sync_operator.api.status import read_workspace_status
+from sync_operator.api.sync import Scheduler
+from sync_operator.api.workspace import remote_workspace_of
+from sync_operator.controller.context import ControllerContext
+from sync_operator.controller.drift.duplicates import find_duplicates
+from sync_operator.controller.drift.name_lists import roles_of
+from sync_operator.controller.drift.sync_lists import CachedSyncList
+from sync_operator.controller.informer.store import NamespacedName
+from sync_operator.controller.sync.observe import observe
+from sync_operator.controller.workqueue.time_slices import Slices
+from sync_operator.controller.workqueue.workqueue import DONE, DRIFT_KIND, Key, Result
+from sync_operator.domain.create_fence.late_creates import looks_for_duplicates
+from sync_operator.domain.identity.resource_identity import identity_error_changed, lacks_identity
+from sync_operator.domain.registration.desired_state import has_drift
+from sync_operator.domain.snapshot import Snapshot, SyncView
+from sync_operator.domain.status.compared_condition import CompareMethod, comparison_changed
+from sync_operator.domain.sync.id_check import id_error_changed
+from sync_operator.domain.sync.references import name_error_changed
+from sync_operator.errors import (
+    NotAdmittedError,
+    ServerFaultError,
+    SyncOperatorError,
+    ThrottledError,
+    TransientError,
+    UnsupportedEndpointError,
+)
+from sync_operator.syncapi.client import ApiClient
+from sync_operator.syncapi.types import RefKind
+
+__all__ = ["reconcile_drift", "record_absent", "schedule_drift_check"]
+
+_log = logging.getLogger(__name__)
+_SHARED_AGE: Final = 0.5
+"""A list younger than this part of the period is also used for other Workspaces of the same scope."""
+_MINUTE: Final = 60.0
+_SINGLE_READS_SHARE: Final = OPERATOR_SHARE / 2
+"""Part of ``spec.requestsPerMinute`` that single reads may use: half of the operator's share."""
+
+
+def schedule_drift_check(context: ControllerContext, workspace: NamespacedName) -> None:
+    """Queue a drift check within one period, with jitter so that a restart does not request all lists at once.
+
+    A check that is queued already keeps its time, so that Syncs that come and go do not cause more checks.
+    """
+    key = Key(DRIFT_KIND, *workspace)
+    if not context.queue.is_scheduled(key):
+        context.queue.add_after(key, context.drift_period.total_seconds() * random.random())  # noqa: S311 (jitter)
+
+
+async def reconcile_drift(context: ControllerContext, key: Key) -> Result:
+    """Start the comparison of a Workspace with its server, and report if the last one did not work. Once per period."""
+    workspace = NamespacedName(key.namespace, key.name)
+    connection = context.connections.get(workspace)
+    comparisons = context.comparisons
+    if connection is None or connection.view.suspended or not context.store.syncs_of(workspace):
+        comparisons.forget(workspace)
+        return DONE
+    blocker = connection.view.blocker
+    if connection.client is None or connection.scope is None or blocker is not None:
+        comparisons.failed(workspace, blocker.message if blocker else "there are no credentials")
+    else:
+        comparisons.begin(workspace, partial(_compare, context, workspace, connection.scope, connection.client))
+    _queue_if_outdated(context, workspace)
+    return Result(requeue_after=context.drift_period.total_seconds())
+
+
+def _queue_if_outdated(context: ControllerContext, workspace: NamespacedName) -> None:
+    """Queue the Workspace if its status about comparisons is outdated."""
+    obj, comparison = context.store.get(WORKSPACE_KIND, workspace), context.comparisons.get(workspace)
+    status = read_workspace_status(obj.get("status", {})) if obj is not None else None
+    if status is not None and comparison is not None and comparison_changed(comparison, status, context.clock()):
+        context.queue.add(Key(WORKSPACE_KIND, *workspace))
+
+
+async def _compare(context: ControllerContext, workspace: NamespacedName, scope: Scope, client: ApiClient) -> None:
+    """Run one comparison: queue the Syncs that differ from their server, and record the result."""
+    started_at = context.clock()
+    since = started_at - timedelta(seconds=_SHARED_AGE * context.drift_period.total_seconds())
+    try:
+        message = await _compare_all(context, workspace, scope, client, since)
+    except SyncOperatorError as error:
+        _log.warning("Workspace %s/%s: not compared with the server: %s", *workspace, error)
+        context.comparisons.failed(workspace, str(error))
+    else:
+        context.comparisons.completed(workspace, started_at, message)
+    _queue_if_outdated(context, workspace)
+
+
+async def _compare_all(
+    context: ControllerContext, workspace: NamespacedName, scope: Scope, client: ApiClient, since: datetime
+) -> str:
+    """Compare all Syncs with the server.
+
+    Returns:
+        How they were compared.
+
+    Raises:
+        SyncOperatorError: not all of them could be compared.
+    """
+    await _look_up_names(context, workspace, scope, client, since)
+    try:
+        listed = await context.sync_lists.fetch(scope, client, since=since)
+    except (NotAdmittedError, ThrottledError, UnsupportedEndpointError):
+        raise
+    except TransientError as error:
+        _log.warning("Workspace %s/%s: no list, so its syncs are read one by one: %s", *workspace, error)
+        await _read_one_by_one(context, workspace, scope, client, since)
+        return f"{CompareMethod.ONE_BY_ONE}{error}"
+    if await record_absent(context, workspace, scope, listed.at):
+        context.queue.add(Key(WORKSPACE_KIND, *workspace))
+    watched = await _queue_differing(context, context.store.syncs_of(workspace))
+    for sync in await find_duplicates(context, workspace, scope, listed, watched):
+        context.queue.add(Key(SYNC_KIND, sync.namespace, sync.name))
+    return _compare_method(listed)
+
+
+async def record_absent(
+    context: ControllerContext, workspace: NamespacedName, scope: Scope, listed_at: datetime
+) -> bool:
+    """Record which registered syncs the list lacks; True if that changes the Workspace's status."""
+    connection, slices = context.connections.get(workspace), Slices()
+    known, absent = set[str](), set[str]()
+    for key in context.store.syncs_of(workspace):
+        await slices.yield_if_due()
+        obj = context.store.get(SYNC_KIND, NamespacedName(key.namespace, key.name))
+        status = obj.get("status", {}) if obj is not None else {}
+        sync_id = status.get("id")
+        if connection is None or sync_id is None:
+            continue
+        if (
+            connection.view.current_workspace(remote_workspace_of(status.get("url", ""), status.get("workspaceId")))
+            != scope.remote_workspace
+        ):
+            continue
+        known.add(sync_id)
+        if context.sync_lists.last_seen(scope, sync_id)[1]:
+            absent.add(sync_id)
+    return context.absences.record_list(workspace, known, absent, listed_at)
+
+
+async def _queue_differing(context: ControllerContext, syncs: Iterable[Key]) -> list[Snapshot]:
+    """Queue the Syncs whose status differs from what the server holds.
+
+    Returns:
+        The Syncs that may have a duplicate from a lost create.
+    """
+    slices, low_priority, watched = Slices(), list[Key](), list[Snapshot]()
+    for sync in syncs:
+        await slices.yield_if_due()
+        snapshot = _snapshot(context, sync)
+        if snapshot is None:
+            continue
+        if _differs(context, snapshot):
+            context.queue.add(sync)
+        elif lacks_identity(snapshot):
+            low_priority.append(sync)
+        if looks_for_duplicates(snapshot):
+            watched.append(snapshot)
+    if low_priority:
+        context.queue.add_low_priority(low_priority, within=context.drift_period.total_seconds())
+    return watched
+
+
+def _compare_method(listed: CachedSyncList) -> str:
+    """How complete a list is; names the rows that the server refuses, so that they can be found and repaired."""
+    if not listed.unlisted and not listed.unconfirmed:
+        return CompareMethod.BY_LIST
+    rows = ", ".join(map(str, listed.unlisted))
+    found = f"GET /syncs is refused for row {rows} of it (per_page=1&page={rows})" if rows else "single reads"
+    ours = f", and reads of sync {', '.join(sorted(listed.unconfirmed))} are too" if listed.unconfirmed else ""
+    return f"{CompareMethod.BUT_FOR_ROWS}{found}{ours}. Look for syncs there whose connector or model is gone"
+
+
+async def _read_one_by_one(
+    context: ControllerContext, workspace: NamespacedName, scope: Scope, client: ApiClient, since: datetime
+) -> None:
+    """Read each sync with a request of its own, and queue the Syncs whose status differs.
+
+    Raises:
+        ServerFaultError: the server fails to show any of them.
+        SyncOperatorError: a request was not admitted, was refused, or got no response.
+    """
+    holders = defaultdict[str, list[Key]](list)
+    for key in context.store.syncs_of(workspace):
+        obj = context.store.get(SYNC_KIND, NamespacedName(key.namespace, key.name))
+        if obj is not None and (sync_id := obj.get("status", {}).get("id")):
+            holders[sync_id].append(key)
+    refused = 0
+    pause = _pause_between(context, workspace, len(holders))
+    for sync_id, keys in holders.items():
+        try:
+            await context.sync_lists.read_one(scope, client, sync_id, since=since)
+        except ServerFaultError:
+            refused += 1
+            if refused == len(holders):
+                raise
+        await _queue_differing(context, keys)
+        await context.comparisons.sleep(pause)
+
+
+def _pause_between(context: ControllerContext, workspace: NamespacedName, reads: int) -> float:
+    """Seconds between two single reads: spread over the period, or longer if the request rate is low."""
+    obj = context.store.get(WORKSPACE_KIND, workspace) or {}
+    a_minute = obj.get("spec", {}).get("requestsPerMinute", 100) * _SINGLE_READS_SHARE
+    return max(context.drift_period.total_seconds() / (reads + 1), _MINUTE / float(a_minute))
+
+
+async def _look_up_names(
+    context: ControllerContext, workspace: NamespacedName, scope: Scope, client: ApiClient, since: datetime
+) -> None:
+    """List the connectors and models that Syncs refer to by name; after a failure the cached lists stay in use."""
+    slices, roles = Slices(), set[RefKind]()
+    for key in context.store.syncs_of(workspace):
+        await slices.yield_if_due()
+        roles |= roles_of(context.store.get(SYNC_KIND, NamespacedName(key.namespace, key.name)) or {})
+    if not roles:
+        return
+    try:
+        await context.name_lists.fetch(scope, client, sorted(roles), since=since)
+    except SyncOperatorError as error:
+        _log.warning("Workspace %s/%s: names were not looked up: %s", *workspace, error)
+
+
+def _watch_runs(context: ControllerContext, sync: SyncView) -> bool:
+    """True for a registered Sync that the server schedules; its runs must be read, because no Job reports them."""
+    if sync.spec is None or sync.spec.scheduler is not Scheduler.SERVER or not sync.status.id:
+        return False
+    context.watch_runs.add(sync.uid)
+    return True
+
+
+def _snapshot(context: ControllerContext, key: Key) -> Snapshot | None:
+    obj = context.store.get(SYNC_KIND, NamespacedName(key.namespace, key.name))
+    snapshot = observe(context, obj) if obj is not None else None
+    usable = snapshot is not None and snapshot.sync.spec is not None and snapshot.workspace.dialect is not None
+    return snapshot if usable else None
+
+
+def _differs(context: ControllerContext, snapshot: Snapshot) -> bool:
+    if _watch_runs(context, snapshot.sync) or identity_error_changed(snapshot):
+        return True
+    if name_error_changed(snapshot) or id_error_changed(snapshot):
+        return True
+    if snapshot.last_listed is None:
+        return snapshot.missing_from_lists
+    moved = snapshot.last_listed.status != (snapshot.sync.status.server_status or "")
+    secret = snapshot.sync.spec is not None and bool(snapshot.sync.spec.configuration_secrets)
+    return moved or secret or has_drift(snapshot, snapshot.last_listed)

@@ -1,0 +1,180 @@
+"""kopf's event handlers: put watch events into the cache and queue the affected keys. They do no other work."""
+
+from collections.abc import Iterator, Mapping
+from itertools import chain, repeat
+from typing import Any
+
+import kopf
+
+from sync_operator.api.constants import GROUP, MANAGED_BY, MANAGED_BY_LABEL, SYNC_KIND, VERSION, WORKSPACE_KIND
+from sync_operator.controller.context import OURS, ControllerContext
+from sync_operator.controller.informer.store import NamespacedName, wanted_id, workspace_name
+from sync_operator.controller.workqueue.workqueue import Key
+from sync_operator.kubernetes.converters import owning_sync
+from sync_operator.kubernetes.watch.watch_middleware import CLIENT_TIMEOUT, WATCH_TIMEOUT
+
+__all__ = ["make_registry", "make_settings"]
+
+_LABELS = {MANAGED_BY_LABEL: MANAGED_BY}
+_CHUNK = 50
+"""Page size of kopf's own lists; small, because single objects may be as large as the API server allows."""
+_SYNC_COUNT_DELAY = 2.0
+"""Seconds for which added and deleted Syncs are collected before their Workspace's count is updated."""
+
+
+class _NoDiffBase(kopf.DiffBaseStorage):
+    """Disables kopf's diffs: with `on.event` handlers only, it need not copy, compare or annotate objects."""
+
+    def build(self, **_: Any) -> Any:
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        pass
+
+
+class _NoProgress(kopf.ProgressStorage):
+    """Disables kopf's progress annotations: it retries no handler of ours."""
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        pass
+
+    def purge(self, **_: Any) -> None:
+        pass
+
+    def touch(self, **_: Any) -> None:
+        pass
+
+    def clear(self, *, essence: Any) -> Any:
+        return essence
+
+
+class _ErrorBackoff:
+    """Backoff of kopf's refused requests, in seconds: without end, and from the start for each request."""
+
+    def __iter__(self) -> Iterator[float]:
+        return chain((1.0, 2.0, 4.0, 8.0, 16.0), repeat(20.0))
+
+
+def make_settings(*, clusterwide: bool) -> kopf.OperatorSettings:
+    """Settings that turn off kopf's own bookkeeping: no annotations, no events; lists are filtered by the API server.
+
+    Args:
+        clusterwide: False to send no request outside the namespaces served; then CRDs and namespaces are not watched.
+    """
+    settings = kopf.OperatorSettings()
+    settings.persistence.diffbase_storage = _NoDiffBase()
+    settings.persistence.progress_storage = _NoProgress()
+    settings.persistence.finalizer = f"{GROUP}/kopf-unused"
+    settings.posting.enabled = False
+    settings.queueing.idle_timeout = 1
+    settings.watching.server_timeout, settings.watching.client_timeout = WATCH_TIMEOUT, CLIENT_TIMEOUT
+    settings.watching.chunk_size = _CHUNK
+    settings.scanning.disabled = not clusterwide
+    # By default kopf stops the whole operator when one watch has been refused for a minute. That may be an outage of
+    # the API server, or one of many namespaces that was deleted with its Role. Either may recover.
+    settings.networking.error_backoffs = _ErrorBackoff()
+    for plural in ("cronjobs", "jobs"):
+        settings.watching.label_selectors["batch", "v1", plural] = OURS
+    return settings
+
+
+def make_registry(context: ControllerContext) -> kopf.OperatorRegistry:
+    """A registry with handlers for every kind that a reconcile depends on."""
+    registry = kopf.OperatorRegistry()
+    handlers = _Handlers(context)
+    kopf.on.event(GROUP, VERSION, "syncs", registry=registry)(handlers.on_sync)
+    kopf.on.event(GROUP, VERSION, "workspaces", registry=registry)(handlers.on_workspace)
+    kopf.on.event("batch", "v1", "cronjobs", labels=_LABELS, registry=registry)(handlers.on_cronjob)
+    kopf.on.event("batch", "v1", "jobs", labels=_LABELS, registry=registry)(handlers.on_job)
+    kopf.on.event("", "v1", "secrets", registry=registry)(handlers.on_secret)
+    return registry
+
+
+class _Handlers:
+    """One handler per kind. An event's type is None for an object of kopf's initial list."""
+
+    def __init__(self, context: ControllerContext) -> None:
+        self._context = context
+
+    async def on_sync(self, event: Mapping[str, Any], **_: Any) -> None:
+        queue = self._context.queue
+        obj = dict(event["object"])
+        key = _key(SYNC_KIND, obj)
+        here = NamespacedName(key.namespace, key.name)
+        held = self._context.store.get(SYNC_KIND, here)
+        new, gone = self._apply_event(SYNC_KIND, event["type"], obj)
+        wanted = wanted_id(held) if held is not None else None
+        if wanted is not None and (gone or wanted_id(obj) != wanted):
+            for ref in self._context.store.claimants(wanted) - {here}:
+                queue.add(Key(SYNC_KIND, *ref))
+        if gone:
+            self._context.forget_sync(obj)
+        elif new:
+            self._context.observe_event(obj)
+            queue.add(key)
+        if gone or (new and event["type"] == "ADDED"):
+            queue.add_after(Key(WORKSPACE_KIND, key.namespace, workspace_name(obj)), _SYNC_COUNT_DELAY)
+
+    async def on_workspace(self, event: Mapping[str, Any], **_: Any) -> None:
+        obj = dict(event["object"])
+        key = _key(WORKSPACE_KIND, obj)
+        new, gone = self._apply_event(WORKSPACE_KIND, event["type"], obj)
+        if gone:
+            self._context.connections.workspace_deleted(NamespacedName(key.namespace, key.name))
+        if new or gone:
+            self._context.queue.add(key)
+
+    async def on_cronjob(self, event: Mapping[str, Any], **_: Any) -> None:
+        if event["type"] == "DELETED" and self._is_being_deleted(event["object"]):
+            self._context.store.mark_deleted("CronJob", event["object"])
+        else:
+            self._on_child("CronJob", event)
+
+    async def on_job(self, event: Mapping[str, Any], **_: Any) -> None:
+        self._on_child("Job", event)
+
+    async def on_secret(self, event: Mapping[str, Any], **_: Any) -> None:
+        if event["type"] is None:
+            return  # the first reconcile of a Workspace reads its Secrets itself
+        metadata = event["object"]["metadata"]
+        secret = NamespacedName(metadata["namespace"], metadata["name"])
+        for key in self._context.store.workspaces_using(secret):
+            self._context.queue.add(key)
+        for key in self._context.store.syncs_using(secret):
+            sync = self._context.store.get(SYNC_KIND, NamespacedName(key.namespace, key.name))
+            if sync is not None:
+                self._context.recheck.add(sync["metadata"]["uid"])
+                self._context.queue.add(key)
+
+    def _on_child(self, kind: str, event: Mapping[str, Any]) -> None:
+        obj = dict(event["object"])
+        owner = owning_sync(obj)
+        if any(self._apply_event(kind, event["type"], obj)) and owner:
+            self._context.queue.add(Key(SYNC_KIND, obj["metadata"]["namespace"], owner))
+
+    def _is_being_deleted(self, cronjob: Mapping[str, Any]) -> bool:
+        """True if the owning Sync is being deleted, so that its CronJob's deletion needs no reconcile."""
+        here = NamespacedName(cronjob["metadata"]["namespace"], owning_sync(cronjob) or "")
+        sync = self._context.store.get(SYNC_KIND, here)
+        return sync is not None and "deletionTimestamp" in sync["metadata"]
+
+    def _apply_event(self, kind: str, event_type: str | None, obj: dict[str, Any]) -> tuple[bool, bool]:
+        """Put an event into the cache.
+
+        Returns:
+            Whether it brought a new state of the object, and whether the object is gone.
+        """
+        if event_type == "DELETED":
+            self._context.store.mark_deleted(kind, obj)
+            return False, True
+        return self._context.cache_watched(kind, obj), False
+
+
+def _key(kind: str, obj: Mapping[str, Any]) -> Key:
+    return Key(kind, obj["metadata"]["namespace"], obj["metadata"]["name"])

@@ -1,0 +1,349 @@
+"""The store of Kubernetes objects, updated by watch events and by the responses to our own writes."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import partial
+from itertools import chain, islice
+from typing import Any, Final, NamedTuple
+
+from sync_operator.api.base import normalized_id
+from sync_operator.api.constants import CREATE_STARTED_ANNOTATION, FINALIZER, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.workspace import RemoteWorkspace, remote_workspace_now, remote_workspace_of
+from sync_operator.controller.informer.compact import expand, trim
+from sync_operator.controller.informer.indexer import Indexer
+from sync_operator.controller.workqueue.time_slices import Slices
+from sync_operator.controller.workqueue.workqueue import Key
+from sync_operator.domain.create_fence.matching import Claim
+from sync_operator.kubernetes.converters import owning_sync
+from sync_operator.kubernetes.token_secret import token_secret_name
+from sync_operator.kubernetes.watch.own_write_filter import ObjectVersion
+
+__all__ = ["NamespacedName", "Store", "wanted_id", "workspace_name"]
+
+TOMBSTONE_SECONDS: Final = 90.0
+"""Seconds for which a tombstone is kept: longer than a response may be late, as the client's timeout is a minute."""
+
+
+class NamespacedName(NamedTuple):
+    """Namespace and name of an object."""
+
+    namespace: str
+    name: str
+
+
+class Store:
+    """Objects by kind and name, with the indexes that a reconcile needs.
+
+    A deleted object leaves a tombstone for a while: the response to an earlier write may arrive after the deletion and
+    would bring the object back.
+
+    Args:
+        monotonic: monotonic clock, in seconds.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._objects: dict[str, dict[NamespacedName, dict[str, Any]]] = {}
+        self._tombstones: dict[str, float] = {}
+        self._jobs_by_sync: Indexer[NamespacedName, NamespacedName] = Indexer()
+        self._by_sync_id: Indexer[str, NamespacedName] = Indexer()
+        self._unresolved: Indexer[None, NamespacedName] = Indexer()
+        self._by_workspace: Indexer[NamespacedName, NamespacedName] = Indexer()
+        self._by_secret: dict[str, Indexer[NamespacedName, NamespacedName]] = {
+            SYNC_KIND: Indexer(),
+            WORKSPACE_KIND: Indexer(),
+        }
+
+    def get(self, kind: str, ref: NamespacedName) -> dict[str, Any] | None:
+        """The cached object, unpacked; None if there is none."""
+        held = self._find(kind, ref)
+        return expand(held) if held is not None else None
+
+    def has(self, kind: str, ref: NamespacedName) -> bool:
+        """True if an object of that name is cached."""
+        return ref in self._objects.get(kind, {})
+
+    def has_version_at_least(self, kind: str, seen: ObjectVersion) -> bool:
+        """True if this version of an object, or a later one, is cached."""
+        held = self._find_by_uid(kind, seen)
+        return held is not None and version_of(held) >= seen.version
+
+    def has_uid(self, kind: str, seen: ObjectVersion) -> bool:
+        """True if any version of this object (same uid) is cached."""
+        return self._find_by_uid(kind, seen) is not None
+
+    def _find(self, kind: str, ref: NamespacedName) -> dict[str, Any] | None:
+        """The cached object, still packed."""
+        return self._objects.get(kind, {}).get(ref)
+
+    def _find_by_uid(self, kind: str, seen: ObjectVersion) -> dict[str, Any] | None:
+        held = self._find(kind, NamespacedName(seen.namespace, seen.name))
+        return held if held is not None and held["metadata"]["uid"] == seen.uid else None
+
+    def all(self, kind: str) -> Iterable[dict[str, Any]]:
+        """All cached objects of a kind, still packed (see `trim`)."""
+        return self._objects.get(kind, {}).values()
+
+    def latest(self, kind: str, count: int) -> Iterable[dict[str, Any]]:
+        """At most ``count`` objects of a kind, those cached last first, still packed."""
+        return islice(reversed(self._objects.get(kind, {}).values()), count)
+
+    def put(self, kind: str, obj: dict[str, Any]) -> bool:
+        """Cache an object unless this or a newer version, or a tombstone, is there; True if it was cached."""
+        is_new = not self.has_version_at_least(kind, ObjectVersion.of(obj)) and not self._has_tombstone(obj)
+        if is_new:
+            self._set(kind, trim(kind, obj, self._find(kind, ref_of(obj))))
+        return is_new
+
+    def _set(self, kind: str, obj: dict[str, Any]) -> None:
+        """Replace the cached object of that name by a trimmed object, and update the indexes."""
+        ref = ref_of(obj)
+        objects = self._objects.setdefault(kind, {})
+        held = objects.get(ref)
+        objects[ref] = obj
+        entries = list(self._index_entries(kind, ref, obj))
+        for index, key in self._index_entries(kind, ref, held) if held is not None else ():
+            if (index, key) not in entries:
+                index.discard(key, ref)
+        for index, key in entries:
+            index.add(key, ref)
+
+    def _index_entries(
+        self, kind: str, ref: NamespacedName, obj: Mapping[str, Any]
+    ) -> Iterator[tuple[Indexer[Any, NamespacedName], Any]]:
+        """The indexes that an object is in, each with its index key."""
+        if kind == SYNC_KIND:
+            yield self._by_workspace, NamespacedName(ref.namespace, workspace_name(obj))
+            if sync_id := wanted_id(obj):
+                yield self._by_sync_id, sync_id
+            if _is_unresolved(obj):
+                yield self._unresolved, None
+        if kind == "Job" and (owner := owning_sync(obj)):
+            yield self._jobs_by_sync, NamespacedName(ref.namespace, owner)
+        if kind in self._by_secret:
+            for name in _secrets_of_workspace(obj) if kind == WORKSPACE_KIND else _secrets_of_sync(obj):
+                yield self._by_secret[kind], NamespacedName(ref.namespace, name)
+
+    def trimmed(self, kind: str, obj: dict[str, Any]) -> dict[str, Any]:
+        """The object as it is cached: the cached one itself if it has this version, else the trimmed object."""
+        held = self._find(kind, ref_of(obj))
+        known = held is not None and _same_uid(held, obj) and version_of(held) == version_of(obj)
+        return held if known and held is not None else trim(kind, obj, held)
+
+    def drop(self, kind: str, obj: Mapping[str, Any]) -> None:
+        """Remove an object, unless another one (different uid) has taken its name."""
+        ref = ref_of(obj)
+        held = self._find(kind, ref)
+        if held is None or not _same_uid(held, obj):
+            return
+        del self._objects[kind][ref]
+        for index, key in self._index_entries(kind, ref, held):
+            index.discard(key, ref)
+
+    def mark_deleted(self, kind: str, obj: Mapping[str, Any]) -> None:
+        """Remove a deleted object and leave a tombstone, so that a late response does not bring it back."""
+        now = self._monotonic()
+        self._tombstones.pop(obj["metadata"]["uid"], None)
+        self._tombstones[obj["metadata"]["uid"]] = now + TOMBSTONE_SECONDS
+        while (oldest := next(iter(self._tombstones))) and self._tombstones[oldest] < now:
+            del self._tombstones[oldest]
+        self.drop(kind, obj)
+
+    def _has_tombstone(self, obj: Mapping[str, Any]) -> bool:
+        return self._tombstones.get(obj["metadata"]["uid"], 0.0) > self._monotonic()
+
+    async def replace(
+        self, kind: str, objects: Iterable[dict[str, Any]], *, known: Iterable[Mapping[str, Any]]
+    ) -> list[Mapping[str, Any]]:
+        """Replace the objects of a kind by a full list, in time slices: what is not listed is gone.
+
+        Args:
+            kind: kind of the objects.
+            objects: the listed objects, each as returned by `trimmed`.
+            known: the objects cached when the list was requested; changes since then are left to the watch.
+
+        Returns:
+            Those of ``known`` that are gone.
+        """
+        slices = Slices()
+        listed, before = {ref_of(obj): obj for obj in objects}, {ref_of(held): held for held in known}
+        gone = []
+        for ref, held in before.items():
+            await slices.yield_if_due()
+            obj = listed.get(ref)
+            is_there = obj is not None and not self._has_tombstone(obj)
+            if obj is None or not is_there or not _same_uid(held, obj):
+                gone.append(held)
+            if not is_there:
+                self.mark_deleted(kind, held)
+        for ref, obj in listed.items():
+            await slices.yield_if_due()
+            if not self._was_deleted_since(kind, obj, before.get(ref)) and not self.has_version_at_least(
+                kind, ObjectVersion.of(obj)
+            ):
+                self._set(kind, obj)
+        return gone
+
+    def _was_deleted_since(self, kind: str, listed: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
+        """True if the deletion of a listed object was seen after it was listed."""
+        now = self._find(kind, ref_of(listed))
+        was_held = before is not None and _same_uid(before, listed)
+        return self._has_tombstone(listed) or (was_held and (now is None or not _same_uid(listed, now)))
+
+    def jobs_of(self, sync: NamespacedName) -> list[dict[str, Any]]:
+        """The Jobs of a Sync, oldest first."""
+        held = self._objects.get("Job", {})
+        jobs = [held[ref] for ref in self._jobs_by_sync.get(sync)]
+        return sorted(jobs, key=lambda job: (job["metadata"]["creationTimestamp"], job["metadata"]["name"]))
+
+    def syncs_of(self, workspace: NamespacedName) -> list[Key]:
+        """Keys of the Syncs that refer to a Workspace."""
+        return [Key(SYNC_KIND, *ref) for ref in self._by_workspace.get(workspace)]
+
+    def registered_at(self, remote_workspace: RemoteWorkspace, homes: Iterable[NamespacedName]) -> Iterator[str]:
+        """Server ids of these Workspaces' Syncs that are registered in a remote workspace and not being deleted.
+
+        Evaluated lazily: the cache may change between two of them.
+        """
+        for ref in chain.from_iterable(map(self._by_workspace.get, homes)):
+            sync = self._find(SYNC_KIND, ref) or {}
+            sync_id = sync.get("status", {}).get("id")
+            if (
+                sync_id
+                and "deletionTimestamp" not in sync["metadata"]
+                and self.remote_workspace(sync) == remote_workspace
+            ):
+                yield normalized_id(sync_id)
+
+    def workspaces_using(self, secret: NamespacedName) -> list[Key]:
+        """Keys of the Workspaces that refer to a Secret."""
+        return [Key(WORKSPACE_KIND, *ref) for ref in self._by_secret[WORKSPACE_KIND].get(secret)]
+
+    def syncs_using(self, secret: NamespacedName) -> list[Key]:
+        """Keys of the Syncs whose configuration takes values from a Secret."""
+        return [Key(SYNC_KIND, *ref) for ref in self._by_secret[SYNC_KIND].get(secret)]
+
+    def unresolved(self) -> Iterator[dict[str, Any]]:
+        """Syncs with a create intent and without an id, still packed: their create may have made a sync."""
+        held = self._objects.get(SYNC_KIND, {})
+        return (held[ref] for ref in self._unresolved.get(None))
+
+    def is_registered(self, sync_id: str, created_at: datetime | None) -> bool:
+        """True if a Sync is registered with a server sync of that id and creation time, by whatever URL of its server.
+
+        An id alone is on many servers; with the same creation time it is taken for the same sync.
+        """
+        made = created_at.replace(microsecond=0) if created_at is not None else None
+        statuses = ((self._find(SYNC_KIND, ref) or {}).get("status", {}) for ref in self._by_sync_id.get(sync_id))
+        times = (status["registeredAt"] for status in statuses if status.get("id") and "registeredAt" in status)
+        return made is not None and any(datetime.fromisoformat(time) == made for time in times)
+
+    def claimants(self, sync_id: str) -> set[NamespacedName]:
+        """Syncs that have, or ask for, a server sync of that id, on whatever server."""
+        return set(self._by_sync_id.get(sync_id))
+
+    def competing_claims(
+        self,
+        remote_workspace: RemoteWorkspace,
+        sync_id: str,
+        *,
+        exclude: NamespacedName,
+        may_not_claim: Callable[[NamespacedName], bool],
+    ) -> tuple[Claim, ...]:
+        """Claims of other Syncs to one server sync: of those registered with it, and of those allowed to ask for it.
+
+        Args:
+            remote_workspace: where the server sync is.
+            sync_id: its id.
+            exclude: the Sync to exclude.
+            may_not_claim: True for a Workspace that may not claim the sync, because its credentials do not work or
+                belong to an account that does not see it. Otherwise anybody could claim a sync by writing its id in a
+                manifest.
+        """
+        others = ((ref, self.get(SYNC_KIND, ref)) for ref in self._by_sync_id.get(sync_id) if ref != exclude)
+        here = ((ref, obj) for ref, obj in others if obj is not None and self.remote_workspace(obj) == remote_workspace)
+        claims = ((NamespacedName(ref.namespace, workspace_name(obj)), _claim(ref, obj)) for ref, obj in here)
+        return tuple(claim for home, claim in claims if claim.registered or not may_not_claim(home))
+
+    def claimed(
+        self,
+        remote_workspace: RemoteWorkspace,
+        sync_ids: Iterable[str],
+        *,
+        exclude: NamespacedName,
+        may_not_claim: Callable[[NamespacedName], bool],
+    ) -> frozenset[str]:
+        """Those of the server syncs that other Syncs claim, by the rules of `competing_claims`."""
+        competing = partial(self.competing_claims, remote_workspace, exclude=exclude, may_not_claim=may_not_claim)
+        return frozenset(filter(competing, sync_ids))
+
+    def remote_workspace(self, sync: Mapping[str, Any]) -> RemoteWorkspace | None:
+        """The remote workspace where a Sync is registered, or would be; None if its Workspace is unknown."""
+        status = sync.get("status", {})
+        home = self.get(WORKSPACE_KIND, NamespacedName(sync["metadata"]["namespace"], workspace_name(sync)))
+        spec = home.get("spec", {}) if home else {}
+        if status.get("id") and status.get("url"):
+            remote_workspace = remote_workspace_of(status["url"], status.get("workspaceId"))
+            return (
+                remote_workspace_now(remote_workspace, spec["url"], spec["previousUrls"])
+                if "previousUrls" in spec
+                else remote_workspace
+            )
+        return remote_workspace_of(spec["url"], spec.get("workspaceId")) if "url" in spec else None
+
+
+def ref_of(obj: Mapping[str, Any]) -> NamespacedName:
+    """Namespace and name of an object."""
+    return NamespacedName(obj["metadata"]["namespace"], obj["metadata"]["name"])
+
+
+def version_of(obj: Mapping[str, Any]) -> int:
+    """``metadata.resourceVersion`` as a number: comparable for objects of the same uid (KEP-5504)."""
+    return int(obj["metadata"]["resourceVersion"])
+
+
+def workspace_name(sync: Mapping[str, Any]) -> str:
+    """Name of the Workspace that a Sync refers to."""
+    name: str = sync.get("spec", {}).get("workspaceRef", {}).get("name", "default")
+    return name
+
+
+def wanted_id(sync: Mapping[str, Any]) -> str | None:
+    """The server id that a Sync has (``status.id``) or asks for (``spec.externalId``); None without either."""
+    wanted: str | None = sync.get("status", {}).get("id") or sync.get("spec", {}).get("externalId")
+    return normalized_id(wanted) if wanted else None
+
+
+def _is_unresolved(sync: Mapping[str, Any]) -> bool:
+    metadata = sync["metadata"]
+    announced = CREATE_STARTED_ANNOTATION in metadata.get("annotations", {})
+    released = "deletionTimestamp" in metadata and FINALIZER not in metadata.get("finalizers", ())
+    return announced and not released and not sync.get("status", {}).get("id")
+
+
+def _claim(ref: NamespacedName, sync: Mapping[str, Any]) -> Claim:
+    return Claim(
+        holder=f"{ref.namespace}/{ref.name}",
+        registered=bool(sync.get("status", {}).get("id")),
+        created_at=datetime.fromisoformat(sync["metadata"]["creationTimestamp"]),
+        uid=sync["metadata"]["uid"],
+        account=sync.get("status", {}).get("account") or "",
+    )
+
+
+def _same_uid(held: Mapping[str, Any], obj: Mapping[str, Any]) -> bool:
+    return bool(held["metadata"].get("uid") == obj["metadata"].get("uid"))
+
+
+def _secrets_of_sync(sync: Mapping[str, Any]) -> set[str]:
+    entries = sync.get("spec", {}).get("configurationSecrets", ())
+    return {entry["secretKeyRef"]["name"] for entry in entries if entry.get("secretKeyRef", {}).get("name")}
+
+
+def _secrets_of_workspace(workspace: Mapping[str, Any]) -> set[str]:
+    spec = workspace.get("spec", {})
+    auth = spec.get("auth", {})
+    refs = (auth.get("tokenSecretRef"), auth.get("loginSecretRef"), spec.get("caSecretRef"))
+    names = {ref["name"] for ref in refs if ref and "name" in ref}
+    return names | {token_secret_name(workspace["metadata"]["name"])} if auth.get("loginSecretRef") else names

@@ -1,0 +1,1 @@
+"""The Sync reconciler: observe, decide, act, report."""

@@ -1,0 +1,1 @@
+"""The work queue: deduplication, priorities, retries with backoff, and fair shares."""

@@ -1,0 +1,1 @@
+"""The Workspace reconciler, and the connections of Workspaces to their servers."""

@@ -1,0 +1,62 @@
+"""Inserts values from Secrets into ``configuration`` at their JSON pointers (RFC 6901) before it is sent. Pure."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from sync_operator.errors import InvalidSpecError
+
+__all__ = ["value_at", "with_secrets"]
+
+
+def with_secrets(configuration: Any, values: Mapping[str, str]) -> Any:
+    """A copy of the configuration with the values inserted; the configuration itself if there are no values.
+
+    Args:
+        configuration: ``spec.configuration``.
+        values: JSON pointer → value.
+
+    Raises:
+        InvalidSpecError: a pointer does not resolve; everything but its last part must exist.
+    """
+    result = deepcopy(configuration) if values else configuration
+    for number, (pointer, value) in enumerate(values.items()):
+        *path, last = _parts(pointer)
+        place = result
+        for part in path:
+            place = _step(place, part)
+        if isinstance(place, dict):
+            place[last] = value
+        elif isinstance(place, list) and _names_item(last, place):
+            place[int(last)] = value
+        else:
+            raise InvalidSpecError(
+                f"spec.configurationSecrets[{number}].pointer",
+                f"{pointer!r} leads nowhere in spec.configuration; everything but its last part must be there",
+            )
+    return result
+
+
+def value_at(configuration: Any, pointer: str) -> Any:
+    """The value at a JSON pointer, or None."""
+    place = configuration
+    for part in _parts(pointer):
+        place = _step(place, part)
+    return place
+
+
+def _parts(pointer: str) -> list[str]:
+    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+
+
+def _step(place: Any, part: str) -> Any:
+    if isinstance(place, dict):
+        return place.get(part)
+    if isinstance(place, list) and _names_item(part, place):
+        return place[int(part)]
+    return None
+
+
+def _names_item(part: str, items: list[Any]) -> bool:
+    """True if the part is a valid index of ``items``: digits without leading zeros."""
+    return part.isascii() and part.isdigit() and part == str(int(part)) and int(part) < len(items)

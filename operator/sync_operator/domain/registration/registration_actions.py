@@ -1,0 +1,179 @@
+"""The actions of a registration. Each is a value; `controller.sync.execute_cluster` carries it out.
+
+A kind may use its own subclass of `UpdateRemote` and `DeleteRemote`, which says more.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sync_operator.api.base import ConfigurationSecret
+from sync_operator.domain.blocker import Phase
+from sync_operator.domain.registration.resource_snapshot import Duplicate
+
+__all__ = [
+    "AdoptCreated",
+    "CheckCrd",
+    "CreateRemote",
+    "DeleteDuplicate",
+    "DeleteRemote",
+    "DropFinalizer",
+    "ForgetRemote",
+    "ListRemotes",
+    "ReadRemote",
+    "ReadSecrets",
+    "RecordClusterUid",
+    "RecordCreateIntent",
+    "RegistrationAction",
+    "UpdateRemote",
+    "VerifyWorkspace",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSecrets:
+    """Read the Secrets whose values are inserted into ``configuration``."""
+
+    wanted: tuple[ConfigurationSecret, ...]
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCreateIntent:
+    """One patch that adds our finalizer and the create intent (annotation), before anything is sent to the server.
+
+    Attributes:
+        at: time of the intent.
+        fresh: True if no create can have been sent before it.
+        repeats: True if a create that may have been sent before is given up and sent again. Both may be carried out in
+            the end, so the patch also records the time of the repetition.
+    """
+
+    at: datetime
+    fresh: bool
+    repeats: bool = False
+    phase: ClassVar[Phase] = Phase.REGISTRATION
+
+
+@dataclass(frozen=True, slots=True)
+class RecordClusterUid:
+    """Write the annotation with this cluster's uid on a resource that has none, or that of a cluster which is gone."""
+
+    phase: ClassVar[Phase] = Phase.REGISTRATION
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRemote:
+    """`POST` to the collection."""
+
+    body: Mapping[str, Any] = field(repr=False)
+    phase: ClassVar[Phase] = Phase.REGISTRATION
+
+
+@dataclass(frozen=True, slots=True)
+class ListRemotes:
+    """List the workspace's collection, because the outcome of an earlier create is unknown."""
+
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptCreated:
+    """Take a listed remote resource that matches the desired state as this resource's own.
+
+    Attributes:
+        remote: the remote resource, of the kind's own type.
+        others: ids of further ones that match.
+        adopted: False if it is certain that a create of ours made it.
+    """
+
+    remote: Any
+    others: tuple[str, ...]
+    adopted: bool
+    phase: ClassVar[Phase] = Phase.REGISTRATION
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteDuplicate:
+    """Delete the second remote resource that a create of ours made after it had been given up."""
+
+    duplicate: Duplicate
+    phase: ClassVar[Phase] = Phase.REGISTRATION
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRemote:
+    """`GET` by id: the registered remote resource, or the one that ``spec.externalId`` asks for."""
+
+    remote_id: str
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRemote:
+    """`PUT` by id.
+
+    Attributes:
+        body: without the fields that are fixed once registered.
+        changes: the drift that it corrects, as message lines; empty if the spec changed.
+    """
+
+    remote_id: str
+    body: Mapping[str, Any] = field(repr=False)
+    changes: tuple[str, ...]
+    phase: ClassVar[Phase] = Phase.REGISTRATION
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyWorkspace:
+    """Verify that the workspace is still the one of the registration; only then does "not found" mean deleted."""
+
+    phase: ClassVar[Phase] = Phase.REGISTRATION
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetRemote:
+    """Remove the id from the status: what it named was deleted on the server and is to be created again."""
+
+    phase: ClassVar[Phase] = Phase.REGISTRATION
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCrd:
+    """Check whether the CRD of all resources of the kind is being deleted."""
+
+    phase: ClassVar[Phase] = Phase.DELETION
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRemote:
+    """`DELETE` by id."""
+
+    remote_id: str
+    phase: ClassVar[Phase] = Phase.DELETION
+
+
+@dataclass(frozen=True, slots=True)
+class DropFinalizer:
+    """Remove our finalizer, so that the API server deletes the resource."""
+
+    phase: ClassVar[Phase] = Phase.DELETION
+
+
+type RegistrationAction = (
+    ReadSecrets
+    | RecordCreateIntent
+    | RecordClusterUid
+    | CreateRemote
+    | ListRemotes
+    | AdoptCreated
+    | DeleteDuplicate
+    | ReadRemote
+    | UpdateRemote
+    | VerifyWorkspace
+    | ForgetRemote
+    | CheckCrd
+    | DeleteRemote
+    | DropFinalizer
+)

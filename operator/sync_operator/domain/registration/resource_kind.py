@@ -1,0 +1,132 @@
+"""What the registration engine has to be told of a kind of resource: one `ResourceKind` value for each kind. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sync_operator.api.base import ConfigurationSecret
+from sync_operator.api.enums import DeletionPolicy, DriftPolicy
+from sync_operator.api.status import Condition
+from sync_operator.domain.blocker import Blocker
+from sync_operator.domain.registration.field_diff import FieldRules
+from sync_operator.errors import InvalidSpecError
+
+__all__ = ["HiddenDrift", "RegisteredStatus", "ResourceKind", "ResourceSpec"]
+
+
+class ResourceSpec(Protocol):
+    """What every spec has."""
+
+    @property
+    def external_id(self) -> str | None:
+        """Id of a remote resource to adopt."""
+
+    @property
+    def deletion_policy(self) -> DeletionPolicy | None:
+        """What becomes of the remote resource."""
+
+    @property
+    def drift_policy(self) -> DriftPolicy:
+        """What is done about drift."""
+
+
+class RegisteredStatus(Protocol):
+    """What every status has."""
+
+    @property
+    def id(self) -> str | None:
+        """The server's id."""
+
+    @property
+    def workspace_id(self) -> str | None:
+        """The server's workspace."""
+
+    @property
+    def url(self) -> str | None:
+        """The server."""
+
+    @property
+    def registered_at(self) -> datetime | None:
+        """When the server created it, by the server's clock."""
+
+    @property
+    def account(self) -> str | None:
+        """The account that registered it."""
+
+    @property
+    def origin(self) -> str | None:
+        """``Created`` or ``Adopted``."""
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The conditions as last written."""
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenDrift:
+    """Drift that a comparison of the attributes does not show.
+
+    Attributes:
+        line: message line ``field: old → new``.
+        correction: message line about its correction.
+    """
+
+    line: str
+    correction: str
+
+
+def _nothing(*_: object) -> None:
+    """The answer of a kind that has no such thing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceKind[S]:
+    """One kind, as the registration engine knows it: words for messages, and pure functions on a snapshot of type S.
+
+    The engine asks the functions for a body and the like only while there are a valid spec and a known dialect.
+
+    Attributes:
+        kind: of the resource in the cluster, such as ``Sync``.
+        noun: for the resource on the server, in messages, such as ``sync``.
+        finalizer: our finalizer.
+        rules: how the fields of a body are compared with the server's attributes.
+        refusal: why a valid spec cannot be registered on this server or by this controller; None if it can.
+        body: the body of a create. May raise `InvalidSpecError`.
+        known_fields: what is certain about the body of a create that an earlier process has sent at or after a time (by
+            the server's clock), and whether all references in it are known.
+        field_path: of a spec, the path in the manifest of an API field.
+        secrets: of a spec, the values from Secrets that are inserted into the body.
+        lookup: the next action that resolves references before the registration; None if none is needed.
+        reference_blocker: why the references do not resolve.
+        hidden_drift: drift that the comparison of the attributes does not show: a state that is set by a call of its
+            own, or a Secret that has changed since it was sent.
+        is_name_taken: of an error, True if the server has refused a create because its name is taken.
+        proof: True if a mark on the remote resource proves that a create of this resource made it, False if it proves
+            that another's did; None without one. None for a kind without marks.
+        update: of a remote resource and the corrections that it makes, the action that ends its drift.
+        before_delete: the next action of a deletion before the remote resource is deleted; None if all is done.
+        deletion_lookup: as ``lookup``, for what a deletion has to know to find the result of a lost create.
+        in_use: why the remote resource must not be deleted yet; None if it may.
+        delete: of an id, the action that deletes the remote resource.
+    """
+
+    kind: str
+    noun: str
+    finalizer: str
+    rules: Callable[[S], FieldRules]
+    body: Callable[[S], dict[str, Any]]
+    known_fields: Callable[[S, datetime], tuple[Mapping[str, Any], bool]]
+    field_path: Callable[[Any, str], str]
+    secrets: Callable[[Any], tuple[ConfigurationSecret, ...]]
+    update: Callable[[S, Any, tuple[str, ...]], Any]
+    delete: Callable[[S, str], Any]
+    refusal: Callable[[S], InvalidSpecError | None] = _nothing
+    lookup: Callable[[S], Any] = _nothing
+    reference_blocker: Callable[[S], Blocker | None] = _nothing
+    hidden_drift: Callable[[S, Any], HiddenDrift | None] = _nothing
+    is_name_taken: Callable[[Exception], bool | None] = _nothing
+    proof: Callable[[S, Any], bool | None] | None = None
+    before_delete: Callable[[S], Any] = _nothing
+    deletion_lookup: Callable[[S], Any] = _nothing
+    in_use: Callable[[S], Blocker | None] = _nothing

@@ -1,0 +1,1 @@
+"""Runs: run requests, Jobs, results, Jobs that do not start, and missed runs."""

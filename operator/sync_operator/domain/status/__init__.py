@@ -1,0 +1,1 @@
+"""Status and events: conditions, event messages, and the classification of errors."""

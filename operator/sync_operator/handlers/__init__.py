@@ -1,1 +1,0 @@
-"""kopf handlers, the queue, and the reconcile loop: observe, decide, act, report."""

@@ -1,0 +1,1 @@
+"""The routes of the sync API and of the sandbox's control API."""

@@ -1,0 +1,1 @@
+"""Logins to the server, and the tokens that they return."""

@@ -1,0 +1,1 @@
+"""HTTP requests to a server: transport, connection pool, DNS lookups, and which addresses are allowed (SSRF)."""
