@@ -317,9 +317,9 @@ async def test_both_dialects_log_in(either: Served) -> None:
     await ensure(login)
     client = rig.client(login)
     client.dialect = either.client.dialect
-    assert (await client.list_syncs()).rows == ()
+    assert (await client.syncs.list()).rows == ()
     with pytest.raises(NotFoundError):
-        await client.get_sync("7")
+        await client.syncs.get("7")
     await rig.pool.aclose()
 
 

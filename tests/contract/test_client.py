@@ -34,37 +34,37 @@ def body(dialect: Dialect, **changes: Any) -> dict[str, Any]:
 
 async def test_a_sync_lives_through_all_calls_in_both_dialects(either: Served) -> None:
     client = either.client
-    made = await client.create_sync(body(client.dialect))
+    made = await client.syncs.create(body(client.dialect))
     assert made.id == "1"
     assert made.status == "pending"
     assert (made.created_at == START) == (client.dialect is Dialect.MULTIWOVEN)
-    assert (await client.get_sync("1")).attributes["stream_name"] == "orders"
-    assert [sync.id for sync in (await client.list_syncs()).rows] == ["1"]
-    assert (await client.update_sync("1", body(client.dialect, stream_name="new"))).attributes["stream_name"] == "new"
+    assert (await client.syncs.get("1")).attributes["stream_name"] == "orders"
+    assert [sync.id for sync in (await client.syncs.list()).rows] == ["1"]
+    assert (await client.syncs.update("1", body(client.dialect, stream_name="new"))).attributes["stream_name"] == "new"
     await client.trigger("1")
     either.clock.advance(2)
     [run] = await client.list_runs("1")
     assert run.status is RunStatus.PENDING
     either.clock.advance(60)
     assert (await client.get_run("1", run.id)).rows.succeeded == 100
-    await client.delete_sync("1")
-    await client.delete_sync("1")
+    await client.syncs.delete("1")
+    await client.syncs.delete("1")
     with pytest.raises(NotFoundError):
-        await client.get_sync("1")
+        await client.syncs.get("1")
 
 
 async def test_a_list_is_whole_whatever_the_page_size(either: Served) -> None:
     for _ in range(250):
-        await either.client.create_sync(body(either.client.dialect))
-    assert len((await either.client.list_syncs()).rows) == 250
+        await either.client.syncs.create(body(either.client.dialect))
+    assert len((await either.client.syncs.list()).rows) == 250
 
 
 async def test_a_list_without_syncs_ends(either: Served) -> None:
-    assert (await either.client.list_syncs()).rows == ()
+    assert (await either.client.syncs.list()).rows == ()
 
 
 async def test_enable_and_cancel_count_being_so_already_as_done(api: Served) -> None:
-    await api.client.create_sync(BODY)
+    await api.client.syncs.create(BODY)
     await api.client.set_enabled("1", True)
     assert await api.client.cancel("1") is False
     await api.client.trigger("1")
@@ -81,19 +81,19 @@ async def test_enable_and_cancel_count_being_so_already_as_done(api: Served) -> 
     [("active", PreconditionFailure.RUN_ACTIVE), ("interval", PreconditionFailure.NOT_MANUAL)],
 )
 async def test_a_refused_trigger_names_the_state(api: Served, prepare: str, state: PreconditionFailure) -> None:
-    await api.client.create_sync(BODY)
+    await api.client.syncs.create(BODY)
     if prepare == "active":
         await api.client.trigger("1")
         api.clock.advance(2)
     else:
-        await api.client.update_sync("1", AUTOMATED | {"schedule_type": "interval"})
+        await api.client.syncs.update("1", AUTOMATED | {"schedule_type": "interval"})
     with pytest.raises(FailedPreconditionError) as refused:
         await api.client.trigger("1")
     assert refused.value.state is state
 
 
 async def test_reasons_of_refused_rows_are_grouped_and_show_no_rows(api: Served) -> None:
-    await api.client.create_sync(BODY)
+    await api.client.syncs.create(BODY)
     planned = type(api.store.default_outcome)(rows=5, failed_rows=3, seconds=1, reason="no such list, token=abc123")
     api.store.planned[1] = [planned]
     await api.client.trigger("1")
@@ -132,10 +132,10 @@ def e2(detail: str) -> dict[str, Any]:
 async def test_refusals_are_told_apart_by_their_shape(
     api: Served, status: int, answer: Any, kind: type[SyncOperatorError], words: str
 ) -> None:
-    await api.client.create_sync(BODY)
+    await api.client.syncs.create(BODY)
     api.fault(method="GET", path="/syncs/1", status=status, body=answer)
     with pytest.raises(SyncOperatorError) as refused:
-        await api.client.get_sync("1")
+        await api.client.syncs.get("1")
     assert type(refused.value) is kind
     assert words in str(refused.value)
     assert str(refused.value).startswith("GET /syncs/1 was answered with")
@@ -144,12 +144,12 @@ async def test_refusals_are_told_apart_by_their_shape(
 async def test_422_may_heal(api: Served) -> None:
     api.store.catalogs[2] = None
     with pytest.raises(RejectedError) as missing:
-        await api.client.create_sync(BODY)
+        await api.client.syncs.create(BODY)
     assert missing.value.may_heal
     assert missing.value.details == {"catalog": "Catalog is missing"}
     api.store.catalogs[2] = ["other"]
     with pytest.raises(RejectedError) as wrong:
-        await api.client.create_sync(BODY)
+        await api.client.syncs.create(BODY)
     assert not wrong.value.may_heal
     assert "spec.streamName" in str(wrong.value)
 
@@ -160,7 +160,7 @@ async def test_422_may_heal(api: Served) -> None:
 async def test_retry_after_is_seconds_or_a_date(api: Served, retry_after: str | None, seconds: float | None) -> None:
     api.fault(path="/syncs", status=429, retry_after=retry_after)
     with pytest.raises(ThrottledError) as throttled:
-        await api.client.list_syncs()
+        await api.client.syncs.list()
     assert throttled.value.retry_after == seconds
 
 
@@ -170,19 +170,19 @@ async def test_retry_after_is_seconds_or_a_date(api: Served, retry_after: str | 
 async def test_a_create_whose_answer_is_lost_has_an_unknown_outcome(api: Served, fault: dict[str, Any]) -> None:
     api.fault(method="POST", path="/syncs", **fault)
     with pytest.raises(OutcomeUnknownError):
-        await api.client.create_sync(BODY)
+        await api.client.syncs.create(BODY)
     carried_out = fault.get("lose") == "after" or "garbage" in fault
-    assert len((await api.client.list_syncs()).rows) == int(carried_out)
+    assert len((await api.client.syncs.list()).rows) == int(carried_out)
 
 
 @pytest.mark.parametrize("fault", [{"lose": "after"}, {"garbage": "<html>"}, {"garbage": "{}"}])
 async def test_what_may_be_repeated_is_only_transient(api: Served, fault: dict[str, Any]) -> None:
-    await api.client.create_sync(BODY)
+    await api.client.syncs.create(BODY)
     await api.client.trigger("1")
     api.clock.advance(2)
     calls: tuple[Callable[[], Awaitable[object]], ...] = (
-        lambda: api.client.get_sync("1"),
-        lambda: api.client.update_sync("1", BODY),
+        lambda: api.client.syncs.get("1"),
+        lambda: api.client.syncs.update("1", BODY),
         lambda: api.client.get_run("1", 1),
     )
     for call in calls:
@@ -196,7 +196,7 @@ async def test_a_server_that_is_not_there_was_surely_not_reached() -> None:
     endpoint = Endpoint("http://127.0.0.1:1", "1", Dialect.MULTIWOVEN, timeout_seconds=2)
     client = ApiClient(endpoint, token=lambda: "secret-token", pool=pool)
     with pytest.raises(TransientError) as lost:
-        await client.create_sync(BODY)
+        await client.syncs.create(BODY)
     assert "cannot be reached" in str(lost.value)
     assert "secret-token" not in str(lost.value)
     await pool.aclose()
@@ -204,7 +204,7 @@ async def test_a_server_that_is_not_there_was_surely_not_reached() -> None:
 
 async def test_ids_are_digits_before_they_are_put_into_a_path(api: Served) -> None:
     with pytest.raises(ValueError, match="digits"):
-        await api.client.get_sync("1/../2")
+        await api.client.syncs.get("1/../2")
     assert api.seen() == []
 
 
@@ -251,13 +251,13 @@ async def test_every_exchange_is_told_of_with_ids_left_out(api: Served) -> None:
         endpoint, token=lambda: "good", pool=pool, observer=lambda call, status, _seconds: told.append((call, status))
     )
 
-    await client.create_sync(BODY)
-    await client.get_sync("1")
+    await client.syncs.create(BODY)
+    await client.syncs.get("1")
     with pytest.raises(NotFoundError):
         await client.get_run("1", 77)
     api.fault(lose="before")
     with pytest.raises(TransientError):
-        await client.list_syncs()
+        await client.syncs.list()
     await pool.aclose()
 
     assert told == [

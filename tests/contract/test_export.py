@@ -39,7 +39,7 @@ class Exporter:
             changes = {"schedule_type": "automated", "sync_interval": 90, "sync_interval_unit": "minutes"} | {
                 name: value for name, value in changes.items() if name not in {*INTERVAL, *CRON}
             }
-        return (await self.api.client.create_sync(BODY | changes)).id
+        return (await self.api.client.syncs.create(BODY | changes)).id
 
     async def run(self, command: str = "export", *words: str) -> tuple[int, str, str]:
         self._capture.readouterr()
@@ -167,7 +167,7 @@ async def test_files_are_grouped_stable_and_never_somebody_elses(export: Exporte
     assert (first[0], again[0], first[1]) == (0, 0, "")
     assert sorted(texts) == ["destination-2.yaml", "destination-5.yaml"]
     assert {file.name: file.read_text() for file in folder.iterdir()} == texts
-    await export.api.client.delete_sync("2")
+    await export.api.client.syncs.delete("2")
     assert "destination-5.yaml: was written by an earlier export" in (await export.run("export", "-o", str(folder)))[2]
     (folder / "destination-2.yaml").write_text("mine")
     code, _, err = await export.run("export", "--output", str(folder))

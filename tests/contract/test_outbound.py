@@ -112,13 +112,13 @@ async def test_nothing_goes_out_that_the_check_does_not_let_out(connect: Connect
     async with raw_server(tls=served_tls() if scheme == "https" else None) as raw:
         client = connect(raw, scheme=scheme, ca_pem=AUTHORITY, check=check)
         with pytest.raises(LeaseLostError):
-            await client.create_sync({"source_id": 1})
+            await client.syncs.create({"source_id": 1})
         assert check.made == fails_at
         assert raw.received == []
 
         check.fails_at = 100
         with pytest.raises(OutcomeUnknownError, match="names no id"):
-            await client.create_sync({"source_id": 1})
+            await client.syncs.create({"source_id": 1})
         assert len(raw.received) == 1
 
 
@@ -210,7 +210,7 @@ async def test_a_create_whose_answer_is_a_damaged_tls_record_may_have_been_carri
     async with raw_server(spoil, tls=served_tls()) as raw:
         client = connect(raw, scheme="https", ca_pem=AUTHORITY)
         with pytest.raises(OutcomeUnknownError, match=r"POST /syncs: .* was lost \(TLS failed: "):
-            await client.create_sync({})
+            await client.syncs.create({})
         with pytest.raises(TransientError, match=r"was lost \(TLS failed: "):
             await client.ping()
 
@@ -257,7 +257,7 @@ async def test_no_location_is_even_parsed(connect: Connect, location: str) -> No
     """A redirect is a clear answer to a create, whatever it leads to: nothing was made."""
     async with raw_server(answer("307 Temporary Redirect", headers=f"Location: {location}\r\n")) as raw:
         with pytest.raises(TransientError, match="POST /syncs was answered with 307: a redirect, which is never"):
-            await connect(raw).create_sync({})
+            await connect(raw).syncs.create({})
         assert len(raw.received) == 1
 
 
@@ -335,13 +335,13 @@ async def test_an_answer_that_is_too_long_is_not_read(connect: Connect) -> None:
     endless = b'{"data": "' + b"x" * MAX_BODY_BYTES
     async with raw_server(answer(body=endless)) as raw:
         with pytest.raises(OutcomeUnknownError, match=r"longer than 0\.5 MiB"):
-            await connect(raw).create_sync({})
+            await connect(raw).syncs.create({})
     async with raw_server(answer("400 Bad Request", body=b'{"error": "' + b"x" * 100_000 + b'"}')) as raw:
         with pytest.raises(OutcomeUnknownError, match=r"answered with 400; it may"):
-            await connect(raw).create_sync({})
+            await connect(raw).syncs.create({})
     async with raw_server(answer("422 Unprocessable", body=b'{"error": "' + b"x" * 60_000 + b'"}')) as raw:
         with pytest.raises(RejectedError) as refused:
-            await connect(raw).create_sync({})
+            await connect(raw).syncs.create({})
         assert len(str(refused.value)) < 400
 
 
@@ -349,7 +349,7 @@ async def test_a_list_may_be_longer_than_other_answers(connect: Connect) -> None
     """It is read item by item, each of which may be as long as an answer about one thing."""
     count = 2 * MAX_BODY_BYTES // 100_000
     async with raw_server(answer(body=a_list(count, 100_000))) as raw:
-        listed = await connect(raw).list_syncs()
+        listed = await connect(raw).syncs.list()
         assert {sync.id for sync in listed.rows} == {str(number) for number in range(1, count + 1)}
         with pytest.raises(TransientError, match=r"longer than 0\.5 MiB"):
             await connect(raw).ping()
@@ -358,14 +358,14 @@ async def test_a_list_may_be_longer_than_other_answers(connect: Connect) -> None
 async def test_a_page_of_a_list_that_is_too_long_is_not_read(connect: Connect) -> None:
     async with raw_server(answer(body=b'{"data": [' + b" " * MAX_LIST_BYTES + b"]}")) as raw:
         with pytest.raises(TransientError, match="longer than 8 MiB"):
-            await connect(raw).list_syncs()
+            await connect(raw).syncs.list()
 
 
 async def test_a_list_with_an_item_that_is_too_long_is_not_read(connect: Connect) -> None:
     async with raw_server(answer(body=a_list(1, MAX_ITEM_BYTES + 16 * 1024))) as raw:
         words = r"GET /syncs: item 1 of the list is too long: .*52\d KiB, and no more than 512 KiB are read"
         with pytest.raises(TransientError, match=words):
-            await connect(raw).list_syncs()
+            await connect(raw).syncs.list()
 
 
 class AllTouched(Sequence[bytes]):
@@ -398,7 +398,7 @@ async def test_a_list_that_is_read_anew_counts_once(connect: Connect) -> None:
         hostile.lists("/syncs", AllTouched(600, times=4))
         raw = Raw()
         raw.port = int(hostile.url.rpartition(":")[2])
-        listed = await connect(raw).list_syncs(grow)
+        listed = await connect(raw).syncs.list(grow)
     assert len(hostile.asked) >= 8
     assert len(listed.rows) == 600
     assert max(held) < 2 * held[-1]
@@ -465,7 +465,7 @@ async def test_what_is_no_http_is_told_so_without_quoting_it(connect: Connect, w
         with pytest.raises(TransientError, match=r"was lost \(it hung up, or does not speak HTTP\)"):
             await connect(raw).ping()
         with pytest.raises(OutcomeUnknownError):
-            await connect(raw).create_sync({})
+            await connect(raw).syncs.create({})
 
 
 async def test_a_proxy_of_the_environment_is_used_and_resolves_by_itself(connect: Connect) -> None:
@@ -514,7 +514,7 @@ async def test_nobody_waits_for_the_connections_of_somebody_else() -> None:
         await all_asked.wait()
         await client("other").ping()
         with pytest.raises(TransientError, match=r"cannot be reached \(all connections were busy for too long\)"):
-            await client("slow", 0.1).create_sync({})
+            await client("slow", 0.1).syncs.create({})
         let_go.set()
         await asyncio.gather(*slow)
         pool.forget(("team", "slow"))

@@ -98,7 +98,7 @@ async def test_a_sync_that_nothing_fits_is_created_and_every_field_told(plan: Pl
 
 
 async def test_what_the_server_holds_already_is_taken_for_this_syncs_and_said_so(plan: Planner) -> None:
-    await plan.api.client.create_sync(body(plan.api))
+    await plan.api.client.syncs.create(body(plan.api))
 
     code, out, _ = await plan.run(sync(plan.api))
 
@@ -111,7 +111,7 @@ async def test_what_the_server_holds_already_is_taken_for_this_syncs_and_said_so
 
 
 async def test_a_changed_field_is_an_update_told_field_by_field(plan: Planner) -> None:
-    await plan.api.client.create_sync(body(plan.api))
+    await plan.api.client.syncs.create(body(plan.api))
     changed = [{"from": "id", "to": "other", "mapping_type": "standard"}]
 
     code, out, _ = await plan.run(sync(plan.api, configuration=changed))
@@ -123,8 +123,8 @@ async def test_a_changed_field_is_an_update_told_field_by_field(plan: Planner) -
 
 
 async def test_the_live_objects_tell_which_sync_is_whose(plan: Planner) -> None:
-    await plan.api.client.create_sync(body(plan.api))
-    await plan.api.client.create_sync(body(plan.api))
+    await plan.api.client.syncs.create(body(plan.api))
+    await plan.api.client.syncs.create(body(plan.api))
     status = {"id": "2", "url": plan.api.url, "workspaceId": "1"}
     live = sync(plan.api) | {"status": status}
 
@@ -140,7 +140,7 @@ async def test_the_live_objects_tell_which_sync_is_whose(plan: Planner) -> None:
 
 
 async def test_two_syncs_do_not_take_the_same_one(plan: Planner) -> None:
-    await plan.api.client.create_sync(body(plan.api))
+    await plan.api.client.syncs.create(body(plan.api))
 
     code, out, _ = await plan.run(sync(plan.api, "one"), sync(plan.api, "two"))
 
@@ -151,7 +151,7 @@ async def test_two_syncs_do_not_take_the_same_one(plan: Planner) -> None:
 
 async def test_several_that_are_alike_are_named_and_none_is_taken(plan: Planner) -> None:
     for name in ("a", "b"):
-        await plan.api.client.create_sync(
+        await plan.api.client.syncs.create(
             body(plan.api, configuration=[{"from": name, "to": name, "mapping_type": "standard"}])
         )
 
@@ -163,7 +163,7 @@ async def test_several_that_are_alike_are_named_and_none_is_taken(plan: Planner)
 
 
 async def test_adoption_tells_what_it_changes_and_whether_it_changes_anything(plan: Planner) -> None:
-    await plan.api.client.create_sync(body(plan.api))
+    await plan.api.client.syncs.create(body(plan.api))
 
     same = await plan.run(sync(plan.api, externalId="1"))
     other = await plan.run(sync(plan.api, externalId="1", configuration=[*MAPPING, MAPPING[0] | {"to": "more"}]))
@@ -184,7 +184,7 @@ async def test_adoption_tells_what_it_changes_and_whether_it_changes_anything(pl
     ],
 )
 async def test_an_adoption_that_would_stall_says_why(plan: Planner, changes: dict[str, Any], words: str) -> None:
-    await plan.api.client.create_sync(body(plan.api))
+    await plan.api.client.syncs.create(body(plan.api))
 
     code, out, _ = await plan.run(sync(plan.api, **changes))
 
@@ -208,7 +208,7 @@ async def test_a_sync_deleted_on_the_server_is_created_anew_or_blocked_as_its_po
 
 async def test_taking_over_a_server_schedule_is_told(multiwoven: Planner) -> None:
     made = {"schedule_type": "interval", "sync_interval": 5, "sync_interval_unit": "minutes"}
-    await multiwoven.api.client.create_sync(BODY | made)
+    await multiwoven.api.client.syncs.create(BODY | made)
 
     code, out, _ = await multiwoven.run(sync(multiwoven.api, externalId="1"))
 
@@ -218,7 +218,7 @@ async def test_taking_over_a_server_schedule_is_told(multiwoven: Planner) -> Non
 
 
 async def test_enabling_is_a_change_and_a_passive_policy_is_told(multiwoven: Planner) -> None:
-    await multiwoven.api.client.create_sync(BODY)
+    await multiwoven.api.client.syncs.create(BODY)
     await multiwoven.api.client.set_enabled("1", False)
     status = {"id": "1", "url": multiwoven.api.url, "workspaceId": "1"}
 
@@ -244,7 +244,7 @@ def keys(value: str) -> dict[str, Any]:
 
 async def test_values_of_secrets_are_compared_but_never_shown(plan: Planner) -> None:
     held = [SECRET_ITEM[0] | {"embedding_config": {"mode": "x", "api_key": "old-s3cr3t"}}]
-    await plan.api.client.create_sync(body(plan.api, configuration=held))
+    await plan.api.client.syncs.create(body(plan.api, configuration=held))
     manifest = sync(plan.api, externalId="1", **WITH_SECRET)
 
     unread = await plan.run(manifest)
@@ -394,7 +394,7 @@ async def test_programs_get_json(plan: Planner, capsys: pytest.CaptureFixture[st
 
 
 async def test_changes_of_the_cluster_alone_are_told_by_what_it_holds(plan: Planner) -> None:
-    await plan.api.client.create_sync(body(plan.api))
+    await plan.api.client.syncs.create(body(plan.api))
     status = {"id": "1", "url": plan.api.url, "workspaceId": "1"}
     live = sync(plan.api, timeZone="UTC", run={"retries": 1}) | {"status": status}
     changed = sync(plan.api, suspend=True, deletionPolicy="Retain", run={"retries": 2})
@@ -486,7 +486,7 @@ def test_pruned_workspaces_are_told_with_who_still_needs_them(
 
 
 async def test_what_cannot_be_read_of_the_cluster_is_said(plan: Planner) -> None:
-    await plan.api.client.create_sync(body(plan.api))
+    await plan.api.client.syncs.create(body(plan.api))
     wanted = sync(plan.api)
     live = wanted | {"spec": wanted["spec"] | {"syncInterval": "soon"}}
 
@@ -566,7 +566,7 @@ async def test_ids_are_not_looked_up_where_the_server_has_no_lists(plan: Planner
 
 async def test_by_name_a_sync_that_holds_the_ids_is_taken_for_its_own(plan: Planner) -> None:
     give_names(plan.api)
-    await plan.api.client.create_sync(body(plan.api))
+    await plan.api.client.syncs.create(body(plan.api))
 
     code, out, _ = await plan.run(sync(plan.api, **BY_NAME))
 
@@ -575,7 +575,7 @@ async def test_by_name_a_sync_that_holds_the_ids_is_taken_for_its_own(plan: Plan
 
 async def test_a_name_that_leads_nowhere_is_told_with_what_was_meant(plan: Planner) -> None:
     give_names(plan.api)
-    await plan.api.client.create_sync(body(plan.api))
+    await plan.api.client.syncs.create(body(plan.api))
 
     code, out, _ = await plan.run(sync(plan.api, **BY_NAME | {"modelRef": {"name": "Custmers"}}))
 
@@ -586,7 +586,7 @@ async def test_a_name_that_leads_nowhere_is_told_with_what_was_meant(plan: Plann
 
 async def test_a_name_that_leads_elsewhere_than_what_was_registered_is_told(plan: Planner) -> None:
     give_names(plan.api)
-    await plan.api.client.create_sync(body(plan.api))
+    await plan.api.client.syncs.create(body(plan.api))
     status = {"id": "1", "url": plan.api.url, "workspaceId": "1", "sourceId": 9, "destinationId": 2, "modelId": 3}
     live = sync(plan.api, **BY_NAME) | {"status": status}
 

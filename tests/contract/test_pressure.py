@@ -100,7 +100,7 @@ async def test_every_call_is_counted(api: Served) -> None:
     rig = Rig(api, 20)
     rig.time.advance(60)  # in the first minute all of its calls may go out at once
     await rig.client.whoami()
-    assert (await rig.client.list_syncs()).rows == ()
+    assert (await rig.client.syncs.list()).rows == ()
     with pytest.raises(NotAdmittedError, match="takes 20 requests a minute"):
         rig.gate.take_slot("sync")
     rig.time.advance(7.5)

@@ -51,7 +51,7 @@ async def through() -> AsyncIterator[Through]:
 async def told(client: ApiClient) -> str:
     """What the controller tells of a call that does not reach the server."""
     with pytest.raises(ProxyError) as failed:
-        await client.create_sync({})
+        await client.syncs.create({})
     message = classify_error(failed.value).message
     assert message == str(failed.value), "the error itself says all, for the runner and the command line"
     assert "planted" not in message
@@ -111,14 +111,14 @@ async def test_a_page_may_be_the_proxys_own(through: Through) -> None:
 async def test_an_answer_of_the_server_is_told_as_ever(through: Through) -> None:
     async with raw_server(answer("422 Unprocessable", b'{"error": "no"}')) as proxy:
         with pytest.raises(RejectedError, match=r"^POST /syncs was answered with 422: no$"):
-            await through(proxy.port).create_sync({})
+            await through(proxy.port).syncs.create({})
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "HTTPS_PROXY"])
 async def test_a_lost_answer_is_told_with_the_proxy_on_its_way(through: Through, variable: str) -> None:
     async with raw_server(b"") as proxy:
         with pytest.raises(OutcomeUnknownError) as lost:
-            await through(proxy.port, variable=variable).create_sync({})
+            await through(proxy.port, variable=variable).syncs.create({})
 
     assert f"through the proxy 127.0.0.1:{proxy.port} ({variable}) was lost (it hung up" in str(lost.value)
 

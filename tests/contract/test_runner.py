@@ -20,7 +20,7 @@ from sync_operator.sandbox.state import Ending
 @pytest.fixture
 async def api(api: Served) -> Served:
     """With one registered sync."""
-    await api.client.create_sync(BODY)
+    await api.client.syncs.create(BODY)
     return api
 
 
@@ -114,7 +114,7 @@ async def test_a_run_that_was_deleted_with_its_sync_is_not_said_to_go_on(api: Se
     async def sleep(seconds: float) -> None:
         await api.clock.sleep(seconds)
         if api.clock.seconds() > 60:
-            await api.client.delete_sync("1")
+            await api.client.syncs.delete("1")
 
     ending = await until_sigterm(follower_of(api, sleep=sleep))
     assert ending.code is ExitCode.REFUSED

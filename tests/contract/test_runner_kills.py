@@ -121,7 +121,7 @@ async def check(scenario: Scenario, deaths: list[tuple[int, float]]) -> int:
     """Run a Job whose pods die so, and look at what the server was left with; how many deaths took place."""
     async with served(scenario.dialect) as api:
         api.store.default_outcome = replace(api.store.default_outcome, seconds=8)
-        await api.client.create_sync(BODY | (AUTOMATED if scenario.dialect is Dialect.DOCUMENTED else {}))
+        await api.client.syncs.create(BODY | (AUTOMATED if scenario.dialect is Dialect.DOCUMENTED else {}))
         await scenario.prepare(api)
         for changes in scenario.plans:
             plan(api, **changes)

@@ -26,7 +26,7 @@ async def api() -> AsyncIterator[Served]:
     """In real time, with one registered sync."""
     async with served(clock=WallClock()) as running:
         running.store.default_outcome = replace(running.store.default_outcome, **QUICK)
-        await running.client.create_sync(BODY)
+        await running.client.syncs.create(BODY)
         yield running
 
 
@@ -117,8 +117,8 @@ async def test_a_swallowed_trigger_is_not_repeated_for_two_minutes_but_by_the_ne
 
 
 async def test_a_server_schedule_that_an_update_did_not_stop_makes_triggers_void(api: Served, folder: Path) -> None:
-    await api.client.update_sync("1", {"schedule_type": "interval", "sync_interval": 1, "sync_interval_unit": "hours"})
-    await api.client.update_sync("1", BODY)
+    await api.client.syncs.update("1", {"schedule_type": "interval", "sync_interval": 1, "sync_interval_unit": "hours"})
+    await api.client.syncs.update("1", BODY)
     just_before_the_hour(api, seconds=10)
     code, pod = await ended(api, folder)
     assert (code, triggers(api), len(api.store.runs)) == (0, 1, 1), pod.log()
@@ -212,7 +212,7 @@ async def test_a_run_that_ended_between_two_pods_is_judged_not_repeated(api: Ser
 
 async def test_documented_the_servers_own_run_is_followed_and_not_doubled(folder: Path) -> None:
     async with served(Dialect.DOCUMENTED, clock=WallClock()) as api:
-        await api.client.create_sync(BODY | AUTOMATED)
+        await api.client.syncs.create(BODY | AUTOMATED)
         plan(api, **QUICK)
         just_before_the_hour(api, seconds=0.5)
         code, pod = await ended(api, folder)
@@ -226,7 +226,7 @@ async def test_killed_at_any_request_it_leaves_one_run_which_the_next_pod_follow
 ) -> None:
     """`before`: the request never arrives; `after`: it is carried out, and the answer finds nobody."""
     for fatal in count(1):
-        sync_id = (await api.client.create_sync(BODY)).id
+        sync_id = (await api.client.syncs.create(BODY)).id
         death = Death(when, fatal)
         api.on_request = death
         pod = {"SYNC_ID": sync_id, "SYNC_RUN_NAME": job_of(datetime.now(UTC))}

@@ -18,7 +18,7 @@ SLOT = job_of(START)
 @pytest.fixture
 async def api(api: Served) -> Served:
     """With one registered sync."""
-    await api.client.create_sync(BODY)
+    await api.client.syncs.create(BODY)
     return api
 
 
@@ -26,7 +26,7 @@ async def api(api: Served) -> Served:
 async def documented_api(documented_api: Served) -> Served:
     """With one sync that the server itself runs, crudely: 600 minutes become every full hour."""
     automated = {"schedule_type": "automated", "sync_interval": 600, "sync_interval_unit": "minutes"}
-    await documented_api.client.create_sync(BODY | automated)
+    await documented_api.client.syncs.create(BODY | automated)
     return documented_api
 
 
@@ -204,15 +204,15 @@ async def test_a_paused_run_of_an_earlier_time_does_not_stop_a_new_one(api: Serv
 
 
 async def test_an_interval_sync_is_refused(api: Served) -> None:
-    await api.client.update_sync("1", {"schedule_type": "interval", "sync_interval": 5, "sync_interval_unit": "days"})
+    await api.client.syncs.update("1", {"schedule_type": "interval", "sync_interval": 5, "sync_interval_unit": "days"})
     with pytest.raises(FailedPreconditionError, match="should be manual"):
         await run_pod(api)
 
 
 async def test_a_sync_whose_server_schedule_was_not_stopped_takes_triggers_for_nothing(api: Served) -> None:
     interval = {"schedule_type": "interval", "sync_interval": 5, "sync_interval_unit": "minutes"}
-    await api.client.update_sync("1", interval)
-    await api.client.update_sync("1", BODY)
+    await api.client.syncs.update("1", interval)
+    await api.client.syncs.update("1", BODY)
     ending = await run_pod(api)
     assert (ending.code, len(api.store.runs)) == (ExitCode.DELIVERED, 1)
     assert api.store.runs[1].created_at == START + timedelta(seconds=301), "the server's own run came in between"

@@ -14,7 +14,7 @@ COST = 0.02
 
 
 async def make(api: Served, count: int) -> None:
-    sync = await api.client.create_sync(
+    sync = await api.client.syncs.create(
         {
             "source_id": 1,
             "destination_id": 2,
@@ -72,7 +72,7 @@ async def test_11_one_broken_row_makes_every_page_with_it_400(call: Caller) -> N
 async def test_a_list_is_whole_but_for_the_broken_rows(either: Served) -> None:
     await make(either, 1500)
     either.store.broken = {700, 701}
-    listing = await either.client.list_syncs()
+    listing = await either.client.syncs.list()
     assert {sync.id for sync in listing.rows} == {str(number) for number in range(1, 1501)} - {"700", "701"}
     assert listing.unlisted == (800, 801)
     assert len(either.seen()) < 80
@@ -82,7 +82,7 @@ async def test_a_list_with_many_broken_rows_is_refused(either: Served) -> None:
     await make(either, 200)
     either.store.broken = set(range(1, MAX_UNLISTED + 2))
     with pytest.raises(ServerFaultError, match="read_attribute_for_serialization"):
-        await either.client.list_syncs()
+        await either.client.syncs.list()
 
 
 async def test_a_list_that_moves_is_whole(either: Served) -> None:
@@ -97,4 +97,4 @@ async def test_a_list_that_moves_is_whole(either: Served) -> None:
         return False
 
     either.on_request = move
-    assert len((await either.client.list_syncs()).rows) == 1200
+    assert len((await either.client.syncs.list()).rows) == 1200

@@ -122,7 +122,7 @@ async def create(raw: Raw, wire: bytes, token: str = TOKEN) -> SyncOperatorError
     endpoint = Endpoint(f"http://127.0.0.1:{raw.port}", "1", Dialect.MULTIWOVEN, timeout_seconds=5)
     client = ApiClient(endpoint, token=lambda: token, pool=pool)
     with pytest.raises(SyncOperatorError) as refused:
-        await client.create_sync(BODY | {"configuration": CONFIGURATION})
+        await client.syncs.create(BODY | {"configuration": CONFIGURATION})
     await pool.aclose()
     return refused.value
 
@@ -183,9 +183,9 @@ async def test_credentials_in_a_url_are_not_shown() -> None:
 
 
 async def test_what_a_status_takes_from_the_server_is_cut_and_masked(api: Served) -> None:
-    made = await api.client.create_sync(BODY)
+    made = await api.client.syncs.create(BODY)
     api.store.syncs[int(made.id)].status = f"token={TOKEN} " + "x" * 1000
-    shown = await api.client.get_sync(made.id)
+    shown = await api.client.syncs.get(made.id)
     assert len(shown.status) == 253
     assert_clean(shown.status)
     api.store.tokens["good"] = Token(role=f"Bearer {TOKEN}" + "y" * 1000)

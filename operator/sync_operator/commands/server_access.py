@@ -102,7 +102,7 @@ async def _read(
                 if role in roles:
                     raise
                 unlisted.add(role)
-        listing = await throttle.call(client.list_syncs)
+        listing = await throttle.call(client.syncs.list)
         if listing.unlisted:
             rows = ", ".join(map(str, listing.unlisted))
             raise TransientError(

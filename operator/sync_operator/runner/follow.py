@@ -153,7 +153,7 @@ class Follower:
 
     async def _assess_liveness(self, run: RemoteRun) -> RunLiveness:
         self._sync_read_at = self._clock.now()
-        sync = await self._retrier.call(lambda: self._client.get_sync(self._settings.sync_id), seconds=_FOLLOW_TIMEOUT)
+        sync = await self._retrier.call(lambda: self._client.syncs.get(self._settings.sync_id), seconds=_FOLLOW_TIMEOUT)
         return assess_liveness(run, sync, self._trigger.server.now())
 
     async def _handle_abandoned(self, run: RemoteRun, liveness: RunLiveness, *, own: bool) -> RunOutcome | None:

@@ -83,7 +83,7 @@ class Trigger:
     async def _identify(self) -> None:
         """Check that the id still belongs to the sync that was registered."""
         sync_id, expected = self._settings.sync_id, self._settings.registered_at
-        found = (await self._client.get_sync(sync_id)).created_at
+        found = (await self._client.syncs.get(sync_id)).created_at
         if expected is not None and found is not None and found.replace(microsecond=0) != expected:
             raise IdentityError(
                 f"sync {sync_id} was registered at {_to_seconds(expected)}, but what has that id on the server was "

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sync_operator.errors import TransientError
 from sync_operator.syncapi.list_size import RowSize
 from sync_operator.syncapi.paging import Page, Row
-from sync_operator.syncapi.types import NamedResource, RemoteRun, RemoteSync, Rows, RunStatus, User
+from sync_operator.syncapi.types import NamedResource, RemoteResource, RemoteRun, RemoteSync, Rows, RunStatus, User
 from sync_operator.util.bounds import (
     MAX_ITEM_BYTES,
     MAX_VALUES_OF_SERVER,
@@ -26,12 +26,12 @@ __all__ = [
     "parse_batch_streams",
     "parse_list",
     "parse_named",
-    "parse_packed_sync",
     "parse_page",
     "parse_run",
     "parse_sync",
     "parse_user",
     "size_of",
+    "with_packed_attributes",
 ]
 
 _MAX_SHORT_TEXT: Final = 253
@@ -132,18 +132,19 @@ def parse_user(body: Any) -> User:
     )
 
 
-def parse_packed_sync(body: Any) -> RemoteSync | None:
-    """Parse a sync of a long list: as `parse_sync`, with its attributes kept as text."""
-    sync = parse_sync(body)
-    return None if sync is None else replace(sync, attributes=PackedFields(sync.attributes))
+def with_packed_attributes[R: RemoteResource](remote: R) -> R:
+    """A resource of a long list: its attributes are kept as text."""
+    packed = isinstance(remote.attributes, PackedFields)
+    return remote if packed else replace(remote, attributes=PackedFields(remote.attributes))
 
 
-def size_of(entry: RemoteSync | NamedResource) -> RowSize:
+def size_of(entry: RemoteResource | NamedResource) -> RowSize:
     """Approximate memory of a list entry."""
     if isinstance(entry, NamedResource):
         return RowSize(len(entry.name.encode("utf-8", "surrogatepass")), _ENTRY_BYTES + sys.getsizeof(entry.name))
     text = len(entry.attributes.text.text) if isinstance(entry.attributes, PackedFields) else 0
-    return RowSize(text, _ENTRY_BYTES + text + sys.getsizeof(entry.status))
+    status = sys.getsizeof(entry.status) if isinstance(entry, RemoteSync) else 0
+    return RowSize(text, _ENTRY_BYTES + text + status)
 
 
 def parse_list[T](body: Any, read: Callable[[Any], T | None]) -> list[T]:

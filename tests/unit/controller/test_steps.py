@@ -33,7 +33,11 @@ class Server:
 
     namespace = "team"
 
-    async def list_syncs(self, _on_growth: object = None) -> RemoteList[RemoteSync]:
+    @property
+    def syncs(self) -> "Server":
+        return self
+
+    async def list(self, _on_growth: object = None) -> RemoteList[RemoteSync]:
         await asyncio.sleep(0)
         return RemoteList(self._syncs, None)
 

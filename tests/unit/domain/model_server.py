@@ -1,7 +1,7 @@
 """A model of the sync server for simulations: what it stores, and a client whose every call meets its fate."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableSequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -142,10 +142,10 @@ class Client:
     def __init__(self, server: Server, timeout: timedelta) -> None:
         self._server = server
         self._timeout = timeout
-        self._fates: list[Fate] = []
+        self._fates: MutableSequence[Fate] = []
         self.caller = ""
 
-    def expect(self, caller: str, fates: list[Fate]) -> None:
+    def expect(self, caller: str, fates: MutableSequence[Fate]) -> None:
         """From now on calls are made for that Sync, and meet these fates in turn; when none is left, an answer."""
         self.caller = caller
         self._fates = fates
@@ -154,7 +154,11 @@ class Client:
         self._read()
         return User("operator@example.com", "Admin")
 
-    async def create_sync(self, body: Mapping[str, Any]) -> RemoteSync:
+    @property
+    def syncs(self) -> "Client":
+        return self
+
+    async def create(self, body: Mapping[str, Any]) -> RemoteSync:
         fate = self._meet()
         server = self._server
         if fate in {Fate.LATE, Fate.DIED_LATE}:
@@ -165,12 +169,12 @@ class Client:
         self._end(fate)
         return server.told(made)
 
-    async def get_sync(self, sync_id: str) -> RemoteSync:
+    async def get(self, sync_id: str) -> RemoteSync:
         self._read()
         self._find(sync_id)
         return self._server.told(sync_id)
 
-    async def list_syncs(self, _on_growth: object = None) -> RemoteList[RemoteSync]:
+    async def list(self, _on_growth: object = None) -> RemoteList[RemoteSync]:
         self._read()
         told = tuple(self._server.told(sync_id) for sync_id in self._server.syncs)
         return RemoteList(told, self._server.clock() + self._server.ahead)
@@ -179,14 +183,14 @@ class Client:
         self._read()
         return tuple(self._server.things[role].values())
 
-    async def update_sync(self, sync_id: str, body: Mapping[str, Any]) -> RemoteSync:
+    async def update(self, sync_id: str, body: Mapping[str, Any]) -> RemoteSync:
         self._write(sync_id, lambda: self._server.update(sync_id, body))
         return self._server.told(sync_id)
 
     async def set_enabled(self, sync_id: str, enabled: bool) -> None:
         self._write(sync_id, lambda: self._server.enable(sync_id, wanted=enabled))
 
-    async def delete_sync(self, sync_id: str) -> None:
+    async def delete(self, sync_id: str) -> None:
         if sync_id in self._server.syncs:
             self._write(sync_id, lambda: self._server.delete(sync_id, self.caller))
         else:

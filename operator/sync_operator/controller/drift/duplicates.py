@@ -94,7 +94,7 @@ async def delete_duplicate(
         try:
             if await _is_ours_alone(context, client, scope, snapshot, duplicate):
                 context.sync_lists.invalidate(scope.remote_workspace, sync_id)
-                await client.delete_sync(sync_id)
+                await client.syncs.delete(sync_id)
                 context.sync_lists.invalidate(scope.remote_workspace, sync_id)
                 removed = (*removed, sync_id)
             else:
@@ -119,7 +119,7 @@ async def _is_ours_alone(
         SyncOperatorError: the server refused a request or did not respond.
     """
     sync_id = duplicate.remote.id
-    held = await client.get_sync(sync_id)
+    held = await client.syncs.get(sync_id)
     if not is_same(snapshot, held, duplicate.remote) or await client.list_runs(sync_id, limit=1):
         return False
     # Other Workspaces may reach the same server by another URL, so every claim to the id and every create of the

@@ -14,9 +14,8 @@ from sync_operator.controller.drift.list_memory import ListMemory, Share
 from sync_operator.controller.drift.single_flight import Grow, SingleFlightCache
 from sync_operator.errors import NotAdmittedError, NotFoundError, ServerFaultError, ThrottledError, TransientError
 from sync_operator.syncapi.client import ApiClient
-from sync_operator.syncapi.parsing import size_of
+from sync_operator.syncapi.parsing import size_of, with_packed_attributes
 from sync_operator.syncapi.types import RemoteList, RemoteSync
-from sync_operator.util.packed_json import PackedFields
 
 __all__ = ["CachedSyncList", "SyncListCache"]
 
@@ -50,7 +49,7 @@ class CachedSyncList:
     async def add(self, syncs: Iterable[RemoteSync]) -> None:
         """Add syncs; yields to the event loop between batches."""
         for count, sync in enumerate(syncs, 1):
-            self._syncs[sync.id] = _packed(sync)
+            self._syncs[sync.id] = with_packed_attributes(sync)
             if count % _ROWS_AT_ONCE == 0:
                 await asyncio.sleep(0)
 
@@ -72,11 +71,6 @@ class CachedSyncList:
     def get(self, sync_id: str) -> RemoteSync | None:
         """A sync of the list, with attributes that are unpacked lazily; None if it is not there."""
         return self._syncs.get(sync_id)
-
-
-def _packed(sync: RemoteSync) -> RemoteSync:
-    packed = isinstance(sync.attributes, PackedFields)
-    return sync if packed else replace(sync, attributes=PackedFields(sync.attributes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +163,14 @@ class SyncListCache:
         Raises:
             ServerFaultError: the server fails to show it.
             TransientError: there is no memory for the result.
-            SyncOperatorError: as `ApiClient.get_sync`, except that a missing sync is not an error.
+            SyncOperatorError: as `ResourceCollection.get`, except that a missing sync is not an error.
         """
         held = self._single_reads.get(scope, {}).get(sync_id)
         if held is not None and held.at >= since:
             return
         at = self._clock()
         try:
-            sync = _packed(await client.get_sync(sync_id))
+            sync = with_packed_attributes(await client.syncs.get(sync_id))
         except NotFoundError:
             sync = None
         if scope not in self._shares:
@@ -236,7 +230,7 @@ class SyncListCache:
             self._run_statuses.pop(scope.remote_workspace, None)
 
     async def _fetch(self, scope: Scope, client: ApiClient, at: datetime, grow: Grow) -> CachedSyncList:
-        listing = await client.list_syncs(grow)
+        listing = await client.syncs.list(grow)
         listed = CachedSyncList(at, listing.server_time, listing.unlisted)
         await listed.add(listing.rows)
         absent = await self._confirm_absences(scope, client, listed, grow)
@@ -261,7 +255,7 @@ class SyncListCache:
         absent, unconfirmed = [], []
         for sync_id in confirmed:
             try:
-                sync = _packed(await client.get_sync(sync_id))
+                sync = with_packed_attributes(await client.syncs.get(sync_id))
                 grow(size_of(sync).memory)
                 await listed.add([sync])
             except NotFoundError:

@@ -119,7 +119,7 @@ async def _post(context: ControllerContext, client: ApiClient, snapshot: Snapsho
     begun, timeout = context.clock(), timedelta(seconds=snapshot.workspace.timeout_seconds)
     create_fence.indeterminate(uid, action.body, begun, begun + create_fence.settle(timeout))
     try:
-        remote = await client.create_sync(action.body)
+        remote = await client.syncs.create(action.body)
     except OutcomeUnknownError as error:
         # The request may have waited for its token first, so the server's time is counted from here.
         lost_at = context.clock()
@@ -197,7 +197,7 @@ def _ensure_unclaimed(context: ControllerContext, snapshot: Snapshot, sync_id: s
 
 async def _read(context: ControllerContext, client: ApiClient, snapshot: Snapshot, action: ReadRemote) -> Snapshot:
     try:
-        remote = await client.get_sync(action.remote_id)
+        remote = await client.syncs.get(action.remote_id)
     except NotFoundError:
         if snapshot.sync.status.id is None:
             raise no_such_remote("sync", action.remote_id) from None
@@ -249,7 +249,7 @@ async def _delete(
         context.create_fence.reserve(snapshot.sync.uid, snapshot.workspace.remote_workspace, action.remote_id)
     if isinstance(action, DeleteSync) and action.cancels:
         await client.cancel(action.remote_id)
-    await client.delete_sync(action.remote_id)
+    await client.syncs.delete(action.remote_id)
     context.sync_lists.invalidate(snapshot.workspace.remote_workspace, action.remote_id)
     return replace(snapshot, released=True)
 
@@ -275,11 +275,11 @@ async def _write(
     elif isinstance(action, UpdateSync) and action.take_over:
         # Only disabling ends the server's own schedule; an update alone leaves it running (contract section 7).
         await client.set_enabled(sync_id, False)
-        remote = await client.update_sync(sync_id, action.body)
+        remote = await client.syncs.update(sync_id, action.body)
         await _set_enabled(client, sync_id, enabled=True)
         remote = replace(remote, status="pending")
     else:
-        remote = await client.update_sync(sync_id, action.body)
+        remote = await client.syncs.update(sync_id, action.body)
     context.sync_lists.invalidate(snapshot.workspace.remote_workspace, sync_id)
     updated = snapshot.updated or isinstance(action, UpdateRemote)
     return replace(snapshot, remote=remote, updated=updated, corrected=snapshot.corrected or action.changes)

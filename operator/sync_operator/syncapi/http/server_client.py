@@ -165,7 +165,7 @@ class ServerClient:
             idempotent: False for a write that does harm when it is carried out twice.
             timeout_seconds: for this call, if the server is known to take longer for it.
             parse_item: parses one item of a list, which is parsed while it is received; see `ListBody`.
-            secrets: values in the body that no message may show; a sync's configuration is never shown anyway.
+            secrets: values in the body that no message may show; a configuration in it is never shown anyway.
             quote_response: False for a call that first verifies what kind of server responds: errors do not quote it.
 
         Raises:
@@ -343,8 +343,6 @@ def _indeterminate(words: str, *, idempotent: bool) -> TransientError | OutcomeU
 
 
 def _configuration_values(body: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """The strings in a sync's configuration: a server may quote them in an error response, and some are secrets."""
-    sync = (body or {}).get("sync")
-    if not isinstance(sync, Mapping):
-        return ()
-    return tuple(text for text in texts_in(sync.get("configuration")) if len(text) >= _MIN_VALUE_LENGTH)
+    """The strings in a configuration that was sent: a server may quote them in an error, and some are secrets."""
+    written = [fields.get("configuration") for fields in (body or {}).values() if isinstance(fields, Mapping)]
+    return tuple(text for text in texts_in(written) if len(text) >= _MIN_VALUE_LENGTH)

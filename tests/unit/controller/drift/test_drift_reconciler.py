@@ -41,12 +41,16 @@ class Server:
 
     namespace = "team"
 
-    async def list_syncs(self, _on_growth: object = None) -> RemoteList[RemoteSync]:
+    @property
+    def syncs(self) -> "Server":
+        return self
+
+    async def list(self, _on_growth: object = None) -> RemoteList[RemoteSync]:
         if self.list_fails is not None:
             raise self.list_fails
         return RemoteList((self.sync("1"), self.sync("2")), None, self.unlisted)
 
-    async def get_sync(self, sync_id: str) -> RemoteSync:
+    async def get(self, sync_id: str) -> RemoteSync:
         self.read.append(sync_id)
         if self.read_fails is not None:
             raise self.read_fails

@@ -39,7 +39,11 @@ class Server:
         self._runs = runs
         self._fails = fails
 
-    async def get_sync(self, _: str) -> RemoteSync:
+    @property
+    def syncs(self) -> "Server":
+        return self
+
+    async def get(self, _: str) -> RemoteSync:
         if self._fails is not None:
             raise self._fails
         return self._held
@@ -47,7 +51,7 @@ class Server:
     async def list_runs(self, _: str, *, limit: int) -> list[int]:
         return list(range(self._runs))[:limit]
 
-    async def delete_sync(self, sync_id: str) -> None:
+    async def delete(self, sync_id: str) -> None:
         self.deleted.append(sync_id)
 
 

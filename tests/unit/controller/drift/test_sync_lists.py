@@ -52,7 +52,11 @@ class Server:
         self.memory = ListMemory(5_000_000, 3_000_000)
         self.sync_lists = SyncListCache(lambda: self.now, lambda _: self.known, lambda: self.seconds, self.memory)
 
-    async def list_syncs(self, grow: Callable[[int], None]) -> RemoteList[RemoteSync]:
+    @property
+    def syncs(self) -> "Server":
+        return self
+
+    async def list(self, grow: Callable[[int], None]) -> RemoteList[RemoteSync]:
         self.asked.append(self.now)
         grow(self.size)
         listed = tuple(RemoteSync(sync_id, {}) for sync_id in self.ids if sync_id not in self.hidden)
@@ -65,7 +69,7 @@ class Server:
             raise TransientError("no answer")
         return RemoteList(listed, self.now)
 
-    async def get_sync(self, sync_id: str) -> RemoteSync:
+    async def get(self, sync_id: str) -> RemoteSync:
         self.single.append(sync_id)
         if sync_id in self.broken:
             raise ServerFaultError("400")
