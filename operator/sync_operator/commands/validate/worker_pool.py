@@ -10,7 +10,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from multiprocessing import get_context, parent_process
@@ -31,6 +31,8 @@ _MAX_PROCESSES: Final = 2
 _ENDING: Final = frozenset({signal.SIGINT, signal.SIGTERM})
 _BATCHES_AHEAD: Final = 2
 """Batches that a process is given at once, so that it never waits for the next."""
+_SIGNAL_CHECK_SECONDS: Final = 0.1
+"""While a result is waited for, signals are handled this often."""
 
 
 class _Work(NamedTuple):
@@ -50,8 +52,8 @@ def judge_batches(sources: Sequence[Source], judge: Judge) -> Iterator[Results]:
         run = _Run(sources, judge, pool)
         for batch in cut_batches(sources):
             run.begin(batch)
-            yield from run.finished(wait=False)
-        yield from run.finished(wait=True)
+            yield from run.finished(block=False)
+        yield from run.finished(block=True)
 
 
 class _Run:
@@ -70,11 +72,11 @@ class _Run:
         if not self._is_read(batch):
             self._waiting.append((batch, self._submit(batch) or self._here(batch)))
 
-    def finished(self, *, wait: bool) -> Iterator[Results]:
-        """The results that are next in order: those that are there, or with ``wait`` all."""
+    def finished(self, *, block: bool) -> Iterator[Results]:
+        """The results that are next in order: those that are there, or with ``block`` all."""
         while self._waiting:
             batch, held = self._waiting[0]
-            if isinstance(held, Future) and not (wait or held.done()):
+            if isinstance(held, Future) and not (block or _is_done(held)):
                 return
             self._waiting.popleft()
             if self._is_read(batch):
@@ -96,14 +98,15 @@ class _Run:
             return self._judge.judge(self._sources[batch.number], batch.pieces, batch.error)
 
     def _submit(self, batch: Batch) -> Future[PackedResults] | None:
-        running = sum(isinstance(held, Future) and not held.done() for _, held in self._waiting)
+        running = sum(isinstance(held, Future) and not _is_done(held) for _, held in self._waiting)
         if self._pool is None or not batch.pieces or running >= _BATCHES_AHEAD * (_process_count() - 1):
             return None
         cuts = [
             (cut.start, cut.end, cut.line, cut.column, cut.is_json) for cut in (piece.cut for piece in batch.pieces)
         ]
         try:
-            with _signals_held():  # for the process that this forks, until it has handlers of its own
+            # The process that this forks has no handlers of its own at first.
+            with _signals_held():
                 return self._pool.submit(_judge_cuts, batch.number, batch.pieces[0].head, cuts)
         except (BrokenProcessPool, OSError):  # it has died, or the system allows no further process
             self._pool = None
@@ -111,7 +114,7 @@ class _Run:
 
     def _result(self, batch: Batch, future: Future[PackedResults]) -> Results:
         try:
-            packed = future.result()
+            packed = _result(future)
         except BrokenProcessPool:
             self._pool = None
             return self._here(batch)
@@ -135,9 +138,30 @@ def _pool(work: _Work) -> Iterator[ProcessPoolExecutor | None]:
         pool.shutdown(cancel_futures=True)
 
 
+def _is_done(future: Future[PackedResults]) -> bool:
+    with _signals_held():
+        return future.done()
+
+
+def _result(future: Future[PackedResults]) -> PackedResults:
+    """Wait for a result.
+
+    Raises:
+        BrokenProcessPool: the process has died.
+    """
+    while True:
+        with _signals_held():
+            if wait([future], _SIGNAL_CHECK_SECONDS).done:
+                return future.result()
+
+
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Handle the signals that end this process after the block."""
+    """Handle the signals that end this process after the block.
+
+    An exception that a handler raises while a lock of the pool is taken or released leaves it locked, and the pool would
+    never end.
+    """
     if sys.platform == "win32":
         yield
         return

@@ -14,7 +14,8 @@ import pytest
 from tests.support.large_files import FORMS, many_syncs
 
 _PROGRAM: Final = """\
-import os, signal, sys
+import os, signal, sys, threading
+from concurrent.futures import Future
 from multiprocessing import parent_process
 from sync_operator.commands.validate import batches, worker_pool
 os.process_cpu_count = lambda: int(sys.argv[1])
@@ -33,16 +34,40 @@ def judge(*args):
     return real_judge(*args)
 
 os.fork, batches.Judge.judge = fork, judge
+real_exit, signal_in, calls = threading.Condition.__exit__, sys.argv[4], []
+
+def noted(name, method):
+    def call(*args):
+        calls.append(name)
+        try:
+            return method(*args)
+        finally:
+            calls.pop()
+    return call
+
+def leave(*args):
+    global signal_in
+    if calls[-1:] == [signal_in] and threading.current_thread() is threading.main_thread():
+        signal_in = ""
+        os.kill(os.getpid(), signal.SIGTERM)
+        sys.stderr.write("signal\\n")
+    return real_exit(*args)
+
+if signal_in:
+    threading.Condition.__exit__ = leave
+    Future.done, Future.result = noted("done", Future.done), noted("result", Future.result)
 from sync_operator.cli import main
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-sys.exit(main(["validate", "--from", "2027-01-01T00:00:00Z", *sys.argv[4:]]))
+sys.exit(main(["validate", "--from", "2027-01-01T00:00:00Z", *sys.argv[5:]]))
 """
 _NEVER: Final = 10**9
 _SYNCS: Final = 300
 _ALIASES: Final = "- &a {apiVersion: v1, kind: Secret}\n- *a\n"
 
 
-def command(file: Path, *, cpus: int, least: int = 10_000, dies_at: int = _NEVER) -> list[str]:
+def command(
+    file: Path, *, cpus: int, least: int = 10_000, dies_at: int = _NEVER, signal_in: str = ""
+) -> list[str]:
     """The command line of a `validate` that believes to have so many CPUs.
 
     Args:
@@ -50,8 +75,9 @@ def command(file: Path, *, cpus: int, least: int = 10_000, dies_at: int = _NEVER
         cpus: number of CPUs.
         least: characters for which it starts another process.
         dies_at: number of the batch at which the other process is killed.
+        signal_in: method of a `Future` at the end of which the first process gets SIGTERM, before a lock is released.
     """
-    return [sys.executable, "-c", _PROGRAM, str(cpus), str(least), str(dies_at), str(file)]
+    return [sys.executable, "-c", _PROGRAM, str(cpus), str(least), str(dies_at), signal_in, str(file)]
 
 
 def validated(file: Path, *, cpus: int, least: int = 10_000, dies_at: int = _NEVER) -> tuple[int, str, str]:
@@ -138,6 +164,15 @@ def test_sigterm_to_the_first_ends_both(running: subprocess.Popen[str]) -> None:
 
     assert (running.returncode, errors) == (143, "fork\n")
     wait_until(lambda: not is_alive(running.pid))
+
+
+@pytest.mark.parametrize("method", ["done", "result"])
+def test_sigterm_while_a_lock_of_the_pool_is_released_ends_both(documents: Path, method: str) -> None:
+    done = subprocess.run(
+        command(documents, cpus=2, signal_in=method), capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert (done.returncode, done.stderr) == (143, "fork\nsignal\n")
 
 
 def test_the_other_process_does_not_outlive_a_first_that_is_killed(running: subprocess.Popen[str]) -> None:
