@@ -11,6 +11,7 @@ from tests.support.plane import ROOT
 
 from sync_operator import __version__
 from sync_operator.api.conditions import Reason
+from sync_operator.api.workspace import WorkspaceSpec
 from sync_operator.cli import main
 
 PAGES: Final = pages()
@@ -88,6 +89,19 @@ def test_the_readme_shows_the_manifest_and_the_output_of_getting_started() -> No
 def test_what_a_newcomer_applies_first_warns_of_nothing(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", "--strict", str(ROOT / name)]) == 0
     assert "warning" not in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/concepts.md"])
+def test_what_the_default_budget_means_is_said(name: str) -> None:
+    limit = WorkspaceSpec.model_fields["requests_per_minute"].default
+    words = " ".join(PAGES[name].split())
+
+    said = re.search(
+        rf"Of a Workspace's `requestsPerMinute` \({limit} .*? the first {limit // 2} .*? within seconds, 100 within about "
+        r"2½ minutes, (?:and )?2,000 within about 50",
+        words,
+    )
+    assert said is not None
 
 
 def test_the_architecture_names_files_and_folders_that_are_there() -> None:
