@@ -1,6 +1,8 @@
 """Each test file belongs to `make test` or to `make test-all`, and to one of them only."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Final
@@ -39,6 +41,26 @@ def test_a_file_is_long_as_a_whole(request: pytest.FixtureRequest) -> None:
 
 
 HERE: Final = str(Path(__file__).relative_to(ROOT))
+
+
+def test_what_tests_start_can_be_interrupted() -> None:
+    child = "import signal; print(signal.getsignal(signal.SIGINT))"
+
+    shown = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True, check=True).stdout
+
+    assert "default_int_handler" in shown
+
+
+def test_a_run_in_the_background_of_a_script_can_test_ctrl_c() -> None:
+    """`nohup make test &`: there the shell ignores SIGINT for all that it starts."""
+    test = f"{HERE}::{test_what_tests_start_can_be_interrupted.__name__}"
+    run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "1", test]
+
+    done = subprocess.run(
+        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *run], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout[-2000:]
 
 
 def test_a_right_that_no_session_used_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
