@@ -57,7 +57,7 @@ def test_a_run_in_the_background_of_a_script_can_test_ctrl_c() -> None:
     run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "1", test]
 
     done = subprocess.run(
-        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *run], cwd=ROOT, capture_output=True, text=True, check=False
+        ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh", *run], cwd=ROOT, capture_output=True, text=True, check=False
     )
 
     assert done.returncode == 0, done.stdout[-2000:]
