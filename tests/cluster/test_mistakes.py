@@ -1,5 +1,6 @@
 """Every mistake of a beginner is answered with the field and the remedy, where the person looks: all at once."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -10,7 +11,16 @@ from typing import Any, Final
 import pytest
 import yaml
 from kubernetes import client
-from tests.support.beginner_mistakes import MISTAKES, NO_MISTAKES, SERVED, STREAMLESS, Look, Mistake, score
+from tests.support.beginner_mistakes import (
+    CRONJOB_KIND,
+    MISTAKES,
+    NO_MISTAKES,
+    SERVED,
+    STREAMLESS,
+    Look,
+    Mistake,
+    score,
+)
 from tests.support.helm import Helm
 from tests.support.judging import judged
 from tests.support.manifests import merged, sync_manifest
@@ -79,6 +89,14 @@ class Person:
             for item in self.tenant.kube.resource(kind).get(namespace=self.tenant.namespace).to_dict()["items"]
         }
 
+    def does(self, mistake: Mistake) -> None:
+        """What is done to a Sync that is Ready, and to what belongs to it."""
+        for kind, changes in ((CRONJOB_KIND, mistake.cronjob), (WORKSPACE_KIND, mistake.repointed)):
+            if changes is not None:
+                self._kubectl("patch", kind, mistake.name, "--type=merge", "-p", json.dumps({"spec": changes}))
+        for kind in mistake.deleted:
+            self._kubectl("delete", kind, mistake.name, "--wait=false")
+
     def _kubectl(self, *words: str, stdin: str | None = None) -> tuple[str, str]:
         done = self.plane.kubectl("-n", self.tenant.namespace, *words, stdin=stdin)
         return done.stdout, done.stderr
@@ -128,17 +146,11 @@ def said(person: Person) -> dict[str, str]:
     for mistake in looked_at(Look.VALIDATE):
         problems = judged(yaml.safe_dump(mistake.manifests[-1])).problems
         answers[mistake.name] = "; ".join(f"{problem.field}: {problem.message}" for problem in problems)
-    for mistake in (*later, *(one for one in EVERYTHING if one.cronjob is not None)):
+    by_hand = [mistake for mistake in EVERYTHING if mistake.by_hand]
+    for mistake in (*later, *by_hand):
         person.tenant.when(SYNC_KIND, mistake.name, "Ready")
-        if mistake.cronjob is not None:
-            cronjobs = person.tenant.kube.resource("CronJob", "batch/v1")
-            body = {"spec": mistake.cronjob}
-            cronjobs.patch(
-                name=mistake.name,
-                namespace=person.tenant.namespace,
-                body=body,
-                content_type="application/merge-patch+json",
-            )
+    for mistake in by_hand:
+        person.does(mistake)
     answers |= person.refusals(merged(mistake.manifests[-1], {"spec": mistake.then}) for mistake in later)
 
     def all_told() -> bool:
@@ -152,7 +164,15 @@ def said(person: Person) -> dict[str, str]:
         eventually(all_told, "all mistakes to be told", seconds=PATIENCE)
     shown = person.messages()
     answers |= {one.name: shown.get(f"{one.kind}/{one.name}", "") for one in looked_at(Look.GET)}
-    return answers | {one.name: person.described(one) for one in looked_at(Look.DESCRIBE)}
+    for one in looked_at(Look.DESCRIBE):
+        with suppress(AssertionError):
+            eventually(
+                lambda one=one: score(person.described(one), one.names, one.remedy) == BOTH,  # type: ignore[misc]
+                f"{one.name} to be told",
+                seconds=PATIENCE / 3,
+            )
+        answers[one.name] = person.described(one)
+    return answers
 
 
 @pytest.mark.timeout(240)

@@ -10,7 +10,9 @@ from typing import Any, Final
 from tests.support.manifests import BY_NAME, REMOVED, merged, sync_manifest, workspace_manifest
 from tests.support.syncs import MAPPING
 
-__all__ = ["ADOPTED", "MISTAKES", "NO_MISTAKES", "SERVED", "STREAMLESS", "Look", "Mistake", "score"]
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
+
+__all__ = ["ADOPTED", "CRONJOB_KIND", "MISTAKES", "NO_MISTAKES", "SERVED", "STREAMLESS", "Look", "Mistake", "score"]
 
 
 class Look(Enum):
@@ -39,6 +41,8 @@ class Mistake:
         then: changes to the spec that are made once the Sync is Ready.
         root: laid over the whole manifest.
         cronjob: changes that are made to the spec of its CronJob once it is Ready.
+        repointed: changes that are made to the spec of its Workspace once it is Ready.
+        deleted: kinds whose object of this name is deleted then.
     """
 
     name: str
@@ -52,6 +56,13 @@ class Mistake:
     then: dict[str, Any] | None = None
     root: dict[str, Any] = field(default_factory=dict)
     cronjob: dict[str, Any] | None = None
+    repointed: dict[str, Any] | None = None
+    deleted: tuple[str, ...] = ()
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether something is done to it, or to what it needs, once it is Ready."""
+        return self.cronjob is not None or self.repointed is not None or bool(self.deleted)
 
     @property
     def kind(self) -> str:
@@ -82,6 +93,7 @@ def score(said: str, names: str, remedy: str) -> int:
     return (names in said) + (remedy in said)
 
 
+CRONJOB_KIND: Final = "CronJob"
 SERVED: Final = "http://served.invalid"
 """Stands for the sandbox's URL."""
 ADOPTED: Final = "1"
@@ -354,6 +366,35 @@ _SYNCS: Final = (
         "change the spec of this Sync instead",
         sync=_DAILY,
         cronjob={"schedule": "0 7 * * *"},
+    ),
+    Mistake("deleted-cronjob", _DESCRIBE, "spec.suspend", "to stop its runs set", sync=_DAILY, deleted=(CRONJOB_KIND,)),
+    Mistake(
+        "workspace-repointed",
+        _GET,
+        "spec.workspaceRef",
+        "put it back",
+        sync={},
+        workspace={},
+        repointed={"workspaceId": "999"},
+    ),
+    Mistake(
+        "workspace-deleted",
+        _GET,
+        "spec.workspaceRef.name",
+        "create it",
+        sync={},
+        workspace={},
+        deleted=(WORKSPACE_KIND,),
+    ),
+    Mistake(
+        "stuck-deletion",
+        _GET,
+        "spec.deletionPolicy",
+        "to Retain",
+        sync={},
+        workspace={},
+        repointed={"workspaceId": "999"},
+        deleted=(SYNC_KIND,),
     ),
     Mistake(
         "run-by-server",
