@@ -117,6 +117,21 @@ def test_ignore_does_nothing(tenant: Tenant) -> None:
     assert modes()[2] == "incremental"
 
 
+def test_numbers_as_a_database_writes_them_are_no_drift(tenant: Tenant) -> None:
+    """Beyond 64 bits the API server makes floats of integers, and the sync server's database integers of floats."""
+    tenant.connect()
+    tenant.ready(configuration={"a": 1e23, "b": 12345678901234567890123, "c": 1e21, "d": -0.0, "e": 1e-7})
+    tenant.sandbox.edit(
+        "1", configuration={"a": 10**23, "b": 12345678901234568 * 10**6, "c": 10**21, "d": 0, "e": 0.0000001}
+    )
+    tenant.sandbox.forget_requests()
+
+    eventually(lambda: len(tenant.sandbox.requests("GET", "/api/v1/syncs")) > 2, "two comparisons with the server")
+
+    assert tenant.sandbox.requests("PUT") == []
+    assert "DriftCorrected" not in tenant.events()
+
+
 def test_a_deleted_sync_is_made_anew(tenant: Tenant) -> None:
     tenant.connect()
     tenant.ready(scheduleType="cron_expression", cronExpression="0 1 * * *")

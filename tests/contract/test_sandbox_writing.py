@@ -79,6 +79,17 @@ async def test_5_an_object_is_stored_whole_but_the_order_of_its_keys_is_not_kept
     assert (list(kept), list(kept["b"])) == (["a", "b", "longest"], ["y", "zz"])
 
 
+@pytest.mark.parametrize(
+    "changes", [{"configuration": {"a": ["x\0"]}}, {"configuration": {"\0": 1}}, {"stream_name": "a\0"}]
+)
+async def test_11_a_nul_is_an_e2_each_time(call: Caller, changes: dict[str, Any]) -> None:
+    assert (await call.create(configuration={"a": "\\u0000"})).status_code == 201, "a backslash is none"
+    refused = (await call.create(**changes), await call.put(**changes))
+
+    assert [answer.status_code for answer in refused] == [400, 400]
+    assert all("\\u0000 cannot be converted to text" in detail(answer) for answer in refused)
+
+
 async def test_5_an_item_without_mapping_type_is_accepted(call: Caller) -> None:
     assert (await call.create(configuration=[{"from": "id", "to": "key"}])).status_code == 201
 

@@ -132,6 +132,11 @@ BAD_SYNCS: Final = (
         "check syncIntervalUnit",
         Judge.OPERATOR,
     ),
+    # What no database of a server stores.
+    Bad("nul-value", {"configuration": {"a": ["x\0"]}}, "spec.configuration", "remove it", Judge.OPERATOR),
+    Bad("nul-key", {"configuration": [{"a\0": "x"}]}, "spec.configuration", "remove it", Judge.OPERATOR),
+    Bad("nul-stream", {"streamName": "a\0"}, "spec.streamName", "remove it", Judge.OPERATOR),
+    Bad("nul-cursor", {"cursorField": "\0"}, "spec.cursorField", "remove it", Judge.OPERATOR),
     # The operator's own fields.
     Bad("unknown-field", {"sourceID": 1}, "spec.sourceID", "unknown field"),
     Bad("unknown-deep", _pod(image="mine"), "spec.run.pod.image", "unknown field"),
@@ -263,6 +268,7 @@ GOOD_SYNCS: Final[dict[str, dict[str, Any]]] = {
     "cron-never": _cron("0 0 31 2 *"),
     "empty-object": {"configuration": {}},
     "empty-list": {"configuration": []},
+    "backslash": {"configuration": {"a\\x00": "\\0 \\u0000"}},
     "list": {"configuration": [{"from": "a", "to": "b", "mapping_type": "standard"}]},
     "deep": {"configuration": {"a": {"b": [None, True, 1.5, "x" * 5000]}}},
     "wide": {"configuration": {f"column_{number}": f"field_{number}" for number in range(1000)}},

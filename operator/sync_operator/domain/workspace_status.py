@@ -76,7 +76,7 @@ def decode_secret(
         value = base64.b64decode(data[key], validate=True).decode("utf-8").strip()
     except (binascii.Error, UnicodeDecodeError):
         value = ""
-    if not value:
+    if not value or "\0" in value:
         raise MissingSecretError(
             f"{field}.{key_field}", f"key {key!r} of Secret {name!r} holds no text; put the value there"
         )

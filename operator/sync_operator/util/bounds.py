@@ -33,6 +33,7 @@ __all__ = [
     "bounded_time",
     "bounded_token",
     "escaped",
+    "has_nul",
     "is_too_deep",
     "one_line",
     "outgrown",
@@ -68,6 +69,8 @@ MAX_TOKEN: Final = 253
 HASHED: Final = "sha256:"
 """Prefix of the hash that replaces a longer token."""
 
+_NUL_IN_REPR: Final = re.compile(r"(?<!\\)(?:\\\\)*\\x00")
+"""A NUL as `repr` shows it: a backslash that no other one escapes."""
 _MAX_DATE: Final = 64
 _FIRST_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_TIME: Final = datetime(2200, 1, 1, tzinfo=UTC)
@@ -235,6 +238,11 @@ def outgrown(value: Any, max_bytes: int = MAX_CONFIGURATION_BYTES, max_values: i
             return ""
         level = below
     return f"has more than {MAX_DEPTH} levels of objects and lists within each other; make it flatter"
+
+
+def has_nul(value: Any) -> bool:
+    """True if a string in a JSON value, or the key of an object, has the character U+0000; `outgrown` comes before."""
+    return _NUL_IN_REPR.search(repr(value)) is not None
 
 
 def texts_in(value: Any) -> Iterator[str]:

@@ -66,6 +66,7 @@ def test_a_value_is_read_without_the_space_around_it(value: str) -> None:
         pytest.param(secret(token=" \n"), "key", id="blanks"),
         pytest.param({"data": {"token": "planted!"}}, "key", id="no base64"),
         pytest.param({"data": {"token": "//8="}}, "key", id="no text"),
+        pytest.param(secret(token="planted\0planted"), "key", id="a NUL"),
     ],
 )
 def test_what_is_missing_in_a_secret_is_named(held: dict[str, Any] | None, field: str, messages: Messages) -> None:

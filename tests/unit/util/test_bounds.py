@@ -17,6 +17,7 @@ from sync_operator.util.bounds import (
     bounded_time,
     bounded_token,
     escaped,
+    has_nul,
     is_too_deep,
     one_line,
     outgrown,
@@ -177,6 +178,28 @@ def test_what_has_outgrown_its_bounds_is_told() -> None:
     assert "values" in outgrown([{}] * 200_000)
     assert "KiB" in outgrown({"k" * 300_000: 1})
     assert "KiB" in outgrown([["\ud800" * 90_000]])
+
+
+def keys_and_texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [*value, *(text for inner in value.values() for text in keys_and_texts(inner))]
+    if isinstance(value, list):
+        return [text for inner in value for text in keys_and_texts(inner)]
+    return [value] if isinstance(value, str) else []
+
+
+ODD_JSON = st.recursive(
+    st.none() | st.text(alphabet="\0\\x0u'\"a", max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(alphabet="\0\\x0u'", max_size=4), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(JSON | ODD_JSON)
+def test_a_nul_is_found_in_texts_and_keys_and_nowhere_else(value: Any) -> None:
+    assert has_nul(value) is any("\0" in text for text in keys_and_texts(value))
 
 
 @given(JSON)

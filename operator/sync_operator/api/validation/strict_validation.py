@@ -18,7 +18,7 @@ from sync_operator.api.validation.field_patterns import PATTERN_MESSAGES
 from sync_operator.api.validation.rules import SYNC_RULES, WORKSPACE_RULES
 from sync_operator.api.workspace import MAX_TIMEOUT_SECONDS, WorkspaceSpec
 from sync_operator.errors import InvalidSettingsError, InvalidSpecError
-from sync_operator.util.bounds import outgrown
+from sync_operator.util.bounds import has_nul, outgrown
 from sync_operator.util.packed_json import Outgrown, Text
 
 __all__ = [
@@ -48,6 +48,7 @@ _TYPE_MESSAGES: Final = {
 }
 """Error type of pydantic → message for a value of the wrong type."""
 
+_NUL_MESSAGE: Final = "holds the character NUL (U+0000), which no server stores; remove it"
 _SCALARS: Final = frozenset({str, int, bool, float})
 _MAX_SHOWN_LENGTH: Final = 64
 """Maximum length, in characters, of a wrong value that the message repeats."""
@@ -75,6 +76,8 @@ def read_sync_spec(spec: Mapping[str, Any]) -> SyncSpec:
         InvalidSpecError: the spec is invalid; names the first wrong field and how to fix it.
     """
     read = _parse(SyncSpec, _unpack_configuration(spec))
+    for wrong in _nul_errors(read):
+        raise InvalidSpecError(field_path(wrong.path, "spec"), wrong.message)
     check(read, SYNC_RULES)
     return read
 
@@ -133,7 +136,16 @@ def validate_strict[M: Model](model: type[M], spec: Any) -> tuple[M | None, tupl
         return None, errors
     if read is None:
         read = model.model_validate(_without_nulls(spec))
-    return read, (*errors, *_rule_errors(read, spec))
+    return read, (*errors, *_nul_errors(read), *_rule_errors(read, spec))
+
+
+def _nul_errors(spec: Model) -> Iterator[FieldError]:
+    """An error for each field that is sent to the server and that its database cannot store."""
+    if isinstance(spec, SyncSpec):
+        sent = {_FREE_FORM: spec.configuration, "streamName": spec.stream_name, "cursorField": spec.cursor_field}
+        for name, value in sent.items():
+            if has_nul(value):
+                yield FieldError((name,), _NUL_MESSAGE)
 
 
 def _rule_errors(read: Model, spec: Mapping[str, Any]) -> Iterator[FieldError]:

@@ -4,6 +4,8 @@ Gate one checks types, presence and enumerations (400 E1). Gate two checks enume
 references, catalog and stream (422).
 """
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -43,6 +45,8 @@ _ITEM_KEYS: Final = (
     "embedding_config",
 )
 _EMBEDDING_KEYS: Final = ("mode", "model", "api_key")
+_NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""The character U+0000 in JSON: an escape that no backslash before it takes away."""
 
 
 def validate_contract(dialect: str, body: Mapping[str, Any], *, create: bool) -> None:
@@ -77,6 +81,9 @@ def permitted_fields(body: Mapping[str, Any], *, create: bool, dialect: str) -> 
     """The fields of a body that are stored: known ones only, list items reduced to known keys.
 
     Fields that the schedule type does not use are set to null.
+
+    Raises:
+        Refusal: 400 E2: a text has the character NUL, which PostgreSQL does not store.
     """
     kept = {name: body[name] for name in _PERMITTED if name in body and (create or name != "cursor_field")}
     for name in _IDS:
@@ -94,6 +101,11 @@ def permitted_fields(body: Mapping[str, Any], *, create: bool, dialect: str) -> 
             kept |= {"sync_interval": None, "sync_interval_unit": None}
         if kept.get("schedule_type") in {"manual", "interval"}:
             kept["cron_expression"] = None
+    if _NUL.search(json.dumps(kept)):
+        raise bad_request(
+            "PG::UntranslatableCharacter: ERROR:  unsupported Unicode escape sequence\n"
+            "DETAIL:  \\u0000 cannot be converted to text.\n"
+        )
     return kept
 
 
