@@ -1,3 +1,4 @@
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -98,9 +99,21 @@ async def test_reasons_of_refused_rows_are_grouped_and_show_no_rows(api: Served)
     api.store.planned[1] = [planned]
     await api.client.trigger("1")
     api.clock.advance(3)
-    assert await api.client.failure_reasons("1", 1) == ("no such list, [redacted] (3 rows)",)
-    assert await api.client.failure_reasons("1", 1, secrets=("such list",)) == ("no [redacted], [redacted] (3 rows)",)
-    assert await api.client.failure_reasons("1", 77) == ()
+    assert await api.client.failure_reasons("1", 1, 3) == ("no such list, [redacted] (3 rows)",)
+    hidden = await api.client.failure_reasons("1", 1, 3, secrets=("such list",))
+    assert hidden == ("no [redacted], [redacted] (3 rows)",)
+    assert await api.client.failure_reasons("1", 77, 3) == ()
+
+
+async def test_reasons_of_more_refused_rows_than_are_read_are_told_as_a_share(either: Served) -> None:
+    await either.client.syncs.create(body(either.client.dialect))
+    planned = type(either.store.default_outcome)(rows=2000, failed_rows=1000, seconds=1, reason="no such list")
+    either.store.planned[1] = [planned]
+    await either.client.trigger("1")
+    either.clock.advance(3)
+    [told] = await either.client.failure_reasons("1", 1, 1000)
+
+    assert re.fullmatch(r"no such list \((\d+) of the first \1 rows\)", told)
 
 
 def e2(detail: str) -> dict[str, Any]:

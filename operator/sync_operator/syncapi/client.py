@@ -208,11 +208,16 @@ class ApiClient:
         return run
 
     async def failure_reasons(
-        self, sync_id: str, run_id: int, *, secrets: tuple[str, ...] = (), limit: int = 3
+        self, sync_id: str, run_id: int, refused: int, *, secrets: tuple[str, ...] = (), limit: int = 3
     ) -> tuple[str, ...]:
         """The most frequent reasons why rows were refused, as ``reason (3 rows)``; never the rows themselves.
 
-        ``secrets`` are values of the configuration that must not appear.
+        Args:
+            sync_id: the sync.
+            run_id: its run.
+            refused: how many rows of it were refused. Only the first page of them is read; then the counts say so.
+            secrets: values of the configuration that must not appear.
+            limit: maximum number of reasons.
         """
         path = f"/syncs/{digits(sync_id)}/sync_runs/{run_id}/sync_records"
         query = {"status": "failed", "page": "1", **self._reader.page_size(_MAX_RECORDS)}
@@ -222,6 +227,8 @@ class ApiClient:
             return ()
         reasons = parse_list(answer.body, as_read)[:_MAX_RECORDS]
         counted = Counter(redact_each(reasons, secrets=(self._token(), *secrets), limit=_MAX_REASON))
+        share = f" of the first {counted.total()}" if refused > counted.total() else ""
         return tuple(
-            f"{reason} ({count} {'row' if count == 1 else 'rows'})" for reason, count in counted.most_common(limit)
+            f"{reason} ({count}{share} {'row' if count == 1 and not share else 'rows'})"
+            for reason, count in counted.most_common(limit)
         )

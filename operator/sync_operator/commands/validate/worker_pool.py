@@ -159,8 +159,8 @@ def _result(future: Future[PackedResults]) -> PackedResults:
 def _signals_held() -> Iterator[None]:
     """Handle the signals that end this process after the block.
 
-    An exception that a handler raises while a lock of the pool is taken or released leaves it locked, and the pool would
-    never end.
+    An exception that a handler raises while a lock of the pool is taken or released leaves it locked, and the pool
+    would never end.
     """
     if sys.platform == "win32":
         yield

@@ -93,7 +93,8 @@ async def _reasons(
         hidden = await read_secret_values(kube, snapshot.sync.namespace, spec.configuration_secrets if spec else ())
     except InvalidSpecError:
         return ()  # without the Secret values, they cannot be masked
-    return await client.failure_reasons(sync_id, run.id, secrets=tuple(hidden.values()), limit=_REASONS)
+    secrets = tuple(hidden.values())
+    return await client.failure_reasons(sync_id, run.id, run.rows.failed, secrets=secrets, limit=_REASONS)
 
 
 async def _termination_messages(
