@@ -63,6 +63,30 @@ def test_the_plan_is_what_applying_does(tenant: Tenant, plane: Plane, tmp_path: 
     assert [each["action"] for each in again["syncs"]] == ["nothing", "nothing"]
 
 
+def test_what_others_set_in_the_cluster_stays_as_apply_leaves_it(tenant: Tenant, plane: Plane, tmp_path: Path) -> None:
+    def apply(**spec: Any) -> dict[str, Any]:
+        manifest = sync_manifest("orders", configuration=MAPPING, **spec)
+        done = plane.kubectl("apply", "-n", tenant.namespace, "-f", "-", stdin=json.dumps(manifest))
+        assert done.returncode == 0, done.stderr
+        return manifest
+
+    tenant.connect()
+    apply(driftPolicy="Report", run={"retries": 1})
+    tenant.when(SYNC_KIND, "orders", "Ready")
+    tenant.patch("orders", suspend=True, syncMode="incremental", run={"timeout": "1h"})
+    held = tenant.when(SYNC_KIND, "orders", "Ready", reason="Suspended")["spec"]
+
+    wanted = sync_manifest("orders", configuration=MAPPING, run={"retries": 2})
+    told = plan(tenant, plane, tmp_path, wanted)["syncs"][0]
+
+    assert (told["action"], told["changes"]) == ("nothing", [])
+    assert {change["field"] for change in told["clusterChanges"]} == {"driftPolicy", "run/retries"}
+    apply(run={"retries": 2})
+    after = tenant.get("orders")["spec"]
+    assert after == held | {"driftPolicy": "Correct", "run": held["run"] | {"retries": 2}}
+    assert not plan(tenant, plane, tmp_path, wanted)["changes"]
+
+
 def test_a_sync_deleted_on_the_server_is_foretold_to_be_made_anew(tenant: Tenant, plane: Plane, tmp_path: Path) -> None:
     tenant.connect()
     tenant.ready("orders", driftPolicy="Ignore")

@@ -139,6 +139,19 @@ async def test_the_live_objects_tell_which_sync_is_whose(plan: Planner) -> None:
     assert "Sync fresh: a sync is created" in unknown[1]
 
 
+async def test_what_belongs_to_a_sync_of_the_cluster_is_not_taken_over(plan: Planner) -> None:
+    await plan.api.client.syncs.create(body(plan.api))
+    elder = sync(plan.api, "elder") | {"status": {"id": "1", "url": plan.api.url, "workspaceId": "1"}}
+
+    code, out, _ = await plan.run(sync(plan.api, "younger", externalId="1"), live=[elder])
+
+    assert code == 1
+    words = " ".join(out.split())
+    assert "Conflict: spec.externalId: sync 1 already belongs to Sync default/elder; delete one of the two" in words
+    own = await plan.run(elder, live=[elder])
+    assert own[0] == 0
+
+
 async def test_two_syncs_do_not_take_the_same_one(plan: Planner) -> None:
     await plan.api.client.syncs.create(body(plan.api))
 

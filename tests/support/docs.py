@@ -24,6 +24,7 @@ _OWN_CLUSTER: Final = "is for a cluster of one's own; tests/e2e/test_demo.py run
 _LET_GO: Final = "only for what no operator serves any more; tests/helm/test_rbac.py does it"
 _PLANNED: Final = "covers all namespaces; tests/cluster/test_plan.py plans beside what the cluster holds"
 _EVERYWHERE: Final = "covers all namespaces; tests/cluster/apart/test_bad_manifests.py selects by it"
+_OTHERS: Final = "covers all namespaces; others' Syncs are in it"
 _TAKE_OVER: Final = "docs/operations.md does it for one Sync; the Syncs of other tests belong to this cluster"
 _BY_THE_CLOCK: Final = "differs each time; docs/gitops.md asks for a run by a name"
 _INSTALL: Final = "helm install sync-operator helm/sync-operator --namespace sync-operator --create-namespace"
@@ -73,7 +74,8 @@ NOT_RUN: Final = {
     "kubectl annotate crd syncs.squared.ai squared.ai/allow-delete=true": (
         "would let other tests lose their CRDs; tests/helm/test_policies.py does it"
     ),
-    "kubectl get syncs -A -o wide": "covers all namespaces; others' Syncs are in it",
+    "kubectl get syncs -A -o wide": _OTHERS,
+    "kubectl get syncs -A -o wide | awk '$3 != \"True\"'": _OTHERS,
     "kubectl apply --server-side": "is about how Secrets are written, whatever they hold",
     "argocd app actions run APPLICATION run-now --kind Sync --resource-name customers": (
         "needs Argo CD; tests/cluster/test_gitops.py runs the action's script on a real Sync"

@@ -12,7 +12,7 @@ from sync_operator.api.sync import WorkspaceRef
 from sync_operator.commands.export.export_manifest import Exported, export_sync
 from sync_operator.commands.input_files import UsageError, read_sources
 from sync_operator.commands.manifests.manifest_set import SECRET_KIND, ManifestSet, load_manifests
-from sync_operator.commands.plan.plan_command import LOGIN_NOTE, claimed_ids, find_targets, read_live, show_problems
+from sync_operator.commands.plan.plan_command import LOGIN_NOTE, claims, find_targets, read_live, show_problems
 from sync_operator.commands.server_access import read_workspace
 from sync_operator.commands.targets import Home, Secrets, Target
 from sync_operator.commands.terminal import Progress, in_utf8, print_error
@@ -113,7 +113,7 @@ def _export(
             name=target.name, url=target.url, workspace_id=target.workspace_id, dialect=workspace.dialect
         )
         namespace = args.namespace if args.namespace != "default" else None
-        claimed = claimed_ids(live, target, frozenset())
+        claimed = claims(live, target, frozenset())
         wanted = sorted((it for it in workspace.syncs.values() if it.id not in claimed), key=lambda it: int(it.id))
         exported = []
         for number, remote in enumerate(wanted, 1):

@@ -6,14 +6,17 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 from sync_operator.api.status import SyncStatus, read_sync_status
+from sync_operator.api.sync import SyncSpec
+from sync_operator.api.validation.strict_validation import read_sync_spec
 from sync_operator.api.workspace import RemoteWorkspace, remote_workspace_of
 from sync_operator.commands.diagnostics import Severity, shown_problem
 from sync_operator.commands.input_files import UsageError, read_sources
 from sync_operator.commands.manifests.manifest_set import SECRET_KIND, Manifest, ManifestSet, load_manifests
+from sync_operator.commands.plan.applied_spec import applied_spec
 from sync_operator.commands.plan.cluster_changes import cluster_changes, deletions, workspace_deletions
 from sync_operator.commands.plan.plan_output import Planned, Pruned, as_json, as_text, exit_code
 from sync_operator.commands.plan.planner import Applied, Candidate, plan_workspace
@@ -28,7 +31,7 @@ from sync_operator.errors import InvalidSettingsError, InvalidSpecError, SyncOpe
 from sync_operator.settings import ToolSettings
 from sync_operator.syncapi.types import RefKind
 
-__all__ = ["LOGIN_NOTE", "add_arguments", "claimed_ids", "find_targets", "main", "read_live", "show_problems"]
+__all__ = ["LOGIN_NOTE", "add_arguments", "claims", "find_targets", "main", "read_live", "show_problems"]
 
 LOGIN_NOTE: Final = (
     "logging in as {email}, which ends this user's other sessions: the operator, if it uses the same login, logs in "
@@ -210,8 +213,8 @@ def _plan(judged: Judged, live: ManifestSet, secrets: Secrets, settings: ToolSet
                 sys.stderr.write(LOGIN_NOTE.format(email=target.login[0]))
             roles = {role for each in group for role in named_roles(each.spec)}
             workspace = read_workspace(target, settings, progress.update, roles=roles, checked=tuple(RefKind))
-            claimed = claimed_ids(live, target, {each.home for each in group})
-            foreseen = plan_workspace(target, workspace, group, secrets, claimed, now)
+            owners = claims(live, target, {each.home for each in group})
+            foreseen = plan_workspace(target, workspace, group, secrets, owners, now)
             planned |= {each.home: Planned(each, it) for each, it in zip(group, foreseen, strict=True)}
         except SyncOperatorError as error:
             words = (
@@ -226,32 +229,42 @@ def _plan(judged: Judged, live: ManifestSet, secrets: Secrets, settings: ToolSet
 
 
 def _candidates(judged: Judged, live: ManifestSet) -> list[Candidate]:
-    """The valid Syncs of the input, each with its status in the cluster if known."""
-    applied = {
-        (manifest.namespace, manifest.name): read_sync_status(manifest.value.get("status"))
-        for manifest in live.of(SYNC_KIND)
-    }
+    """The valid Syncs of the input, as applying makes them, each with its status in the cluster if known."""
+    there = {(manifest.namespace, manifest.name): manifest.value for manifest in live.of(SYNC_KIND)}
     candidates = []
     for checked in judged.syncs:
         manifest, spec = checked.manifest, checked.spec
         if spec is None:
             continue
+        held = there.get((manifest.namespace, manifest.name))
         own = read_sync_status(manifest.value.get("status"))
-        known = applied.get((manifest.namespace, manifest.name), own if own != SyncStatus() else None)
+        known = read_sync_status(held.get("status")) if held is not None else own if own != SyncStatus() else None
+        if held is not None:
+            spec = _applied(manifest.value["spec"], held, spec)
         is_applied = bool(live.manifests) or known is not None
         candidates.append(Candidate(checked, spec, Applied(known) if is_applied else None))
     return candidates
 
 
-def claimed_ids(live: ManifestSet, target: Target, but: Container[Home]) -> frozenset[str]:
-    """Ids of the target's syncs that belong to Syncs of the cluster, except the Syncs in ``but``."""
-    ids = set()
+def _applied(written: Mapping[str, Any], live: Mapping[str, Any], spec: SyncSpec) -> SyncSpec:
+    """The spec after the manifest is applied to the object in the cluster."""
+    merged = applied_spec(written, live)
+    try:
+        return spec if merged == written else read_sync_spec(merged)
+    except InvalidSpecError:
+        return spec
+
+
+def claims(live: ManifestSet, target: Target, but: Container[Home]) -> dict[str, Home]:
+    """Ids of the target's syncs that belong to Syncs of the cluster, except the Syncs in ``but``; and to which."""
+    owners = {}
     for manifest in live.of(SYNC_KIND):
         status = read_sync_status(manifest.value.get("status"))
         if status.id and status.url and (manifest.namespace, manifest.name) not in but:
             remote_workspace = remote_workspace_of(status.url, status.workspace_id)
-            ids |= {status.id} if remote_workspace == target.remote_workspace else set()
-    return frozenset(ids)
+            if remote_workspace == target.remote_workspace:
+                owners[status.id] = manifest.namespace, manifest.name
+    return owners
 
 
 def _secrets(*inputs: ManifestSet) -> list[Manifest]:

@@ -76,7 +76,7 @@ def plan_workspace(
     found: WorkspaceContent,
     candidates: Sequence[Candidate],
     secrets: Secrets,
-    claimed: frozenset[str],
+    owners: Mapping[str, Home],
     now: datetime,
 ) -> list[PlannedChange]:
     """What applying the Syncs of one server workspace would do, in the order of the Syncs.
@@ -86,7 +86,7 @@ def plan_workspace(
         found: its syncs, connectors and models.
         candidates: the Syncs to be applied.
         secrets: the Secrets of the input.
-        claimed: ids of server syncs that belong to Syncs of the cluster, including those that are not applied.
+        owners: the Syncs of the cluster that are not applied, by the id of the server sync that belongs to each.
         now: the current time (aware).
     """
     known = [secrets.configuration(each.home[0], each.spec.configuration_secrets) for each in candidates]
@@ -94,7 +94,7 @@ def plan_workspace(
     named = defaultdict[str | None, list[Candidate]](list)
     for each in candidates:
         named[each.named].append(each)
-    taken = claimed | {sync_id for sync_id in named if sync_id}
+    taken = frozenset(owners) | {sync_id for sync_id in named if sync_id}
     shelf = CandidateIndex(found, taken)
     assumed = _assumed(candidates, specs, known, shelf)
     view = WorkspaceView(
@@ -111,7 +111,7 @@ def plan_workspace(
         if index in assumed:
             sync_id, note = assumed[index]
             status = SyncStatus(id=sync_id, url=target.url, workspace_id=target.workspace_id)
-        rivals = _rivals(each, named[each.named], now) if each.named else ()
+        rivals = (*_rivals(each, named[each.named], now), *_owner(each, owners, now)) if each.named else ()
         snapshot = snapshot_of(each.spec, each.home, status, view, now)
         snapshot = replace(snapshot, competing_claims=rivals, claimed=taken, names=found.names, unlisted=found.unlisted)
         planned_change = dry_run(snapshot, known[index], found.syncs)
@@ -169,3 +169,9 @@ def _rivals(each: Candidate, others: Sequence[Candidate], now: datetime) -> tupl
     return tuple(
         Claim("/".join(other.home), other.status.id is not None, now, "") for other in others if other is not each
     )
+
+
+def _owner(each: Candidate, owners: Mapping[str, Home], now: datetime) -> tuple[Claim, ...]:
+    """The claim of the Sync of the cluster that has the server sync which this one asks for."""
+    owner = owners.get(each.spec.external_id or "") if each.status.id is None else None
+    return (Claim("/".join(owner), True, now, ""),) if owner is not None else ()

@@ -65,9 +65,7 @@ _SYNCS: Final = 300
 _ALIASES: Final = "- &a {apiVersion: v1, kind: Secret}\n- *a\n"
 
 
-def command(
-    file: Path, *, cpus: int, least: int = 10_000, dies_at: int = _NEVER, signal_in: str = ""
-) -> list[str]:
+def command(file: Path, *, cpus: int, least: int = 10_000, dies_at: int = _NEVER, signal_in: str = "") -> list[str]:
     """The command line of a `validate` that believes to have so many CPUs.
 
     Args:
