@@ -31,6 +31,10 @@ def test_correct_puts_back_and_says_what(tenant: Tenant) -> None:
     assert "drift" not in sync["status"]
     tenant.told("DriftCorrected")
 
+    tenant.patch(syncMode="incremental")
+    sync = tenant.when(SYNC_KIND, "orders", "Registered", reason="Registered")
+    assert condition(sync, "Registered")["message"] == "registered as sync 1 in workspace 1"
+
 
 def test_what_is_fixed_is_told_and_never_put_back(tenant: Tenant) -> None:
     tenant.connect()

@@ -41,6 +41,8 @@ from sync_operator.syncapi.types import Dialect
 
 __all__ = ["blockers", "sync_status"]
 
+_OF_ONE_GENERATION: Final = frozenset({Reason.DRIFT_CORRECTED, Reason.RECREATED})
+"""Reasons of Registered that tell what was put right; a changed spec ends them, whose values they may name."""
 _NEVER_COMES: Final = ", which never comes: spec.cronExpression names no date that exists; write a date that exists"
 
 
@@ -141,6 +143,8 @@ def _registered(snapshot: Snapshot, blocker: Blocker | None) -> DesiredCondition
         return DesiredCondition(ConditionType.REGISTERED, True, Reason.RECREATED, words)
     before = snapshot.sync.condition(ConditionType.REGISTERED)
     standing = before is not None and before.status == "True" and snapshot.registered
+    if before is not None and before.reason in _OF_ONE_GENERATION:
+        standing = standing and before.observed_generation == snapshot.sync.generation
     if snapshot.duplicates:
         return DesiredCondition(ConditionType.REGISTERED, True, Reason.DUPLICATE_FOUND, _duplicate_words(snapshot))
     if before is not None and standing and (snapshot.duplicates is None or ADVICE not in before.message):

@@ -18,6 +18,7 @@ from sync_operator.syncapi.parsing import parse_sync
 from sync_operator.util.field_names import camel
 
 IDS = st.integers(1, 2**63 - 1)
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8)
 BODIES = st.fixed_dictionaries(
     {
         "source_id": IDS,
@@ -25,14 +26,14 @@ BODIES = st.fixed_dictionaries(
         "model_id": IDS,
         "schedule_type": st.sampled_from(["manual", "interval", "cron_expression", "automated"]),
         "configuration": CONFIGURATIONS,
-        "stream_name": st.text(min_size=1, max_size=8),
+        "stream_name": TEXT,
         "sync_mode": st.sampled_from(["full_refresh", "incremental"]),
     },
     optional={
         "sync_interval": st.integers(1, 5_256_000),
         "sync_interval_unit": st.sampled_from(["minutes", "hours", "days", "weeks"]),
         "cron_expression": st.sampled_from(["0 6 * * *", "@daily"]),
-        "cursor_field": st.text(min_size=1, max_size=8),
+        "cursor_field": TEXT,
     },
 )
 PLAIN = ["source_id", "destination_id", "model_id", "schedule_type", "stream_name", "sync_mode"]

@@ -89,6 +89,18 @@ def test_a_transition_time_moves_only_with_the_status() -> None:
     assert moved(fourth) == [NOW + 3 * HOUR, NOW + 3 * HOUR, NOW]
 
 
+@pytest.mark.parametrize(("name", "reason"), [("put right", "DriftCorrected"), ("made anew", "Recreated")])
+def test_what_was_put_right_is_told_until_the_spec_changes(name: str, reason: str) -> None:
+    told = after(PICTURES[name])
+    quiet = replace(told, corrected=(), recreated=False)
+
+    assert conditions(quiet)["Registered"].reason == reason
+    edited = conditions(replace(quiet, sync=replace(quiet.sync, generation=quiet.sync.generation + 1)))["Registered"]
+    assert (edited.reason, edited.status) == ("Registered", "True")
+    assert edited.message.startswith("registered as sync ")
+    assert "put back" not in edited.message
+
+
 # What else the status tells.
 
 
