@@ -6,9 +6,10 @@ where clocks do not change at a full hour, the result depends on the start time,
 takes the same steps, except where no change of clocks is near: there the first time that fits is the result.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta, tzinfo
-from itertools import product
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final
 
 from sync_operator.schedule.clock_changes import clock_span, offset_at
@@ -23,9 +24,10 @@ _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 _NOON: Final = 12
-_MINUTES: Final = 60
-_QUICK_DAYS: Final = 62
-"""Days within which the first time that fits is searched directly."""
+_MINUTES_OF_DAY: Final = tuple(minute * _MINUTE for minute in range(24 * 60))
+"""Each minute of a day, since midnight."""
+_QUICK_TIME: Final = 62 * _DAY
+"""Time within which the first time that fits is searched directly."""
 
 
 def next_after(line: CronLine, zone: tzinfo, moment: datetime) -> datetime | None:
@@ -64,27 +66,29 @@ def steady_times(line: CronLine, zone: tzinfo, moment: datetime) -> Iterator[dat
     if start - back < span.start + span.margin:
         return
     if local.second:
-        local += _MINUTE
+        local += _MINUTE - local.second * _SECOND
     end = span.end - span.margin
-    first = local.hour * _MINUTES + local.minute
-    number = local.toordinal()
-    last = number + _QUICK_DAYS
-    hours, minutes = sorted(line.hours), sorted(line.minutes)
-    while number < last:
-        day = date.fromordinal(number)
-        if line.fits_date(day):
-            midnight = datetime(day.year, day.month, day.day, tzinfo=UTC) - span.offset
-            for hour, minute in product((hour for hour in hours if hour * _MINUTES + _MINUTES > first), minutes):
-                here = hour * _MINUTES + minute
-                if here < first:
-                    continue
-                time = midnight + here * _MINUTE
+    midnight = local.replace(hour=0, minute=0)
+    times = _times_of_day(line.hours, line.minutes)
+    today = times[bisect_left(times, local - midnight) :]
+    last = midnight + _QUICK_TIME
+    while midnight < last:
+        if line.fits_date(midnight):
+            start_of_day = midnight - span.offset
+            for time_of_day in today:
+                time = start_of_day + time_of_day
                 if time >= end:
                     return
                 yield time
-                last = number + _QUICK_DAYS
-        number += 1
-        first = 0
+                last = midnight + _QUICK_TIME
+        midnight += _DAY
+        today = times
+
+
+@lru_cache(maxsize=256)
+def _times_of_day(hours: frozenset[int], minutes: frozenset[int]) -> tuple[timedelta, ...]:
+    """The times of a day at which a line fires, since midnight. Cached, because there can be 1440 of them."""
+    return tuple(_MINUTES_OF_DAY[hour * 60 + minute] for hour in sorted(hours) for minute in sorted(minutes))
 
 
 def next_by_steps(line: CronLine, zone: tzinfo, moment: datetime) -> datetime | None:
