@@ -7,27 +7,27 @@ anchor, a tag, a block scalar, a duplicate key, wrong indentation) is left to th
 
 import re
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sync_operator.api.validation.strict_validation import FieldPath
 from sync_operator.commands.manifests.spans import Span
-from sync_operator.commands.manifests.yaml_parsing.yaml_scalars import plain_value
+from sync_operator.commands.manifests.yaml_parsing.yaml_scalars import WORDS, plain_value
 
 __all__ = ["block_spot", "block_value"]
 
 _OTHER: Final = r"\xa0-\u2027\u202a-\ud7ff"
 """Non-ASCII characters that YAML allows and that end no line; those beyond U+FFFF are left to the parser."""
-_WORD: Final = rf"(?:[!-9;-~{_OTHER}]|:(?=[!-~{_OTHER}]))"
-"""A character of a plain scalar: a colon before a space would end a key."""
+_WORD: Final = rf"(?:[!-9;-~{_OTHER}]++|:(?=[!-~{_OTHER}]))"
+"""Characters of a plain scalar: a colon before a space would end a key."""
 _LINE: Final = re.compile(
     r"(?P<indent> *+)(?:(?P<dash>-) ++)?"
-    r"(?:(?P<key>[A-Za-z_][A-Za-z0-9_./-]{0,200}):(?= |$))? *+"
+    r"(?:(?P<key>[A-Za-z_][A-Za-z0-9_./-]{0,200}+):(?= |$))? *+"
     r"(?:"
-    rf'(?P<double>"[ !#-\[\]-~{_OTHER}]*")|'
-    rf"(?P<single>'[ -&(-~{_OTHER}]*')|"
+    rf'(?P<double>"[ !#-\[\]-~{_OTHER}]*+")|'
+    rf"(?P<single>'[ -&(-~{_OTHER}]*+')|"
     r"(?P<empty>\{\}|\[\])|"
-    rf"(?P<plain>(?=[A-Za-z0-9_./+(]|-[A-Za-z0-9_.]){_WORD}++(?: ++(?!#){_WORD}++)*)"
-    rf")?(?: ++#[ -~{_OTHER}]*)? *"
+    rf"(?P<plain>(?=[A-Za-z0-9_./+(]|-[A-Za-z0-9_.]){_WORD}++(?: ++(?!#){_WORD}++)*+)"
+    rf")?(?: ++#[ -~{_OTHER}]*+)?+ *+"
 )
 _BLANK: Final = re.compile(rf" *(?:#[ -~{_OTHER}]*)?")
 _NOTHING: Final = ("indent", "dash")
@@ -36,28 +36,18 @@ _MAX_DEPTH: Final = 100
 _CACHED_LINES: Final = 16_384
 
 
-class _Row(NamedTuple):
-    """The content of a line.
+type _Row = tuple[int, int, str | None, Any, bool, str | None, int, int]
+"""The content of a line; a plain tuple, because there are millions:
 
-    Attributes:
-        at: column of its dash, or of its key if it has no dash.
-        column: column of its key, or of its scalar if it has no key.
-        key: its key; None for an item that is a scalar.
-        value: the value of its scalar, if it has one.
-        is_item: True if it has a dash.
-        rest: None if its value is a scalar; else ``{}`` or ``[]``, or empty if the value is on the next lines.
-        start: column at which the value begins.
-        end: column after the value.
-    """
-
-    at: int
-    column: int
-    key: str | None
-    value: Any
-    is_item: bool
-    rest: str | None
-    start: int
-    end: int
+1. column of its dash, or of its key if it has no dash
+2. column of its key, or of its scalar if it has no key
+3. its key; None for an item that is a scalar
+4. the value of its scalar, if it has one
+5. True if it has a dash
+6. None if its value is a scalar; else ``{}`` or ``[]``, or empty if the value is on the next lines
+7. column at which the value begins
+8. column after the value
+"""
 
 
 class _OtherStyleError(Exception):
@@ -90,14 +80,13 @@ def block_spot(text: str, place: FieldPath, *, key: bool) -> Span:
         inner = marks.get((id(value), part))
         if inner is None:
             return found
-        (number, row), value = inner, value[part]
+        (number, (_, column, name, _, _, _, begin, end)), value = inner, value[part]
         is_scalar = not isinstance(value, dict | list)
         if isinstance(part, int):
-            end = row.column + 1 if row.key is not None else row.end
-            found = at = Span(number, row.column, end)
+            found = at = Span(number, column, column + 1 if name is not None else end)
         else:
-            found = Span(number, row.column, row.column + len(part))
-            at = Span(number, row.start, max(row.end, row.start + 1)) if is_scalar else found
+            found = Span(number, column, column + len(part))
+            at = Span(number, begin, max(end, begin + 1)) if is_scalar else found
     return found if key or not place else at
 
 
@@ -121,25 +110,25 @@ def _row(line: str) -> _Row | None:
         if _BLANK.fullmatch(line):
             return None
         raise _OtherStyleError
-    indent, dash, key, double, single, empty, plain = found.groups()
-    if (key is None and dash is None) or (key is not None and plain_value(key).__class__ is not str):
+    indent, dash, key, _, _, empty, plain = found.groups()
+    if dash is None if key is None else key in WORDS:
         raise _OtherStyleError
-    at = len(indent)
+    at, kind = len(indent), found.lastgroup or 0
+    start, end = found.span(kind)
+    rest = None
     if plain is not None:
-        start, end = found.span("plain")
         try:
             value = plain_value(plain)
         except ValueError:
             raise _OtherStyleError from None
-    elif double is None and single is None:
-        start, end = found.span("empty") if empty else (found.end("key") + 1,) * 2
-        value = None
+    elif kind == "key":
+        value, rest, start, end = None, "", end + 1, end + 1
+    elif empty is not None:
+        value, rest = None, empty
     else:
-        start, end = found.span(found.lastgroup or 0)
         value = line[start + 1 : end - 1]
     column = at if dash is None else start if key is None else found.start("key")
-    rest = (empty or "") if value is None and plain is None else None
-    return _Row(at, column, key, value, dash is not None, rest, start, end)
+    return at, column, key, value, dash is not None, rest, start, end
 
 
 def _read(text: str, marks: _Marks | None) -> tuple[Any, Span]:  # noqa: C901, PLR0912 (the inmost loop)
@@ -156,12 +145,13 @@ def _read(text: str, marks: _Marks | None) -> tuple[Any, Span]:  # noqa: C901, P
     start = Span(0, 0, 1)
     column, in_list = -1, False
     opened: str | None = None
-    for number, line in enumerate(text.split("\n")):
-        row = _row(line)
+    for number, row in enumerate(map(_row, text.split("\n"))):
         if row is None:
             continue
         at, inner_column, key, value, is_item, rest, _, _ = row
-        if at > column or (opened is not None and is_item and at == column):
+        if at == column and is_item is in_list and opened is None:
+            pass  # one more field or item, as most lines are
+        elif at > column or (opened is not None and is_item and at == column):
             # A container begins: that of the document, or the value of a key that is alone on its line.
             new: Any = [] if is_item else {}
             if root is None:

@@ -8,15 +8,16 @@ import math
 import re
 from typing import Final
 
-__all__ = ["plain_value"]
+__all__ = ["WORDS", "plain_value"]
 
 _TRUE: Final = ("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON")
 _FALSE: Final = ("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF")
-_WORDS: Final[dict[str, bool | None]] = {
+WORDS: Final[dict[str, bool | None]] = {
     **dict.fromkeys(_TRUE, True),
     **dict.fromkeys(_FALSE, False),
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
 }
+"""Plain scalars that stand for true, false or null."""
 _NO_JSON: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _NUMBER_STARTS: Final = frozenset("+-.0123456789")
 _INTEGER: Final = re.compile(
@@ -36,8 +37,8 @@ def plain_value(text: str) -> str | int | float | bool | None:
     Raises:
         ValueError: it is an infinity or NaN, which JSON lacks.
     """
-    if text in _WORDS:
-        return _WORDS[text]
+    if text in WORDS:
+        return WORDS[text]
     if text[0] not in _NUMBER_STARTS:
         return text
     if len(text) < _SHORT and text.isascii() and text.isdigit() and text[0] != "0":
