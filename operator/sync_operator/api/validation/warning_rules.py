@@ -119,9 +119,9 @@ def _when(broken: Callable[[SyncSpec], bool]) -> Callable[[SyncSpec], Iterable[F
 def _entries(broken: Callable[[Any], bool]) -> Callable[[SyncSpec], Iterable[FieldPath]]:
     """The indices of the broken entries of a configuration that is a list."""
 
-    def found(spec: SyncSpec) -> Iterator[FieldPath]:
+    def found(spec: SyncSpec) -> list[FieldPath]:
         entries = spec.configuration if isinstance(spec.configuration, list) else ()
-        return ((index,) for index, entry in enumerate(entries) if broken(entry))
+        return [(index,) for index, entry in enumerate(entries) if broken(entry)]
 
     return found
 

@@ -8,8 +8,7 @@ line is in a document of its own, which is an error.
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sync_operator.commands.manifests.spans import Span, YamlError, break_count, line_start, spot_at
 
@@ -29,8 +28,7 @@ _AMBIGUOUS: Final = 1
 """After more JSON values than this, the rest of a text must be JSON too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(NamedTuple):
     """One document's part of a text.
 
     Attributes:

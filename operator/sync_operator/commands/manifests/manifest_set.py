@@ -31,7 +31,7 @@ _TEMPLATE: Final = "{{"
 _NO_VALUE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which takes four times as long, once for each object of a file
 class Manifest:
     """One object in a text.
 

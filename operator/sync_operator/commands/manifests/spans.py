@@ -5,7 +5,7 @@ from array import array
 from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from sync_operator.api.validation.strict_validation import FieldPath
 
@@ -17,8 +17,7 @@ _PART: Final = 4096
 """Characters between two places of a text whose line numbers are kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A span within one line of a text, counted from 0; ``end`` is the column after it."""
 
     line: int

@@ -46,7 +46,7 @@ _HALVES: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _END_MARK: Final = re.compile(r"^\.\.\.", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which takes four times as long, once for each object of a file
 class Document:
     """One document of a text.
 
@@ -93,7 +93,7 @@ class Document:
         return self.cut.spot(node_span(name if key or not isinstance(node, ScalarNode) else node))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `Document`
 class Piece:
     """A part of a text that is read by itself: a document, or an item of a List.
 

@@ -43,7 +43,7 @@ _ALL_LISTED = EgressPolicy(insecure=("*",), internal=("0.0.0.0/0", "::/0"))
 _NONE_LISTED = EgressPolicy()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `Manifest`
 class Checked[S]:
     """A manifest and the result of its check.
 

@@ -44,7 +44,7 @@ class Judged:
     @cached_property
     def all(self) -> tuple[Checked[Any], ...]:
         """Workspaces and Syncs, sorted by file and line."""
-        both = (*self.workspaces, *self.syncs)
+        both: tuple[Checked[Any], ...] = (*self.workspaces, *self.syncs)
         return tuple(sorted(both, key=lambda checked: (checked.manifest.source.name, checked.manifest.line)))
 
     @cached_property
