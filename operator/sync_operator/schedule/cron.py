@@ -22,6 +22,7 @@ _SPACE: Final = re.compile(r"[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\
 """White space as Go defines it; Python's `str.split` splits at four more characters."""
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 _MAX_INTEGER: Final = 2**63 - 1
+_MAX_DAYS: Final = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,11 @@ class CronLine:
         """True if a field allows no value at all (``,``), so that the line never fires."""
         some_day = self.days and self.weekdays if self.both_days else self.days or self.weekdays
         return not (self.minutes and self.hours and self.months and some_day)
+
+    @property
+    def has_all_dates(self) -> bool:
+        """True if neither month nor day of month matters, so that each week is like the others."""
+        return len(self.months) == len(MONTHS) and len(self.days) == _MAX_DAYS
 
     def fits_day(self, day: date) -> bool:
         """True if a date's day of month and day of week match."""

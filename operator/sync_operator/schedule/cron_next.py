@@ -15,7 +15,7 @@ from typing import Final
 from sync_operator.schedule.clock_changes import clock_span, offset_at
 from sync_operator.schedule.cron import CronLine
 
-__all__ = ["fire_times", "next_after", "next_by_steps", "steady_times"]
+__all__ = ["fire_times", "next_after", "next_by_steps", "steady_times", "steady_weeks"]
 
 _YEARS: Final = 5
 """Years to search ahead before a line counts as one that never fires."""
@@ -26,6 +26,7 @@ _DAY: Final = timedelta(days=1)
 _NOON: Final = 12
 _MINUTES_OF_DAY: Final = tuple(minute * _MINUTE for minute in range(24 * 60))
 """Each minute of a day, since midnight."""
+_WEEK: Final = 7 * _DAY
 _QUICK_TIME: Final = 62 * _DAY
 """Time within which the first time that fits is searched directly."""
 
@@ -83,6 +84,14 @@ def steady_times(line: CronLine, zone: tzinfo, moment: datetime) -> Iterator[dat
                 last = midnight + _QUICK_TIME
         midnight += _DAY
         today = times
+
+
+def steady_weeks(line: CronLine, zone: tzinfo, run: datetime) -> int:
+    """Number of weeks after a run for which it is sure that the line fires at the same local times in each of them."""
+    span = clock_span(zone, run)
+    if span is None or run - _WEEK < span.start + span.margin or not line.has_all_dates:
+        return 0
+    return max((span.end - span.margin - run) // _WEEK, 0)
 
 
 @lru_cache(maxsize=256)

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from functools import lru_cache
 
 __all__ = ["DURATION_PATTERN", "format_duration", "parse_duration"]
 
@@ -11,6 +12,7 @@ DURATION_PATTERN = r"^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$"
 _PARTS = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
 
 
+@lru_cache(maxsize=1024)  # many Syncs have the same ones
 def parse_duration(text: str) -> timedelta:
     """Parse a duration of whole hours, minutes and seconds.
 

@@ -4,8 +4,11 @@ import pytest
 from tests.support.manifests import sync_spec
 
 from sync_operator.api.validation.strict_validation import read_sync_spec
+from sync_operator.schedule import freshness_warnings as freshness_warnings_module
 from sync_operator.schedule.effective_schedule import effective_schedule
 from sync_operator.schedule.freshness_warnings import freshness_warnings
+
+longest_gap = freshness_warnings_module._longest_gap.__wrapped__
 
 
 def said(max_age: str, cron: str | None, **changes: Any) -> list[str]:
@@ -47,3 +50,17 @@ def test_an_interval_is_left_to_the_table() -> None:
 
 def test_the_servers_own_cron_line_counts_too() -> None:
     assert said("1h", "0 */2 * * *", scheduler="Server") != []
+
+
+def test_weeks_that_are_skipped_hold_no_longer_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = [
+        (f"{minute} {hour} {days} * {weekdays}", zone)
+        for minute in ("30", "*/20")
+        for hour in ("2", "0,23", "*/7", "*")
+        for days, weekdays in (("*", "*"), ("*", "1-5"), ("*", "0"), ("1-31", "3"), ("1,15", "*"))
+        for zone in ("Etc/UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca")
+    ]
+    found = [longest_gap(*case) for case in cases]
+    monkeypatch.setattr(freshness_warnings_module, "steady_weeks", lambda *_: 0)
+
+    assert found == [longest_gap(*case) for case in cases]
