@@ -1,5 +1,6 @@
 """Runs that do not start, for reasons that a real API server and its controllers give."""
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, Final
@@ -10,6 +11,7 @@ from tests.support.plane import Kube
 from tests.support.restricted import RESTRICTED
 from tests.support.running import eventually
 from tests.support.syncs import Tenant, condition
+from tests.support.unstarted import SPOILED, spoiled
 
 from sync_operator.api.constants import SYNC_KIND
 
@@ -30,6 +32,12 @@ REFUSED: Final[dict[str, tuple[dict[str, Any], str, str]]] = {
 }
 """By name of a Sync: what it asks for its pods, the cluster's words, and what the remedy names."""
 
+OF_THE_NODE: Final = {
+    "image": (r"ErrImageNeverPull: .*absent:1", "chart value image"),
+    "config": (r'CreateContainerConfigError: .*"absent" not found', "put back what is missing"),
+    "mount": (r'FailedMount: .*"absent" not found', "put back what is missing"),
+}
+"""The same of pods that the node cannot start; tests/e2e has the words of a real kubelet."""
 
 MESH: Final = """Object{spec: Object.spec{initContainers: [Object.spec.initContainers{name: "mesh", image: "mesh",
 securityContext: Object.spec.initContainers.securityContext{privileged: true}}]}}"""
@@ -117,3 +125,16 @@ def test_a_run_that_does_not_start_says_why_and_starts_once_its_sync_is_mended(t
     assert "did not start within spec.run.startTimeout of 16s: Unschedulable" in words
     assert condition(failed, "RunsHealthy")["reason"] == "RunNotStarted"
     assert len(tenant.sandbox.runs()) == 1, "of the one that was mended"
+
+
+def test_what_the_node_says_of_a_pod_that_it_cannot_start_is_told(tenant: Tenant) -> None:
+    tenant.connect()
+    for name in SPOILED:
+        tenant.ready(name)
+        spoiled(tenant, name)
+
+    for name, (why, remedy) in OF_THE_NODE.items():
+        told = condition(unstarted(tenant, name), "RunsHealthy")["message"]
+        assert re.search(why, told), told
+        assert remedy in told
+        assert tenant.get(name)["status"]["lastRun"]["verdict"] == "waiting"

@@ -17,10 +17,10 @@ from tests.support.release import Release
 from tests.support.restricted import run_code
 from tests.support.running import eventually
 from tests.support.syncs import Tenant, condition
+from tests.support.unstarted import SPOILED, spoiled
 
 from sync_operator.api.constants import SYNC_KIND
 
-ABSENT: Final = "127.0.0.1:1/absent:1"
 UNSTARTED: Final = {
     "image": ("ErrImagePull|ImagePullBackOff", "chart value image"),
     "config": ('CreateContainerConfigError: secret "absent" not found', "put back what is missing"),
@@ -72,25 +72,6 @@ def values() -> dict[str, Any]:
     return {"runStartSeconds": 15}
 
 
-def spoiled(tenant: Tenant, name: str) -> None:
-    """Run a Sync by hand, by a Job that no kubelet can start a pod of."""
-    template = tenant.cronjob(name)["spec"]["jobTemplate"]
-    note = {"cronjob.kubernetes.io/instantiate": "manual"}
-    metadata = template["metadata"] | {"name": f"{name}-1", "annotations": template["metadata"]["annotations"] | note}
-    pod = template["spec"]["template"]["spec"]
-    [container] = pod["containers"]
-    match name:
-        case "image":
-            container["image"] = ABSENT
-        case "config":
-            container["env"].append({"name": "X", "valueFrom": {"secretKeyRef": {"name": "absent", "key": "x"}}})
-        case "mount":
-            pod["volumes"].append({"name": "absent", "secret": {"secretName": "absent"}})
-            container["volumeMounts"].append({"name": "absent", "mountPath": "/absent"})
-    body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": template["spec"]}
-    tenant.kube.create(body, tenant.namespace)
-
-
 def test_syncs_run_in_real_containers(
     release: Release, tenant: Tenant, node: RealNode, kube: Kube, figures: dict[str, str]
 ) -> None:
@@ -102,7 +83,8 @@ def test_syncs_run_in_real_containers(
     figures["run pod: start to first request"] = f"{runner_began(tenant, node):.1f} s"
     made = node.kubectl("create", "job", "by-hand-now", "--from=cronjob/by-hand", "-n", tenant.namespace)
     assert made.returncode == 0, made.stderr
-    for name in UNSTARTED:
+    assert tuple(UNSTARTED) == SPOILED
+    for name in SPOILED:
         tenant.ready(name)
         spoiled(tenant, name)
     tenant.ready("on-time", scheduleType="cron_expression", cronExpression="* * * * *")

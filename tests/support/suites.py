@@ -16,7 +16,7 @@ LONG: Final[dict[str, int]] = {
     "tests/cluster/test_export.py": 35,
     "tests/cluster/test_gitops.py": 40,
     "tests/cluster/test_plan.py": 40,
-    "tests/cluster/test_starts.py": 25,
+    "tests/cluster/test_starts.py": 45,
     "tests/cluster/test_login.py": 70,
     "tests/cluster/test_restart.py": 70,
     "tests/cluster/test_runs.py": 200,

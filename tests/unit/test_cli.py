@@ -87,6 +87,21 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out.startswith(f"usage: sync-operator {command}")
 
 
+@pytest.mark.parametrize("command", ["export", "plan"])
+def test_help_is_printed_in_any_locale(command: str) -> None:
+    locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "sync_operator", command, "--help"],
+        capture_output=True,
+        check=False,
+        env=os.environ | locale,
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"usage: sync-operator")
+
+
 class Environment(dict[str, str]):
     """An environment that remembers what it was asked for."""
 
