@@ -9,7 +9,6 @@ from typing import Any
 
 from sync_operator.api.conditions import Reason
 from sync_operator.api.constants import (
-    CREATE_STARTED_ANNOTATION,
     MANAGED_BY,
     MANAGED_BY_LABEL,
     SYNC_KIND,
@@ -17,22 +16,21 @@ from sync_operator.api.constants import (
 )
 from sync_operator.api.scope import Scope
 from sync_operator.api.status import LastRun
-from sync_operator.controller.drift.absences import Absences
 from sync_operator.controller.drift.batch_streams import BatchStreams
 from sync_operator.controller.drift.comparisons import Comparisons
 from sync_operator.controller.drift.list_memory import ListMemory
 from sync_operator.controller.drift.name_lists import NameListCache
 from sync_operator.controller.drift.sync_lists import SyncListCache
 from sync_operator.controller.informer.compact import trimmed_metadata
-from sync_operator.controller.informer.crd_deletion import CrdDeletion
 from sync_operator.controller.informer.in_sync import is_in_sync
 from sync_operator.controller.informer.store import NamespacedName, Store, workspace_name
-from sync_operator.controller.sync.create_fence import CreateFence
+from sync_operator.controller.registration.registrations import RegisteredKind, Registrations
+from sync_operator.controller.sync.registered_sync import REGISTERED_SYNC
 from sync_operator.controller.sync.start_lookups import StartDiagnoses
 from sync_operator.controller.workqueue.time_slices import Backlog
 from sync_operator.controller.workqueue.workqueue import DRIFT_KIND, Key, WorkQueue
 from sync_operator.controller.workspace.connections import WorkspaceConnections
-from sync_operator.domain.registration.resource_snapshot import Duplicate
+from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
 from sync_operator.domain.scheduling.cronjob_manifest import cronjob_name
 from sync_operator.domain.snapshot import RunnerConfig
 from sync_operator.domain.status.event_specs import EventSpec
@@ -78,12 +76,8 @@ class ControllerContext:
         namespaces: the namespaces served; empty means all.
         cluster: uid that identifies this cluster; empty until this process acts, or if unknown.
         require_secret_label: True if only labelled Secrets may be sent in a configuration.
-        duplicates: by uid of a Sync, the unclaimed syncs of the last list that equal its own, if it is checked for any.
         events: records Kubernetes events.
-        create_fence: state of the creates that this process has announced or sent.
-        crd_deletion: tells the deletion of the CRD from that of a single Sync.
-        absences: which registered syncs the lists lack.
-        sync_lists: the last list of syncs of each scope.
+        registrations: what is remembered of the registered resources of each kind.
         comparisons: state of each Workspace's drift check.
         name_lists: the last lists of connectors and models, for Syncs that refer to them by name.
         batch_streams: which streams of each destination are written in batches.
@@ -114,14 +108,11 @@ class ControllerContext:
     start_diagnoses: StartDiagnoses = field(default_factory=StartDiagnoses)
     children_deleted: set[str] = field(default_factory=set)
     finalizer_removed: set[str] = field(default_factory=set)
-    duplicates: dict[str, tuple[Duplicate, ...]] = field(default_factory=dict)
     on_run_ended: Callable[[NamespacedName, LastRun], None] = lambda *_: None
     on_workspace_gone: Callable[[str], None] = lambda _: None
     _versions: dict[str, int] = field(default_factory=dict)
-    create_fence: CreateFence[RemoteSync] = field(init=False)
-    crd_deletion: CrdDeletion = field(init=False)
-    absences: Absences = field(init=False)
-    sync_lists: SyncListCache = field(init=False)
+    kinds: tuple[RegisteredKind[Any], ...] = (REGISTERED_SYNC,)
+    registrations: Mapping[str, Registrations[Any]] = field(init=False)
     comparisons: Comparisons = field(init=False)
     name_lists: NameListCache = field(init=False)
     batch_streams: BatchStreams = field(init=False)
@@ -130,15 +121,30 @@ class ControllerContext:
 
     def __post_init__(self) -> None:
         """Create the caches and the other in-memory state, all empty."""
-        self.create_fence = CreateFence(self.clock(), settle=self.create_settle)
-        self.crd_deletion = CrdDeletion(self.kube, self.clock, clusterwide=not self.namespaces)
-        self.absences = Absences(self.drift_period)
         memory = ListMemory()
-        self.sync_lists = SyncListCache(self.clock, self._registered_in, memory=memory)
+        begin = partial(
+            Registrations.begin,
+            kube=self.kube,
+            clock=self.clock,
+            settle=self.create_settle,
+            drift_period=self.drift_period,
+            clusterwide=not self.namespaces,
+        )
+        lists = SyncListCache(self.clock, self._registered_in, memory=memory)
+        self.registrations = {of.kind.kind: begin(of, lists=lists) for of in self.kinds}
         self.comparisons = Comparisons(self.clock, self.drift_period)
         self.name_lists = NameListCache(self.clock, memory)
         self.batch_streams = BatchStreams(self.clock, memory)
         self._enqueue_backlog = Backlog(self._enqueue_by_priority)
+
+    @property
+    def syncs(self) -> Registrations[RemoteSync]:
+        """What is remembered of registered Syncs."""
+        return self.registrations[SYNC_KIND]
+
+    def registrations_of(self, snapshot: ResourceSnapshot) -> Registrations[Any]:
+        """What is remembered of the kind that the snapshot is about."""
+        return self.registrations[snapshot.kind.kind]
 
     async def relist(self) -> dict[str, str]:
         """List every watched kind: fills the caches at startup, and finds changes that a broken watch missed.
@@ -171,8 +177,9 @@ class ControllerContext:
                     self._check_version(resource.path(namespace), int(versions[resource.path(namespace)]))
             for gone in await self.store.replace(kind, objects, known=known):
                 self._handle_missed_deletion(kind, gone)
-        for sync in self.store.all(SYNC_KIND):
-            self.observe_event(sync)
+        for kind, registrations in self.registrations.items():
+            for obj in self.store.all(kind):
+                registrations.observe_event(obj, self.clock())
         self.connections.close_idle()
         return versions
 
@@ -182,7 +189,8 @@ class ControllerContext:
 
     def forget_scope(self, scope: Scope) -> None:
         """Drop the cached lists of a scope that no Workspace uses any more."""
-        self.sync_lists.forget(scope)
+        for registrations in self.registrations.values():
+            registrations.lists.forget(scope)
         self.name_lists.forget(scope)
         self.batch_streams.forget(scope)
 
@@ -213,8 +221,7 @@ class ControllerContext:
             self.queue.forget(key)
             if route := self.connections.route(NamespacedName(key.namespace, workspace_name(sync))):
                 route.forget(key)
-        self.duplicates.pop(metadata["uid"], None)
-        for memory in (self.create_fence, self.crd_deletion, self.start_diagnoses):
+        for memory in (self.syncs, self.start_diagnoses):
             memory.forget(metadata["uid"])
         for uids in (self.recheck, self.watch_runs, self.children_deleted, self.finalizer_removed):
             uids.discard(metadata["uid"])
@@ -232,8 +239,8 @@ class ControllerContext:
         return {
             "syncs": sum(1 for _ in self.store.all(SYNC_KIND)),
             "workspaces": sum(1 for _ in self.store.all(WORKSPACE_KIND)),
-            "creates": self.create_fence.entry_count,
-            "listings": self.sync_lists.entry_count,
+            "creates": sum(held.create_fence.entry_count for held in self.registrations.values()),
+            "listings": sum(held.lists.entry_count for held in self.registrations.values()),
             "names": self.name_lists.entry_count,
             "batches": self.batch_streams.entry_count,
             **self.connections.entry_counts(),
@@ -246,17 +253,6 @@ class ControllerContext:
     def lacks_cronjob(self, seen: ObjectVersion) -> bool:
         """True if a CronJob is not in the cache; our own deletion removes it from there at once."""
         return not self.store.has_uid("CronJob", seen)
-
-    def observe_event(self, sync: Mapping[str, Any]) -> None:
-        """Record when this process first saw that a Sync is being deleted, or has an unresolved create.
-
-        Another process may have sent that create.
-        """
-        metadata = sync["metadata"]
-        if "deletionTimestamp" in metadata:
-            self.crd_deletion.observe_deletion(metadata["uid"])
-        if CREATE_STARTED_ANNOTATION in metadata.get("annotations", {}) and not sync.get("status", {}).get("id"):
-            self.create_fence.observed_unresolved(metadata["uid"], self.clock())
 
     def _trim(self, kind: str, resource: Resource, obj: dict[str, Any]) -> dict[str, Any] | None:
         """A listed object as the cache stores it; None for one that cannot be cached, which is reported."""

@@ -193,7 +193,7 @@ async def _act(
     session.watches.resume_from(await context.relist() | await _secret_versions(context))
     # The responses to the lists have set the clock to the API server's time.
     previous_leader_end = timedelta(seconds=leader.times.duration if leader is not None else 0)
-    context.create_fence.set_leadership(context.clock(), previous_leader_end)
+    context.syncs.create_fence.set_leadership(context.clock(), previous_leader_end)
     working = [
         core.start(context.queue.run(reconcilers(context)), "queue"),
         core.start(_relist_periodically(context, settings.relist.total_seconds()), "relist"),

@@ -7,15 +7,10 @@ from typing import Any, ClassVar
 
 from sync_operator.domain.blocker import Phase
 from sync_operator.domain.registration.registration_actions import (
-    AdoptCreated,
-    CreateRemote,
-    DeleteDuplicate,
     DeleteRemote,
-    ListRemotes,
-    ReadRemote,
     RegistrationAction,
+    RemoteAction,
     UpdateRemote,
-    VerifyWorkspace,
 )
 from sync_operator.domain.runs.job_state import JobView
 from sync_operator.domain.runs.start_actions import StartAction
@@ -37,6 +32,7 @@ __all__ = [
     "RecordHandledRequest",
     "ServerAction",
     "SetEnabled",
+    "SyncServerAction",
     "UpdateSync",
 ]
 
@@ -182,22 +178,10 @@ class PruneJobs:
     phase: ClassVar[Phase] = Phase.RUNS
 
 
-type ServerAction = (
-    CreateRemote
-    | ListNames
-    | ListRemotes
-    | AdoptCreated
-    | ReadRemote
-    | UpdateRemote
-    | SetEnabled
-    | VerifyWorkspace
-    | ReadRuns
-    | ListRuns
-    | AdoptRun
-    | DeleteRemote
-    | DeleteDuplicate
-)
-"""Actions that need the sync server."""
+type SyncServerAction = ListNames | SetEnabled | ReadRuns | ListRuns | AdoptRun
+"""Actions of a Sync alone that need the sync server."""
+
+type ServerAction = RemoteAction | SyncServerAction
 
 type Action = (
     RegistrationAction

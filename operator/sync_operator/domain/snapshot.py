@@ -1,9 +1,9 @@
 """The frozen snapshot from which decisions are made: one Sync, its Workspace, its CronJob, Jobs and runs, the time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Self
 
 from sync_operator.api.run import PodDefaults
 from sync_operator.api.status import SyncStatus
@@ -101,3 +101,7 @@ class Snapshot(ResourceSnapshot):
     def resource(self) -> SyncView:
         """The Sync."""
         return self.sync
+
+    def with_resource(self, resource: SyncView) -> Self:
+        """The snapshot with the Sync as it is now."""
+        return replace(self, sync=resource)

@@ -108,12 +108,15 @@ class ResourceCollection[R: RemoteResource]:
         server: sends the requests.
         reader: reads lists of that server.
         path: which collection.
+
+    Attributes:
+        path: the same.
     """
 
     def __init__(self, server: ServerClient, reader: ListReader, path: CollectionPath[R]) -> None:
+        self.path = path
         self._server = server
         self._reader = reader
-        self._path = path
 
     async def list(self, on_growth: Callable[[int], None] = ignore_growth) -> RemoteList[R]:
         """`GET` of the collection: all resources, each once, with their attributes kept as text.
@@ -127,10 +130,10 @@ class ResourceCollection[R: RemoteResource]:
         tally: ListSize[R] = ListSize(
             size_of,
             on_growth,
-            f"the {self._path.noun}s of this workspace hold more than {MAX_KEPT_BYTES // 2**20} MiB of configuration; "
+            f"the {self.path.noun}s of this workspace hold more than {MAX_KEPT_BYTES // 2**20} MiB of configuration; "
             "so much is not read: spread them over several workspaces",
         )
-        whole, clock = await self._reader.read_all(self._path.path, self._parse_packed, tally)
+        whole, clock = await self._reader.read_all(self.path.path, self._parse_packed, tally)
         return RemoteList(whole.rows, clock, whole.unlisted)
 
     async def get(self, remote_id: str) -> R:
@@ -143,7 +146,7 @@ class ResourceCollection[R: RemoteResource]:
         Raises:
             OutcomeUnknownError: it may have been created; list the collection before another create.
         """
-        path = self._path
+        path = self.path
         answer = await self._server.send("POST", path.path, body={path.key: dict(body)}, idempotent=False)
         remote = path.parse(answer.body)
         if remote is None:
@@ -152,7 +155,7 @@ class ResourceCollection[R: RemoteResource]:
 
     async def update(self, remote_id: str, body: Mapping[str, Any]) -> R:
         """`PUT` by id with the whole body."""
-        wrapped = {self._path.key: dict(body)}
+        wrapped = {self.path.key: dict(body)}
         return self._parse_required(await self._server.send("PUT", self._by_id(remote_id), body=wrapped), "PUT")
 
     async def delete(self, remote_id: str) -> None:
@@ -163,16 +166,16 @@ class ResourceCollection[R: RemoteResource]:
             return
 
     def _by_id(self, remote_id: str) -> str:
-        return f"{self._path.path}/{digits(remote_id)}"
+        return f"{self.path.path}/{digits(remote_id)}"
 
     def _parse_packed(self, item: Any) -> R | None:
-        remote = self._path.parse(item)
+        remote = self.path.parse(item)
         return None if remote is None else with_packed_attributes(remote)
 
     def _parse_required(self, answer: Response, method: str) -> R:
-        remote = self._path.parse(answer.body)
+        remote = self.path.parse(answer.body)
         if remote is None:
-            raise TransientError(f"{method} of a {self._path.noun} was answered without the {self._path.noun}")
+            raise TransientError(f"{method} of a {self.path.noun} was answered without the {self.path.noun}")
         return remote
 
 

@@ -188,7 +188,7 @@ class World:
         if self.view.blocker is None and not self.view.suspended:
             client = self.clients[self.view.url]
             client.expect("", [])
-            listed = _done(self.context.sync_lists.fetch(self.scope, cast("Any", client), since=self.now))
+            listed = _done(self.context.syncs.lists.fetch(self.scope, cast("Any", client), since=self.now))
             _done(record_absent(self.context, HOME, self.scope, listed.at))
             _done(self.context.name_lists.fetch(self.scope, cast("Any", client), list(RefKind), since=self.now))
 
@@ -243,7 +243,7 @@ class World:
                 snapshot = snapshot.failed(action.phase, classify_error(error))
             else:
                 if isinstance(action, DropFinalizer):
-                    self.context.create_fence.forget(snapshot.sync.uid)
+                    self.context.syncs.create_fence.forget(snapshot.sync.uid)
                     self.released += [name] if keeps(snapshot) else []
                     return
         else:
@@ -328,13 +328,13 @@ class World:
             metadata["annotations"] |= marks
         answer = self._merge(sync.name, {"metadata": metadata}, version=sync.resource_version)
         if isinstance(action, RecordCreateIntent):
-            self.context.create_fence.intent_recorded(sync.uid, self.now, fresh=action.fresh)
+            self.context.syncs.create_fence.intent_recorded(sync.uid, self.now, fresh=action.fresh)
         return replace(
             snapshot,
             sync=sync_view(answer),
-            create_fresh=self.context.create_fence.fresh(sync.uid),
+            create_fresh=self.context.syncs.create_fence.fresh(sync.uid),
             intent_verified=isinstance(action, RecordCreateIntent),
-            indeterminate_until=self.context.create_fence.indeterminate_until(
+            indeterminate_until=self.context.syncs.create_fence.indeterminate_until(
                 sync.uid, timedelta(seconds=snapshot.workspace.timeout_seconds)
             ),
         )
@@ -346,8 +346,8 @@ class World:
             stopped = merged(snapshot.cronjob, {"spec": {"suspend": True}})
             snapshot = replace(snapshot, cronjob=self._write_cronjob(name, stopped))
         answer = self._merge(snapshot.sync.name, {"status": {"id": None, "registeredAt": None, "account": None}})
-        self.context.create_fence.deleted_by_others(snapshot.sync.uid, self.now)
-        self.context.create_fence.intent_recorded(snapshot.sync.uid, self.now, fresh=True)
+        self.context.syncs.create_fence.deleted_by_others(snapshot.sync.uid, self.now)
+        self.context.syncs.create_fence.intent_recorded(snapshot.sync.uid, self.now, fresh=True)
         return replace(snapshot, sync=sync_view(answer)).forgotten()
 
     def _merge(self, name: str, patch: dict[str, Any], *, version: str = "") -> dict[str, Any]:

@@ -116,7 +116,7 @@ async def _compare_all(
     """
     await _look_up_names(context, workspace, scope, client, since)
     try:
-        listed = await context.sync_lists.fetch(scope, client, since=since)
+        listed = await context.syncs.lists.fetch(scope, client, since=since)
     except (NotAdmittedError, ThrottledError, UnsupportedEndpointError):
         raise
     except TransientError as error:
@@ -126,8 +126,8 @@ async def _compare_all(
     if await record_absent(context, workspace, scope, listed.at):
         context.queue.add(Key(WORKSPACE_KIND, *workspace))
     watched = await _queue_differing(context, context.store.syncs_of(workspace))
-    for sync in await find_duplicates(context, workspace, scope, listed, watched):
-        context.queue.add(Key(SYNC_KIND, sync.namespace, sync.name))
+    for resource in await find_duplicates(context, workspace, scope, listed, watched):
+        context.queue.add(Key(SYNC_KIND, resource.namespace, resource.name))
     return _compare_method(listed)
 
 
@@ -150,9 +150,9 @@ async def record_absent(
         ):
             continue
         known.add(sync_id)
-        if context.sync_lists.last_seen(scope, sync_id)[1]:
+        if context.syncs.lists.last_seen(scope, sync_id)[1]:
             absent.add(sync_id)
-    return context.absences.record_list(workspace, known, absent, listed_at)
+    return context.syncs.absences.record_list(workspace, known, absent, listed_at)
 
 
 async def _queue_differing(context: ControllerContext, syncs: Iterable[Key]) -> list[Snapshot]:
@@ -206,7 +206,7 @@ async def _read_one_by_one(
     pause = _pause_between(context, workspace, len(holders))
     for sync_id, keys in holders.items():
         try:
-            await context.sync_lists.read_one(scope, client, sync_id, since=since)
+            await context.syncs.lists.read_one(scope, client, sync_id, since=since)
         except ServerFaultError:
             refused += 1
             if refused == len(holders):

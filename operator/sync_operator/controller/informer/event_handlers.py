@@ -116,7 +116,7 @@ class _Handlers:
         if gone:
             self._context.forget_sync(obj)
         elif new:
-            self._context.observe_event(obj)
+            self._context.syncs.observe_event(obj, self._context.clock())
             queue.add(key)
         if gone or (new and event["type"] == "ADDED"):
             queue.add_after(Key(WORKSPACE_KIND, key.namespace, workspace_name(obj)), _SYNC_COUNT_DELAY)

@@ -2,23 +2,20 @@
 
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sync_operator.api.conditions import Reason
 from sync_operator.api.constants import (
-    FINALIZER,
     HANDLED_RUN_REQUEST_ANNOTATION,
     RUN_REQUESTED_AT_ANNOTATION,
-    SYNC_KIND,
     SYNC_LABEL,
 )
 from sync_operator.controller.context import OURS, ControllerContext
-from sync_operator.controller.informer.store import NamespacedName
+from sync_operator.controller.registration.execute_resource import act_on_resource, forget_remote, patch_metadata
 from sync_operator.controller.sync.execute_server import act_on_server
 from sync_operator.controller.sync.execute_starts import act_on_start
 from sync_operator.controller.sync.last_schedule import set_last_schedule
-from sync_operator.controller.workspace.secret_values import read_secret_values
 from sync_operator.domain.actions import (
     AcknowledgeRunRequest,
     Action,
@@ -29,8 +26,6 @@ from sync_operator.domain.actions import (
     RecordHandledRequest,
 )
 from sync_operator.domain.blocker import Blocker, Phase
-from sync_operator.domain.create_fence.create_intent import intent_annotations
-from sync_operator.domain.identity.cluster_mark import cluster_marks
 from sync_operator.domain.registration.registration_actions import (
     CheckCrd,
     DropFinalizer,
@@ -44,8 +39,8 @@ from sync_operator.domain.scheduling.cronjob_manifest import sync_label
 from sync_operator.domain.scheduling.field_ownership import restored
 from sync_operator.domain.snapshot import Snapshot
 from sync_operator.errors import KubernetesError
-from sync_operator.kubernetes.converters import job_view, owning_sync, sync_view
-from sync_operator.kubernetes.kube_client import CRONJOBS, JOBS, SYNCS
+from sync_operator.kubernetes.converters import job_view, owning_sync
+from sync_operator.kubernetes.kube_client import CRONJOBS, JOBS
 from sync_operator.util.redact import redact
 
 __all__ = ["act"]
@@ -64,17 +59,11 @@ async def act(context: ControllerContext, snapshot: Snapshot, action: Action) ->
     """
     _log.debug("Sync %s/%s: %s", snapshot.sync.namespace, snapshot.sync.name, type(action).__name__)
     match action:
-        case ReadSecrets():
-            values = await read_secret_values(
-                context.kube, snapshot.sync.namespace, action.wanted, require_label=context.require_secret_label
-            )
-            return replace(snapshot, secrets=values)
-        case CheckCrd():
-            return replace(snapshot, crd_deleted=await context.crd_deletion.is_being_deleted(snapshot.sync.uid))
-        case RecordCreateIntent() | RecordClusterUid() | RecordHandledRequest() | DropFinalizer():
-            return await _patch_metadata(context, snapshot, action)
+        case RecordHandledRequest():
+            handled = {"annotations": {HANDLED_RUN_REQUEST_ANNOTATION: action.token}}
+            return await patch_metadata(context, snapshot, handled)
         case ForgetRemote():
-            return await _forget(context, snapshot)
+            return await forget_remote(context, snapshot, partial(_suspend_cronjob, context))
         case GuardSchedule() | ApplyCronJob() | DeleteCronJob():
             return await _cronjob(context, snapshot, action)
         case AcknowledgeRunRequest():
@@ -85,51 +74,10 @@ async def act(context: ControllerContext, snapshot: Snapshot, action: Action) ->
             for name in action.names:
                 await context.kube.delete(JOBS, snapshot.sync.namespace, name)
             return replace(snapshot, jobs=tuple(job for job in snapshot.jobs if job.name not in action.names))
+        case ReadSecrets() | CheckCrd() | RecordCreateIntent() | RecordClusterUid() | DropFinalizer():
+            return await act_on_resource(context, snapshot, action)
         case _:
             return await act_on_server(context, snapshot, action)
-
-
-async def _patch_metadata(
-    context: ControllerContext,
-    snapshot: Snapshot,
-    action: RecordCreateIntent | RecordClusterUid | RecordHandledRequest | DropFinalizer,
-) -> Snapshot:
-    """Patch finalizer and annotations at once; the resource version makes it fail with a conflict if others wrote."""
-    sync, begun = snapshot.sync, context.clock()
-    metadata: dict[str, Any] = {"resourceVersion": sync.resource_version}
-    if isinstance(action, DropFinalizer):
-        metadata["finalizers"] = [name for name in sync.finalizers if name != FINALIZER]
-    elif isinstance(action, RecordHandledRequest):
-        metadata["annotations"] = {HANDLED_RUN_REQUEST_ANNOTATION: action.token}
-    else:
-        metadata["annotations"] = cluster_marks(snapshot.cluster)
-    if isinstance(action, RecordCreateIntent):
-        metadata["finalizers"] = [*(name for name in sync.finalizers if name != FINALIZER), FINALIZER]
-        repeated = begun if action.repeats else None
-        metadata["annotations"] |= intent_annotations(action.at, context.uid, fresh=action.fresh, repeated=repeated)
-    answer = await context.kube.merge_patch(SYNCS, sync.namespace, sync.name, {"metadata": metadata})
-    if answer is None:
-        raise KubernetesError(404, "NotFound", f"Sync {sync.name!r} is gone")
-    if isinstance(action, RecordCreateIntent):
-        context.create_fence.intent_recorded(sync.uid, begun, fresh=action.fresh)
-    context.store.put(SYNC_KIND, answer)
-    # The patch succeeded for this resource version, so nothing else has changed: only the metadata is taken over.
-    metadata = answer["metadata"]
-    written = replace(
-        sync,
-        resource_version=metadata["resourceVersion"],
-        finalizers=tuple(metadata.get("finalizers", ())),
-        annotations=metadata.get("annotations", {}),
-    )
-    return replace(
-        snapshot,
-        sync=written,
-        create_fresh=context.create_fence.fresh(sync.uid),
-        intent_verified=isinstance(action, RecordCreateIntent),
-        indeterminate_until=context.create_fence.indeterminate_until(
-            sync.uid, timedelta(seconds=snapshot.workspace.timeout_seconds)
-        ),
-    )
 
 
 async def _acknowledge(context: ControllerContext, snapshot: Snapshot, action: AcknowledgeRunRequest) -> Snapshot:
@@ -149,34 +97,16 @@ async def _acknowledge(context: ControllerContext, snapshot: Snapshot, action: A
     return replace(snapshot, answered_request=action.token)
 
 
-async def _forget(context: ControllerContext, snapshot: Snapshot) -> Snapshot:
-    """Remove the id from the status, and suspend the CronJob until there is a new one.
-
-    Write a new create annotation first, in place of the old one, whose create is complete. Then a crash between these
-    steps cannot cause an older sync to be taken for the result of the next create.
-    """
-    listed_at = (
-        context.absences.compared_at(NamespacedName(snapshot.sync.namespace, snapshot.workspace.name))
-        or context.clock()
+async def _suspend_cronjob(context: ControllerContext, snapshot: Snapshot) -> Snapshot:
+    """Suspend the CronJob, if there is one: its sync is gone."""
+    if snapshot.cronjob is None:
+        return snapshot
+    live = await context.kube.merge_patch(
+        CRONJOBS, snapshot.sync.namespace, snapshot.cronjob["metadata"]["name"], {"spec": {"suspend": True}}
     )
-    marked = await _patch_metadata(context, snapshot, RecordCreateIntent(context.clock(), fresh=True))
-    verified, sync = context.clock(), marked.sync
-    if snapshot.cronjob is not None:
-        live = await context.kube.merge_patch(
-            CRONJOBS, sync.namespace, snapshot.cronjob["metadata"]["name"], {"spec": {"suspend": True}}
-        )
-        if live is not None:
-            context.store.put("CronJob", live)
-        snapshot = replace(snapshot, cronjob=live)
-    nothing = {"status": {"id": None, "registeredAt": None, "account": None}}
-    answer = await context.kube.merge_patch(SYNCS, sync.namespace, sync.name, nothing, subresource="status")
-    if answer is None:
-        raise KubernetesError(404, "NotFound", f"Sync {sync.name!r} is gone")
-    context.store.put(SYNC_KIND, answer)
-    context.create_fence.deleted_by_others(sync.uid, listed_at)
-    context.create_fence.intent_recorded(sync.uid, verified, fresh=True)
-    context.duplicates.pop(sync.uid, None)
-    return replace(snapshot, sync=sync_view(answer)).forgotten()
+    if live is not None:
+        context.store.put("CronJob", live)
+    return replace(snapshot, cronjob=live)
 
 
 async def _cronjob(

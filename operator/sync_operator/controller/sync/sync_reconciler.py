@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
+from contextlib import AsyncExitStack
 from typing import Any, Final, get_args
 
 from sync_operator.api.conditions import Reason
@@ -10,11 +10,12 @@ from sync_operator.api.constants import FINALIZER, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.api.status import to_dict
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.informer.store import NamespacedName, workspace_name
+from sync_operator.controller.registration.lost_create_search import search_lock
 from sync_operator.controller.sync.execute_cluster import act
 from sync_operator.controller.sync.observe import observe
 from sync_operator.controller.sync.run_results import mark_reported
 from sync_operator.controller.workqueue.workqueue import DONE, Key, Result
-from sync_operator.domain.actions import Action, RecordHandledRequest, ServerAction
+from sync_operator.domain.actions import Action, RecordHandledRequest, SyncServerAction
 from sync_operator.domain.blocker import Phase
 from sync_operator.domain.registration.deletion_step import keeps
 from sync_operator.domain.registration.desired_state import is_registered
@@ -24,6 +25,7 @@ from sync_operator.domain.registration.registration_actions import (
     ListRemotes,
     RecordClusterUid,
     RecordCreateIntent,
+    RemoteAction,
 )
 from sync_operator.domain.runs.missed_runs import missed_from
 from sync_operator.domain.runs.run_health import ended_runs, fresh_until
@@ -48,7 +50,11 @@ __all__ = ["reconcile_sync"]
 _log = logging.getLogger(__name__)
 _CONDITIONAL: Final = (RecordCreateIntent, RecordClusterUid, RecordHandledRequest, ForgetRemote, DropFinalizer)
 """Actions that write to the Sync only at the resource version that was observed."""
-_NEEDS_SERVER: Final = (RecordCreateIntent, *get_args(ServerAction.__value__))
+_NEEDS_SERVER: Final = (
+    RecordCreateIntent,
+    *get_args(RemoteAction.__value__),
+    *get_args(SyncServerAction.__value__),
+)
 """Actions that call the server, or that come right before one that does."""
 _MAX_UNREPORTED_WAIT: Final = 5.0
 """Seconds: a shorter wait for the server is not reported …"""
@@ -64,6 +70,7 @@ async def reconcile_sync(context: ControllerContext, key: Key) -> Result:
     if obj is None or obj["metadata"]["uid"] in context.finalizer_removed:
         return DONE
     home, unfinished = NamespacedName(key.namespace, workspace_name(obj)), False
+    searches = False
     permit = Permit(lambda: context.connections.route(home), key, deadline=_MAX_UNREPORTED_WAIT)
     if _is_new(obj) and permit.try_enqueue():
         return DONE  # checked first: everything read before would be stale after the wait
@@ -78,9 +85,10 @@ async def reconcile_sync(context: ControllerContext, key: Key) -> Result:
                 break
             try:
                 _ensure_permit(permit, action)
-                if isinstance(action, ListRemotes):
+                if isinstance(action, ListRemotes) and not searches:
                     # Held from the search for a lost create until the status holds the claim: searches exclude others.
-                    await stack.enter_async_context(_create_lock(context, snapshot))
+                    await stack.enter_async_context(search_lock(context, snapshot))
+                    searches = True
                 snapshot = await act(context, snapshot, action)
             except SyncOperatorError as error:
                 if isinstance(action, _CONDITIONAL) and _is_conflict(error):
@@ -101,17 +109,6 @@ async def reconcile_sync(context: ControllerContext, key: Key) -> Result:
         permit.release()
         outcome = await _report(context, snapshot, obj)
         return Result(failed=True) if unfinished else outcome
-
-
-def _create_lock(context: ControllerContext, snapshot: Snapshot) -> AbstractAsyncContextManager[None]:
-    """The lock for the search of a lost create: creates whose syncs it could take by mistake wait meanwhile."""
-    connection = context.connections.get(NamespacedName(snapshot.sync.namespace, snapshot.workspace.name))
-    if connection is None or connection.scope is None:
-        return nullcontext()  # without a scope, ListRemotes fails anyway
-    stream_name = snapshot.sync.spec.stream_name if snapshot.sync.spec else None
-    if snapshot.create_sent is not None:
-        stream_name = snapshot.create_sent.get("stream_name")
-    return context.create_fence.lock(connection.scope, stream_name).exclusive()
 
 
 def _is_new(sync: Mapping[str, Any]) -> bool:
@@ -180,9 +177,9 @@ async def _report(context: ControllerContext, snapshot: Snapshot, obj: dict[str,
         written = await context.write_status(SYNCS, SYNC_KIND, current or obj, to_dict(status))
         if written is not None:
             if snapshot.results and status.id is not None and status.server_status is not None:
-                context.sync_lists.run_ended(snapshot.workspace.remote_workspace, status.id, status.server_status)
+                context.syncs.lists.run_ended(snapshot.workspace.remote_workspace, status.id, status.server_status)
             if status.id is not None:
-                context.create_fence.persisted(snapshot.sync.uid)
+                context.syncs.create_fence.persisted(snapshot.sync.uid)
             for event in sync_events(snapshot, snapshot.sync.status, status):
                 context.events.record(written, event, now=snapshot.now)
             for job in await mark_reported(context.kube, snapshot.sync.namespace, snapshot.results):
@@ -221,8 +218,8 @@ def _finish_deletion(context: ControllerContext, snapshot: Snapshot, obj: dict[s
             words = f"{words}: the CRD of all Syncs is being deleted, which says nothing about the servers"
         event = EventSpec(Reason.RETAINED if kept else Reason.DELETED, words)
         context.events.record(obj, event, now=snapshot.now)
-    context.create_fence.forget(snapshot.sync.uid)
-    context.duplicates.pop(snapshot.sync.uid, None)
-    context.crd_deletion.forget(snapshot.sync.uid)
+    context.syncs.create_fence.forget(snapshot.sync.uid)
+    context.syncs.duplicates.pop(snapshot.sync.uid, None)
+    context.syncs.crd_deletion.forget(snapshot.sync.uid)
     context.recheck.discard(snapshot.sync.uid)
     return DONE

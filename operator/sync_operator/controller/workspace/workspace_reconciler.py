@@ -245,13 +245,13 @@ def _apply_confirmation(
     """
     token = str(obj["metadata"].get("annotations", {}).get(CONFIRM_SERVER_ANNOTATION, ""))[:MAX_CONFIRMATION_LENGTH]
     handled = status.last_handled_server_confirmation
-    changed, used = context.absences.confirm(ref, token if token != handled else "")
+    changed, used = context.syncs.absences.confirm(ref, token if token != handled else "")
     return changed, token if used else None
 
 
 def _handle_deleted(context: ControllerContext, ref: NamespacedName) -> None:
     """Handle a deleted Workspace: block and wake its Syncs; keep its credentials as long as it has any."""
-    context.absences.forget(ref)
+    context.syncs.absences.forget(ref)
     if not context.store.syncs_of(ref):
         context.forget_workspace(ref)
         return
@@ -273,7 +273,7 @@ async def _report(
     ref = NamespacedName(metadata["namespace"], metadata["name"])
     now = context.clock()
     before = read_workspace_status(obj.get("status", {}))
-    absence = context.absences.mass_absence(ref)
+    absence = context.syncs.absences.mass_absence(ref)
     confirmation = {} if confirmed is None else {"last_handled_server_confirmation": confirmed}
     after = workspace_status(
         replace(connection.view, annotations=metadata.get("annotations", {})),

@@ -1,4 +1,4 @@
-"""The actions of a registration. Each is a value; `controller.sync.execute_cluster` carries it out.
+"""The actions of a registration. Each is a value; `controller.registration` carries it out.
 
 A kind may use its own subclass of `UpdateRemote` and `DeleteRemote`, which says more.
 """
@@ -26,6 +26,8 @@ __all__ = [
     "RecordClusterUid",
     "RecordCreateIntent",
     "RegistrationAction",
+    "RemoteAction",
+    "ResourceAction",
     "UpdateRemote",
     "VerifyWorkspace",
 ]
@@ -161,19 +163,19 @@ class DropFinalizer:
     phase: ClassVar[Phase] = Phase.DELETION
 
 
-type RegistrationAction = (
-    ReadSecrets
-    | RecordCreateIntent
-    | RecordClusterUid
-    | CreateRemote
+type RemoteAction = (
+    CreateRemote
     | ListRemotes
     | AdoptCreated
-    | DeleteDuplicate
     | ReadRemote
     | UpdateRemote
     | VerifyWorkspace
-    | ForgetRemote
-    | CheckCrd
     | DeleteRemote
-    | DropFinalizer
+    | DeleteDuplicate
 )
+"""Those that need the sync server."""
+
+type ResourceAction = ReadSecrets | RecordCreateIntent | RecordClusterUid | ForgetRemote | CheckCrd | DropFinalizer
+"""Those that need the cluster only."""
+
+type RegistrationAction = RemoteAction | ResourceAction

@@ -95,6 +95,10 @@ class ResourceKind[S]:
         body: the body of a create. May raise `InvalidSpecError`.
         known_fields: what is certain about the body of a create that an earlier process has sent at or after a time (by
             the server's clock), and whether all references in it are known.
+        identifying: API names of plain fields that the spec has by the same name (in the manifest: camelCase), and in
+            which what two resources have created never differs if one could be taken for the other.
+        partition: the one of them for whose values creates and searches for lost ones exclude each other; all of the
+            kind if empty.
         field_path: of a spec, the path in the manifest of an API field.
         secrets: of a spec, the values from Secrets that are inserted into the body.
         lookup: the next action that resolves references before the registration; None if none is needed.
@@ -121,6 +125,8 @@ class ResourceKind[S]:
     secrets: Callable[[Any], tuple[ConfigurationSecret, ...]]
     update: Callable[[S, Any, tuple[str, ...]], Any]
     delete: Callable[[S, str], Any]
+    identifying: tuple[str, ...] = ()
+    partition: str = ""
     refusal: Callable[[S], InvalidSpecError | None] = _nothing
     lookup: Callable[[S], Any] = _nothing
     reference_blocker: Callable[[S], Blocker | None] = _nothing

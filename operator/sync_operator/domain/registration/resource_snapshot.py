@@ -164,6 +164,16 @@ class ResourceSnapshot(ABC):
     def resource(self) -> ResourceView:
         """The resource, as stored in the cluster."""
 
+    @abstractmethod
+    def with_resource(self, resource: Any) -> Self:
+        """The snapshot with the resource as it is now, of the kind's own type."""
+
+    @property
+    def partition(self) -> Any:
+        """Value of the kind's partition field: of the create that was sent, else of the spec."""
+        name, sent = self.kind.partition, self.create_sent
+        return sent.get(name) if sent is not None else getattr(self.resource.spec, name, None)
+
     @property
     def remote_workspace(self) -> RemoteWorkspace | None:
         """The registered resource's server and workspace, by the server's current URL; None before registration."""

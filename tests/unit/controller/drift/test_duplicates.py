@@ -81,7 +81,7 @@ def look(world: World, *syncs: RemoteSync, snapshot: Snapshot | None = None) -> 
     watched = snapshot or repeated()
     found = listed(replace(stored(pictured(), OWN), created_at=LOST), *syncs)
     run(find_duplicates(world.context, HOME, world.scope, found, [watched]))
-    return [(entry.remote.id, entry.certain) for entry in world.context.duplicates[watched.sync.uid]]
+    return [(entry.remote.id, entry.certain) for entry in world.context.syncs.duplicates[watched.sync.uid]]
 
 
 def put(world: World, name: str, home: NamespacedName = HOME, **changes: Any) -> None:
@@ -132,7 +132,7 @@ def test_one_that_comes_up_while_another_create_is_under_way_is_told_later(world
 
     assert look(world, late("9")) == [], "it may be that one's"
 
-    world.context.duplicates["uid-orders"] = (Duplicate(late("9"), certain=True),)
+    world.context.syncs.duplicates["uid-orders"] = (Duplicate(late("9"), certain=True),)
     assert look(world, late("9"), late("10")) == [("9", False)], "what was told before stays, but is not deleted"
 
 
@@ -176,7 +176,7 @@ def deleted(world: World, server: Server, twin: RemoteSync | None = None) -> tup
     snapshot = repeated(duplicates=(one, other))
     after = run(delete_duplicate(world.context, cast("Any", server), world.scope, snapshot, one))
     assert after.removed == tuple(server.deleted)
-    assert world.context.duplicates["uid-orders"] == after.duplicates
+    assert world.context.syncs.duplicates["uid-orders"] == after.duplicates
     left: Iterable[Duplicate] = after.duplicates or ()
     return server.deleted, sorted((entry.remote.id, entry.certain) for entry in left)
 

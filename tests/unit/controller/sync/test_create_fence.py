@@ -11,7 +11,7 @@ from tests.support.snapshots import NOW, URL
 
 from sync_operator.api.scope import Scope
 from sync_operator.api.workspace import RemoteWorkspace, remote_workspace_of
-from sync_operator.controller.sync.create_fence import MAX_INTENT_AGE, CreateFence
+from sync_operator.controller.registration.create_fence import MAX_INTENT_AGE, CreateFence
 from sync_operator.syncapi.types import RemoteSync
 
 HERE = remote_workspace_of(URL, "1")

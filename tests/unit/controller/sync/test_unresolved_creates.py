@@ -13,9 +13,9 @@ from tests.unit.domain.world import HOME, World
 from sync_operator.api.base import rfc3339
 from sync_operator.api.constants import FINALIZER, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.controller.informer.store import NamespacedName
-from sync_operator.controller.sync import observe
+from sync_operator.controller.registration import other_creates
+from sync_operator.controller.registration.other_creates import unresolved_creates
 from sync_operator.controller.sync.execute_server import act_on_server
-from sync_operator.controller.sync.observe import unresolved_creates
 from sync_operator.controller.workspace.workspace_connection import WorkspaceConnection
 from sync_operator.domain.actions import DeleteSync, ServerAction
 from sync_operator.domain.blocker import Phase
@@ -101,7 +101,7 @@ def test_others_do_not(world: World, changes: dict[str, Any]) -> None:
 
 
 def test_what_this_process_knows_of_it_counts(world: World) -> None:
-    fence = world.context.create_fence
+    fence = world.context.syncs.create_fence
     for name in ("unsent", "made", "reserved", "released"):
         put(world, name)
     put(world, "edited", streamName="by now another")
@@ -149,7 +149,7 @@ def test_accounts_without_a_workspace_id_are_apart(world: World) -> None:
 def test_what_this_process_has_sent_went_there_though_its_token_works_no_more(world: World) -> None:
     connect(world, accepted=False)
     put(world, home=THERE)
-    world.context.create_fence.indeterminate("twin", desired_body(looking()), NOW, None)
+    world.context.syncs.create_fence.indeterminate("twin", desired_body(looking()), NOW, None)
 
     assert found(world) == ["twin"]
 
@@ -164,7 +164,7 @@ def test_an_edited_spec_is_known_in_part(world: World) -> None:
 
 
 def test_only_so_many_are_compared_those_being_deleted_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observe, "MAX_UNRESOLVED", 2)
+    monkeypatch.setattr(other_creates, "MAX_UNRESOLVED", 2)
     put(world, "third")
     put(world, "second", metadata=marked(BORN))
     put(world, "first", deleting=True)
@@ -180,7 +180,7 @@ def test_only_so_many_are_compared_those_being_deleted_first(world: World, monke
 )
 @pytest.mark.parametrize("how", ["registered", "asked for", "made", "reserved"])
 def test_nothing_is_taken_or_deleted_that_another_sync_has_by_now(world: World, action: ServerAction, how: str) -> None:
-    place, fence = world.view.remote_workspace, world.context.create_fence
+    place, fence = world.view.remote_workspace, world.context.syncs.create_fence
     if how == "registered":
         put(world, status={"id": "7", "url": world.view.url, "workspaceId": "1"})
     elif how == "asked for":

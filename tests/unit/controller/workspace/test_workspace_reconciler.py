@@ -29,13 +29,13 @@ def test_lists_are_kept_as_long_as_the_workspace_or_a_sync_of_it_is_there(syncs:
         )
     home = store.get(WORKSPACE_KIND, HOME)
     assert home is not None
-    assert world.context.sync_lists.last_seen(scope, "1") == (None, True)
+    assert world.context.syncs.lists.last_seen(scope, "1") == (None, True)
     assert world.context.name_lists.cached(scope)
 
     store.drop(WORKSPACE_KIND, home)
     assert run(reconcile_workspace(world.context, Key(WORKSPACE_KIND, *HOME))) == DONE
 
-    assert world.context.sync_lists.last_seen(scope, "1") == (None, bool(syncs))
+    assert world.context.syncs.lists.last_seen(scope, "1") == (None, bool(syncs))
     assert bool(world.context.name_lists.cached(scope)) == bool(syncs)
 
 
@@ -109,4 +109,4 @@ def test_syncs_of_another_account_are_not_missed_in_a_list() -> None:
         metadata = {"namespace": home.namespace, "name": "a", "uid": token, "resourceVersion": "1"}
         context.store.put(SYNC_KIND, {"metadata": metadata, "status": {"id": sync_id, "url": view.url}})
         scopes.append(session.scope)
-    assert [set(context.sync_lists._registered_ids(scope)) for scope in scopes if scope] == [{"7"}, {"8"}]
+    assert [set(context.syncs.lists._registered_ids(scope)) for scope in scopes if scope] == [{"7"}, {"8"}]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from tests.support.snapshots import NOW, URL, connected
 
@@ -18,7 +18,7 @@ from sync_operator.api.base import ConfigurationSecret, SecretKeyRef
 from sync_operator.api.conditions import Reason
 from sync_operator.api.enums import DeletionPolicy, DriftPolicy
 from sync_operator.api.status import Condition
-from sync_operator.controller.sync.create_fence import CreateFence
+from sync_operator.controller.registration.create_fence import CreateFence
 from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.create_fence.create_intent import intent_annotations
 from sync_operator.domain.identity.resource_identity import registered_account, registered_at
@@ -92,6 +92,9 @@ class WidgetSnapshot(ResourceSnapshot):
     @property
     def resource(self) -> WidgetView:
         return self.widget
+
+    def with_resource(self, resource: WidgetView) -> Self:
+        return replace(self, widget=resource)
 
 
 def digest(secrets: Any) -> str:
