@@ -169,7 +169,8 @@ def _item(item: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if name == "embedding_config":
             if isinstance(value, dict):
-                kept[name] = {key: value[key] for key in _EMBEDDING_KEYS if key in value}
+                scalars = {key: inner for key, inner in value.items() if not isinstance(inner, (dict, list))}
+                kept[name] = {key: scalars[key] for key in _EMBEDDING_KEYS if key in scalars}
         elif not isinstance(value, (dict, list)):
             kept[name] = value
     return kept

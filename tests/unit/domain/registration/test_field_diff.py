@@ -198,6 +198,12 @@ def check_configurations(ours: Any, theirs: Any, chance: random.Random) -> None:
         assert not set("{}[]") & set(line), "no whole list or object is shown"
 
 
+@pytest.mark.parametrize("mode", [[], {}, ["a"], {"a": 1}])
+@given(st.randoms(use_true_random=False))
+def test_a_nested_value_in_an_embedding_is_dropped_on_both_sides(mode: Any, chance: random.Random) -> None:
+    check_configurations([{"embedding_config": {"mode": None}}], [{"embedding_config": {"mode": mode}}], chance)
+
+
 @given(JSON, JSON, st.randoms(use_true_random=False))
 def test_same_value_is_an_equality_by_meaning(one: Any, other: Any, chance: random.Random) -> None:
     assert same_value(one, _told(one, chance))
