@@ -20,11 +20,11 @@ from sync_operator.controller.drift.batch_streams import BatchStreams
 from sync_operator.controller.drift.comparisons import Comparisons
 from sync_operator.controller.drift.list_memory import ListMemory
 from sync_operator.controller.drift.name_lists import NameListCache
-from sync_operator.controller.drift.sync_lists import SyncListCache
 from sync_operator.controller.informer.compact import trimmed_metadata
 from sync_operator.controller.informer.in_sync import is_in_sync
 from sync_operator.controller.informer.store import NamespacedName, Store, workspace_name
-from sync_operator.controller.registration.registrations import RegisteredKind, Registrations
+from sync_operator.controller.registration.registered_kind import RegisteredKind
+from sync_operator.controller.registration.registrations import Registrations
 from sync_operator.controller.sync.registered_sync import REGISTERED_SYNC
 from sync_operator.controller.sync.start_lookups import StartDiagnoses
 from sync_operator.controller.workqueue.time_slices import Backlog
@@ -129,9 +129,10 @@ class ControllerContext:
             settle=self.create_settle,
             drift_period=self.drift_period,
             clusterwide=not self.namespaces,
+            registered_ids=self._registered_in,
+            memory=memory,
         )
-        lists = SyncListCache(self.clock, self._registered_in, memory=memory)
-        self.registrations = {of.kind.kind: begin(of, lists=lists) for of in self.kinds}
+        self.registrations = {of.kind.kind: begin(of) for of in self.kinds}
         self.comparisons = Comparisons(self.clock, self.drift_period)
         self.name_lists = NameListCache(self.clock, memory)
         self.batch_streams = BatchStreams(self.clock, memory)
@@ -183,9 +184,9 @@ class ControllerContext:
         self.connections.close_idle()
         return versions
 
-    def _registered_in(self, scope: Scope) -> Iterable[str]:
-        """Server ids of the registered Syncs of one scope: an account's list need not show another account's syncs."""
-        return self.store.registered_at(scope.remote_workspace, self.connections.workspaces_of(scope))
+    def _registered_in(self, kind: str, scope: Scope) -> Iterable[str]:
+        """Server ids of a kind registered in one scope: an account's list need not show what another account has."""
+        return self.store.registered_at(kind, scope.remote_workspace, self.connections.workspaces_of(scope))
 
     def forget_scope(self, scope: Scope) -> None:
         """Drop the cached lists of a scope that no Workspace uses any more."""
@@ -297,7 +298,7 @@ class ControllerContext:
 
     def enqueue_syncs(self, workspace: NamespacedName, *, changed: bool) -> None:
         """Queue every Sync of a Workspace; those in sync have low priority unless the Workspace has changed."""
-        syncs = self.store.syncs_of(workspace)
+        syncs = self.store.resources_of(SYNC_KIND, workspace)
         if not changed:
             self._enqueue_backlog.add(syncs)
             return

@@ -193,7 +193,8 @@ async def _act(
     session.watches.resume_from(await context.relist() | await _secret_versions(context))
     # The responses to the lists have set the clock to the API server's time.
     previous_leader_end = timedelta(seconds=leader.times.duration if leader is not None else 0)
-    context.syncs.create_fence.set_leadership(context.clock(), previous_leader_end)
+    for registrations in context.registrations.values():
+        registrations.create_fence.set_leadership(context.clock(), previous_leader_end)
     working = [
         core.start(context.queue.run(reconcilers(context)), "queue"),
         core.start(_relist_periodically(context, settings.relist.total_seconds()), "relist"),

@@ -21,7 +21,7 @@ from sync_operator.api.workspace import remote_workspace_of
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.drift.duplicates import find_duplicates
 from sync_operator.controller.drift.name_lists import roles_of
-from sync_operator.controller.drift.sync_lists import CachedSyncList
+from sync_operator.controller.drift.remote_lists import CachedList
 from sync_operator.controller.informer.store import NamespacedName
 from sync_operator.controller.sync.observe import observe
 from sync_operator.controller.workqueue.time_slices import Slices
@@ -42,7 +42,7 @@ from sync_operator.errors import (
     UnsupportedEndpointError,
 )
 from sync_operator.syncapi.client import ApiClient
-from sync_operator.syncapi.types import RefKind
+from sync_operator.syncapi.types import RefKind, RemoteSync
 
 __all__ = ["reconcile_drift", "record_absent", "schedule_drift_check"]
 
@@ -69,7 +69,7 @@ async def reconcile_drift(context: ControllerContext, key: Key) -> Result:
     workspace = NamespacedName(key.namespace, key.name)
     connection = context.connections.get(workspace)
     comparisons = context.comparisons
-    if connection is None or connection.view.suspended or not context.store.syncs_of(workspace):
+    if connection is None or connection.view.suspended or not context.store.resources_of(SYNC_KIND, workspace):
         comparisons.forget(workspace)
         return DONE
     blocker = connection.view.blocker
@@ -125,7 +125,7 @@ async def _compare_all(
         return f"{CompareMethod.ONE_BY_ONE}{error}"
     if await record_absent(context, workspace, scope, listed.at):
         context.queue.add(Key(WORKSPACE_KIND, *workspace))
-    watched = await _queue_differing(context, context.store.syncs_of(workspace))
+    watched = await _queue_differing(context, context.store.resources_of(SYNC_KIND, workspace))
     for resource in await find_duplicates(context, workspace, scope, listed, watched):
         context.queue.add(Key(SYNC_KIND, resource.namespace, resource.name))
     return _compare_method(listed)
@@ -137,7 +137,7 @@ async def record_absent(
     """Record which registered syncs the list lacks; True if that changes the Workspace's status."""
     connection, slices = context.connections.get(workspace), Slices()
     known, absent = set[str](), set[str]()
-    for key in context.store.syncs_of(workspace):
+    for key in context.store.resources_of(SYNC_KIND, workspace):
         await slices.yield_if_due()
         obj = context.store.get(SYNC_KIND, NamespacedName(key.namespace, key.name))
         status = obj.get("status", {}) if obj is not None else {}
@@ -178,7 +178,7 @@ async def _queue_differing(context: ControllerContext, syncs: Iterable[Key]) -> 
     return watched
 
 
-def _compare_method(listed: CachedSyncList) -> str:
+def _compare_method(listed: CachedList[RemoteSync]) -> str:
     """How complete a list is; names the rows that the server refuses, so that they can be found and repaired."""
     if not listed.unlisted and not listed.unconfirmed:
         return CompareMethod.BY_LIST
@@ -198,7 +198,7 @@ async def _read_one_by_one(
         SyncOperatorError: a request was not admitted, was refused, or got no response.
     """
     holders = defaultdict[str, list[Key]](list)
-    for key in context.store.syncs_of(workspace):
+    for key in context.store.resources_of(SYNC_KIND, workspace):
         obj = context.store.get(SYNC_KIND, NamespacedName(key.namespace, key.name))
         if obj is not None and (sync_id := obj.get("status", {}).get("id")):
             holders[sync_id].append(key)
@@ -227,7 +227,7 @@ async def _look_up_names(
 ) -> None:
     """List the connectors and models that Syncs refer to by name; after a failure the cached lists stay in use."""
     slices, roles = Slices(), set[RefKind]()
-    for key in context.store.syncs_of(workspace):
+    for key in context.store.resources_of(SYNC_KIND, workspace):
         await slices.yield_if_due()
         roles |= roles_of(context.store.get(SYNC_KIND, NamespacedName(key.namespace, key.name)) or {})
     if not roles:

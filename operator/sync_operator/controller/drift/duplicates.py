@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sync_operator.api.scope import Scope
 from sync_operator.controller.context import ControllerContext
-from sync_operator.controller.drift.sync_lists import CachedSyncList
+from sync_operator.controller.drift.remote_lists import CachedList
 from sync_operator.controller.informer.store import NamespacedName, workspace_name
 from sync_operator.controller.registration.registrations import Registrations
 from sync_operator.controller.workqueue.time_slices import Slices
@@ -31,7 +31,7 @@ async def find_duplicates(
     context: ControllerContext,
     workspace: NamespacedName,
     scope: Scope,
-    listed: CachedSyncList,
+    listed: CachedList[Any],
     watched: Sequence[ResourceSnapshot],
 ) -> list[ResourceView]:
     """Record each watched resource's duplicates in the list.
@@ -127,8 +127,8 @@ async def _is_ours_alone(
         return False
     # Other Workspaces may reach the same server by another URL, so every claim to the id and every create of the
     # partition counts, wherever it goes.
-    in_flight = registrations.create_fence.claimed(scope.remote_workspace, exclude="")
-    if context.store.claimants(remote_id) or remote_id in in_flight:
+    kind, in_flight = snapshot.kind.kind, registrations.create_fence.claimed(scope.remote_workspace, exclude="")
+    if context.store.claimants(kind, remote_id) or remote_id in in_flight:
         return False
     home = NamespacedName(snapshot.resource.namespace, snapshot.workspace.name)
     return not _is_pending(snapshot, _pending_partitions(context, registrations, home, scope, everywhere=True))
@@ -138,13 +138,15 @@ def _claims(
     context: ControllerContext, registrations: Registrations[Any], workspace: NamespacedName, scope: Scope
 ) -> Callable[[str], bool]:
     """A predicate on server ids: True if a resource is registered with it, or may ask for it."""
-    may_not_claim = partial(context.connections.may_not_claim, workspace)
+    kind, may_not_claim = registrations.of.kind.kind, partial(context.connections.may_not_claim, workspace)
     ours = registrations.create_fence.claimed(scope.remote_workspace, exclude="")
     ours |= registrations.lists.written_since(scope)
 
     def is_claimed(remote_id: str) -> bool:
         return remote_id in ours or bool(
-            context.store.claimed(scope.remote_workspace, (remote_id,), exclude=_NOBODY, may_not_claim=may_not_claim)
+            context.store.claimed(
+                kind, scope.remote_workspace, (remote_id,), exclude=_NOBODY, may_not_claim=may_not_claim
+            )
         )
 
     return is_claimed
@@ -173,7 +175,7 @@ def _pending_partitions(
     """
     partition = registrations.of.kind.partition
     found, field = set[Any](), camel(partition)
-    for obj in context.store.unresolved():
+    for obj in context.store.unresolved(registrations.of.kind.kind):
         home = NamespacedName(obj["metadata"]["namespace"], workspace_name(obj))
         connection, wanted = context.connections.get(home), obj.get("spec", {}).get(field)
         here = connection is not None and connection.view.remote_workspace == scope.remote_workspace

@@ -111,7 +111,7 @@ class _Handlers:
         new, gone = self._apply_event(SYNC_KIND, event["type"], obj)
         wanted = wanted_id(held) if held is not None else None
         if wanted is not None and (gone or wanted_id(obj) != wanted):
-            for ref in self._context.store.claimants(wanted) - {here}:
+            for ref in self._context.store.claimants(SYNC_KIND, wanted) - {here}:
                 queue.add(Key(SYNC_KIND, *ref))
         if gone:
             self._context.forget_sync(obj)
@@ -144,9 +144,9 @@ class _Handlers:
             return  # the first reconcile of a Workspace reads its Secrets itself
         metadata = event["object"]["metadata"]
         secret = NamespacedName(metadata["namespace"], metadata["name"])
-        for key in self._context.store.workspaces_using(secret):
+        for key in self._context.store.resources_using(WORKSPACE_KIND, secret):
             self._context.queue.add(key)
-        for key in self._context.store.syncs_using(secret):
+        for key in self._context.store.resources_using(SYNC_KIND, secret):
             sync = self._context.store.get(SYNC_KIND, NamespacedName(key.namespace, key.name))
             if sync is not None:
                 self._context.recheck.add(sync["metadata"]["uid"])

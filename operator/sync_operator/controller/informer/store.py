@@ -5,18 +5,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from itertools import chain, islice
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from sync_operator.api.base import normalized_id
-from sync_operator.api.constants import CREATE_STARTED_ANNOTATION, FINALIZER, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import FINALIZER, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.api.workspace import RemoteWorkspace, remote_workspace_now, remote_workspace_of
 from sync_operator.controller.informer.compact import expand, trim
+from sync_operator.controller.informer.index_keys import claim_of, is_unresolved, secrets_of
 from sync_operator.controller.informer.indexer import Indexer
 from sync_operator.controller.workqueue.time_slices import Slices
 from sync_operator.controller.workqueue.workqueue import Key
 from sync_operator.domain.create_fence.matching import Claim
 from sync_operator.kubernetes.converters import owning_sync
-from sync_operator.kubernetes.token_secret import token_secret_name
 from sync_operator.kubernetes.watch.own_write_filter import ObjectVersion
 
 __all__ = ["NamespacedName", "Store", "wanted_id", "workspace_name"]
@@ -40,20 +41,23 @@ class Store:
 
     Args:
         monotonic: monotonic clock, in seconds.
+        registered: the kinds that are registered on servers, each with its finalizer.
     """
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        monotonic: Callable[[], float] = time.monotonic,
+        registered: Mapping[str, str] = MappingProxyType({SYNC_KIND: FINALIZER}),
+    ) -> None:
         self._monotonic = monotonic
+        self._registered = registered
         self._objects: dict[str, dict[NamespacedName, dict[str, Any]]] = {}
         self._tombstones: dict[str, float] = {}
         self._jobs_by_sync: Indexer[NamespacedName, NamespacedName] = Indexer()
-        self._by_sync_id: Indexer[str, NamespacedName] = Indexer()
-        self._unresolved: Indexer[None, NamespacedName] = Indexer()
-        self._by_workspace: Indexer[NamespacedName, NamespacedName] = Indexer()
-        self._by_secret: dict[str, Indexer[NamespacedName, NamespacedName]] = {
-            SYNC_KIND: Indexer(),
-            WORKSPACE_KIND: Indexer(),
-        }
+        self._by_remote_id: Indexer[tuple[str, str], NamespacedName] = Indexer()
+        self._unresolved: Indexer[str, NamespacedName] = Indexer()
+        self._by_workspace: Indexer[tuple[str, NamespacedName], NamespacedName] = Indexer()
+        self._by_secret: Indexer[tuple[str, NamespacedName], NamespacedName] = Indexer()
 
     def get(self, kind: str, ref: NamespacedName) -> dict[str, Any] | None:
         """The cached object, unpacked; None if there is none."""
@@ -113,17 +117,17 @@ class Store:
         self, kind: str, ref: NamespacedName, obj: Mapping[str, Any]
     ) -> Iterator[tuple[Indexer[Any, NamespacedName], Any]]:
         """The indexes that an object is in, each with its index key."""
-        if kind == SYNC_KIND:
-            yield self._by_workspace, NamespacedName(ref.namespace, workspace_name(obj))
-            if sync_id := wanted_id(obj):
-                yield self._by_sync_id, sync_id
-            if _is_unresolved(obj):
-                yield self._unresolved, None
+        if kind in self._registered:
+            yield self._by_workspace, (kind, NamespacedName(ref.namespace, workspace_name(obj)))
+            if remote_id := wanted_id(obj):
+                yield self._by_remote_id, (kind, remote_id)
+            if is_unresolved(obj, self._registered[kind]):
+                yield self._unresolved, kind
         if kind == "Job" and (owner := owning_sync(obj)):
             yield self._jobs_by_sync, NamespacedName(ref.namespace, owner)
-        if kind in self._by_secret:
-            for name in _secrets_of_workspace(obj) if kind == WORKSPACE_KIND else _secrets_of_sync(obj):
-                yield self._by_secret[kind], NamespacedName(ref.namespace, name)
+        if kind == WORKSPACE_KIND or kind in self._registered:
+            for name in secrets_of(kind, obj):
+                yield self._by_secret, (kind, NamespacedName(ref.namespace, name))
 
     def trimmed(self, kind: str, obj: dict[str, Any]) -> dict[str, Any]:
         """The object as it is cached: the cached one itself if it has this version, else the trimmed object."""
@@ -197,91 +201,93 @@ class Store:
         jobs = [held[ref] for ref in self._jobs_by_sync.get(sync)]
         return sorted(jobs, key=lambda job: (job["metadata"]["creationTimestamp"], job["metadata"]["name"]))
 
-    def syncs_of(self, workspace: NamespacedName) -> list[Key]:
-        """Keys of the Syncs that refer to a Workspace."""
-        return [Key(SYNC_KIND, *ref) for ref in self._by_workspace.get(workspace)]
+    def resources_of(self, kind: str, workspace: NamespacedName) -> list[Key]:
+        """Keys of a kind's resources that refer to a Workspace."""
+        return [Key(kind, *ref) for ref in self._by_workspace.get((kind, workspace))]
 
-    def registered_at(self, remote_workspace: RemoteWorkspace, homes: Iterable[NamespacedName]) -> Iterator[str]:
-        """Server ids of these Workspaces' Syncs that are registered in a remote workspace and not being deleted.
+    def resources_using(self, kind: str, secret: NamespacedName) -> list[Key]:
+        """Keys of a kind's resources that refer to a Secret: Workspaces, or those with values of it in a body."""
+        return [Key(kind, *ref) for ref in self._by_secret.get((kind, secret))]
+
+    def registered_at(
+        self, kind: str, remote_workspace: RemoteWorkspace, homes: Iterable[NamespacedName]
+    ) -> Iterator[str]:
+        """Server ids of these Workspaces' resources that are registered in a remote workspace and not being deleted.
 
         Evaluated lazily: the cache may change between two of them.
         """
-        for ref in chain.from_iterable(map(self._by_workspace.get, homes)):
-            sync = self._find(SYNC_KIND, ref) or {}
-            sync_id = sync.get("status", {}).get("id")
+        for ref in chain.from_iterable(self._by_workspace.get((kind, home)) for home in homes):
+            resource = self._find(kind, ref) or {}
+            remote_id = resource.get("status", {}).get("id")
             if (
-                sync_id
-                and "deletionTimestamp" not in sync["metadata"]
-                and self.remote_workspace(sync) == remote_workspace
+                remote_id
+                and "deletionTimestamp" not in resource["metadata"]
+                and self.remote_workspace(resource) == remote_workspace
             ):
-                yield normalized_id(sync_id)
+                yield normalized_id(remote_id)
 
-    def workspaces_using(self, secret: NamespacedName) -> list[Key]:
-        """Keys of the Workspaces that refer to a Secret."""
-        return [Key(WORKSPACE_KIND, *ref) for ref in self._by_secret[WORKSPACE_KIND].get(secret)]
+    def unresolved(self, kind: str) -> Iterator[dict[str, Any]]:
+        """Resources with a create intent and without an id, still packed: their create may have been carried out."""
+        held = self._objects.get(kind, {})
+        return (held[ref] for ref in self._unresolved.get(kind))
 
-    def syncs_using(self, secret: NamespacedName) -> list[Key]:
-        """Keys of the Syncs whose configuration takes values from a Secret."""
-        return [Key(SYNC_KIND, *ref) for ref in self._by_secret[SYNC_KIND].get(secret)]
+    def is_registered(self, kind: str, remote_id: str, created_at: datetime | None) -> bool:
+        """True if a resource is registered with that id and creation time, by whatever URL of its server.
 
-    def unresolved(self) -> Iterator[dict[str, Any]]:
-        """Syncs with a create intent and without an id, still packed: their create may have made a sync."""
-        held = self._objects.get(SYNC_KIND, {})
-        return (held[ref] for ref in self._unresolved.get(None))
-
-    def is_registered(self, sync_id: str, created_at: datetime | None) -> bool:
-        """True if a Sync is registered with a server sync of that id and creation time, by whatever URL of its server.
-
-        An id alone is on many servers; with the same creation time it is taken for the same sync.
+        An id alone is on many servers; with the same creation time it is taken for the same one.
         """
         made = created_at.replace(microsecond=0) if created_at is not None else None
-        statuses = ((self._find(SYNC_KIND, ref) or {}).get("status", {}) for ref in self._by_sync_id.get(sync_id))
+        refs = self._by_remote_id.get((kind, remote_id))
+        statuses = ((self._find(kind, ref) or {}).get("status", {}) for ref in refs)
         times = (status["registeredAt"] for status in statuses if status.get("id") and "registeredAt" in status)
         return made is not None and any(datetime.fromisoformat(time) == made for time in times)
 
-    def claimants(self, sync_id: str) -> set[NamespacedName]:
-        """Syncs that have, or ask for, a server sync of that id, on whatever server."""
-        return set(self._by_sync_id.get(sync_id))
+    def claimants(self, kind: str, remote_id: str) -> set[NamespacedName]:
+        """Resources that have, or ask for, a remote resource of that id, on whatever server."""
+        return set(self._by_remote_id.get((kind, remote_id)))
 
     def competing_claims(
         self,
+        kind: str,
         remote_workspace: RemoteWorkspace,
-        sync_id: str,
+        remote_id: str,
         *,
         exclude: NamespacedName,
         may_not_claim: Callable[[NamespacedName], bool],
     ) -> tuple[Claim, ...]:
-        """Claims of other Syncs to one server sync: of those registered with it, and of those allowed to ask for it.
+        """Claims of others to one remote resource: of those registered with it, and of those allowed to ask for it.
 
         Args:
-            remote_workspace: where the server sync is.
-            sync_id: its id.
-            exclude: the Sync to exclude.
-            may_not_claim: True for a Workspace that may not claim the sync, because its credentials do not work or
-                belong to an account that does not see it. Otherwise anybody could claim a sync by writing its id in a
-                manifest.
+            kind: of the resources.
+            remote_workspace: where the remote resource is.
+            remote_id: its id.
+            exclude: the resource to exclude.
+            may_not_claim: True for a Workspace that may not claim it, because its credentials do not work or belong to
+                an account that does not see it. Otherwise anybody could claim anything by writing its id in a manifest.
         """
-        others = ((ref, self.get(SYNC_KIND, ref)) for ref in self._by_sync_id.get(sync_id) if ref != exclude)
-        here = ((ref, obj) for ref, obj in others if obj is not None and self.remote_workspace(obj) == remote_workspace)
-        claims = ((NamespacedName(ref.namespace, workspace_name(obj)), _claim(ref, obj)) for ref, obj in here)
+        refs = (ref for ref in self._by_remote_id.get((kind, remote_id)) if ref != exclude)
+        others = (obj for obj in (self.get(kind, ref) for ref in refs) if obj is not None)
+        here = (obj for obj in others if self.remote_workspace(obj) == remote_workspace)
+        claims = ((NamespacedName(ref_of(obj).namespace, workspace_name(obj)), claim_of(obj)) for obj in here)
         return tuple(claim for home, claim in claims if claim.registered or not may_not_claim(home))
 
     def claimed(
         self,
+        kind: str,
         remote_workspace: RemoteWorkspace,
-        sync_ids: Iterable[str],
+        remote_ids: Iterable[str],
         *,
         exclude: NamespacedName,
         may_not_claim: Callable[[NamespacedName], bool],
     ) -> frozenset[str]:
-        """Those of the server syncs that other Syncs claim, by the rules of `competing_claims`."""
-        competing = partial(self.competing_claims, remote_workspace, exclude=exclude, may_not_claim=may_not_claim)
-        return frozenset(filter(competing, sync_ids))
+        """Those of the remote resources that others claim, by the rules of `competing_claims`."""
+        competing = partial(self.competing_claims, kind, remote_workspace, exclude=exclude, may_not_claim=may_not_claim)
+        return frozenset(filter(competing, remote_ids))
 
-    def remote_workspace(self, sync: Mapping[str, Any]) -> RemoteWorkspace | None:
-        """The remote workspace where a Sync is registered, or would be; None if its Workspace is unknown."""
-        status = sync.get("status", {})
-        home = self.get(WORKSPACE_KIND, NamespacedName(sync["metadata"]["namespace"], workspace_name(sync)))
+    def remote_workspace(self, resource: Mapping[str, Any]) -> RemoteWorkspace | None:
+        """The remote workspace where a resource is registered, or would be; None if its Workspace is unknown."""
+        status = resource.get("status", {})
+        home = self.get(WORKSPACE_KIND, NamespacedName(resource["metadata"]["namespace"], workspace_name(resource)))
         spec = home.get("spec", {}) if home else {}
         if status.get("id") and status.get("url"):
             remote_workspace = remote_workspace_of(status["url"], status.get("workspaceId"))
@@ -303,47 +309,17 @@ def version_of(obj: Mapping[str, Any]) -> int:
     return int(obj["metadata"]["resourceVersion"])
 
 
-def workspace_name(sync: Mapping[str, Any]) -> str:
-    """Name of the Workspace that a Sync refers to."""
-    name: str = sync.get("spec", {}).get("workspaceRef", {}).get("name", "default")
+def workspace_name(resource: Mapping[str, Any]) -> str:
+    """Name of the Workspace that a resource refers to."""
+    name: str = resource.get("spec", {}).get("workspaceRef", {}).get("name", "default")
     return name
 
 
-def wanted_id(sync: Mapping[str, Any]) -> str | None:
-    """The server id that a Sync has (``status.id``) or asks for (``spec.externalId``); None without either."""
-    wanted: str | None = sync.get("status", {}).get("id") or sync.get("spec", {}).get("externalId")
+def wanted_id(resource: Mapping[str, Any]) -> str | None:
+    """The server id that a resource has (``status.id``) or asks for (``spec.externalId``); None without either."""
+    wanted: str | None = resource.get("status", {}).get("id") or resource.get("spec", {}).get("externalId")
     return normalized_id(wanted) if wanted else None
-
-
-def _is_unresolved(sync: Mapping[str, Any]) -> bool:
-    metadata = sync["metadata"]
-    announced = CREATE_STARTED_ANNOTATION in metadata.get("annotations", {})
-    released = "deletionTimestamp" in metadata and FINALIZER not in metadata.get("finalizers", ())
-    return announced and not released and not sync.get("status", {}).get("id")
-
-
-def _claim(ref: NamespacedName, sync: Mapping[str, Any]) -> Claim:
-    return Claim(
-        holder=f"{ref.namespace}/{ref.name}",
-        registered=bool(sync.get("status", {}).get("id")),
-        created_at=datetime.fromisoformat(sync["metadata"]["creationTimestamp"]),
-        uid=sync["metadata"]["uid"],
-        account=sync.get("status", {}).get("account") or "",
-    )
 
 
 def _same_uid(held: Mapping[str, Any], obj: Mapping[str, Any]) -> bool:
     return bool(held["metadata"].get("uid") == obj["metadata"].get("uid"))
-
-
-def _secrets_of_sync(sync: Mapping[str, Any]) -> set[str]:
-    entries = sync.get("spec", {}).get("configurationSecrets", ())
-    return {entry["secretKeyRef"]["name"] for entry in entries if entry.get("secretKeyRef", {}).get("name")}
-
-
-def _secrets_of_workspace(workspace: Mapping[str, Any]) -> set[str]:
-    spec = workspace.get("spec", {})
-    auth = spec.get("auth", {})
-    refs = (auth.get("tokenSecretRef"), auth.get("loginSecretRef"), spec.get("caSecretRef"))
-    names = {ref["name"] for ref in refs if ref and "name" in ref}
-    return names | {token_secret_name(workspace["metadata"]["name"])} if auth.get("loginSecretRef") else names

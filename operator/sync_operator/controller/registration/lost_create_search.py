@@ -64,19 +64,23 @@ async def _list_since[S: ResourceSnapshot](
     may_not_claim = partial(context.connections.may_not_claim, NamespacedName(here.namespace, snapshot.workspace.name))
     claimed: frozenset[str] = frozenset()
     for ids in batched(listed.ids, _IDS_PER_TURN, strict=False):
-        claimed |= store.claimed(remote_workspace, ids, exclude=here, may_not_claim=may_not_claim)
+        claimed |= store.claimed(kind.kind, remote_workspace, ids, exclude=here, may_not_claim=may_not_claim)
         if len(ids) == _IDS_PER_TURN:
             await asyncio.sleep(0)
     listing = await listed.listing(without=claimed)
     # The loop yields, so another reconcile may have claimed one of the rest meanwhile.
     claimed |= store.claimed(
-        remote_workspace, (remote.id for remote in listing.rows), exclude=here, may_not_claim=may_not_claim
+        kind.kind,
+        remote_workspace,
+        (remote.id for remote in listing.rows),
+        exclude=here,
+        may_not_claim=may_not_claim,
     )
     claimed |= registrations.create_fence.claimed(remote_workspace, exclude=resource.uid)
     # What was written to since the list belongs to another resource, even if both are gone by now.
     claimed |= registrations.lists.written_since(scope)
     # The same one may be registered in a Workspace that reaches the server by another URL.
-    claimed |= {remote.id for remote in listing.rows if store.is_registered(remote.id, remote.created_at)}
+    claimed |= {remote.id for remote in listing.rows if store.is_registered(kind.kind, remote.id, remote.created_at)}
     found = replace(snapshot, listing=listing, listed_at=listed.at, claimed=claimed)
     return replace(found, unresolved=unresolved_creates(context, found))
 
@@ -90,7 +94,9 @@ def ensure_unclaimed(context: ControllerContext, snapshot: ResourceSnapshot, rem
     remote_workspace, resource, kind = snapshot.workspace.remote_workspace, snapshot.resource, snapshot.kind
     here = NamespacedName(resource.namespace, resource.name)
     may_not_claim = partial(context.connections.may_not_claim, NamespacedName(here.namespace, snapshot.workspace.name))
-    claimed = context.store.claimed(remote_workspace, (remote_id,), exclude=here, may_not_claim=may_not_claim)
+    claimed = context.store.claimed(
+        kind.kind, remote_workspace, (remote_id,), exclude=here, may_not_claim=may_not_claim
+    )
     in_flight = context.registrations_of(snapshot).create_fence.claimed(remote_workspace, exclude=resource.uid)
     if remote_id in claimed | in_flight:
         raise TransientError(f"{kind.noun} {remote_id} was taken by another {kind.kind} meanwhile; looking again")

@@ -55,6 +55,7 @@ def observe_registration[S: ResourceSnapshot](
         create_sent=fence.sent_body(uid),
         indeterminate_until=fence.indeterminate_until(uid, timedelta(seconds=workspace.timeout_seconds)),
         competing_claims=context.store.competing_claims(
+            snapshot.kind.kind,
             snapshot.remote_workspace or workspace.remote_workspace,
             wanted,
             exclude=NamespacedName(resource.namespace, resource.name),

@@ -33,7 +33,7 @@ def unresolved_creates(context: ControllerContext, snapshot: ResourceSnapshot) -
     wanted = [(name, camel(name), body.get(name)) for name in snapshot.kind.identifying]
     found = [
         obj
-        for obj in context.store.unresolved()
+        for obj in context.store.unresolved(snapshot.kind.kind)
         if (uid := obj["metadata"]["uid"]) != snapshot.resource.uid
         and not fence.is_resolved(uid)
         and uid not in context.finalizer_removed

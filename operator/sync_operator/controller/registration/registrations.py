@@ -1,47 +1,24 @@
-"""One kind that is registered on servers: how the controller reaches it, and what it remembers of its resources."""
+"""What this process remembers of the registrations of one kind: creates, lists, absences, duplicates."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sync_operator.api.constants import CREATE_STARTED_ANNOTATION
+from sync_operator.api.scope import Scope
 from sync_operator.controller.drift.absences import Absences
-from sync_operator.controller.drift.sync_lists import SyncListCache
+from sync_operator.controller.drift.list_memory import ListMemory
+from sync_operator.controller.drift.remote_lists import RemoteListCache
 from sync_operator.controller.informer.crd_deletion import CrdDeletion
 from sync_operator.controller.registration.create_fence import CreateFence
-from sync_operator.domain.registration.resource_kind import ResourceKind
-from sync_operator.domain.registration.resource_snapshot import Duplicate, ResourceView
-from sync_operator.kubernetes.kube_client import KubeClient, Resource
-from sync_operator.syncapi.client import ApiClient
-from sync_operator.syncapi.collection import ResourceCollection
+from sync_operator.controller.registration.registered_kind import RegisteredKind
+from sync_operator.domain.registration.resource_snapshot import Duplicate
+from sync_operator.kubernetes.kube_client import KubeClient
 from sync_operator.syncapi.types import RemoteResource
 
-__all__ = ["RegisteredKind", "Registrations"]
-
-
-async def _never(_client: ApiClient, _remote_id: str) -> bool:
-    return False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegisteredKind[R: RemoteResource]:
-    """How the controller reaches one kind.
-
-    Attributes:
-        kind: what the registration engine decides by.
-        resource: its collection in the API server.
-        collection: of a client, its collection on the sync server.
-        view: converts an object as returned by the API server; an invalid spec is in ``spec_error``.
-        is_used: True if the server shows that a remote resource, by its id, has been used: then it is nobody's
-            leftover.
-    """
-
-    kind: ResourceKind[Any]
-    resource: Resource
-    collection: Callable[[ApiClient], ResourceCollection[R]]
-    view: Callable[[Mapping[str, Any]], ResourceView]
-    is_used: Callable[[ApiClient, str], Awaitable[bool]] = _never
+__all__ = ["Registrations"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +39,7 @@ class Registrations[R: RemoteResource]:
     create_fence: CreateFence[R]
     crd_deletion: CrdDeletion
     absences: Absences
-    lists: SyncListCache
+    lists: RemoteListCache[R]
     duplicates: dict[str, tuple[Duplicate, ...]] = field(default_factory=dict)
 
     @classmethod
@@ -75,7 +52,8 @@ class Registrations[R: RemoteResource]:
         settle: timedelta,
         drift_period: timedelta,
         clusterwide: bool,
-        lists: SyncListCache,
+        registered_ids: Callable[[str, Scope], Iterable[str]],
+        memory: ListMemory,
     ) -> "Registrations[R]":
         """Of a process that has just started.
 
@@ -86,14 +64,16 @@ class Registrations[R: RemoteResource]:
             settle: as of `CreateFence`.
             drift_period: as of `Absences`.
             clusterwide: as of `CrdDeletion`.
-            lists: the lists.
+            registered_ids: returns the server ids of a kind's registered resources in a scope.
+            memory: limits the memory of the lists of all kinds.
         """
+        kind = of.kind.kind
         return cls(
             of,
             CreateFence(clock(), settle=settle),
-            CrdDeletion(kube, clock, of.kind.kind, of.resource, clusterwide=clusterwide),
+            CrdDeletion(kube, clock, kind, of.resource, clusterwide=clusterwide),
             Absences(drift_period),
-            lists,
+            RemoteListCache(of, clock, partial(registered_ids, kind), memory=memory),
         )
 
     def observe_event(self, resource: Mapping[str, Any], at: datetime) -> None:

@@ -177,7 +177,7 @@ async def _report(context: ControllerContext, snapshot: Snapshot, obj: dict[str,
         written = await context.write_status(SYNCS, SYNC_KIND, current or obj, to_dict(status))
         if written is not None:
             if snapshot.results and status.id is not None and status.server_status is not None:
-                context.syncs.lists.run_ended(snapshot.workspace.remote_workspace, status.id, status.server_status)
+                context.syncs.lists.amend(snapshot.workspace.remote_workspace, status.id, status=status.server_status)
             if status.id is not None:
                 context.syncs.create_fence.persisted(snapshot.sync.uid)
             for event in sync_events(snapshot, snapshot.sync.status, status):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sync_operator.api.conditions import Reason
-from sync_operator.api.constants import CONFIRM_SERVER_ANNOTATION, WORKSPACE_KIND
+from sync_operator.api.constants import CONFIRM_SERVER_ANNOTATION, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.api.enums import DialectChoice
 from sync_operator.api.status import WorkspaceStatus, read_workspace_status, to_dict
 from sync_operator.api.validation.strict_validation import read_workspace_spec
@@ -251,8 +251,9 @@ def _apply_confirmation(
 
 def _handle_deleted(context: ControllerContext, ref: NamespacedName) -> None:
     """Handle a deleted Workspace: block and wake its Syncs; keep its credentials as long as it has any."""
-    context.syncs.absences.forget(ref)
-    if not context.store.syncs_of(ref):
+    for registrations in context.registrations.values():
+        registrations.absences.forget(ref)
+    if not context.store.resources_of(SYNC_KIND, ref):
         context.forget_workspace(ref)
         return
     message = f"Workspace {ref.name!r} was deleted; create it again"
@@ -279,7 +280,7 @@ async def _report(
         replace(connection.view, annotations=metadata.get("annotations", {})),
         before.model_copy(update=confirmation),
         user=user,
-        syncs=len(context.store.syncs_of(ref)),
+        syncs=len(context.store.resources_of(SYNC_KIND, ref)),
         generation=metadata["generation"],
         now=now,
         comparison=context.comparisons.get(ref),

@@ -13,7 +13,7 @@ from tests.unit.domain.world import HOME, World
 from sync_operator.api.constants import CREATE_LOST_ANNOTATION, CREATE_STARTED_ANNOTATION, SYNC_KIND
 from sync_operator.controller.drift import duplicates
 from sync_operator.controller.drift.duplicates import delete_duplicate, find_duplicates
-from sync_operator.controller.drift.sync_lists import CachedSyncList
+from sync_operator.controller.drift.remote_lists import CachedList
 from sync_operator.controller.informer.store import NamespacedName
 from sync_operator.controller.workspace.workspace_connection import WorkspaceConnection
 from sync_operator.domain.registration.resource_snapshot import Duplicate
@@ -70,8 +70,8 @@ def late(sync_id: str = "9", **changes: Any) -> RemoteSync:
     return replace(stored(pictured(), sync_id), **{"created_at": made, "updated_at": made} | changes)
 
 
-def listed(*syncs: RemoteSync) -> CachedSyncList:
-    found = CachedSyncList(NOW)
+def listed(*syncs: RemoteSync) -> CachedList[RemoteSync]:
+    found = CachedList[RemoteSync](NOW)
     run(found.add(syncs))
     return found
 

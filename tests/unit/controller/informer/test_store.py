@@ -16,7 +16,7 @@ from tests.support.snapshots import BORN, URL
 from tests.unit.controller.plain_cache import Plain
 
 from sync_operator.api.base import rfc3339
-from sync_operator.api.constants import CREATE_STARTED_ANNOTATION, SYNC_NAME
+from sync_operator.api.constants import CREATE_STARTED_ANNOTATION, SYNC_KIND, SYNC_NAME, WORKSPACE_KIND
 from sync_operator.api.workspace import remote_workspace_of
 from sync_operator.controller.informer.compact import trim
 from sync_operator.controller.informer.store import NamespacedName, Store, wanted_id, workspace_name
@@ -124,7 +124,7 @@ def check(store: Store, plain: Plain) -> None:
     for kind in ("Sync", "Workspace", "Job"):
         assert sorted(map(repr, store.all(kind))) == sorted(map(repr, plain.all(kind)))
     unresolved = [one for one in plain.all("Sync") if one["metadata"].get("annotations") and not one["status"]]
-    assert sorted(map(repr, store.unresolved())) == sorted(map(repr, unresolved))
+    assert sorted(map(repr, store.unresolved(SYNC_KIND))) == sorted(map(repr, unresolved))
     refs = [NamespacedName(namespace, name) for namespace in ("team", "other") for name in ("a", "b", "c")]
     for sync_id in ("1", "2", "3"):
         holders = {
@@ -132,13 +132,13 @@ def check(store: Store, plain: Plain) -> None:
             for one in plain.all("Sync")
             if (one["status"].get("id") or one["spec"].get("externalId")) == sync_id
         }
-        assert store.claimants(sync_id) == holders
+        assert store.claimants(SYNC_KIND, sync_id) == holders
         for remote_workspace in PLACES:
             for ref in refs:
-                rivals = store.competing_claims(remote_workspace, sync_id, exclude=ref, may_not_claim=nobody)
+                rivals = store.competing_claims(SYNC_KIND, remote_workspace, sync_id, exclude=ref, may_not_claim=nobody)
                 assert len(set(rivals)) == len(rivals)
                 assert set(rivals) == plain.claims(remote_workspace, sync_id, ref)
-                claimed = store.claimed(remote_workspace, [sync_id, "9"], exclude=ref, may_not_claim=nobody)
+                claimed = store.claimed(SYNC_KIND, remote_workspace, [sync_id, "9"], exclude=ref, may_not_claim=nobody)
                 assert claimed == ({sync_id} if rivals else set())
     for ref in refs:
         mine = [
@@ -150,7 +150,7 @@ def check(store: Store, plain: Plain) -> None:
         mine.sort(key=lambda one: (one["metadata"]["creationTimestamp"], one["metadata"]["name"]))
         assert store.jobs_of(ref) == mine
         home = NamespacedName(ref.namespace, "default")
-        assert set(store.syncs_of(home)) == {
+        assert set(store.resources_of(SYNC_KIND, home)) == {
             Key("Sync", one["metadata"]["namespace"], one["metadata"]["name"])
             for one in plain.all("Sync")
             if one["metadata"]["namespace"] == home.namespace
@@ -182,10 +182,10 @@ def test_an_id_of_the_same_second_is_the_same_sync_by_whatever_url() -> None:
     store.put("Sync", sync(obj("team", "a"), status=status))
     store.put("Sync", sync(obj("team", "asks"), externalId="8"))
 
-    assert store.is_registered("7", BORN + timedelta(milliseconds=300))
-    assert not store.is_registered("7", BORN + timedelta(seconds=1)), "another server's"
-    assert not store.is_registered("7", None)
-    assert not store.is_registered("8", BORN)
+    assert store.is_registered(SYNC_KIND, "7", BORN + timedelta(milliseconds=300))
+    assert not store.is_registered(SYNC_KIND, "7", BORN + timedelta(seconds=1)), "another server's"
+    assert not store.is_registered(SYNC_KIND, "7", None)
+    assert not store.is_registered(SYNC_KIND, "8", BORN)
 
 
 def test_newer_wins_whichever_comes_first() -> None:
@@ -242,7 +242,7 @@ def test_what_was_deleted_while_the_list_was_on_its_way_does_not_come_back() -> 
     run(store.replace("Sync", [deepcopy(old)], known=known))
 
     assert store.get("Sync", NamespacedName("team", "old")) is None
-    assert store.claimants("1") == set()
+    assert store.claimants(SYNC_KIND, "1") == set()
 
 
 def test_what_was_made_anew_while_the_list_was_on_its_way_stays() -> None:
@@ -303,9 +303,11 @@ def test_workspaces_that_use_a_secret(spec: dict[str, Any], secret: str) -> None
     store = Store()
     store.put("Workspace", workspace(obj("team", "default"), **spec))
 
-    assert store.workspaces_using(NamespacedName("team", secret)) == [Key("Workspace", "team", "default")]
-    assert store.workspaces_using(NamespacedName("team", "another")) == []
-    assert store.workspaces_using(NamespacedName("other", secret)) == []
+    assert store.resources_using(WORKSPACE_KIND, NamespacedName("team", secret)) == [
+        Key("Workspace", "team", "default")
+    ]
+    assert store.resources_using(WORKSPACE_KIND, NamespacedName("team", "another")) == []
+    assert store.resources_using(WORKSPACE_KIND, NamespacedName("other", secret)) == []
 
 
 def test_syncs_that_use_a_secret() -> None:
@@ -314,8 +316,8 @@ def test_syncs_that_use_a_secret() -> None:
     store.put("Sync", sync(obj("team", "a"), configurationSecrets=secrets))
     store.put("Sync", sync(obj("team", "b")))
 
-    assert store.syncs_using(NamespacedName("team", "vectors")) == [Key("Sync", "team", "a")]
-    assert store.syncs_using(NamespacedName("other", "vectors")) == []
+    assert store.resources_using(SYNC_KIND, NamespacedName("team", "vectors")) == [Key("Sync", "team", "a")]
+    assert store.resources_using(SYNC_KIND, NamespacedName("other", "vectors")) == []
 
 
 def test_what_a_sync_has_goes_before_what_it_asks_for() -> None:
@@ -348,9 +350,9 @@ def test_who_asks_for_a_sync_without_credentials_has_no_claim_to_it() -> None:
     def refused(home: NamespacedName) -> bool:
         return home == NamespacedName("other", "default")
 
-    assert store.claimed(remote_workspace, ["5", "6"], exclude=here, may_not_claim=nobody) == {"5", "6"}
-    assert store.claimed(remote_workspace, ["5", "6"], exclude=here, may_not_claim=refused) == {"6"}
-    assert store.competing_claims(remote_workspace, "5", exclude=here, may_not_claim=refused) == ()
+    assert store.claimed(SYNC_KIND, remote_workspace, ["5", "6"], exclude=here, may_not_claim=nobody) == {"5", "6"}
+    assert store.claimed(SYNC_KIND, remote_workspace, ["5", "6"], exclude=here, may_not_claim=refused) == {"6"}
+    assert store.competing_claims(SYNC_KIND, remote_workspace, "5", exclude=here, may_not_claim=refused) == ()
 
 
 def test_ids_are_numbers() -> None:
@@ -358,7 +360,10 @@ def test_ids_are_numbers() -> None:
     has = sync(obj("other", "b"), status={"id": "6", "url": URL, "workspaceId": "00001"})
     store, here = connected_cache(asks, has, workspaceId="01"), NamespacedName("team", "a")
 
-    assert store.claimed(remote_workspace_of(URL, "1"), ["5", "6"], exclude=here, may_not_claim=nobody) == {"5", "6"}
+    assert store.claimed(SYNC_KIND, remote_workspace_of(URL, "1"), ["5", "6"], exclude=here, may_not_claim=nobody) == {
+        "5",
+        "6",
+    }
     assert wanted_id(asks) == "5"
 
 
@@ -368,8 +373,8 @@ def test_a_sync_at_a_former_address_has_its_claim_at_the_new_one() -> None:
     remote_workspace, here = remote_workspace_of(URL, "1"), NamespacedName("team", "a")
 
     moved = connected_cache(has, previousUrls=[former])
-    assert moved.claimed(remote_workspace, ["5"], exclude=here, may_not_claim=nobody) == {"5"}
-    assert connected_cache(has).claimed(remote_workspace, ["5"], exclude=here, may_not_claim=nobody) == set()
+    assert moved.claimed(SYNC_KIND, remote_workspace, ["5"], exclude=here, may_not_claim=nobody) == {"5"}
+    assert connected_cache(has).claimed(SYNC_KIND, remote_workspace, ["5"], exclude=here, may_not_claim=nobody) == set()
 
 
 def test_a_spec_that_cannot_be_read_is_no_crash() -> None:
@@ -379,14 +384,14 @@ def test_a_spec_that_cannot_be_read_is_no_crash() -> None:
     store.put("Sync", deepcopy(bare))
     store.put("Sync", sync(obj("team", "b"), externalId="5"))
 
-    assert store.claimants("5") == {NamespacedName("team", "b")}
+    assert store.claimants(SYNC_KIND, "5") == {NamespacedName("team", "b")}
     assert (
         store.competing_claims(
-            remote_workspace_of(URL, "1"), "5", exclude=NamespacedName("team", "a"), may_not_claim=nobody
+            SYNC_KIND, remote_workspace_of(URL, "1"), "5", exclude=NamespacedName("team", "a"), may_not_claim=nobody
         )
         == ()
     )
-    assert store.workspaces_using(NamespacedName("team", "token")) == []
+    assert store.resources_using(WORKSPACE_KIND, NamespacedName("team", "token")) == []
 
 
 def test_what_is_known_as_it_is_is_not_kept_twice() -> None:
@@ -409,7 +414,7 @@ def test_an_answer_that_comes_after_the_end_brings_nothing_back() -> None:
     assert not store.put("Sync", late)
     assert run(store.replace("Sync", [late], known=[])) == []
     assert not store.has("Sync", NamespacedName("team", "a"))
-    assert store.claimants("1") == set()
+    assert store.claimants(SYNC_KIND, "1") == set()
 
     other_life = sync(obj("team", "a", uid="another", version=3))
     assert store.put("Sync", other_life)
@@ -432,17 +437,19 @@ def test_users_of_a_secret_are_found_for_as_long_as_they_use_it() -> None:
     entries = [{"pointer": "/key", "secretKeyRef": {"name": "mine", "key": "k"}}]
     store.put("Workspace", workspace(obj("team", "w"), caSecretRef={"name": "ca", "key": "k"}))
     store.put("Sync", sync(obj("team", "a"), configurationSecrets=entries))
-    assert store.workspaces_using(NamespacedName("team", "ca")) == [Key("Workspace", "team", "w")]
-    assert store.workspaces_using(NamespacedName("other", "ca")) == []
-    assert store.syncs_using(NamespacedName("team", "mine")) == [Key("Sync", "team", "a")]
+    assert store.resources_using(WORKSPACE_KIND, NamespacedName("team", "ca")) == [Key("Workspace", "team", "w")]
+    assert store.resources_using(WORKSPACE_KIND, NamespacedName("other", "ca")) == []
+    assert store.resources_using(SYNC_KIND, NamespacedName("team", "mine")) == [Key("Sync", "team", "a")]
 
     store.put("Workspace", workspace(obj("team", "w", version=2)))
     store.drop("Sync", sync(obj("team", "a")))
 
     assert (
-        store.workspaces_using(NamespacedName("team", "ca")) == store.syncs_using(NamespacedName("team", "mine")) == []
+        store.resources_using(WORKSPACE_KIND, NamespacedName("team", "ca"))
+        == store.resources_using(SYNC_KIND, NamespacedName("team", "mine"))
+        == []
     )
-    assert not any(map(len, store._by_secret.values())) or store.workspaces_using(NamespacedName("team", "token"))
+    assert [key for key in store._by_secret._values if key != (WORKSPACE_KIND, NamespacedName("team", "token"))] == []
     assert len(store._by_workspace) == 0
 
 
@@ -454,3 +461,25 @@ def test_the_latest_are_those_that_became_known_last() -> None:
 
     assert [job["metadata"]["name"] for job in store.latest("Job", 2)] == ["c", "b"]
     assert list(store.latest("CronJob", 2)) == []
+
+
+def test_kinds_do_not_meet_in_any_index() -> None:
+    store = Store(registered={SYNC_KIND: "squared.ai/sync", "Widget": "example.com/widget"})
+    marks = {"annotations": {CREATE_STARTED_ANNOTATION: "then/who"}}
+    entries = [{"pointer": "/0", "secretKeyRef": {"name": "mine", "key": "k"}}]
+    store.put("Workspace", workspace(obj("team", "default"), url=URL, workspaceId="1"))
+    store.put("Sync", sync(obj("team", "a"), status={"id": "5", "url": URL, "workspaceId": "1"}))
+    store.put("Widget", sync(obj("team", "a"), externalId="5", configurationSecrets=entries))
+    store.put("Widget", sync(obj("team", "b", uid="b") | marks))
+    home, here = NamespacedName("team", "default"), NamespacedName("team", "a")
+
+    assert store.resources_of("Widget", home) == [Key("Widget", "team", "a"), Key("Widget", "team", "b")]
+    assert store.resources_of(SYNC_KIND, home) == [Key(SYNC_KIND, "team", "a")]
+    assert [one["metadata"]["name"] for one in store.unresolved("Widget")] == ["b"]
+    assert list(store.unresolved(SYNC_KIND)) == []
+    assert store.claimants("Widget", "5") == {here}
+    assert store.resources_using(SYNC_KIND, NamespacedName("team", "mine")) == []
+    assert store.resources_using("Widget", NamespacedName("team", "mine")) == [Key("Widget", "team", "a")]
+    other = NamespacedName("team", "b")
+    claims = store.competing_claims("Widget", remote_workspace_of(URL, "1"), "5", exclude=other, may_not_claim=nobody)
+    assert [(claim.holder, claim.registered) for claim in claims] == [("team/a", False)]

@@ -1,4 +1,4 @@
-"""Cached lists of all syncs of a server workspace: each is requested once for all Syncs that need it."""
+"""Cached lists of one collection of a server workspace: each is requested once for all resources that need it."""
 
 import asyncio
 import time
@@ -6,21 +6,22 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from sync_operator.api.scope import Scope
 from sync_operator.api.workspace import RemoteWorkspace
 from sync_operator.controller.drift.list_memory import ListMemory, Share
 from sync_operator.controller.drift.single_flight import Grow, SingleFlightCache
+from sync_operator.controller.registration.registered_kind import RegisteredKind
 from sync_operator.errors import NotAdmittedError, NotFoundError, ServerFaultError, ThrottledError, TransientError
 from sync_operator.syncapi.client import ApiClient
 from sync_operator.syncapi.parsing import size_of, with_packed_attributes
-from sync_operator.syncapi.types import RemoteList, RemoteSync
+from sync_operator.syncapi.types import RemoteList, RemoteResource
 
-__all__ = ["CachedSyncList", "SyncListCache"]
+__all__ = ["CachedList", "RemoteListCache"]
 
 MAX_CONFIRMED: Final = 20
-"""Maximum number of missing syncs that are read singly to confirm their absence; the result holds for the rest."""
+"""Maximum number of missing ones that are read singly to confirm their absence; the result holds for the rest."""
 MAX_PAUSE_SECONDS: Final = 3600.0
 MIN_PAUSED_SECONDS: Final = 1.0
 _ROWS_AT_ONCE: Final = 200
@@ -28,49 +29,49 @@ _ROWS_AT_ONCE: Final = 200
 
 
 @dataclass(slots=True)
-class CachedSyncList:
-    """A list of a server workspace's syncs, with the time of its request by our clock: later writes are not in it.
+class CachedList[R: RemoteResource]:
+    """A list of a server workspace's collection, with the time of its request by our clock: later writes are not in it.
 
-    The attributes of its syncs are kept as text, because most of them are never read.
+    The attributes of its rows are kept as text, because most of them are never read.
 
     Attributes:
         at: when the list was requested.
         clock: the server's own time (aware); None if the response has none.
         unlisted: numbers of the rows that the server refuses to list.
-        unconfirmed: ids of registered syncs that are not in the list, and that the server refuses to show singly, too.
+        unconfirmed: ids of registered ones that are not in the list, and that the server refuses to show singly, too.
     """
 
     at: datetime
     clock: datetime | None = None
     unlisted: tuple[int, ...] = ()
     unconfirmed: frozenset[str] = frozenset()
-    _syncs: dict[str, RemoteSync] = field(default_factory=dict)
+    _rows: dict[str, R] = field(default_factory=dict)
 
-    async def add(self, syncs: Iterable[RemoteSync]) -> None:
-        """Add syncs; yields to the event loop between batches."""
-        for count, sync in enumerate(syncs, 1):
-            self._syncs[sync.id] = with_packed_attributes(sync)
+    async def add(self, remotes: Iterable[R]) -> None:
+        """Add rows; yields to the event loop between batches."""
+        for count, remote in enumerate(remotes, 1):
+            self._rows[remote.id] = with_packed_attributes(remote)
             if count % _ROWS_AT_ONCE == 0:
                 await asyncio.sleep(0)
 
     @property
     def ids(self) -> Collection[str]:
-        """Ids of all syncs in the list."""
-        return self._syncs.keys()
+        """Ids of all rows."""
+        return self._rows.keys()
 
-    async def listing(self, *, without: Collection[str] = ()) -> RemoteList[RemoteSync]:
-        """All syncs except these ids, with attributes that are unpacked lazily; yields to the event loop."""
-        syncs = []
-        for count, (sync_id, sync) in enumerate(self._syncs.items(), 1):
-            if sync_id not in without:
-                syncs.append(sync)
+    async def listing(self, *, without: Collection[str] = ()) -> RemoteList[R]:
+        """All rows except these ids, with attributes that are unpacked lazily; yields to the event loop."""
+        rows = []
+        for count, (remote_id, remote) in enumerate(self._rows.items(), 1):
+            if remote_id not in without:
+                rows.append(remote)
             if count % _ROWS_AT_ONCE == 0:
                 await asyncio.sleep(0)
-        return RemoteList(tuple(syncs), self.clock, self.unlisted)
+        return RemoteList(tuple(rows), self.clock, self.unlisted)
 
-    def get(self, sync_id: str) -> RemoteSync | None:
-        """A sync of the list, with attributes that are unpacked lazily; None if it is not there."""
-        return self._syncs.get(sync_id)
+    def get(self, remote_id: str) -> R | None:
+        """A row, with attributes that are unpacked lazily; None if it is not there."""
+        return self._rows.get(remote_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,47 +87,50 @@ class _ListPause:
 
 
 @dataclass(frozen=True, slots=True)
-class _SingleRead:
-    """The result of a single read, attributes packed as text; ``sync`` is None if the sync does not exist."""
+class _SingleRead[R: RemoteResource]:
+    """The result of a single read, attributes packed as text; ``remote`` is None if there is no such thing."""
 
     at: datetime
-    sync: RemoteSync | None
+    remote: R | None
 
 
-class SyncListCache:
+class RemoteListCache[R: RemoteResource]:
     """The last list of each scope, or the results of single reads if there is no list.
 
-    Own writes invalidate the entry of a sync. They are recorded per remote workspace: there, an id means the same sync
-    to every account that sees it.
+    Own writes invalidate the entry of what was written. They are recorded per remote workspace: there, an id means the
+    same to every account that sees it.
 
     Args:
+        of: the kind whose collection is listed.
         clock: returns the current time (aware, UTC).
-        registered_ids: returns the ids of a scope's registered Syncs; those that a list lacks are read singly.
+        registered_ids: returns the ids that are registered in a scope; those that a list lacks are read singly.
         monotonic: monotonic clock, in seconds.
         memory: limits the memory of lists and single reads.
     """
 
     def __init__(
         self,
+        of: RegisteredKind[R],
         clock: Callable[[], datetime],
         registered_ids: Callable[[Scope], Iterable[str]] = lambda _: (),
         monotonic: Callable[[], float] = time.monotonic,
         memory: ListMemory | None = None,
     ) -> None:
+        self._of = of
         self._clock = clock
         self._registered_ids = registered_ids
         self._monotonic = monotonic
         self._memory = memory or ListMemory()
-        self._lists: SingleFlightCache[Scope, CachedSyncList] = SingleFlightCache(clock, self._memory)
+        self._lists: SingleFlightCache[Scope, CachedList[R]] = SingleFlightCache(clock, self._memory)
         self._scopes: dict[RemoteWorkspace, set[Scope]] = {}
         self._written: dict[RemoteWorkspace, dict[str, datetime]] = {}
-        self._run_statuses: dict[RemoteWorkspace, dict[str, tuple[datetime, str]]] = {}
+        self._amendments: dict[RemoteWorkspace, dict[str, tuple[datetime, dict[str, Any]]]] = {}
         self._pauses: dict[Scope, _ListPause] = {}
-        self._single_reads: dict[Scope, dict[str, _SingleRead]] = {}
+        self._single_reads: dict[Scope, dict[str, _SingleRead[R]]] = {}
         self._shares: dict[Scope, Share] = {}
         self._missing: dict[Scope, dict[str, datetime]] = {}
 
-    async def fetch(self, scope: Scope, client: ApiClient, *, since: datetime) -> CachedSyncList:
+    async def fetch(self, scope: Scope, client: ApiClient, *, since: datetime) -> CachedList[R]:
         """A list that was requested at or after ``since``: the cached one if it is new enough, else a new one.
 
         While the server may still be working on a list that timed out, no other one is requested.
@@ -137,7 +141,7 @@ class SyncListCache:
             SyncOperatorError: the server refused the request.
         """
 
-        async def load(at: datetime, grow: Grow) -> CachedSyncList:
+        async def load(at: datetime, grow: Grow) -> CachedList[R]:
             self._scopes.setdefault(scope.remote_workspace, set()).add(scope)
             pause = self._pauses.get(scope)
             if pause is not None and self._monotonic() < pause.until:
@@ -157,63 +161,63 @@ class SyncListCache:
 
         return await self._lists.fetch(scope, load, since=since, owner=client.namespace)
 
-    async def read_one(self, scope: Scope, client: ApiClient, sync_id: str, *, since: datetime) -> None:
-        """Read one sync if there is no list, unless it was read at or after ``since``.
+    async def read_one(self, scope: Scope, client: ApiClient, remote_id: str, *, since: datetime) -> None:
+        """Read one if there is no list, unless it was read at or after ``since``.
 
         Raises:
             ServerFaultError: the server fails to show it.
             TransientError: there is no memory for the result.
-            SyncOperatorError: as `ResourceCollection.get`, except that a missing sync is not an error.
+            SyncOperatorError: as `ResourceCollection.get`, except that a missing one is no error.
         """
-        held = self._single_reads.get(scope, {}).get(sync_id)
+        held = self._single_reads.get(scope, {}).get(remote_id)
         if held is not None and held.at >= since:
             return
         at = self._clock()
         try:
-            sync = with_packed_attributes(await client.syncs.get(sync_id))
+            remote = with_packed_attributes(await self._of.collection(client).get(remote_id))
         except NotFoundError:
-            sync = None
+            remote = None
         if scope not in self._shares:
             self._shares[scope] = self._memory.begin(client.namespace)
             self._shares[scope].make_evictable(partial(self._drop_single_reads, scope))
-        size = size_of(sync).memory if sync is not None else 0
+        size = size_of(remote).memory if remote is not None else 0
         self._shares[scope].grow(size)
-        self._single_reads.setdefault(scope, {})[sync_id] = _SingleRead(at, sync)
-        if sync is not None:
-            self._missing.get(scope, {}).pop(sync_id, None)
+        self._single_reads.setdefault(scope, {})[remote_id] = _SingleRead(at, remote)
+        if remote is not None:
+            self._missing.get(scope, {}).pop(remote_id, None)
 
-    def invalidate(self, remote_workspace: RemoteWorkspace, sync_id: str) -> None:
-        """Invalidate what is cached of a sync: we have written to it."""
-        self._written.setdefault(remote_workspace, {})[sync_id] = self._clock()
+    def invalidate(self, remote_workspace: RemoteWorkspace, remote_id: str) -> None:
+        """Invalidate what is cached of a remote resource: we have written to it."""
+        self._written.setdefault(remote_workspace, {})[remote_id] = self._clock()
 
-    def run_ended(self, remote_workspace: RemoteWorkspace, sync_id: str, status: str) -> None:
-        """Record the status of a sync after a run has ended; it overrides that of older lists."""
-        self._run_statuses.setdefault(remote_workspace, {})[sync_id] = self._clock(), status
+    def amend(self, remote_workspace: RemoteWorkspace, remote_id: str, **fields: Any) -> None:
+        """Record fields that the server has changed by itself; they override those of older lists."""
+        self._amendments.setdefault(remote_workspace, {})[remote_id] = self._clock(), fields
 
     def written_since(self, scope: Scope) -> frozenset[str]:
-        """Ids of the syncs that we have written to since the scope's list was requested."""
+        """Ids of what we have written to since the scope's list was requested."""
         held = self._lists.get(scope)
         return self._written_from(scope.remote_workspace, held.at if held else None)
 
-    def last_seen(self, scope: Scope, sync_id: str) -> tuple[RemoteSync | None, bool]:
-        """A sync as last seen, and whether it is missing; (None, False) if nothing is known."""
-        held, single = self._lists.get(scope), self._single_reads.get(scope, {}).get(sync_id)
+    def last_seen(self, scope: Scope, remote_id: str) -> tuple[R | None, bool]:
+        """A remote resource as last seen, and whether it is missing; (None, False) if nothing is known."""
+        held, single = self._lists.get(scope), self._single_reads.get(scope, {}).get(remote_id)
         if single is not None and (held is None or single.at >= held.at):
-            found, at = single.sync, single.at
-        elif held is not None and sync_id not in held.unconfirmed:
-            found, at = held.get(sync_id), held.at
+            found, at = single.remote, single.at
+        elif held is not None and remote_id not in held.unconfirmed:
+            found, at = held.get(remote_id), held.at
         else:
             return None, False
-        written = self._written.get(scope.remote_workspace, {}).get(sync_id)
+        written = self._written.get(scope.remote_workspace, {}).get(remote_id)
         if written is not None and written >= at:
             return None, False
-        ran_at, status = self._run_statuses.get(scope.remote_workspace, {}).get(sync_id, (None, ""))
-        if found is not None and ran_at is not None and ran_at >= at:
-            found = replace(found, status=status)
+        amended_at, fields = self._amendments.get(scope.remote_workspace, {}).get(remote_id, (None, {}))
+        if found is not None and amended_at is not None and amended_at >= at:
+            found = replace(found, **fields)
         return found, found is None
 
     def missing(self, scope: Scope) -> Mapping[str, datetime]:
-        """Registered syncs that the last list lacks, each with the time of the first consecutive list without it."""
+        """Registered ones that the last list lacks, each with the time of the first consecutive list without it."""
         return self._missing.get(scope, {})
 
     def forget(self, scope: Scope) -> None:
@@ -227,19 +231,19 @@ class SyncListCache:
         if not scopes:
             self._scopes.pop(scope.remote_workspace, None)
             self._written.pop(scope.remote_workspace, None)
-            self._run_statuses.pop(scope.remote_workspace, None)
+            self._amendments.pop(scope.remote_workspace, None)
 
-    async def _fetch(self, scope: Scope, client: ApiClient, at: datetime, grow: Grow) -> CachedSyncList:
-        listing = await client.syncs.list(grow)
-        listed = CachedSyncList(at, listing.server_time, listing.unlisted)
+    async def _fetch(self, scope: Scope, client: ApiClient, at: datetime, grow: Grow) -> CachedList[R]:
+        listing = await self._of.collection(client).list(grow)
+        listed = CachedList[R](at, listing.server_time, listing.unlisted)
         await listed.add(listing.rows)
         absent = await self._confirm_absences(scope, client, listed, grow)
         before = self._missing.get(scope, {})
-        self._missing[scope] = {sync_id: before.get(sync_id, at) for sync_id in absent}
+        self._missing[scope] = {remote_id: before.get(remote_id, at) for remote_id in absent}
         return listed
 
-    async def _confirm_absences(self, scope: Scope, client: ApiClient, listed: CachedSyncList, grow: Grow) -> list[str]:
-        """Registered syncs that are not on the server. A list alone does not prove it: rows move between pages.
+    async def _confirm_absences(self, scope: Scope, client: ApiClient, listed: CachedList[R], grow: Grow) -> list[str]:
+        """Registered ones that are not on the server. A list alone does not prove it: rows move between pages.
 
         Raises:
             TransientError: many are missing from the list, but some of them exist, so the list is not reliable.
@@ -253,25 +257,25 @@ class SyncListCache:
                 await asyncio.sleep(0)
         confirmed, rest = missing[:MAX_CONFIRMED], missing[MAX_CONFIRMED:]
         absent, unconfirmed = [], []
-        for sync_id in confirmed:
+        for remote_id in confirmed:
             try:
-                sync = with_packed_attributes(await client.syncs.get(sync_id))
-                grow(size_of(sync).memory)
-                await listed.add([sync])
+                remote = with_packed_attributes(await self._of.collection(client).get(remote_id))
+                grow(size_of(remote).memory)
+                await listed.add([remote])
             except NotFoundError:
-                absent.append(sync_id)
+                absent.append(remote_id)
             except ServerFaultError:
-                unconfirmed.append(sync_id)
+                unconfirmed.append(remote_id)
         if rest and len(absent) < len(confirmed):
             raise TransientError(
-                f"the list lacks {len(missing)} syncs, some of which are there; it is read again later"
+                f"the list lacks {len(missing)} {self._of.kind.noun}s, some of which are there; it is read again later"
             )
         listed.unconfirmed = frozenset(unconfirmed)
         return absent + rest
 
     def _written_from(self, remote_workspace: RemoteWorkspace, at: datetime | None) -> frozenset[str]:
         written = self._written.get(remote_workspace, {})
-        return frozenset(sync_id for sync_id, moment in written.items() if at is None or moment >= at)
+        return frozenset(remote_id for remote_id, moment in written.items() if at is None or moment >= at)
 
     def _drop_single_reads(self, scope: Scope) -> None:
         self._single_reads.pop(scope, None)
@@ -287,11 +291,11 @@ class SyncListCache:
         others = (self._lists.get(other) for other in self._scopes[scope.remote_workspace] - {scope})
         oldest = min((held.at for held in others if held is not None), default=at)
         written = self._written.get(scope.remote_workspace, {})
-        for sync_id in [sync_id for sync_id, moment in written.items() if moment < min(at, oldest)]:
-            del written[sync_id]
-        ran = self._run_statuses.get(scope.remote_workspace, {})
-        for sync_id in [sync_id for sync_id, (moment, _) in ran.items() if moment < min(at, oldest)]:
-            del ran[sync_id]
+        for remote_id in [remote_id for remote_id, moment in written.items() if moment < min(at, oldest)]:
+            del written[remote_id]
+        amended = self._amendments.get(scope.remote_workspace, {})
+        for remote_id in [remote_id for remote_id, (moment, _) in amended.items() if moment < min(at, oldest)]:
+            del amended[remote_id]
 
     @property
     def entry_count(self) -> int:

@@ -16,7 +16,8 @@ from tests.support.snapshots import NOW, URL
 from sync_operator.api.scope import Scope
 from sync_operator.api.workspace import remote_workspace_of
 from sync_operator.controller.drift.list_memory import ListMemory
-from sync_operator.controller.drift.sync_lists import MAX_CONFIRMED, CachedSyncList, SyncListCache
+from sync_operator.controller.drift.remote_lists import MAX_CONFIRMED, CachedList, RemoteListCache
+from sync_operator.controller.sync.registered_sync import REGISTERED_SYNC
 from sync_operator.errors import NotFoundError, ServerFaultError, TransientError
 from sync_operator.syncapi.types import RemoteList, RemoteSync
 
@@ -50,7 +51,9 @@ class Server:
         self.size = 0
         """Bytes that a list takes."""
         self.memory = ListMemory(5_000_000, 3_000_000)
-        self.sync_lists = SyncListCache(lambda: self.now, lambda _: self.known, lambda: self.seconds, self.memory)
+        self.lists = RemoteListCache(
+            REGISTERED_SYNC, lambda: self.now, lambda _: self.known, lambda: self.seconds, self.memory
+        )
 
     @property
     def syncs(self) -> "Server":
@@ -77,15 +80,15 @@ class Server:
             raise NotFoundError("404")
         return RemoteSync(sync_id, {})
 
-    async def fetch(self, since: datetime, scope: Scope = HERE) -> CachedSyncList:
-        return await self.sync_lists.fetch(scope, cast("Any", self), since=since)
+    async def fetch(self, since: datetime, scope: Scope = HERE) -> CachedList[RemoteSync]:
+        return await self.lists.fetch(scope, cast("Any", self), since=since)
 
 
 def test_many_who_ask_at_once_share_one_list() -> None:
     server = Server("1", "2")
     server.takes = 10
 
-    async def story() -> list[CachedSyncList]:
+    async def story() -> list[CachedList[RemoteSync]]:
         return await asyncio.gather(*(server.fetch(NOW) for _ in range(20)))
 
     first, *others = run(story())
@@ -130,28 +133,28 @@ def test_a_list_that_fails_is_asked_for_again_by_the_next() -> None:
     async def story() -> None:
         with pytest.raises(TransientError):
             await server.fetch(NOW)
-        assert server.sync_lists.last_seen(HERE, "1") == (None, False)
+        assert server.lists.last_seen(HERE, "1") == (None, False)
         server.fails = False
         await server.fetch(NOW)
 
     run(story())
-    assert server.sync_lists.last_seen(HERE, "1")[0] is not None
+    assert server.lists.last_seen(HERE, "1")[0] is not None
 
 
 def test_nothing_is_known_before_the_first_list() -> None:
-    assert Server("1").sync_lists.last_seen(HERE, "1") == (None, False)
+    assert Server("1").lists.last_seen(HERE, "1") == (None, False)
 
 
 def test_a_list_shows_a_sync_or_its_lack() -> None:
     server = Server("1")
     run(server.fetch(NOW))
 
-    assert server.sync_lists.last_seen(HERE, "1") == (RemoteSync("1", {}), False)
-    assert server.sync_lists.last_seen(HERE, "2") == (None, True)
-    assert server.sync_lists.last_seen(THERE, "1") == server.sync_lists.last_seen(ANOTHER, "1") == (None, False)
+    assert server.lists.last_seen(HERE, "1") == (RemoteSync("1", {}), False)
+    assert server.lists.last_seen(HERE, "2") == (None, True)
+    assert server.lists.last_seen(THERE, "1") == server.lists.last_seen(ANOTHER, "1") == (None, False)
 
-    server.sync_lists.forget(HERE)
-    assert server.sync_lists.last_seen(HERE, "2") == (None, False)
+    server.lists.forget(HERE)
+    assert server.lists.last_seen(HERE, "2") == (None, False)
 
 
 def test_what_was_written_while_the_list_was_made_is_not_known() -> None:
@@ -162,12 +165,12 @@ def test_what_was_written_while_the_list_was_made_is_not_known() -> None:
         asking = asyncio.create_task(server.fetch(NOW))
         await asyncio.sleep(5)
         server.now += timedelta(seconds=5)
-        server.sync_lists.invalidate(HERE.remote_workspace, "2")
+        server.lists.invalidate(HERE.remote_workspace, "2")
         await asking
 
     run(story())
-    assert server.sync_lists.last_seen(HERE, "2") == (None, False), "it may have been made after the server looked"
-    assert server.sync_lists.last_seen(HERE, "1")[0] is not None
+    assert server.lists.last_seen(HERE, "2") == (None, False), "it may have been made after the server looked"
+    assert server.lists.last_seen(HERE, "1")[0] is not None
 
 
 DEEDS = st.lists(
@@ -192,7 +195,7 @@ def test_what_is_told_is_what_the_newest_list_after_our_last_write_said(deeds: l
                 await server.fetch(server.now, scope)
                 told.update({(scope, known): (known in server.ids, known not in server.ids) for known in ("1", "2")})
             elif deed == "write":
-                server.sync_lists.invalidate(scope.remote_workspace, sync_id)
+                server.lists.invalidate(scope.remote_workspace, sync_id)
                 told.update(
                     {
                         (other, sync_id): (False, False)
@@ -209,7 +212,7 @@ def test_what_is_told_is_what_the_newest_list_after_our_last_write_said(deeds: l
     run(story())
     for scope in scopes:
         for sync_id in ("1", "2"):
-            found, absent = server.sync_lists.last_seen(scope, sync_id)
+            found, absent = server.lists.last_seen(scope, sync_id)
             assert (found is not None, absent) == told.get((scope, sync_id), (False, False))
 
 
@@ -220,16 +223,16 @@ def test_what_is_written_is_remembered_until_every_account_has_listed_anew() -> 
         await server.fetch(NOW)
         await server.fetch(NOW, ANOTHER)
         server.now += timedelta(seconds=1)
-        server.sync_lists.invalidate(HERE.remote_workspace, "1")
+        server.lists.invalidate(HERE.remote_workspace, "1")
         server.now += timedelta(seconds=1)
         await server.fetch(server.now)
 
     run(story())
-    assert server.sync_lists.written_since(HERE) == frozenset()
-    assert server.sync_lists.written_since(ANOTHER) == {"1"}, "the other account's list is older"
-    assert server.sync_lists.last_seen(ANOTHER, "1") == (None, False)
-    server.sync_lists.forget(ANOTHER)
-    assert server.sync_lists.last_seen(HERE, "1")[0] is not None
+    assert server.lists.written_since(HERE) == frozenset()
+    assert server.lists.written_since(ANOTHER) == {"1"}, "the other account's list is older"
+    assert server.lists.last_seen(ANOTHER, "1") == (None, False)
+    server.lists.forget(ANOTHER)
+    assert server.lists.last_seen(HERE, "1")[0] is not None
 
 
 def test_what_a_list_lacks_is_asked_for_before_it_counts_as_absent() -> None:
@@ -237,9 +240,9 @@ def test_what_a_list_lacks_is_asked_for_before_it_counts_as_absent() -> None:
     server.known, server.hidden, server.broken = ["1", "2", "3", "4"], {"2", "3"}, {"3"}
     listed = run(server.fetch(NOW))
     assert server.single == ["2", "3", "4"]
-    assert server.sync_lists.last_seen(HERE, "2") == (RemoteSync("2", {}), False), "it had moved"
-    assert server.sync_lists.last_seen(HERE, "3") == (None, False), "nobody can say"
-    assert server.sync_lists.last_seen(HERE, "4") == (None, True)
+    assert server.lists.last_seen(HERE, "2") == (RemoteSync("2", {}), False), "it had moved"
+    assert server.lists.last_seen(HERE, "3") == (None, False), "nobody can say"
+    assert server.lists.last_seen(HERE, "4") == (None, True)
     assert listed.unconfirmed == {"3"}
 
 
@@ -251,7 +254,7 @@ def test_what_we_write_meanwhile_is_not_missed() -> None:
         asking = asyncio.create_task(server.fetch(NOW))
         await asyncio.sleep(5)
         server.now += timedelta(seconds=5)
-        server.sync_lists.invalidate(HERE.remote_workspace, "2")
+        server.lists.invalidate(HERE.remote_workspace, "2")
         await asking
 
     run(story())
@@ -263,7 +266,7 @@ def test_of_many_that_are_missing_some_are_asked_for() -> None:
     server.known = [str(number) for number in range(1000)]
     run(server.fetch(NOW))
     assert len(server.single) == MAX_CONFIRMED
-    assert len(server.sync_lists.missing(HERE)) == 1000
+    assert len(server.lists.missing(HERE)) == 1000
 
     server.ids, server.hidden = server.known, set(server.known)
     with pytest.raises(TransientError, match="lacks 1000 syncs, some of which are there"):
@@ -277,16 +280,16 @@ def test_since_when_lists_lack_a_sync_is_known() -> None:
     def list_at(seconds: float) -> dict[str, float]:
         server.now = NOW + timedelta(seconds=seconds)
         run(server.fetch(server.now))
-        return {sync_id: (at - NOW).total_seconds() for sync_id, at in server.sync_lists.missing(HERE).items()}
+        return {sync_id: (at - NOW).total_seconds() for sync_id, at in server.lists.missing(HERE).items()}
 
     assert list_at(0) == {"2": 0, "3": 0}
     server.ids = ["1", "2"]
     assert list_at(300) == {"3": 0}
     server.ids = ["1"]
     assert list_at(600) == {"2": 600, "3": 0}
-    assert server.sync_lists.missing(THERE) == {}
-    server.sync_lists.forget(HERE)
-    assert server.sync_lists.missing(HERE) == {}
+    assert server.lists.missing(THERE) == {}
+    server.lists.forget(HERE)
+    assert server.lists.missing(HERE) == {}
 
 
 def test_while_the_server_may_work_on_a_list_no_other_is_asked_for() -> None:
@@ -317,21 +320,21 @@ def test_where_there_is_no_list_single_reads_tell() -> None:
 
     async def story() -> None:
         for sync_id in ("1", "2", "1"):
-            await server.sync_lists.read_one(HERE, client, sync_id, since=NOW)
+            await server.lists.read_one(HERE, client, sync_id, since=NOW)
 
     run(story())
     assert server.single == ["1", "2"], "what was read is shared"
-    assert server.sync_lists.last_seen(HERE, "1") == (RemoteSync("1", {}), False)
-    assert server.sync_lists.last_seen(HERE, "2") == (None, True)
-    assert server.sync_lists.last_seen(THERE, "1") == (None, False)
-    server.sync_lists.invalidate(HERE.remote_workspace, "1")
-    assert server.sync_lists.last_seen(HERE, "1") == (None, False)
+    assert server.lists.last_seen(HERE, "1") == (RemoteSync("1", {}), False)
+    assert server.lists.last_seen(HERE, "2") == (None, True)
+    assert server.lists.last_seen(THERE, "1") == (None, False)
+    server.lists.invalidate(HERE.remote_workspace, "1")
+    assert server.lists.last_seen(HERE, "1") == (None, False)
 
     server.now += timedelta(seconds=1)
     server.ids = ["2"]
     run(server.fetch(server.now))
-    assert server.sync_lists.last_seen(HERE, "1") == (None, True)
-    assert server.sync_lists.last_seen(HERE, "2") == (RemoteSync("2", {}), False)
+    assert server.lists.last_seen(HERE, "1") == (None, True)
+    assert server.lists.last_seen(HERE, "2") == (RemoteSync("2", {}), False)
 
 
 def test_a_list_that_was_dropped_for_another_is_not_known_and_is_asked_for_anew() -> None:
@@ -340,11 +343,11 @@ def test_a_list_that_was_dropped_for_another_is_not_known_and_is_asked_for_anew(
     run(server.fetch(NOW))
     run(server.fetch(NOW, THERE))
 
-    assert server.sync_lists.last_seen(HERE, "1") == (None, False)
-    assert server.sync_lists.last_seen(THERE, "1") == (RemoteSync("1", {}), False)
+    assert server.lists.last_seen(HERE, "1") == (None, False)
+    assert server.lists.last_seen(THERE, "1") == (RemoteSync("1", {}), False)
 
     run(server.fetch(NOW))
-    assert server.sync_lists.last_seen(HERE, "1") == (RemoteSync("1", {}), False)
+    assert server.lists.last_seen(HERE, "1") == (RemoteSync("1", {}), False)
     assert server.memory.size == 2_000_000
 
 
@@ -366,12 +369,12 @@ def test_a_list_that_nobody_needs_and_single_reads_give_their_room_back() -> Non
 
     async def story() -> None:
         for sync_id in ("1", "2", "3"):
-            await server.sync_lists.read_one(THERE, client, sync_id, since=NOW)
+            await server.lists.read_one(THERE, client, sync_id, since=NOW)
 
     run(story())
     assert 2_000_000 < server.memory.size <= 3_000_000
-    server.sync_lists.forget(HERE)
-    server.sync_lists.forget(THERE)
+    server.lists.forget(HERE)
+    server.lists.forget(THERE)
     assert server.memory.size == 0
 
 
@@ -394,13 +397,13 @@ def test_a_run_that_ended_moves_the_status_that_older_lists_tell() -> None:
     server, told = Server("1"), list[str | None]()
 
     def look() -> None:
-        seen, _ = server.sync_lists.last_seen(HERE, "1")
+        seen, _ = server.lists.last_seen(HERE, "1")
         told.append(seen.status if seen is not None else None)
 
     run(server.fetch(NOW))
     look()
     server.now += timedelta(seconds=1)
-    server.sync_lists.run_ended(HERE.remote_workspace, "1", "healthy")
+    server.lists.amend(HERE.remote_workspace, "1", status="healthy")
     look()
     server.now += timedelta(seconds=1)
     run(server.fetch(server.now))
