@@ -5,7 +5,8 @@ from typing import cast
 import pytest
 from tests.support.snapshots import BORN
 
-from sync_operator.controller.sync import sync_reconciler
+from sync_operator.controller.registration import reconcile_loop
+from sync_operator.controller.sync.sync_reconciler import SYNC_STEPS
 from sync_operator.domain.actions import Action, ApplyCronJob, DeleteSync, ListRuns
 from sync_operator.domain.blocker import Phase
 from sync_operator.domain.registration.registration_actions import (
@@ -46,6 +47,6 @@ class Held:
 def test_the_permit_is_held_only_for_what_the_server_is_asked(actions: list[Action], held: list[bool]) -> None:
     permit, found = Held(), []
     for action in actions:
-        sync_reconciler._ensure_permit(cast("Permit", permit), action)
+        reconcile_loop._ensure_permit(SYNC_STEPS, cast("Permit", permit), action)
         found.append(permit.held)
     assert found == held

@@ -1,0 +1,243 @@
+"""The reconcile loop of every registered kind: observe, then decide and act until no action is left, then report."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, get_args
+
+from sync_operator.api.conditions import Reason
+from sync_operator.api.constants import WORKSPACE_KIND
+from sync_operator.api.status import to_dict
+from sync_operator.controller.context import ControllerContext
+from sync_operator.controller.informer.store import NamespacedName, workspace_name
+from sync_operator.controller.registration.lost_create_search import search_lock
+from sync_operator.controller.workqueue.workqueue import DONE, Key, Result
+from sync_operator.domain.blocker import Blocker, Phase
+from sync_operator.domain.registration.deletion_step import keeps
+from sync_operator.domain.registration.desired_state import is_registered
+from sync_operator.domain.registration.registration_actions import (
+    DropFinalizer,
+    ForgetRemote,
+    ListRemotes,
+    RecordClusterUid,
+    RecordCreateIntent,
+    RemoteAction,
+)
+from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
+from sync_operator.domain.status.error_classification import classify_error
+from sync_operator.domain.status.event_specs import EventSpec
+from sync_operator.errors import (
+    AccessError,
+    ForbiddenError,
+    KubernetesError,
+    NotAdmittedError,
+    SyncOperatorError,
+)
+from sync_operator.syncapi.flow.permit import Permit
+
+__all__ = ["ReconcileSteps", "reconcile_registered"]
+
+_log = logging.getLogger(__name__)
+_CONDITIONAL: Final = (RecordCreateIntent, RecordClusterUid, ForgetRemote, DropFinalizer)
+"""Actions that write to the resource only at the resource version that was observed."""
+_NEEDS_SERVER: Final = (RecordCreateIntent, *get_args(RemoteAction.__value__))
+"""Actions that call the server, or that come right before one that does."""
+_MAX_UNREPORTED_WAIT: Final = 5.0
+"""Seconds: a shorter wait for the server is not reported …"""
+_MAX_UNREPORTED_DELETION_WAIT: Final = 1.0
+"""… and that of a deletion is reported if it takes longer than this."""
+_MAX_ACTIONS: Final = 20
+"""More than any valid sequence of actions: a guard against two rules that undo each other."""
+
+
+async def _nothing_else(*_: object) -> None:
+    """The end of a report about a kind that has nothing else to report."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileSteps[S: ResourceSnapshot]:
+    """What the loop does for one kind.
+
+    Attributes:
+        observe: the snapshot of an object of the cache; None if its Workspace has not been reconciled yet.
+        next_action: the next action, or None.
+        act: carries out one action.
+        status: the status after the reconcile.
+        blockers: what keeps it from its end, the most important first.
+        events: the events for the step from one status to the next.
+        reported: called after the status was written, with the object as it is then; None if it is gone.
+        wake_times: when to reconcile again though nothing changes.
+        server_actions: actions of its own that call the server.
+        conditional_actions: actions of its own that write to the resource only at the version that was observed.
+    """
+
+    observe: Callable[[ControllerContext, Mapping[str, Any]], S | None]
+    next_action: Callable[[S], Any]
+    act: Callable[[ControllerContext, S, Any], Awaitable[S]]
+    status: Callable[[S], Any]
+    blockers: Callable[[S], tuple[Blocker, ...]]
+    events: Callable[[S, Any, Any], tuple[EventSpec, ...]]
+    reported: Callable[[ControllerContext, S, Any, dict[str, Any] | None], Awaitable[None]] = _nothing_else
+    wake_times: Callable[[S, Any], tuple[datetime | None, ...]] = lambda *_: ()
+    server_actions: tuple[type, ...] = ()
+    conditional_actions: tuple[type, ...] = ()
+
+
+async def reconcile_registered(steps: ReconcileSteps[Any], context: ControllerContext, key: Key) -> Result:
+    """Reconcile one resource: bring it closer to its spec, and write its status."""
+    obj = context.store.get(key.kind, NamespacedName(key.namespace, key.name))
+    if obj is None or obj["metadata"]["uid"] in context.finalizer_removed:
+        return DONE
+    home, unfinished = NamespacedName(key.namespace, workspace_name(obj)), False
+    searches = False
+    permit = Permit(lambda: context.connections.route(home), key, deadline=_MAX_UNREPORTED_WAIT)
+    if _is_new(obj) and permit.try_enqueue():
+        return DONE  # checked first: everything read before would be stale after the wait
+    snapshot = steps.observe(context, obj)
+    if snapshot is None:
+        return DONE
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(permit)
+        for _ in range(_MAX_ACTIONS):
+            action = steps.next_action(snapshot)
+            if action is None:
+                break
+            try:
+                _ensure_permit(steps, permit, action)
+                if isinstance(action, ListRemotes) and not searches:
+                    # Held from the search for a lost create until the status holds the claim: searches exclude others.
+                    await stack.enter_async_context(search_lock(context, snapshot))
+                    searches = True
+                snapshot = await steps.act(context, snapshot, action)
+            except SyncOperatorError as error:
+                if isinstance(action, (*_CONDITIONAL, *steps.conditional_actions)) and _is_conflict(error):
+                    return _requeue_conflict(error)
+                if not permit.was_granted and _is_short_wait(permit, action, error):
+                    return DONE
+                permit.wait_again(error)
+                snapshot = _failed(context, snapshot, action, error)
+            else:
+                if isinstance(action, DropFinalizer):
+                    return _finish_deletion(context, snapshot, obj)
+        else:
+            # A bug. The log reports it; the status is still written, so that no action is carried out twice.
+            action = steps.next_action(snapshot)
+            words = "%s %s/%s: %d actions did not bring it to rest, the next one is %s: report this"
+            _log.error(words, *key, _MAX_ACTIONS, type(action).__name__)
+            unfinished = True
+        permit.release()
+        outcome = await _report(steps, context, snapshot, obj)
+        return Result(failed=True) if unfinished else outcome
+
+
+def _is_new(resource: Mapping[str, Any]) -> bool:
+    """True for one that is not registered and has no status for this generation: nearly all such need the server."""
+    metadata, status = resource["metadata"], resource.get("status", {})
+    reported = "id" in status or status.get("observedGeneration") == metadata["generation"]
+    return not reported and "deletionTimestamp" not in metadata
+
+
+def _ensure_permit(steps: ReconcileSteps[Any], permit: Permit, action: Any) -> None:
+    """Acquire the permit if the action needs it; release it if the rest of the reconcile does not.
+
+    Raises:
+        NotAdmittedError: the permit was refused; the key is queued when it may try again.
+    """
+    if action.phase is Phase.SCHEDULING or isinstance(action, DropFinalizer):
+        permit.release()
+    elif isinstance(action, (*_NEEDS_SERVER, *steps.server_actions)):
+        permit.acquire()
+
+
+def _is_short_wait(permit: Permit, action: Any, error: SyncOperatorError) -> bool:
+    """True if the wait for a slot is too short to be reported, and there is nothing else to report.
+
+    A deletion reports every pause of its server: nothing else shows why the resource still exists.
+    """
+    if not isinstance(error, NotAdmittedError):
+        return False
+    if action.phase is Phase.DELETION:
+        return error.seconds < _MAX_UNREPORTED_DELETION_WAIT and not error.circuit_open
+    return permit.ends_soon(error) and action.phase is not Phase.RUNS
+
+
+def _is_conflict(error: SyncOperatorError) -> bool:
+    """True if the object was changed or deleted by others; the watch brings, or has brought, its new state."""
+    return isinstance(error, KubernetesError) and error.reason in {"Conflict", "NotFound"}
+
+
+def _requeue_conflict(error: SyncOperatorError) -> Result:
+    """Requeue to reconcile the new state, except if the object is gone: that is left to the watch or the next list."""
+    gone = isinstance(error, KubernetesError) and error.reason == "NotFound"
+    return DONE if gone else Result(requeue_after=0.2)
+
+
+def _failed[S: ResourceSnapshot](context: ControllerContext, snapshot: S, action: Any, error: SyncOperatorError) -> S:
+    """Add the blocker to the snapshot; an error that concerns the whole Workspace also blocks the Workspace."""
+    kind, namespace, name = snapshot.kind, snapshot.resource.namespace, snapshot.resource.name
+    extra = {"namespace": namespace, kind.noun: name, "action": type(action).__name__}
+    level = logging.DEBUG if isinstance(error, NotAdmittedError) else logging.WARNING
+    _log.log(level, "%s %s/%s: %s", kind.kind, namespace, name, error, extra=extra)
+    blocker = classify_error(error)
+    home = NamespacedName(namespace, snapshot.workspace.name)
+    if isinstance(error, AccessError) and not isinstance(error, ForbiddenError):
+        context.connections.mark_blocked(home, blocker)
+        context.queue.add(Key(WORKSPACE_KIND, *home))
+    return snapshot.failed(action.phase, blocker)
+
+
+async def _report[S: ResourceSnapshot](
+    steps: ReconcileSteps[S], context: ControllerContext, snapshot: S, obj: dict[str, Any]
+) -> Result:
+    """Write status and events; the result says when to reconcile again."""
+    resource, kind, registrations = snapshot.resource, snapshot.kind, context.registrations_of(snapshot)
+    current = context.store.get(kind.kind, NamespacedName(resource.namespace, resource.name))
+    if resource.deleting and kind.finalizer not in resource.finalizers:
+        return DONE
+    status = steps.status(snapshot)
+    try:
+        written = await context.write_status(registrations.of.resource, kind.kind, current or obj, to_dict(status))
+        if written is not None:
+            if status.id is not None:
+                registrations.create_fence.persisted(resource.uid)
+            for event in steps.events(snapshot, resource.status, status):
+                context.events.record(written, event, now=snapshot.now)
+        await steps.reported(context, snapshot, status, written)
+    except KubernetesError as error:
+        words = "%s %s/%s: not all could be told: %s"
+        _log.warning(words, kind.kind, resource.namespace, resource.name, error)
+        return Result(failed=True)
+    if is_registered(snapshot):
+        context.recheck.discard(resource.uid)
+    found = [blocker for blocker in steps.blockers(snapshot) if not blocker.resolved_by_watch]
+    delays = [blocker.retry_after for blocker in found if blocker.retry_after is not None]
+    if any(blocker.retry_after is None and not blocker.stalled for blocker in found):
+        return Result(failed=True)
+    times = steps.wake_times(snapshot, status)
+    delays += [(time - snapshot.now).total_seconds() for time in times if time is not None and time > snapshot.now]
+    return Result(requeue_after=min(delays, default=None))
+
+
+def _finish_deletion(context: ControllerContext, snapshot: ResourceSnapshot, obj: dict[str, Any]) -> Result:
+    """Finish a deletion after the finalizer was removed: record what happened to the remote resource.
+
+    The API server's response has an old resource version, so the cache shows the finalizer until the watch reports the
+    deletion. A reconcile in between must not delete the remote resource once more.
+    """
+    resource, kind, remote_id = snapshot.resource, snapshot.kind, snapshot.remote_id
+    held = context.store.get(kind.kind, NamespacedName(resource.namespace, resource.name))
+    if held is not None and held["metadata"]["uid"] == resource.uid:
+        context.finalizer_removed.add(resource.uid)
+    if remote_id is not None:
+        kept = keeps(snapshot)
+        done = "stays on the server" if kept else "was deleted on the server"
+        words = f"{kind.noun} {remote_id} {done}"
+        if snapshot.crd_deleted:
+            words = f"{words}: the CRD of all {kind.kind}s is being deleted, which says nothing about the servers"
+        event = EventSpec(Reason.RETAINED if kept else Reason.DELETED, words)
+        context.events.record(obj, event, now=snapshot.now)
+    context.registrations_of(snapshot).forget(resource.uid)
+    context.recheck.discard(resource.uid)
+    return DONE
