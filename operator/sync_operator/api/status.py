@@ -219,7 +219,7 @@ class WorkspaceStatus(Model):
     what the server holds within the last three periods; only while there are Syncs."""
 
 
-def to_dict(status: SyncStatus | WorkspaceStatus) -> dict[str, Any]:
+def to_dict(status: Model) -> dict[str, Any]:
     """The status as it is written to the cluster: camelCase, JSON values, without what is unknown or empty."""
     written = status.model_dump(mode="json", by_alias=True, exclude_none=True)
     return {name: value for name, value in written.items() if value != []}

@@ -59,6 +59,10 @@ class RegisteredStatus(Protocol):
         """``Created`` or ``Adopted``."""
 
     @property
+    def drift(self) -> tuple[str, ...]:
+        """Drift that is reported and not corrected, as message lines."""
+
+    @property
     def conditions(self) -> tuple[Condition, ...]:
         """The conditions as last written."""
 
@@ -113,6 +117,7 @@ class ResourceKind[S]:
         deletion_lookup: as ``lookup``, for what a deletion has to know to find the result of a lost create.
         in_use: why the remote resource must not be deleted yet; None if it may.
         delete: of an id, the action that deletes the remote resource.
+        duplicate_effect: part of a message: what two remote resources that are alike do; empty if nothing.
     """
 
     kind: str
@@ -136,3 +141,4 @@ class ResourceKind[S]:
     before_delete: Callable[[S], Any] = _nothing
     deletion_lookup: Callable[[S], Any] = _nothing
     in_use: Callable[[S], Blocker | None] = _nothing
+    duplicate_effect: str = ""

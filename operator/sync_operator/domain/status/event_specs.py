@@ -8,6 +8,8 @@ from typing import Final
 
 from sync_operator.api.conditions import ConditionType, Reason
 from sync_operator.api.status import Condition, SyncStatus
+from sync_operator.domain.registration.resource_kind import RegisteredStatus
+from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
 from sync_operator.domain.runs.missed_runs import missed_at, missed_message
 from sync_operator.domain.runs.run_health import run_words, verdict_of
 from sync_operator.domain.runs.start_failures import WAITING
@@ -16,7 +18,7 @@ from sync_operator.domain.status.error_classification import OUTAGES
 from sync_operator.syncapi.types import RunStatus
 from sync_operator.util.bounds import HASHED, MAX_TOKEN
 
-__all__ = ["EventSpec", "changed", "sync_events"]
+__all__ = ["EventSpec", "changed", "ready_event", "registration_event", "sync_events"]
 
 _TOLD_BY_WORKSPACE: Final = OUTAGES | {Reason.UNAUTHORIZED, Reason.WORKSPACE_NOT_READY}
 """Reasons that affect all Syncs of a Workspace at once: there is one event on the Workspace, and none on each Sync."""
@@ -53,24 +55,37 @@ def sync_events(snapshot: Snapshot, before: SyncStatus, after: SyncStatus) -> tu
     return tuple(notice for notice in (_missed(snapshot, after), *ended, *changes) if notice is not None)
 
 
-def _change(snapshot: Snapshot, before: SyncStatus, after: SyncStatus) -> EventSpec | None:
+def registration_event(
+    snapshot: ResourceSnapshot, before: RegisteredStatus, after: RegisteredStatus
+) -> EventSpec | None:
+    """The event for a registration that was repaired, or that has a duplicate; None if that is not so."""
     repaired = changed(ConditionType.REGISTERED, (), after.conditions)
     done = snapshot.corrected or snapshot.recreated or snapshot.adopted
     if repaired is not None and repaired.status == "True" and done:
         return EventSpec(Reason(repaired.reason), repaired.message, warning=True)
     if snapshot.removed:
-        ids = ", ".join(snapshot.removed)
-        words = f"sync {ids} was made by a create of this Sync that had been given up; it was deleted on the server"
+        ids, kind, noun = ", ".join(snapshot.removed), snapshot.kind.kind, snapshot.kind.noun
+        words = f"{noun} {ids} was made by a create of this {kind} that had been given up; it was deleted on the server"
         return EventSpec(Reason.DUPLICATE_FOUND, words, warning=True)
     registered = changed(ConditionType.REGISTERED, before.conditions, after.conditions)
     if registered is not None and registered.reason == Reason.DUPLICATE_FOUND:
         return EventSpec(Reason.DUPLICATE_FOUND, registered.message, warning=True)
-    if snapshot.restored:
-        return EventSpec(Reason.DRIFT_CORRECTED, snapshot.restored, warning=True)
+    return None
+
+
+def ready_event(before: RegisteredStatus, after: RegisteredStatus) -> EventSpec | None:
+    """The event for a change of ``Ready``; None without one, or if the Workspace has an event about it."""
     ready = changed(ConditionType.READY, before.conditions, after.conditions)
     if ready is not None and not _is_shared(before, after, ready):
         return EventSpec(Reason(ready.reason), ready.message, warning=ready.status != "True")
     return None
+
+
+def _change(snapshot: Snapshot, before: SyncStatus, after: SyncStatus) -> EventSpec | None:
+    found = registration_event(snapshot, before, after)
+    if found is None and snapshot.restored:
+        found = EventSpec(Reason.DRIFT_CORRECTED, snapshot.restored, warning=True)
+    return found or ready_event(before, after)
 
 
 def _answered(snapshot: Snapshot) -> EventSpec | None:
@@ -116,8 +131,8 @@ def _not_begun(before: SyncStatus, after: SyncStatus) -> EventSpec | None:
     return EventSpec(Reason(runs_healthy.reason), runs_healthy.message, warning=True)
 
 
-def _is_shared(before: SyncStatus, after: SyncStatus, ready: Condition) -> bool:
-    """True if a failure of the whole Workspace began, or ended without any other change of this Sync."""
+def _is_shared(before: RegisteredStatus, after: RegisteredStatus, ready: Condition) -> bool:
+    """True if a failure of the whole Workspace began, or ended without any other change."""
     old = next((entry for entry in before.conditions if entry.type == ConditionType.READY), None)
     ended = old is not None and old.reason in _TOLD_BY_WORKSPACE and before.id is not None and before.id == after.id
     return ready.reason in _TOLD_BY_WORKSPACE or (ended and ready.status == "True")

@@ -8,10 +8,7 @@ from sync_operator.api.status import SyncStatus
 from sync_operator.api.sync import RunSpec, Scheduler
 from sync_operator.api.validation.warning_rules import annotation_warnings, spec_warnings
 from sync_operator.domain.blocker import Blocker, Phase
-from sync_operator.domain.create_fence.late_creates import ADVICE
-from sync_operator.domain.identity.resource_identity import is_ours, registered_account, registered_at
 from sync_operator.domain.registration.deletion_step import deletion_blocker
-from sync_operator.domain.registration.desired_state import drift
 from sync_operator.domain.registration.preconditions import registration_blocker
 from sync_operator.domain.runs.missed_runs import undecided_runs
 from sync_operator.domain.runs.run_health import fresh, health, last_run, last_success, recent_runs, runs_healthy
@@ -25,6 +22,11 @@ from sync_operator.domain.scheduling.scheduling_step import (
     suspended,
 )
 from sync_operator.domain.snapshot import Snapshot
+from sync_operator.domain.status.registered_condition import (
+    registered_condition,
+    registered_fields,
+    registered_words,
+)
 from sync_operator.domain.status.set_conditions import (
     DesiredCondition,
     progress_conditions,
@@ -41,31 +43,20 @@ from sync_operator.syncapi.types import Dialect
 
 __all__ = ["blockers", "sync_status"]
 
-_OF_ONE_GENERATION: Final = frozenset({Reason.DRIFT_CORRECTED, Reason.RECREATED})
-"""Reasons of Registered that tell what was put right; a changed spec ends them, whose values they may name."""
 _NEVER_COMES: Final = ", which never comes: spec.cronExpression names no date that exists; write a date that exists"
 
 
 def sync_status(snapshot: Snapshot) -> SyncStatus:
     """The whole status after a reconcile; equal to the one before if nothing changed."""
-    sync, workspace = snapshot.sync, snapshot.workspace
+    sync = snapshot.sync
     before = sync.status
-    sync_id = _id(snapshot)
+    registered = registered_fields(snapshot)
     runs = _next_runs(snapshot)
     conditions = set_conditions(_said(snapshot, runs), before.conditions, generation=sync.generation, now=snapshot.now)
-    moved = snapshot.sync.remote_workspace is not None and snapshot.sync.remote_workspace != snapshot.remote_workspace
-    returned = is_ours(snapshot) and (snapshot.remote is not None or moved)
-    placed = sync_id is not None and (before.url is None or returned)
     return before.model_copy(
         update={
-            "observed_generation": sync.generation,
-            "id": sync_id,
-            "url": workspace.url if placed else before.url,
-            "workspace_id": workspace.workspace_id if placed else before.workspace_id,
-            "registered_at": registered_at(snapshot) if sync_id else None,
-            "account": registered_account(snapshot) if sync_id else None,
-            "origin": _origin(snapshot) if sync_id else before.origin,
-            **registered_ids(snapshot, sync_id),
+            **registered,
+            **registered_ids(snapshot, registered["id"]),
             "server_status": server_status(snapshot),
             "effective_schedule": sync.schedule.expression if sync.schedule else None,
             "time_zone": sync.schedule.time_zone if sync.schedule and sync.schedule.expression else None,
@@ -75,7 +66,6 @@ def sync_status(snapshot: Snapshot) -> SyncStatus:
             "recent_runs": recent_runs(snapshot),
             "last_success_at": last_success(snapshot),
             "last_handled_run_request": handled_request(snapshot),
-            "drift": _drift(snapshot),
             "health": health(conditions),
             "message": worst(conditions),
             "conditions": conditions,
@@ -99,7 +89,7 @@ def _said(snapshot: Snapshot, runs: tuple[datetime, ...]) -> tuple[DesiredCondit
     words = _schedule_words(snapshot, runs)
     said = (
         _ready(snapshot, registration or scheduling, words),
-        _registered(snapshot, registration),
+        registered_condition(snapshot, registration, id_message(snapshot)),
         _scheduled(snapshot, scheduling, registration, words),
         *progress_conditions(registration or scheduling),
         runs_healthy(snapshot),
@@ -116,7 +106,7 @@ def _ready(snapshot: Snapshot, blocker: Blocker | None, schedule: tuple[Reason, 
     if snapshot.workspace.dialect is Dialect.DOCUMENTED:
         also = "; the server also schedules this sync, so each time is run once, by whichever comes first"
     return DesiredCondition(
-        ConditionType.READY, True, reason, f"{_registered_words(snapshot)}, {words}{also}{_warnings(snapshot)}"
+        ConditionType.READY, True, reason, f"{registered_words(snapshot)}, {words}{also}{_warnings(snapshot)}"
     )
 
 
@@ -125,49 +115,6 @@ def _warnings(snapshot: Snapshot) -> str:
     of_spec = spec_warnings(sync.spec) if sync.spec is not None else ()
     of_schedule = freshness_warnings(sync.spec, sync.schedule) if sync.spec is not None else ()
     return warning_message((*of_spec, *of_schedule, *annotation_warnings(sync.annotations)))
-
-
-def _registered(snapshot: Snapshot, blocker: Blocker | None) -> DesiredCondition:
-    if blocker is not None:
-        return DesiredCondition(ConditionType.REGISTERED, False, blocker.reason, blocker.message)
-    if snapshot.corrected:
-        changes = "; ".join(snapshot.corrected)
-        words = (
-            f"{_registered_words(snapshot)}; somebody changed it on the server, which does not tell who, and it was "
-            f"put back: {changes}. To keep such a change write it into the spec; to be told and have it left, set "
-            "spec.driftPolicy to Report"
-        )
-        return DesiredCondition(ConditionType.REGISTERED, True, Reason.DRIFT_CORRECTED, words)
-    if snapshot.recreated and not snapshot.adopted:
-        words = f"{_registered_words(snapshot)}, made anew because somebody deleted it on the server"
-        return DesiredCondition(ConditionType.REGISTERED, True, Reason.RECREATED, words)
-    before = snapshot.sync.condition(ConditionType.REGISTERED)
-    standing = before is not None and before.status == "True" and snapshot.registered
-    if before is not None and before.reason in _OF_ONE_GENERATION:
-        standing = standing and before.observed_generation == snapshot.sync.generation
-    if snapshot.duplicates:
-        return DesiredCondition(ConditionType.REGISTERED, True, Reason.DUPLICATE_FOUND, _duplicate_words(snapshot))
-    if before is not None and standing and (snapshot.duplicates is None or ADVICE not in before.message):
-        return DesiredCondition(ConditionType.REGISTERED, True, Reason(before.reason), before.message)
-    words = f"{_registered_words(snapshot)}{id_message(snapshot)}"
-    if snapshot.adopted:
-        words = (
-            f"{words}, which was found where one was to be made: it holds what this Sync asks for, and belonged to no "
-            "Sync. It stays on the server when this Sync is deleted, unless spec.deletionPolicy is Delete"
-        )
-    if snapshot.others:
-        others = ", ".join(snapshot.others)
-        words = f"{words}; sync {others} {ADVICE} Sync: look whether it is wanted"
-    reason = Reason.ADOPTED if _origin(snapshot) == "Adopted" else Reason.REGISTERED
-    return DesiredCondition(ConditionType.REGISTERED, True, reason, words)
-
-
-def _duplicate_words(snapshot: Snapshot) -> str:
-    ids = ", ".join(duplicate.remote.id for duplicate in snapshot.duplicates or ())
-    return (
-        f"{_registered_words(snapshot)}; sync {ids} {ADVICE} Sync: it may be from a create whose answer was lost, or "
-        "somebody else's. Both may send the same rows: delete it on the server if nobody wants it"
-    )
 
 
 def _scheduled(
@@ -197,12 +144,6 @@ def _scheduled(
 def _held(snapshot: Snapshot) -> bool:
     """True while the CronJob of a valid spec is suspended because the sync is gone or not ours (any more)."""
     return snapshot.sync.schedule is not None and suspended(snapshot)
-
-
-def _registered_words(snapshot: Snapshot) -> str:
-    workspace = snapshot.workspace.workspace_id
-    place = f" in workspace {workspace}" if workspace else ""
-    return f"registered as sync {snapshot.remote_id}{place}"
 
 
 def _schedule_words(snapshot: Snapshot, runs: tuple[datetime, ...]) -> tuple[Reason, str]:
@@ -263,29 +204,3 @@ def _next_runs(snapshot: Snapshot) -> tuple[datetime, ...]:
         return held
     anchor = last_schedule(live) or datetime.fromisoformat(live["metadata"]["creationTimestamp"])
     return next_runs(schedule, snapshot.now, anchor=anchor)
-
-
-def _id(snapshot: Snapshot) -> str | None:
-    """The id for the status: None for a sync that was read to be adopted but conflicts with the spec."""
-    blocker = registration_blocker(snapshot)
-    if snapshot.sync.status.id is None and blocker is not None and blocker.reason is Reason.CONFLICT:
-        return None
-    return snapshot.remote_id
-
-
-def _origin(snapshot: Snapshot) -> str | None:
-    before = snapshot.sync.status
-    if snapshot.remote_id is None or (before.id is not None and before.origin is not None):
-        return before.origin
-    asked_for = snapshot.sync.spec is not None and snapshot.sync.spec.external_id is not None
-    return "Adopted" if asked_for or snapshot.adopted else "Created"
-
-
-def _drift(snapshot: Snapshot) -> tuple[str, ...]:
-    """Drift that is reported and not corrected; as last written while no newer list is known."""
-    blocker, actual = registration_blocker(snapshot), snapshot.remote or snapshot.last_listed
-    if blocker is None or blocker.reason is not Reason.DRIFT_FOUND:
-        return ()
-    if snapshot.not_found:
-        return ("status: registered → deleted",)
-    return drift(snapshot, actual) if actual is not None else snapshot.sync.status.drift

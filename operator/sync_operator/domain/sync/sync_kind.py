@@ -115,6 +115,7 @@ SYNC: Final = ResourceKind[Snapshot](
     before_delete=_before_delete,
     deletion_lookup=_deletion_lookup,
     delete=_delete,
+    duplicate_effect=". Both may send the same rows",
 )
 
 

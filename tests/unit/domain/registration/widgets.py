@@ -73,6 +73,7 @@ class WidgetStatus:
     registered_at: datetime | None = None
     account: str | None = None
     origin: str | None = None
+    drift: tuple[str, ...] = ()
     digest: str = ""
     server_updated_at: datetime | None = None
     conditions: tuple[Condition, ...] = ()
