@@ -35,6 +35,7 @@ from sync_operator.syncapi.types import (
     Dialect,
     NamedResource,
     RefKind,
+    RemoteResource,
     RemoteRun,
     RunPage,
     User,
@@ -113,7 +114,11 @@ class ApiClient:
             timeout_seconds=endpoint.timeout_seconds,
         )
         self._reader = ListReader(self._server, endpoint.dialect)
-        self.syncs = ResourceCollection(self._server, self._reader, _SYNCS)
+        self.syncs = self.collection(_SYNCS)
+
+    def collection[R: RemoteResource](self, path: CollectionPath[R]) -> ResourceCollection[R]:
+        """One of the workspace's collections."""
+        return ResourceCollection(self._server, self._reader, path)
 
     async def whoami(self) -> User:
         """`GET /users/me`: verifies token, workspace and role in one cheap call."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from tests.unit.domain.registration.widgets import MARK, MASK, Fate, World
+from tests.unit.domain.registration.widgets import MARK, MASK, STRANGER, Fate, World
 
 from sync_operator.api.conditions import Reason
 from sync_operator.api.enums import DriftPolicy
@@ -21,13 +21,6 @@ from sync_operator.domain.registration.registration_actions import (
 from sync_operator.syncapi.types import RemoteList, RemoteResource
 
 pytestmark = pytest.mark.timeout(300)
-
-STRANGER: dict[str, Any] = {
-    "name": "shop",
-    "family": "cog",
-    "description": "made by hand",
-    "configuration": {"size": 1, "password": "theirs"},
-}
 
 
 def settled(**spec: Any) -> World:

@@ -53,6 +53,13 @@ MARK: Final = "managed by widget "
 MASK: Final = "*************"
 PASSWORD: Final = ConfigurationSecret(pointer="/password", secret_key_ref=SecretKeyRef(name="store", key="password"))
 MAX_ACTIONS: Final = 12
+STRANGER: Final[dict[str, Any]] = {
+    "name": "shop",
+    "family": "cog",
+    "description": "made by hand",
+    "configuration": {"size": 1, "password": "theirs"},
+}
+"""The body of one that somebody else has made."""
 
 
 @dataclass(frozen=True)
