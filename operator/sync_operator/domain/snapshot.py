@@ -102,6 +102,6 @@ class Snapshot(ResourceSnapshot):
         """The Sync."""
         return self.sync
 
-    def with_resource(self, resource: SyncView) -> Self:
-        """The snapshot with the Sync as it is now."""
-        return replace(self, sync=resource)
+    def with_resource(self, resource: SyncView, **changes: Any) -> Self:
+        """The snapshot with the Sync as it is now, and changes of other fields."""
+        return replace(self, sync=resource, **changes)

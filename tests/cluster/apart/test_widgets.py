@@ -33,7 +33,7 @@ from sync_operator.api.constants import FINALIZER as SYNC_FINALIZER
 from sync_operator.api.status import Condition
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.informer.store import NamespacedName, Store
-from sync_operator.controller.registration.execute_remote import act_on_remote
+from sync_operator.controller.registration.execute_remote import act_on_remote, connected_client
 from sync_operator.controller.registration.execute_resource import act_on_resource
 from sync_operator.controller.registration.observe_registration import list_scope, observe_registration
 from sync_operator.controller.registration.reconcile_loop import ReconcileSteps, reconcile_registered
@@ -144,14 +144,15 @@ def observe(context: ControllerContext, obj: Mapping[str, Any]) -> WidgetSnapsho
     widget = view(obj)
     connection = context.connections.get(NamespacedName(widget.namespace, "default"))
     assert connection is not None
-    snapshot = WidgetSnapshot(now=context.clock(), kind=WIDGET, workspace=connection.view, widget=widget)
-    return observe_registration(context, snapshot, obj, list_scope(connection, connection.view, widget))
+    scope = list_scope(connection, connection.view, widget)
+    return WidgetSnapshot(**observe_registration(context, WIDGET, widget, connection.view, obj, scope), widget=widget)
 
 
 async def act(context: ControllerContext, snapshot: WidgetSnapshot, action: Any) -> WidgetSnapshot:
     if isinstance(action, get_args(ResourceAction.__value__)):
         return await act_on_resource(context, snapshot, action)
-    return await act_on_remote(context, snapshot, action)
+    client, scope = connected_client(context, snapshot)
+    return await act_on_remote(context, client, scope, snapshot, action)
 
 
 def blockers(snapshot: WidgetSnapshot) -> tuple[Blocker, ...]:

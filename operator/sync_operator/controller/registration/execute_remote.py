@@ -52,16 +52,17 @@ def connected_client(context: ControllerContext, snapshot: ResourceSnapshot) -> 
     return connection.client, connection.scope
 
 
-async def act_on_remote[S: ResourceSnapshot](context: ControllerContext, snapshot: S, action: RemoteAction) -> S:
-    """Carry out one action that needs the server.
+async def act_on_remote[S: ResourceSnapshot](
+    context: ControllerContext, client: ApiClient, scope: Scope, snapshot: S, action: RemoteAction
+) -> S:
+    """Carry out one action that needs the server, with what `connected_client` returns.
 
     Returns:
         The snapshot after the action.
 
     Raises:
-        SyncOperatorError: the server refused a request or did not respond, or there are no usable credentials.
+        SyncOperatorError: the server refused a request or did not respond.
     """
-    client, scope = connected_client(context, snapshot)
     registrations = context.registrations_of(snapshot)
     match action:
         case CreateRemote():
@@ -77,8 +78,7 @@ async def act_on_remote[S: ResourceSnapshot](context: ControllerContext, snapsho
             return await read_remote(context, client, snapshot, action)
         case UpdateRemote():
             send = partial(registrations.of.collection(client).update, action.remote_id, action.body)
-            written = await write_remote(context, snapshot, action.remote_id, action.changes, send)
-            return replace(written, updated=True)
+            return await write_remote(context, snapshot, action.remote_id, action.changes, send, updated=True)
         case VerifyWorkspace():
             await detect_dialect(client, client.dialect)
             return replace(snapshot, workspace_verified=True)
@@ -149,6 +149,8 @@ async def write_remote[S: ResourceSnapshot](
     remote_id: str,
     changes: tuple[str, ...],
     send: Callable[[], Awaitable[RemoteResource]],
+    *,
+    updated: bool,
 ) -> S:
     """Write to a remote resource.
 
@@ -158,12 +160,14 @@ async def write_remote[S: ResourceSnapshot](
         remote_id: the server's id.
         changes: the drift that this corrects, as message lines.
         send: sends the requests, and returns what the server holds then.
+        updated: True if that is an update of the fields in a body.
     """
     lists, remote_workspace = context.registrations_of(snapshot).lists, snapshot.workspace.remote_workspace
     lists.invalidate(remote_workspace, remote_id)
     remote = await send()
     lists.invalidate(remote_workspace, remote_id)
-    return replace(snapshot, remote=remote, corrected=snapshot.corrected or changes)
+    corrected = snapshot.corrected or changes
+    return replace(snapshot, remote=remote, updated=snapshot.updated or updated, corrected=corrected)
 
 
 async def delete_remote[S: ResourceSnapshot](

@@ -81,8 +81,8 @@ async def patch_metadata[S: ResourceSnapshot](
         finalizers=tuple(answer["metadata"].get("finalizers", ())),
         annotations=answer["metadata"].get("annotations", {}),
     )
-    return replace(
-        snapshot.with_resource(written),
+    return snapshot.with_resource(
+        written,
         create_fresh=fence.fresh(resource.uid),
         intent_verified=intent is not None,
         indeterminate_until=fence.indeterminate_until(

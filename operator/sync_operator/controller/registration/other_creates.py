@@ -1,7 +1,6 @@
 """Creates of other resources of the same kind whose outcome is unknown, and that may have made what one looks for."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from heapq import nsmallest
 from typing import Any, Final
@@ -96,7 +95,5 @@ def _unresolved(
     if sent is None and (resource.spec is None or resource.spec.external_id):
         return None
     until = fence.indeterminate_until(resource.uid, timeout) or fence.list_not_before(resource.uid)
-    other = replace(
-        snapshot.with_resource(resource), create_sent=sent, indeterminate_until=until, secrets=None, remote=None
-    )
+    other = snapshot.with_resource(resource, create_sent=sent, indeterminate_until=until, secrets=None, remote=None)
     return unresolved_create(other)

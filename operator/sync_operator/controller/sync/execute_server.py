@@ -65,11 +65,10 @@ async def act_on_server(context: ControllerContext, snapshot: Snapshot, action: 
             return replace(snapshot, names=lists.cached(scope), unlisted=lists.unlisted(scope))
         case UpdateSync(take_over=True):
             take_over = partial(_take_over, client, action)
-            written = await write_remote(context, snapshot, action.remote_id, action.changes, take_over)
-            return replace(written, updated=True)
+            return await write_remote(context, snapshot, action.remote_id, action.changes, take_over, updated=True)
         case SetEnabled():
             send = partial(_set_status, client, snapshot, action)
-            return await write_remote(context, snapshot, action.sync_id, action.changes, send)
+            return await write_remote(context, snapshot, action.sync_id, action.changes, send, updated=False)
         case ReadRuns():
             return await _read_runs(context, client, scope, snapshot, action)
         case ListRuns():
@@ -81,7 +80,7 @@ async def act_on_server(context: ControllerContext, snapshot: Snapshot, action: 
         case DeleteSync(cancels=True):
             return await delete_remote(context, client, snapshot, action, partial(client.cancel, action.remote_id))
         case _:
-            return await act_on_remote(context, snapshot, action)
+            return await act_on_remote(context, client, scope, snapshot, action)
 
 
 async def _read_runs(

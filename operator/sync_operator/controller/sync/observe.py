@@ -29,11 +29,9 @@ def observe(context: ControllerContext, obj: Mapping[str, Any]) -> Snapshot | No
     looks_up = sync.status.id is None or (sync.spec is not None and bool(named_roles(sync.spec)))
     cronjob = context.store.get("CronJob", NamespacedName(sync.namespace, cronjob_name(sync.name)))
     jobs = tuple(job_view(job) for job in context.store.jobs_of(NamespacedName(sync.namespace, sync.name)))
-    snapshot = Snapshot(
-        now=context.clock(),
-        kind=SYNC,
+    return Snapshot(
+        **observe_registration(context, SYNC, sync, workspace, obj, scope),
         sync=sync,
-        workspace=workspace,
         runner_config=context.runner_config,
         cronjob=cronjob,
         jobs=jobs,
@@ -44,4 +42,3 @@ def observe(context: ControllerContext, obj: Mapping[str, Any]) -> Snapshot | No
         # What appears after the cleanup, such as a Job that was being created meanwhile, must be cleaned up too.
         children_deleted=sync.uid in context.children_deleted and cronjob is None and not jobs,
     )
-    return observe_registration(context, snapshot, obj, scope)

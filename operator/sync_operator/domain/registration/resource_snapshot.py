@@ -165,8 +165,8 @@ class ResourceSnapshot(ABC):
         """The resource, as stored in the cluster."""
 
     @abstractmethod
-    def with_resource(self, resource: Any) -> Self:
-        """The snapshot with the resource as it is now, of the kind's own type."""
+    def with_resource(self, resource: Any, **changes: Any) -> Self:
+        """The snapshot with the resource as it is now, of the kind's own type, and changes of other fields."""
 
     @property
     def partition(self) -> Any:

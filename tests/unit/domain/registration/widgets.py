@@ -101,8 +101,8 @@ class WidgetSnapshot(ResourceSnapshot):
     def resource(self) -> WidgetView:
         return self.widget
 
-    def with_resource(self, resource: WidgetView) -> Self:
-        return replace(self, widget=resource)
+    def with_resource(self, resource: WidgetView, **changes: Any) -> Self:
+        return replace(self, widget=resource, **changes)
 
 
 def digest(secrets: Any) -> str:
