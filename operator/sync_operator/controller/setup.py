@@ -12,7 +12,7 @@ from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.drift.drift_reconciler import reconcile_drift
 from sync_operator.controller.informer.store import NamespacedName, Store, workspace_name
 from sync_operator.controller.metrics.metrics import Metrics
-from sync_operator.controller.sync.sync_reconciler import reconcile_sync
+from sync_operator.controller.sync.sync_reconciler import SYNC_STEPS, reconcile_sync
 from sync_operator.controller.workqueue.workqueue import DRIFT_KIND, Key, Result, WorkQueue
 from sync_operator.controller.workspace.connections import WorkspaceConnections
 from sync_operator.controller.workspace.workspace_reconciler import reconcile_workspace
@@ -102,7 +102,7 @@ def reconcilers(context: ControllerContext) -> dict[str, Callable[[Key], Awaitab
     return {
         SYNC_KIND: partial(reconcile_sync, context),
         WORKSPACE_KIND: partial(reconcile_workspace, context),
-        DRIFT_KIND: partial(reconcile_drift, context),
+        DRIFT_KIND: partial(reconcile_drift, (SYNC_STEPS,), context),
     }
 
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast, get_args
 
@@ -15,6 +15,7 @@ from tests.support.syncs import Tenant
 from tests.unit.domain.registration.widgets import (
     FINALIZER,
     MARK,
+    MASK,
     STRANGER,
     WIDGET,
     Fate,
@@ -32,6 +33,7 @@ from sync_operator.api.constants import API_VERSION, GROUP, SYNC_KIND, VERSION
 from sync_operator.api.constants import FINALIZER as SYNC_FINALIZER
 from sync_operator.api.status import Condition
 from sync_operator.controller.context import ControllerContext
+from sync_operator.controller.drift import drift_reconciler
 from sync_operator.controller.informer.store import NamespacedName, Store
 from sync_operator.controller.registration.execute_remote import act_on_remote, connected_client
 from sync_operator.controller.registration.execute_resource import act_on_resource
@@ -179,6 +181,7 @@ def events(snapshot: WidgetSnapshot, before: WidgetStatus, after: Written) -> tu
 
 
 STEPS: Final = ReconcileSteps[WidgetSnapshot](
+    kind=WIDGET,
     observe=observe,
     next_action=lambda snapshot: (deletion_step if snapshot.widget.deleting else registration_step)(snapshot),
     act=act,
@@ -270,6 +273,18 @@ class Served:
         return web.json_response({"data": self.shown(row_id)})
 
 
+class Queue(WorkQueue):
+    """A work queue that notes what is added."""
+
+    def __init__(self) -> None:
+        super().__init__(workers=1)
+        self.added: list[Key] = []
+
+    def add(self, key: Key, *, first: bool = False) -> None:
+        self.added.append(key)
+        super().add(key, first=first)
+
+
 @dataclass
 class Team:
     """One Widget of a namespace, and a process of ours that looks after it."""
@@ -278,6 +293,7 @@ class Team:
     namespace: str
     served: Served
     pool: PoolManager
+    queue: Queue = field(default_factory=Queue)
     context: ControllerContext = None  # type: ignore[assignment]
     ahead: timedelta = timedelta()
 
@@ -297,7 +313,7 @@ class Team:
         self.context = ControllerContext(
             kube=self.kube,
             connections=connections,
-            queue=WorkQueue(workers=1),
+            queue=self.queue,
             events=EventRecorder(self.kube, busy=lambda: False),
             runner_config=RunnerConfig(image="runner:1"),
             uid="process",
@@ -342,6 +358,16 @@ class Team:
         self.context.store.put(KIND, obj)
         self.context.registrations[KIND].observe_event(obj, self.now())
         return await asyncio.wait_for(reconcile_registered(STEPS, self.context, self.key), 60)
+
+    async def compare(self) -> None:
+        """The periodic comparison with the server."""
+        home = NamespacedName(self.namespace, "default")
+        connection = self.context.connections.get(home)
+        assert connection is not None
+        assert connection.client is not None
+        assert connection.scope is not None
+        self.context.comparisons.failed(home, "not begun")
+        await drift_reconciler._compare((STEPS,), self.context, home, connection.scope, connection.client)
 
     async def told(self) -> tuple[str, str, str]:
         """Status, reason and message of the condition."""
@@ -510,18 +536,28 @@ async def test_what_we_made_is_deleted_with_it(world: Team) -> None:
 async def test_what_others_have_deleted_is_made_anew(world: Team) -> None:
     await world.settled()
     world.served.rows.clear()
-    registrations, here = world.context.registrations[KIND], NamespacedName(world.namespace, "default")
-    connection = world.context.connections.get(here)
-    assert connection is not None
-    assert connection.client is not None
-    assert connection.scope is not None
     for minutes in (1, 3):
         world.ahead = timedelta(minutes=minutes)
-        listed = await registrations.lists.fetch(connection.scope, connection.client, since=world.now())
-        registrations.absences.record_list(here, ["1"], ["1"], listed.at)
+        await world.compare()
+    assert world.key in world.queue.added, "it is reconciled without a change in the cluster"
     world.served.calls.clear()
     await world.reconcile()
 
     assert world.served.model.creates == ["1", "2"]
     assert (await world.told())[:2] == ("True", "Recreated")
     assert (await world.status())["id"] == "2"
+
+
+async def test_what_others_have_changed_is_put_back(world: Team) -> None:
+    await world.settled()
+    world.served.model.now = datetime.now(UTC)
+    world.served.model.update("1", {"configuration": {"size": 9, "password": MASK}})
+    world.ahead = timedelta(minutes=1)
+    await world.compare()
+    assert world.key in world.queue.added, "it is reconciled without a change in the cluster"
+    world.served.calls.clear()
+    await world.reconcile()
+
+    assert world.served.calls == ["GET /widgets/1", "PUT /widgets/1"]
+    assert world.served.rows["1"]["configuration"] == {"size": 1, "password": "first"}
+    assert (await world.told())[:2] == ("True", "DriftCorrected")

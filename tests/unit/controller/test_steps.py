@@ -15,6 +15,7 @@ from tests.unit.domain.world import HOME, World
 from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 from sync_operator.controller.drift import drift_reconciler
 from sync_operator.controller.informer.store import NamespacedName, Store
+from sync_operator.controller.sync.sync_reconciler import SYNC_STEPS
 from sync_operator.controller.workqueue import time_slices
 from sync_operator.controller.workqueue.time_slices import MAX_SLICE_SECONDS
 from sync_operator.kubernetes.watch.own_write_filter import ObjectVersion
@@ -117,7 +118,9 @@ def test_a_comparison_of_ten_thousand_syncs_takes_short_steps() -> None:
     scope = session.scope
 
     async def story() -> int:
-        compare = asyncio.create_task(drift_reconciler._compare(context, HOME, scope, cast("Any", server)))
+        compare = asyncio.create_task(
+            drift_reconciler._compare((SYNC_STEPS,), context, HOME, scope, cast("Any", server))
+        )
         most = await most_in_a_step(store, compare.done)
         await compare
         return most

@@ -189,7 +189,7 @@ class World:
             client = self.clients[self.view.url]
             client.expect("", [])
             listed = _done(self.context.syncs.lists.fetch(self.scope, cast("Any", client), since=self.now))
-            _done(record_absent(self.context, HOME, self.scope, listed.at))
+            _done(record_absent(self.context, SYNC_KIND, HOME, self.scope, listed.at))
             _done(self.context.name_lists.fetch(self.scope, cast("Any", client), list(RefKind), since=self.now))
 
     # Reconciles.

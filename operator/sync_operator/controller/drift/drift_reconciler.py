@@ -1,38 +1,35 @@
-"""The drift check: compares each Workspace's registered Syncs with its server once per period.
+"""The drift check: compares what is registered in each Workspace with its server once per period.
 
 It finds what others have changed or deleted there. Each comparison runs in its own task, outside the workers, because
-the list of a large workspace takes minutes. If the server gives no list, the syncs are read one by one, spread over the
+the list of a large workspace takes minutes. If the server gives no list, they are read one by one, spread over the
 period, at no more than half of the operator's share of the request rate.
 """
 
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from sync_operator.api.constants import OPERATOR_SHARE, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.api.scope import Scope
 from sync_operator.api.status import read_workspace_status
-from sync_operator.api.sync import Scheduler
 from sync_operator.api.workspace import remote_workspace_of
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.drift.duplicates import find_duplicates
 from sync_operator.controller.drift.name_lists import roles_of
 from sync_operator.controller.drift.remote_lists import CachedList
 from sync_operator.controller.informer.store import NamespacedName
-from sync_operator.controller.sync.observe import observe
+from sync_operator.controller.registration.reconcile_loop import ReconcileSteps
 from sync_operator.controller.workqueue.time_slices import Slices
 from sync_operator.controller.workqueue.workqueue import DONE, DRIFT_KIND, Key, Result
 from sync_operator.domain.create_fence.late_creates import looks_for_duplicates
 from sync_operator.domain.identity.resource_identity import identity_error_changed, lacks_identity
 from sync_operator.domain.registration.desired_state import has_drift
-from sync_operator.domain.snapshot import Snapshot, SyncView
+from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
 from sync_operator.domain.status.compared_condition import CompareMethod, comparison_changed
-from sync_operator.domain.sync.id_check import id_error_changed
-from sync_operator.domain.sync.references import name_error_changed
 from sync_operator.errors import (
     NotAdmittedError,
     ServerFaultError,
@@ -42,7 +39,7 @@ from sync_operator.errors import (
     UnsupportedEndpointError,
 )
 from sync_operator.syncapi.client import ApiClient
-from sync_operator.syncapi.types import RefKind, RemoteSync
+from sync_operator.syncapi.types import RefKind
 
 __all__ = ["reconcile_drift", "record_absent", "schedule_drift_check"]
 
@@ -64,19 +61,23 @@ def schedule_drift_check(context: ControllerContext, workspace: NamespacedName) 
         context.queue.add_after(key, context.drift_period.total_seconds() * random.random())  # noqa: S311 (jitter)
 
 
-async def reconcile_drift(context: ControllerContext, key: Key) -> Result:
+async def reconcile_drift(kinds: Sequence[ReconcileSteps[Any]], context: ControllerContext, key: Key) -> Result:
     """Start the comparison of a Workspace with its server, and report if the last one did not work. Once per period."""
     workspace = NamespacedName(key.namespace, key.name)
     connection = context.connections.get(workspace)
     comparisons = context.comparisons
-    if connection is None or connection.view.suspended or not context.store.resources_of(SYNC_KIND, workspace):
+    if (
+        connection is None
+        or connection.view.suspended
+        or not any(context.store.resources_of(steps.kind.kind, workspace) for steps in kinds)
+    ):
         comparisons.forget(workspace)
         return DONE
     blocker = connection.view.blocker
     if connection.client is None or connection.scope is None or blocker is not None:
         comparisons.failed(workspace, blocker.message if blocker else "there are no credentials")
     else:
-        comparisons.begin(workspace, partial(_compare, context, workspace, connection.scope, connection.client))
+        comparisons.begin(workspace, partial(_compare, kinds, context, workspace, connection.scope, connection.client))
     _queue_if_outdated(context, workspace)
     return Result(requeue_after=context.drift_period.total_seconds())
 
@@ -89,24 +90,36 @@ def _queue_if_outdated(context: ControllerContext, workspace: NamespacedName) ->
         context.queue.add(Key(WORKSPACE_KIND, *workspace))
 
 
-async def _compare(context: ControllerContext, workspace: NamespacedName, scope: Scope, client: ApiClient) -> None:
-    """Run one comparison: queue the Syncs that differ from their server, and record the result."""
+async def _compare(
+    kinds: Sequence[ReconcileSteps[Any]],
+    context: ControllerContext,
+    workspace: NamespacedName,
+    scope: Scope,
+    client: ApiClient,
+) -> None:
+    """Run one comparison: queue the resources that differ from their server, and record the result."""
     started_at = context.clock()
     since = started_at - timedelta(seconds=_SHARED_AGE * context.drift_period.total_seconds())
     try:
-        message = await _compare_all(context, workspace, scope, client, since)
+        await _look_up_names(context, workspace, scope, client, since)
+        said = [await _compare_kind(steps, context, workspace, scope, client, since) for steps in kinds]
     except SyncOperatorError as error:
         _log.warning("Workspace %s/%s: not compared with the server: %s", *workspace, error)
         context.comparisons.failed(workspace, str(error))
     else:
-        context.comparisons.completed(workspace, started_at, message)
+        context.comparisons.completed(workspace, started_at, "; ".join(said))
     _queue_if_outdated(context, workspace)
 
 
-async def _compare_all(
-    context: ControllerContext, workspace: NamespacedName, scope: Scope, client: ApiClient, since: datetime
+async def _compare_kind(
+    steps: ReconcileSteps[Any],
+    context: ControllerContext,
+    workspace: NamespacedName,
+    scope: Scope,
+    client: ApiClient,
+    since: datetime,
 ) -> str:
-    """Compare all Syncs with the server.
+    """Compare all resources of a kind with the server.
 
     Returns:
         How they were compared.
@@ -114,63 +127,66 @@ async def _compare_all(
     Raises:
         SyncOperatorError: not all of them could be compared.
     """
-    await _look_up_names(context, workspace, scope, client, since)
+    kind = steps.kind.kind
     try:
-        listed = await context.syncs.lists.fetch(scope, client, since=since)
+        listed = await context.registrations[kind].lists.fetch(scope, client, since=since)
     except (NotAdmittedError, ThrottledError, UnsupportedEndpointError):
         raise
     except TransientError as error:
-        _log.warning("Workspace %s/%s: no list, so its syncs are read one by one: %s", *workspace, error)
-        await _read_one_by_one(context, workspace, scope, client, since)
+        words = "Workspace %s/%s: no list, so its %ss are read one by one: %s"
+        _log.warning(words, *workspace, steps.kind.noun, error)
+        await _read_one_by_one(steps, context, workspace, scope, client, since)
         return f"{CompareMethod.ONE_BY_ONE}{error}"
-    if await record_absent(context, workspace, scope, listed.at):
+    if await record_absent(context, kind, workspace, scope, listed.at):
         context.queue.add(Key(WORKSPACE_KIND, *workspace))
-    watched = await _queue_differing(context, context.store.resources_of(SYNC_KIND, workspace))
+    watched = await _queue_differing(steps, context, context.store.resources_of(kind, workspace))
     for resource in await find_duplicates(context, workspace, scope, listed, watched):
-        context.queue.add(Key(SYNC_KIND, resource.namespace, resource.name))
+        context.queue.add(Key(kind, resource.namespace, resource.name))
     return _compare_method(listed)
 
 
 async def record_absent(
-    context: ControllerContext, workspace: NamespacedName, scope: Scope, listed_at: datetime
+    context: ControllerContext, kind: str, workspace: NamespacedName, scope: Scope, listed_at: datetime
 ) -> bool:
-    """Record which registered syncs the list lacks; True if that changes the Workspace's status."""
-    connection, slices = context.connections.get(workspace), Slices()
+    """Record which registered ones the list lacks; True if that changes the Workspace's status."""
+    connection, slices, registrations = context.connections.get(workspace), Slices(), context.registrations[kind]
     known, absent = set[str](), set[str]()
-    for key in context.store.resources_of(SYNC_KIND, workspace):
+    for key in context.store.resources_of(kind, workspace):
         await slices.yield_if_due()
-        obj = context.store.get(SYNC_KIND, NamespacedName(key.namespace, key.name))
+        obj = context.store.get(kind, NamespacedName(key.namespace, key.name))
         status = obj.get("status", {}) if obj is not None else {}
-        sync_id = status.get("id")
-        if connection is None or sync_id is None:
+        remote_id = status.get("id")
+        if connection is None or remote_id is None:
             continue
         if (
             connection.view.current_workspace(remote_workspace_of(status.get("url", ""), status.get("workspaceId")))
             != scope.remote_workspace
         ):
             continue
-        known.add(sync_id)
-        if context.syncs.lists.last_seen(scope, sync_id)[1]:
-            absent.add(sync_id)
-    return context.syncs.absences.record_list(workspace, known, absent, listed_at)
+        known.add(remote_id)
+        if registrations.lists.last_seen(scope, remote_id)[1]:
+            absent.add(remote_id)
+    return registrations.absences.record_list(workspace, known, absent, listed_at)
 
 
-async def _queue_differing(context: ControllerContext, syncs: Iterable[Key]) -> list[Snapshot]:
-    """Queue the Syncs whose status differs from what the server holds.
+async def _queue_differing(
+    steps: ReconcileSteps[Any], context: ControllerContext, keys: Iterable[Key]
+) -> list[ResourceSnapshot]:
+    """Queue the resources whose status differs from what the server holds.
 
     Returns:
-        The Syncs that may have a duplicate from a lost create.
+        Those that may have a duplicate from a lost create.
     """
-    slices, low_priority, watched = Slices(), list[Key](), list[Snapshot]()
-    for sync in syncs:
+    slices, low_priority, watched = Slices(), list[Key](), list[ResourceSnapshot]()
+    for key in keys:
         await slices.yield_if_due()
-        snapshot = _snapshot(context, sync)
+        snapshot = _snapshot(steps, context, key)
         if snapshot is None:
             continue
-        if _differs(context, snapshot):
-            context.queue.add(sync)
+        if _differs(steps, context, snapshot):
+            context.queue.add(key)
         elif lacks_identity(snapshot):
-            low_priority.append(sync)
+            low_priority.append(key)
         if looks_for_duplicates(snapshot):
             watched.append(snapshot)
     if low_priority:
@@ -178,7 +194,7 @@ async def _queue_differing(context: ControllerContext, syncs: Iterable[Key]) -> 
     return watched
 
 
-def _compare_method(listed: CachedList[RemoteSync]) -> str:
+def _compare_method(listed: CachedList[Any]) -> str:
     """How complete a list is; names the rows that the server refuses, so that they can be found and repaired."""
     if not listed.unlisted and not listed.unconfirmed:
         return CompareMethod.BY_LIST
@@ -189,29 +205,35 @@ def _compare_method(listed: CachedList[RemoteSync]) -> str:
 
 
 async def _read_one_by_one(
-    context: ControllerContext, workspace: NamespacedName, scope: Scope, client: ApiClient, since: datetime
+    steps: ReconcileSteps[Any],
+    context: ControllerContext,
+    workspace: NamespacedName,
+    scope: Scope,
+    client: ApiClient,
+    since: datetime,
 ) -> None:
-    """Read each sync with a request of its own, and queue the Syncs whose status differs.
+    """Read each with a request of its own, and queue the resources whose status differs.
 
     Raises:
         ServerFaultError: the server fails to show any of them.
         SyncOperatorError: a request was not admitted, was refused, or got no response.
     """
+    kind = steps.kind.kind
     holders = defaultdict[str, list[Key]](list)
-    for key in context.store.resources_of(SYNC_KIND, workspace):
-        obj = context.store.get(SYNC_KIND, NamespacedName(key.namespace, key.name))
-        if obj is not None and (sync_id := obj.get("status", {}).get("id")):
-            holders[sync_id].append(key)
+    for key in context.store.resources_of(kind, workspace):
+        obj = context.store.get(kind, NamespacedName(key.namespace, key.name))
+        if obj is not None and (remote_id := obj.get("status", {}).get("id")):
+            holders[remote_id].append(key)
     refused = 0
     pause = _pause_between(context, workspace, len(holders))
-    for sync_id, keys in holders.items():
+    for remote_id, keys in holders.items():
         try:
-            await context.syncs.lists.read_one(scope, client, sync_id, since=since)
+            await context.registrations[kind].lists.read_one(scope, client, remote_id, since=since)
         except ServerFaultError:
             refused += 1
             if refused == len(holders):
                 raise
-        await _queue_differing(context, keys)
+        await _queue_differing(steps, context, keys)
         await context.comparisons.sleep(pause)
 
 
@@ -238,28 +260,17 @@ async def _look_up_names(
         _log.warning("Workspace %s/%s: names were not looked up: %s", *workspace, error)
 
 
-def _watch_runs(context: ControllerContext, sync: SyncView) -> bool:
-    """True for a registered Sync that the server schedules; its runs must be read, because no Job reports them."""
-    if sync.spec is None or sync.spec.scheduler is not Scheduler.SERVER or not sync.status.id:
-        return False
-    context.watch_runs.add(sync.uid)
-    return True
-
-
-def _snapshot(context: ControllerContext, key: Key) -> Snapshot | None:
-    obj = context.store.get(SYNC_KIND, NamespacedName(key.namespace, key.name))
-    snapshot = observe(context, obj) if obj is not None else None
-    usable = snapshot is not None and snapshot.sync.spec is not None and snapshot.workspace.dialect is not None
+def _snapshot(steps: ReconcileSteps[Any], context: ControllerContext, key: Key) -> ResourceSnapshot | None:
+    obj = context.store.get(key.kind, NamespacedName(key.namespace, key.name))
+    snapshot: ResourceSnapshot | None = steps.observe(context, obj) if obj is not None else None
+    usable = snapshot is not None and snapshot.resource.spec is not None and snapshot.workspace.dialect is not None
     return snapshot if usable else None
 
 
-def _differs(context: ControllerContext, snapshot: Snapshot) -> bool:
-    if _watch_runs(context, snapshot.sync) or identity_error_changed(snapshot):
-        return True
-    if name_error_changed(snapshot) or id_error_changed(snapshot):
+def _differs(steps: ReconcileSteps[Any], context: ControllerContext, snapshot: ResourceSnapshot) -> bool:
+    if steps.is_outdated(context, snapshot) or identity_error_changed(snapshot):
         return True
     if snapshot.last_listed is None:
         return snapshot.missing_from_lists
-    moved = snapshot.last_listed.status != (snapshot.sync.status.server_status or "")
-    secret = snapshot.sync.spec is not None and bool(snapshot.sync.spec.configuration_secrets)
-    return moved or secret or has_drift(snapshot, snapshot.last_listed)
+    spec = snapshot.resource.spec
+    return (spec is not None and bool(steps.kind.secrets(spec))) or has_drift(snapshot, snapshot.last_listed)

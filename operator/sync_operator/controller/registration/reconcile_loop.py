@@ -25,6 +25,7 @@ from sync_operator.domain.registration.registration_actions import (
     RecordCreateIntent,
     RemoteAction,
 )
+from sync_operator.domain.registration.resource_kind import ResourceKind
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
 from sync_operator.domain.status.error_classification import classify_error
 from sync_operator.domain.status.event_specs import EventSpec
@@ -58,9 +59,10 @@ async def _nothing_else(*_: object) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileSteps[S: ResourceSnapshot]:
-    """What the loop does for one kind.
+    """What the loop, and the drift check, do for one kind.
 
     Attributes:
+        kind: what the registration engine decides by.
         observe: the snapshot of an object of the cache; None if its Workspace has not been reconciled yet.
         next_action: the next action, or None.
         act: carries out one action.
@@ -69,10 +71,12 @@ class ReconcileSteps[S: ResourceSnapshot]:
         events: the events for the step from one status to the next.
         reported: called after the status was written, with the object as it is then; None if it is gone.
         wake_times: when to reconcile again though nothing changes.
+        is_outdated: True if the cached lists show something of its own that its status does not tell yet.
         server_actions: actions of its own that call the server.
         conditional_actions: actions of its own that write to the resource only at the version that was observed.
     """
 
+    kind: ResourceKind[S]
     observe: Callable[[ControllerContext, Mapping[str, Any]], S | None]
     next_action: Callable[[S], Any]
     act: Callable[[ControllerContext, S, Any], Awaitable[S]]
@@ -81,6 +85,7 @@ class ReconcileSteps[S: ResourceSnapshot]:
     events: Callable[[S, Any, Any], tuple[EventSpec, ...]]
     reported: Callable[[ControllerContext, S, Any, dict[str, Any] | None], Awaitable[None]] = _nothing_else
     wake_times: Callable[[S, Any], tuple[datetime | None, ...]] = lambda *_: ()
+    is_outdated: Callable[[ControllerContext, S], bool] = lambda *_: False
     server_actions: tuple[type, ...] = ()
     conditional_actions: tuple[type, ...] = ()
 

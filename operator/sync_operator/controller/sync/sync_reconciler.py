@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, Final, get_args
 
 from sync_operator.api.status import SyncStatus
+from sync_operator.api.sync import Scheduler
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.informer.store import NamespacedName
 from sync_operator.controller.registration.reconcile_loop import ReconcileSteps, reconcile_registered
@@ -15,10 +16,12 @@ from sync_operator.domain.actions import RecordHandledRequest, SyncServerAction
 from sync_operator.domain.runs.missed_runs import missed_from
 from sync_operator.domain.runs.run_health import ended_runs, fresh_until
 from sync_operator.domain.runs.start_failures import starts_again_at
-from sync_operator.domain.snapshot import Snapshot
+from sync_operator.domain.snapshot import Snapshot, SyncView
 from sync_operator.domain.status.event_specs import sync_events
 from sync_operator.domain.status.sync_status import blockers, sync_status
-from sync_operator.domain.sync.sync_kind import next_action
+from sync_operator.domain.sync.id_check import id_error_changed
+from sync_operator.domain.sync.references import name_error_changed
+from sync_operator.domain.sync.sync_kind import SYNC, next_action
 
 __all__ = ["SYNC_STEPS", "reconcile_sync"]
 
@@ -43,7 +46,24 @@ def _wake_times(snapshot: Snapshot, status: SyncStatus) -> tuple[datetime | None
     return fresh_until(snapshot), starts_again_at(snapshot), missed_from(snapshot, status.next_runs)
 
 
+def _is_outdated(context: ControllerContext, snapshot: Snapshot) -> bool:
+    """True if runs are to be read, or if the lists show another status, or other answers to names and ids."""
+    if _watch_runs(context, snapshot.sync) or name_error_changed(snapshot) or id_error_changed(snapshot):
+        return True
+    seen = snapshot.last_listed
+    return seen is not None and seen.status != (snapshot.sync.status.server_status or "")
+
+
+def _watch_runs(context: ControllerContext, sync: SyncView) -> bool:
+    """True for a registered Sync that the server schedules; its runs must be read, because no Job reports them."""
+    if sync.spec is None or sync.spec.scheduler is not Scheduler.SERVER or not sync.status.id:
+        return False
+    context.watch_runs.add(sync.uid)
+    return True
+
+
 SYNC_STEPS: Final = ReconcileSteps[Snapshot](
+    kind=SYNC,
     observe=observe,
     next_action=next_action,
     act=act,
@@ -52,6 +72,7 @@ SYNC_STEPS: Final = ReconcileSteps[Snapshot](
     events=sync_events,
     reported=_reported,
     wake_times=_wake_times,
+    is_outdated=_is_outdated,
     server_actions=get_args(SyncServerAction.__value__),
     conditional_actions=(RecordHandledRequest,),
 )

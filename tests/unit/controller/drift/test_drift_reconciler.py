@@ -12,6 +12,7 @@ from tests.unit.domain.world import HOME, World
 
 from sync_operator.api.constants import SYNC_KIND
 from sync_operator.controller.drift import drift_reconciler
+from sync_operator.controller.sync.sync_reconciler import SYNC_STEPS
 from sync_operator.domain.status.compared_condition import CompareMethod, Comparison
 from sync_operator.errors import NotAdmittedError, NotFoundError, ServerFaultError, SyncOperatorError, TransientError
 from sync_operator.syncapi.types import RemoteList, RemoteSync
@@ -75,7 +76,7 @@ def compared(server: Server) -> tuple[Comparison, int]:
 
     context.comparisons.sleep = at_once
     context.comparisons.failed(HOME, "not begun")
-    asyncio.run(drift_reconciler._compare(context, HOME, session.scope, cast("Any", server)))
+    asyncio.run(drift_reconciler._compare((SYNC_STEPS,), context, HOME, session.scope, cast("Any", server)))
     comparison = context.comparisons.get(HOME)
     assert comparison is not None
     return comparison, context.queue.depth
