@@ -61,7 +61,7 @@ def test_good_syncs_are_taken_and_can_be_read(kube: Kube, namespace: str, name: 
     taken = kube.create(manifest, namespace)
 
     assert taken["spec"]["configuration"] == manifest["spec"]["configuration"]
-    assert taken["status"] == {"observedGeneration": -1}
+    assert taken["status"]["observedGeneration"] == -1
     assert read_sync_spec(taken["spec"]) == read_sync_spec(manifest["spec"])
     effective_schedule(read_sync_spec(taken["spec"]), namespace, name)
 
@@ -72,7 +72,7 @@ def test_good_workspaces_are_taken_and_can_be_read(kube: Kube, namespace: str, n
 
     taken = kube.create(manifest, namespace)
 
-    assert taken["status"] == {"observedGeneration": -1}
+    assert taken["status"]["observedGeneration"] == -1
     assert read_workspace_spec(taken["spec"]) == read_workspace_spec(manifest["spec"])
 
 
@@ -227,6 +227,7 @@ def test_no_status_of_a_workspace_is_ever_refused(kube: Kube, namespace: str) ->
         role="Admin",
         syncs=10_000,
         token_secret="default-token",
+        message="all fine",
         conditions=FULL.conditions,
     )
 
@@ -259,6 +260,8 @@ def test_kubectl_get_shows_the_columns(plane_binary: Path, tmp_path: Path) -> No
     with running_plane(plane_binary, tmp_path) as plane:
         kube = Kube(plane.kubeconfig)
         kube.create(sync_manifest("orders"), "default")
+        kube.create(workspace_manifest("default"), "default")
+        unseen = plane.kubectl("get", "syncs,workspaces", "-o", "wide").stdout
         kube.patch_status(SYNC_KIND, "orders", "default", to_dict(status))
         kube.close()
 
@@ -267,6 +270,8 @@ def test_kubectl_get_shows_the_columns(plane_binary: Path, tmp_path: Path) -> No
         unhealthy = plane.kubectl("get", "syncs", "-A", "--field-selector", "status.health=False").stdout
         healthy = plane.kubectl("get", "syncs", "-A", "--field-selector", "status.health=True").stdout
 
+    assert unseen.count("no operator has looked at it yet") == 2
+    assert unseen.count("kubectl get deployments -A -l app.kubernetes.io/name=sync-operator") == 2
     assert short[0].split("  ")[0] == "NAME"
     assert " ".join(short[0].split()) == "NAME READY STATUS HEALTHY SCHEDULE LAST RUN NEXT AGE"
     assert " ".join(short[1].split()).startswith(

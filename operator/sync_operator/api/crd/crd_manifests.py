@@ -26,6 +26,14 @@ from sync_operator.api.workspace import WorkspaceSpec
 
 __all__ = ["sync_crd", "workspace_crd"]
 
+_UNSEEN: Final = {
+    "observedGeneration": -1,
+    "message": (
+        "no operator has looked at it yet; if that stays so, none is running or serves this namespace: kubectl get "
+        "deployments -A -l app.kubernetes.io/name=sync-operator"
+    ),
+}
+"""Status of a new resource, which says by itself that nobody has looked at it, so that nobody takes it for done."""
 _READY: Final = '.status.conditions[?(@.type=="Ready")]'
 
 
@@ -92,8 +100,7 @@ def _root(description: str, spec: type[Model], status: type[Model], rules: tuple
             "kind": {"type": "string", "description": "The kind of this resource."},
             "metadata": {"type": "object"},
             "spec": structural_schema(spec, defaults=True),
-            # A fresh resource says by itself that nobody has looked at it yet, so that nobody takes it for done.
-            "status": structural_schema(status, defaults=False) | {"default": {"observedGeneration": -1}},
+            "status": structural_schema(status, defaults=False) | {"default": dict(_UNSEEN)},
         },
     }
     attach_rules(schema, rules)
