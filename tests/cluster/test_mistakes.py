@@ -117,6 +117,7 @@ def person(
             sandbox.name_all()
             for number in (31, 32):
                 sandbox.name("source", number, "Twice")
+            sandbox.name("source", 33, "My\u00a0Shop")
             sandbox.name("destination", STREAMLESS, "Streamless")
             sandbox.catalog(STREAMLESS, "contacts")
             for kind in ("model", "source"):

@@ -162,6 +162,13 @@ _SYNCS: Final = (
     Mistake(
         "name-twice", _GET, "spec.sourceRef.name", "spec.sourceId", sync=BY_NAME | {"sourceRef": {"name": "Twice"}}
     ),
+    Mistake(
+        "name-looks-the-same",
+        _GET,
+        "spec.sourceRef.name",
+        "has U+00A0 where the spec has U+0020",
+        sync=BY_NAME | {"sourceRef": {"name": "My Shop"}},
+    ),
     Mistake("no-such-model", _GET, "spec.modelId", "write the id of one of its models", sync={"modelId": 9999}),
     Mistake("no-such-source", _GET, "spec.sourceId", "write the id of one of its sources", sync={"sourceId": 9999}),
     Mistake(
