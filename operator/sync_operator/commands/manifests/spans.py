@@ -4,6 +4,7 @@ import re
 from array import array
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -77,9 +78,16 @@ class Lines:
 
 def break_count(text: str, start: int, end: int) -> int:
     """Number of YAML line breaks in a part of a text."""
-    if all(text.find(char, start, end) < 0 for char in _RARE_BREAKS):
+    rare = _rare_breaks(text)
+    if not rare or all(text.find(char, start, end) < 0 for char in rare):
         return text.count("\n", start, end)
     return sum(1 for _ in _BREAKS.finditer(text, start, end))
+
+
+@lru_cache(maxsize=2)
+def _rare_breaks(text: str) -> tuple[str, ...]:
+    """The rare line breaks in a text; cached, because it is asked for each of its parts."""
+    return tuple(char for char in _RARE_BREAKS if char in text)
 
 
 def spot_at(text: str, index: int) -> Span:

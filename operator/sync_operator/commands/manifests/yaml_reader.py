@@ -12,6 +12,7 @@ from sync_operator.api.validation.strict_validation import FieldPath
 from sync_operator.commands.manifests.block_list_reader import BlockItems, block_items
 from sync_operator.commands.manifests.document_splitter import Cut, cut_documents
 from sync_operator.commands.manifests.json_reader import (
+    MAX_LEVELS,
     TOO_DEEP,
     JsonItems,
     is_encodable,
@@ -184,7 +185,8 @@ def _from_json(cut: Cut, head: Mapping[str, Any] | None) -> Document | YamlError
     except ValueError as error:  # nested so deeply that the first look just managed it
         return YamlError(start, str(error))
     value = read.value
-    if is_too_deep(value):
+    brackets = cut.whole.count("[", cut.start, cut.end) + cut.whole.count("{", cut.start, cut.end)
+    if brackets > MAX_LEVELS and is_too_deep(value):  # each level takes a bracket, and most objects have few
         return YamlError(start, TOO_DEEP)
     if _HALVES.search(cut.whole, cut.start, cut.end) and not is_encodable(value):
         return YamlError(start, "holds a half of a character, such as \\ud83d; kubectl would put U+FFFD in its place")

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field, StrictStr
@@ -34,6 +35,7 @@ def _object_name(name: str) -> str:
     )
 
 
+@lru_cache(maxsize=1024)
 def _namespace(name: str) -> str:
     if _DNS_NAME.fullmatch(name) and len(name) <= _LABEL_LIMIT and "." not in name:
         return name
@@ -42,6 +44,7 @@ def _namespace(name: str) -> str:
     )
 
 
+@lru_cache(maxsize=1024)  # the keys and values of labels repeat in all objects
 def _qualified(key: str) -> str:
     """Check a key of labels or annotations: a name with an optional prefix (DNS name and slash)."""
     prefix, slash, name = key.rpartition("/")
@@ -61,6 +64,7 @@ def _annotation_key(key: str) -> str:
     return key
 
 
+@lru_cache(maxsize=1024)
 def _label(value: str) -> str:
     if value and not (_QUALIFIED.fullmatch(value) and len(value) <= _LABEL_LIMIT):
         raise ValueError(
