@@ -162,7 +162,7 @@ class RunnerSettings:
         max_failed_rows_percent: share of rows (0-100) that may fail in a run that counts as delivered.
         timeout: the runner cancels a run that takes longer; None means no limit.
         run_name: name of the Job; that of a scheduled Job contains the scheduled minute.
-        registered_at: when the server created the sync, in whole seconds; None if unknown.
+        registered_at: when the server created the sync; None if unknown.
         since: when a requested run was requested, which its Job's name does not contain; None if unknown.
         retries: how many of its own failed runs a Job may retry.
         hosts: egress policy: which API hosts may be called.

@@ -105,7 +105,17 @@ def test_a_backup_is_restored_beside_its_cluster(plane: Plane, kube: Kube, tmp_p
 def test_creates_that_are_carried_out_late_leave_no_twin(
     plane: Plane, kube: Kube, tmp_path: Path, ledger: Ledger
 ) -> None:
-    with running_sandbox(tmp_path) as sandbox, running_controller(plane, tmp_path):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    with (
+        running_sandbox(tmp_path) as sandbox,
+        running_sandbox(folder) as elsewhere,
+        running_controller(plane, tmp_path),
+    ):
+        neighbour = made_tenant(kube, elsewhere)
+        neighbour.connect()
+        for number in range(2 * len(LATE)):  # their syncs have the ids that twins here will have
+            neighbour.ready(f"orders-{number}", streamName=f"orders-{number}")
         tenant = made_tenant(kube, sandbox)
         tenant.connect(timeoutSeconds=2)
         for seconds in LATE:
@@ -125,3 +135,4 @@ def test_creates_that_are_carried_out_late_leave_no_twin(
         ledger.faults["creates carried out late"] += len(LATE)
         told = [reason for name in names for reason in tenant.events(name) if reason == "DuplicateFound"]
         ledger.faults["twins told and deleted"] += len(told)
+        assert len(elsewhere.syncs()) == 2 * len(LATE)

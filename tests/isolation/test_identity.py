@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,30 @@ def test_who_asks_for_ids_without_credentials_hides_no_sync_and_holds_none(
     assert rebuilt.call("POST", "/syncs", sync=BY_HAND).status_code == 201
     adopted = victim.ready("adopted", externalId="2", streamName="by-hand")
     assert adopted["status"]["id"] == "2"
+    assert_served()
+
+
+def test_a_sync_of_another_server_with_our_id_of_our_second_hides_no_lost_create(
+    newcomer: Newcomer, rebuilt: Sandbox, healthy: Tenant, assert_served: Callable[[], None]
+) -> None:
+    theirs = healthy.get("before")["status"]
+    made = datetime.fromisoformat(theirs["registeredAt"])
+    same_second = made.replace(microsecond=1000 * ((made.microsecond // 1000 + 500) % 1000))
+    tenant = newcomer(rebuilt)
+    tenant.connect()
+    rebuilt.fault(method="POST", path="/syncs$", lose="after")
+    rebuilt.fault(method="GET", path="/syncs$", status=503, times=100_000)
+
+    tenant.sync("lost")
+    tenant.when(SYNC_KIND, "lost", "Ready", "False", "OutcomeUnknown")
+    [mine] = rebuilt.syncs()
+    assert str(mine["id"]) == theirs["id"]
+    rebuilt.rebuilt({**mine, "created_at": same_second.isoformat()})
+    rebuilt.clear_faults()
+
+    taken = tenant.when(SYNC_KIND, "lost", "Ready", seconds=60)
+    assert [str(sync["id"]) for sync in rebuilt.syncs()] == [taken["status"]["id"]], "no twin"
+    assert datetime.fromisoformat(taken["status"]["registeredAt"]) == same_second
     assert_served()
 
 

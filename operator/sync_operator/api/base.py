@@ -15,6 +15,7 @@ __all__ = [
     "Duration",
     "JsonBool",
     "JsonInt",
+    "MicroTime",
     "Model",
     "SecretKey",
     "SecretKeyRef",
@@ -22,6 +23,7 @@ __all__ = [
     "Time",
     "normalized_id",
     "rfc3339",
+    "rfc3339_fraction",
 ]
 
 
@@ -46,10 +48,22 @@ def rfc3339(moment: datetime) -> str:
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
+def rfc3339_fraction(moment: datetime) -> str:
+    """Write an aware time like `rfc3339`, with its fraction of a second, if it has one."""
+    if moment.microsecond == 0:
+        return rfc3339(moment)
+    unit = "microseconds" if moment.microsecond % 1000 else "milliseconds"
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=unit)}Z"
+
+
 def _whole_seconds(moment: datetime) -> datetime:
+    return _utc(moment).replace(microsecond=0)
+
+
+def _utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("has no time zone; write it like 2026-01-31T12:00:00Z")
-    return moment.astimezone(UTC).replace(microsecond=0)
+    return moment.astimezone(UTC)
 
 
 def _check_duration(text: str) -> str:
@@ -64,6 +78,9 @@ def normalized_id(number: str) -> str:
 
 type Time = Annotated[datetime, AfterValidator(_whole_seconds), PlainSerializer(rfc3339, when_used="json")]
 """Aware, UTC, whole seconds: what survives being written and read again."""
+
+type MicroTime = Annotated[datetime, AfterValidator(_utc), PlainSerializer(rfc3339_fraction, when_used="json")]
+"""Aware, UTC, with a fraction of a second."""
 
 type Duration = Annotated[str, Field(min_length=2, max_length=20), AfterValidator(_check_duration)]
 """Go's notation in hours, minutes and seconds, as `sync_operator.util.durations` reads it."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, ValidationError
 
-from sync_operator.api.base import JsonInt, Model, ServerId, Time
+from sync_operator.api.base import JsonInt, MicroTime, Model, ServerId, Time
 
 __all__ = [
     "MAX_RECENT_RUNS",
@@ -144,9 +144,10 @@ class SyncStatus(Model):
     """The server's workspace that the sync lives in."""
     url: _Url | None = None
     """URL of the server that the sync lives on."""
-    registered_at: Time | None = None
-    """When the server made the sync, by its own clock. Together with id, it tells the sync from another that has the
-    same id on a server that was rebuilt, restored or replaced. None where the server does not tell."""
+    registered_at: MicroTime | None = None
+    """When the server made the sync, by its own clock and as exactly as it tells. Together with id, it tells the sync
+    from another that has the same id on a server that was rebuilt, restored or replaced. None where the server does not
+    tell."""
     account: _Word | None = None
     """The account that registered the sync: the server's id of the user, or the subject of a JSON web token. None for
     a token that tells no account."""

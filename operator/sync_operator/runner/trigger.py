@@ -83,12 +83,12 @@ class Trigger:
     async def _identify(self) -> None:
         """Check that the id still belongs to the sync that was registered."""
         sync_id, expected = self._settings.sync_id, self._settings.registered_at
-        found = (await self._client.syncs.get(sync_id)).created_at
-        if expected is not None and found is not None and found.replace(microsecond=0) != expected:
+        found = await self._client.syncs.get(sync_id)
+        if expected is not None and found.created_at is not None and not found.was_created_at(expected):
             raise IdentityError(
-                f"sync {sync_id} was registered at {_to_seconds(expected)}, but what has that id on the server was "
-                f"made at {_to_seconds(found)}: it is another sync, and nothing was run; the Sync's condition Ready "
-                "tells more"
+                f"sync {sync_id} was registered at {_text(expected)}, but what has that id on the server was "
+                f"made at {_text(found.created_at)}: it is another sync, and nothing was run; the Sync's condition "
+                "Ready tells more"
             )
         self._is_identified = True
 
@@ -163,8 +163,8 @@ class Trigger:
         return run
 
 
-def _to_seconds(time: datetime) -> str:
-    return time.isoformat(sep=" ", timespec="seconds")
+def _text(time: datetime) -> str:
+    return time.isoformat(sep=" ", timespec="milliseconds" if time.microsecond else "seconds")
 
 
 def _found_message(run: RemoteRun, *, new: bool, waits: bool) -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 __all__ = [
     "Dialect",
@@ -19,6 +19,8 @@ __all__ = [
     "RunStatus",
     "User",
 ]
+
+_ROUNDING: Final = timedelta(milliseconds=1)
 
 
 class Dialect(StrEnum):
@@ -129,6 +131,18 @@ class RemoteResource:
     attributes: Mapping[str, Any]
     created_at: datetime | None = field(default=None, kw_only=True)
     updated_at: datetime | None = field(default=None, kw_only=True)
+
+    def was_created_at(self, recorded: datetime) -> bool:
+        """True if this is the creation time that was recorded; False also if the response has none.
+
+        Where either has no fraction of a second, as a server or an earlier release leaves it out, whole seconds are
+        compared. Else they may differ by a millisecond: one may be rounded where the other is cut.
+        """
+        if self.created_at is None:
+            return False
+        if self.created_at.microsecond and recorded.microsecond:
+            return abs(self.created_at - recorded) <= _ROUNDING
+        return self.created_at.replace(microsecond=0) == recorded.replace(microsecond=0)
 
 
 @dataclass(frozen=True, slots=True)

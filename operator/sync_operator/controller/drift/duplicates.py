@@ -125,10 +125,10 @@ async def _is_ours_alone(
     held = await registrations.of.collection(client).get(remote_id)
     if not is_same(snapshot, held, duplicate.remote) or await registrations.of.is_used(client, remote_id):
         return False
-    # Other Workspaces may reach the same server by another URL, so every claim to the id and every create of the
-    # partition counts, wherever it goes.
+    # Other Workspaces may reach the same server by another URL, so every create of the partition counts, wherever it
+    # goes, and every claim to the id, except of those registered with what another server has under that id.
     kind, in_flight = snapshot.kind.kind, registrations.create_fence.claimed(scope.remote_workspace, exclude="")
-    if context.store.claimants(kind, remote_id) or remote_id in in_flight:
+    if context.store.is_registered(kind, held, if_unknown=True) or remote_id in in_flight:
         return False
     home = NamespacedName(snapshot.resource.namespace, snapshot.workspace.name)
     return not _is_pending(snapshot, _pending_partitions(context, registrations, home, scope, everywhere=True))

@@ -19,6 +19,7 @@ from sync_operator.controller.workqueue.workqueue import Key
 from sync_operator.domain.create_fence.matching import Claim
 from sync_operator.kubernetes.converters import owning_sync
 from sync_operator.kubernetes.watch.own_write_filter import ObjectVersion
+from sync_operator.syncapi.types import RemoteResource
 
 __all__ = ["NamespacedName", "Store", "wanted_id", "workspace_name"]
 
@@ -231,16 +232,16 @@ class Store:
         held = self._objects.get(kind, {})
         return (held[ref] for ref in self._unresolved.get(kind))
 
-    def is_registered(self, kind: str, remote_id: str, created_at: datetime | None) -> bool:
-        """True if a resource is registered with that id and creation time, by whatever URL of its server.
+    def is_registered(self, kind: str, remote: RemoteResource, *, if_unknown: bool = False) -> bool:
+        """True if a resource is registered with that remote resource, by whatever URL of its server.
 
-        An id alone is on many servers; with the same creation time it is taken for the same one.
+        An id alone is on many servers; with the same creation time it is taken for the same one. ``if_unknown`` is
+        returned where a resource only asks for the id, or a time is missing.
         """
-        made = created_at.replace(microsecond=0) if created_at is not None else None
-        refs = self._by_remote_id.get((kind, remote_id))
+        refs = self._by_remote_id.get((kind, remote.id))
         statuses = ((self._find(kind, ref) or {}).get("status", {}) for ref in refs)
-        times = (status["registeredAt"] for status in statuses if status.get("id") and "registeredAt" in status)
-        return made is not None and any(datetime.fromisoformat(time) == made for time in times)
+        times = (status.get("registeredAt") if remote.created_at and status.get("id") else None for status in statuses)
+        return any(remote.was_created_at(datetime.fromisoformat(time)) if time else if_unknown for time in times)
 
     def claimants(self, kind: str, remote_id: str) -> set[NamespacedName]:
         """Resources that have, or ask for, a remote resource of that id, on whatever server."""

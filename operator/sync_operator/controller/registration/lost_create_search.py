@@ -80,7 +80,7 @@ async def _list_since[S: ResourceSnapshot](
     # What was written to since the list belongs to another resource, even if both are gone by now.
     claimed |= registrations.lists.written_since(scope)
     # The same one may be registered in a Workspace that reaches the server by another URL.
-    claimed |= {remote.id for remote in listing.rows if store.is_registered(kind.kind, remote.id, remote.created_at)}
+    claimed |= {remote.id for remote in listing.rows if store.is_registered(kind.kind, remote)}
     found = replace(snapshot, listing=listing, listed_at=listed.at, claimed=claimed)
     return replace(found, unresolved=unresolved_creates(context, found))
 

@@ -6,7 +6,7 @@ Ids are small integers. On a server that was rebuilt, restored or replaced, the 
 from datetime import datetime
 from typing import Any
 
-from sync_operator.api.base import rfc3339
+from sync_operator.api.base import rfc3339_fraction
 from sync_operator.api.conditions import ConditionType, Reason
 from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.memo import memoize
@@ -69,13 +69,13 @@ def is_unproven(snapshot: ResourceSnapshot) -> bool:
 
 
 def registered_at(snapshot: ResourceSnapshot) -> datetime | None:
-    """Creation time of the registered resource, by the server's clock in whole seconds; None if the server omits it."""
+    """Creation time of the registered resource, by the server's clock; None if the server omits it."""
     status, actual = snapshot.resource.status, snapshot.remote or snapshot.last_listed
     if status.id is not None and status.registered_at is not None:
         return status.registered_at
     if actual is None or actual.created_at is None or not _is_certain(snapshot, actual):
         return None
-    return actual.created_at.replace(microsecond=0)
+    return actual.created_at
 
 
 def registered_account(snapshot: ResourceSnapshot) -> str | None:
@@ -124,14 +124,14 @@ def _other_time(snapshot: ResourceSnapshot, actual: RemoteResource) -> str:
     status = snapshot.resource.status
     if status.registered_at is None or actual.created_at is None:
         return ""
-    made, noun = actual.created_at.replace(microsecond=0), snapshot.kind.noun
-    if made == status.registered_at:
+    made, noun = actual.created_at, snapshot.kind.noun
+    if actual.was_created_at(status.registered_at):
         return ""
     return (
-        f"status.registeredAt: {noun} {status.id} was registered at {rfc3339(status.registered_at)}, but what has that "
-        f"id on {snapshot.workspace.url} was made at {rfc3339(made)}, so it is another {noun}, as on a server that was "
-        f"rebuilt, restored or replaced: {_UNTOUCHED}; let Workspace {snapshot.workspace.name!r} name the server that "
-        f"has yours, or {_way_out(snapshot)}"
+        f"status.registeredAt: {noun} {status.id} was registered at {rfc3339_fraction(status.registered_at)}, but what "
+        f"has that id on {snapshot.workspace.url} was made at {rfc3339_fraction(made)}, so it is another {noun}, as on "
+        f"a server that was rebuilt, restored or replaced: {_UNTOUCHED}; let Workspace {snapshot.workspace.name!r} "
+        f"name the server that has yours, or {_way_out(snapshot)}"
     )
 
 

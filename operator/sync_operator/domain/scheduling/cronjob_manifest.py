@@ -7,7 +7,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from sync_operator.api.base import rfc3339
+from sync_operator.api.base import rfc3339_fraction
 from sync_operator.api.constants import (
     ANSWERED_RUN_REQUEST_ANNOTATION,
     API_VERSION,
@@ -228,7 +228,7 @@ def _environment(snapshot: Snapshot, spec: SyncSpec, sync_id: str) -> list[dict[
     workspace, made = snapshot.workspace, registered_at(snapshot)
     values: dict[str, str | None] = {
         "SYNC_ID": sync_id,
-        "SYNC_REGISTERED_AT": rfc3339(made) if made is not None else None,
+        "SYNC_REGISTERED_AT": rfc3339_fraction(made) if made is not None else None,
         "SYNC_API_URL": workspace.url,
         "SYNC_API_WORKSPACE_ID": workspace.workspace_id,
         "SYNC_API_DIALECT": workspace.dialect.value if workspace.dialect else None,

@@ -10,6 +10,7 @@ from tests.support.clockwork import run
 from tests.support.snapshots import NOW, marked, pictured, registered, stored, synced
 from tests.unit.domain.world import HOME, World
 
+from sync_operator.api.base import rfc3339
 from sync_operator.api.constants import CREATE_LOST_ANNOTATION, CREATE_STARTED_ANNOTATION, SYNC_KIND
 from sync_operator.controller.drift import duplicates
 from sync_operator.controller.drift.duplicates import delete_duplicate, find_duplicates
@@ -26,6 +27,8 @@ MARKED: Final = NOW - timedelta(minutes=20)
 LOST: Final = NOW - timedelta(minutes=15)
 CREATING: Final = {CREATE_STARTED_ANNOTATION: f"{NOW.isoformat()}/process"}
 """Annotations of a Sync whose create is under way or lost."""
+MADE: Final = LOST + timedelta(minutes=1)
+"""When the first of two creates was carried out."""
 OWN: Final = "7"
 OTHER: Final = NamespacedName("other", "default")
 
@@ -66,8 +69,7 @@ def repeated(**changes: Any) -> Snapshot:
 
 def late(sync_id: str = "9", **changes: Any) -> RemoteSync:
     """What the first one has made, minutes after it was given up."""
-    made = LOST + timedelta(minutes=1)
-    return replace(stored(pictured(), sync_id), **{"created_at": made, "updated_at": made} | changes)
+    return replace(stored(pictured(), sync_id), **{"created_at": MADE, "updated_at": MADE} | changes)
 
 
 def listed(*syncs: RemoteSync) -> CachedList[RemoteSync]:
@@ -208,6 +210,8 @@ def test_what_is_gone_already_is_told_no_more(world: World) -> None:
     [
         pytest.param({"spec": {"externalId": "9"}}, id="a claim wherever its server is"),
         pytest.param({"annotations": CREATING}, id="a create of that stream"),
+        pytest.param({"status": {"id": "9"}}, id="one registered there, nobody knows when"),
+        pytest.param({"status": {"id": "9", "registeredAt": rfc3339(MADE)}}, id="the same by another URL"),
     ],
 )
 def test_nothing_is_deleted_that_a_sync_elsewhere_may_have(world: World, changes: dict[str, Any]) -> None:
@@ -221,3 +225,10 @@ def test_nothing_is_deleted_that_a_sync_elsewhere_may_have(world: World, changes
     put(world, "elsewhere", OTHER, **changes)
 
     assert deleted(world, Server(late("9"))) == ([], [("11", False), ("9", False)])
+
+
+def test_a_sync_of_another_server_that_has_its_id_keeps_no_duplicate(world: World) -> None:
+    elsewhere = {"id": "9", "url": "https://alias.example.com", "registeredAt": rfc3339(MADE + timedelta(seconds=1))}
+    put(world, "elsewhere", OTHER, status=elsewhere)
+
+    assert deleted(world, Server(late("9"))) == (["9"], [("11", False)])

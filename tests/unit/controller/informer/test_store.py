@@ -22,6 +22,7 @@ from sync_operator.controller.informer.compact import trim
 from sync_operator.controller.informer.store import NamespacedName, Store, wanted_id, workspace_name
 from sync_operator.controller.workqueue import time_slices
 from sync_operator.controller.workqueue.workqueue import Key
+from sync_operator.syncapi.types import RemoteSync
 
 NAMESPACES = st.sampled_from(["team", "other"])
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -176,16 +177,33 @@ def test_a_full_list_takes_the_place_of_what_was_known(
     check(store, plain)
 
 
-def test_an_id_of_the_same_second_is_the_same_sync_by_whatever_url() -> None:
+def _made(sync_id: str, milliseconds: int | None) -> RemoteSync:
+    """What a server shows, made so long after `BORN`; of no known time if that is None."""
+    made = BORN + timedelta(milliseconds=milliseconds) if milliseconds is not None else None
+    return RemoteSync(sync_id, {}, created_at=made)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "same", "others"),
+    [
+        ("2026-01-31T11:00:00Z", [0, 300, 999], [-1, 1000]),
+        ("2026-01-31T11:00:00.300Z", [0, 299, 300, 301], [298, 302, -1, 1000, 1300]),
+        ("2026-01-31T11:00:00.300400Z", [0, 300, 301], [302]),
+    ],
+)
+def test_an_id_of_the_same_creation_time_is_the_same_sync_by_whatever_url(
+    recorded: str, same: list[int], others: list[int]
+) -> None:
+    assert datetime.fromisoformat(recorded).replace(microsecond=0) == BORN
     store = Store()
-    status = {"id": "7", "url": "https://alias.example.com", "registeredAt": rfc3339(BORN)}
+    status = {"id": "7", "url": "https://alias.example.com", "registeredAt": recorded}
     store.put("Sync", sync(obj("team", "a"), status=status))
     store.put("Sync", sync(obj("team", "asks"), externalId="8"))
 
-    assert store.is_registered(SYNC_KIND, "7", BORN + timedelta(milliseconds=300))
-    assert not store.is_registered(SYNC_KIND, "7", BORN + timedelta(seconds=1)), "another server's"
-    assert not store.is_registered(SYNC_KIND, "7", None)
-    assert not store.is_registered(SYNC_KIND, "8", BORN)
+    assert [after for after in same if not store.is_registered(SYNC_KIND, _made("7", after))] == []
+    assert [after for after in others if store.is_registered(SYNC_KIND, _made("7", after))] == [], "another server's"
+    assert not store.is_registered(SYNC_KIND, _made("7", None))
+    assert not store.is_registered(SYNC_KIND, _made("8", 0))
 
 
 def test_newer_wins_whichever_comes_first() -> None:

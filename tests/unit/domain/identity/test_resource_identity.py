@@ -58,6 +58,18 @@ STRANGERS: dict[str, tuple[RemoteSync, str]] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("recorded", "made", "same"), [(0, 750, True), (750, 0, True), (750, 751, True), (250, 750, False)]
+)
+def test_times_are_compared_as_exactly_as_both_are_known(recorded: int, made: int, same: bool) -> None:
+    status = KNOWN.model_copy(update={"registered_at": NOW + timedelta(milliseconds=recorded)})
+
+    snapshot = shown(replace(MINE, created_at=NOW + timedelta(milliseconds=made)), status)
+
+    assert (registration_blocker(snapshot) is None) == same
+    assert (sync_status(snapshot).registered_at or NOW) == NOW + timedelta(milliseconds=recorded), "it is kept as it is"
+
+
 @pytest.mark.parametrize("name", STRANGERS)
 def test_another_sync_at_our_id_is_told_and_left_alone(name: str, messages: Messages) -> None:
     remote, fields = STRANGERS[name]
