@@ -29,8 +29,8 @@ _MIN_CHARACTERS: Final = 2_000_000
 _MAX_PROCESSES: Final = 2
 """Each takes memory; two of them and 60,000 Syncs take less than 300 MB."""
 _ENDING: Final = frozenset({signal.SIGINT, signal.SIGTERM})
-_BATCHES_AHEAD: Final = 2
-"""Batches that a process is given at once, so that it never waits for the next."""
+_BATCHES_AHEAD: Final = 4
+"""Batches that a process is given at once: with two it waits for the next, as this process is slow to hand it over."""
 _SIGNAL_CHECK_SECONDS: Final = 0.1
 """While a result is waited for, signals are handled this often."""
 
