@@ -242,9 +242,9 @@ def outgrown(value: Any, max_bytes: int = MAX_CONFIGURATION_BYTES, max_values: i
 
 def has_nul(value: Any) -> bool:
     """True if a string in a JSON value, or the key of an object, has the character U+0000; `outgrown` comes before."""
-    shown = repr(value)
+    text = repr(value)
     # Nearly no value has one, which is seen much faster without the pattern.
-    return r"\x00" in shown and _NUL_IN_REPR.search(shown) is not None
+    return r"\x00" in text and _NUL_IN_REPR.search(text) is not None
 
 
 def texts_in(value: Any) -> Iterator[str]:

@@ -24,7 +24,7 @@ _WORDS: Final = re.compile(r"[a-z]+")
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z_ .-]*")
 _NO_KEY: Final = re.compile(r"[^-._a-zA-Z0-9]+")
 _KEY_LIMIT: Final = 200
-_STAND_IN: Final = "(in Secret {name})"
+_PLACEHOLDER: Final = "(in Secret {name})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ def extract_secrets(configuration: Any, secret_name: str) -> ExtractedSecret:
         while key in keys:
             key += "-"
         keys[key] = pointer
-    stand_in = _STAND_IN.format(name=secret_name)
-    return ExtractedSecret(with_secrets(configuration, dict.fromkeys(keys.values(), stand_in)), keys)
+    placeholder = _PLACEHOLDER.format(name=secret_name)
+    return ExtractedSecret(with_secrets(configuration, dict.fromkeys(keys.values(), placeholder)), keys)
 
 
 def _secret_places(configuration: Any) -> Iterator[str]:

@@ -15,7 +15,7 @@ from sync_operator.syncapi.types import Dialect, RemoteSync
 
 __all__ = ["CandidateIndex"]
 
-_UNTOLD: Final = ""
+_NO_MODEL: Final = ""
 """Bucket for syncs without a model id."""
 
 
@@ -62,11 +62,11 @@ class CandidateIndex:
         )
 
     def _compartments(self, spec: SyncSpec) -> list[RemoteSync]:
-        return [*self._free[str(spec.model_id)], *self._free[_UNTOLD]]
+        return [*self._free[str(spec.model_id)], *self._free[_NO_MODEL]]
 
 
 def _model_of(remote: RemoteSync) -> str:
-    return str(remote.attributes.get("model_id") or _UNTOLD).strip()
+    return str(remote.attributes.get("model_id") or _NO_MODEL).strip()
 
 
 def _body(spec: SyncSpec, dialect: Dialect, secrets: Mapping[str, str]) -> dict[str, Any] | None:

@@ -25,12 +25,12 @@ from sync_operator.errors import InvalidSpecError
 
 __all__ = ["Applied", "Candidate", "plan_workspace"]
 
-_ALIKE_IN = "the same source, destination, model and stream"
+_SHARED_REFERENCES = "the same source, destination, model and stream"
 _ASSUMED = (
     "assumed: sync {id} has {what}, so the plan takes it for this Sync's own; if this Sync was never applied, "
     "a second sync is created beside it. Set spec.externalId, or pass --live, to be sure"
 )
-_ALIKE = f"sync {{ids}} on the server has {_ALIKE_IN}; to take it over, set spec.externalId to its id"
+_SIMILAR_NOTE = f"sync {{ids}} on the server has {_SHARED_REFERENCES}; to take it over, set spec.externalId to its id"
 _UNREAD = "values from Secrets that are not in the input are assumed to be as they are on the server"
 
 
@@ -117,7 +117,7 @@ def plan_workspace(
         planned_change = dry_run(snapshot, known[index], found.syncs)
         spec = specs[index] if planned_change.action is PlanAction.CREATE and each.applied is None else None
         alike = shelf.alike(spec) if spec else ()
-        more = (_ALIKE.format(ids=" or ".join(remote.id for remote in alike[:3])),) if alike else ()
+        more = (_SIMILAR_NOTE.format(ids=" or ".join(remote.id for remote in alike[:3])),) if alike else ()
         compared = planned_change.action not in {PlanAction.CREATE, PlanAction.RECREATE, PlanAction.BLOCKED}
         unread = (_UNREAD,) if compared and len(known[index]) < len(each.spec.configuration_secrets) else ()
         notes = (*((note,) if note else ()), *planned_change.notes, *more, *unread)
@@ -159,7 +159,7 @@ def _assumed(
         spec = specs[index]
         alike = shelf.alike(spec) if spec and index not in assumed else ()
         if len(alike) == 1:
-            assumed[index] = alike[0].id, _ASSUMED.format(id=alike[0].id, what=_ALIKE_IN)
+            assumed[index] = alike[0].id, _ASSUMED.format(id=alike[0].id, what=_SHARED_REFERENCES)
             shelf.take(alike[0])
     return assumed
 

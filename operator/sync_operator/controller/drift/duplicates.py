@@ -22,7 +22,7 @@ from sync_operator.util.field_names import camel
 __all__ = ["delete_duplicate", "find_duplicates"]
 
 _log = logging.getLogger(__name__)
-_NOBODY: Final = NamespacedName("", "")
+_NO_RESOURCE: Final = NamespacedName("", "")
 MAX_UNCLAIMED: Final = 1000
 """Maximum number of unclaimed ones that are compared, the newest first."""
 
@@ -145,7 +145,7 @@ def _claims(
     def is_claimed(remote_id: str) -> bool:
         return remote_id in ours or bool(
             context.store.claimed(
-                kind, scope.remote_workspace, (remote_id,), exclude=_NOBODY, may_not_claim=may_not_claim
+                kind, scope.remote_workspace, (remote_id,), exclude=_NO_RESOURCE, may_not_claim=may_not_claim
             )
         )
 

@@ -108,8 +108,8 @@ async def _post[S: ResourceSnapshot](
         snapshot.workspace.remote_workspace,
         registrations.create_fence,
     )
-    begun, timeout = context.clock(), timedelta(seconds=snapshot.workspace.timeout_seconds)
-    fence.indeterminate(uid, action.body, begun, begun + fence.settle(timeout))
+    started, timeout = context.clock(), timedelta(seconds=snapshot.workspace.timeout_seconds)
+    fence.indeterminate(uid, action.body, started, started + fence.settle(timeout))
     try:
         remote = await registrations.of.collection(client).create(action.body)
     except OutcomeUnknownError as error:

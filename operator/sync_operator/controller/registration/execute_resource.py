@@ -65,14 +65,14 @@ async def patch_metadata[S: ResourceSnapshot](
         metadata: what to write.
         intent: the create intent that it holds.
     """
-    registrations, resource, begun = context.registrations_of(snapshot), snapshot.resource, context.clock()
+    registrations, resource, started = context.registrations_of(snapshot), snapshot.resource, context.clock()
     fence, kind = registrations.create_fence, snapshot.kind.kind
     patch = {"metadata": {"resourceVersion": resource.resource_version, **metadata}}
     answer = await context.kube.merge_patch(registrations.of.resource, resource.namespace, resource.name, patch)
     if answer is None:
         raise KubernetesError(404, "NotFound", f"{kind} {resource.name!r} is gone")
     if intent is not None:
-        fence.intent_recorded(resource.uid, begun, fresh=intent.fresh)
+        fence.intent_recorded(resource.uid, started, fresh=intent.fresh)
     context.store.put(kind, answer)
     # The patch succeeded for this resource version, so nothing else has changed: only the metadata is taken over.
     written = replace(

@@ -75,8 +75,8 @@ async def act_on_server(context: ControllerContext, snapshot: Snapshot, action: 
             return replace(snapshot, runs=await client.list_runs(action.sync_id))
         case AdoptRun():
             result = await adopted_result(context.kube, client, snapshot, action)
-            [told] = await _with_limits(context, client, scope, snapshot, [result])
-            return replace(snapshot, results=(*snapshot.results, told))
+            [result] = await _with_limits(context, client, scope, snapshot, [result])
+            return replace(snapshot, results=(*snapshot.results, result))
         case DeleteSync(cancels=True):
             return await delete_remote(context, client, snapshot, action, partial(client.cancel, action.remote_id))
         case _:

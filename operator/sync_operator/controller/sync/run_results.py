@@ -76,8 +76,8 @@ async def mark_reported(kube: KubeClient, namespace: str, results: Iterable[JobR
     noted = []
     for result in results:
         if result.job is not None:
-            told = str(result.run.id) if result.run is not None else "true"
-            patch = {"metadata": {"annotations": {REPORTED_ANNOTATION: told}}}
+            run_id = str(result.run.id) if result.run is not None else "true"
+            patch = {"metadata": {"annotations": {REPORTED_ANNOTATION: run_id}}}
             noted.append(await kube.merge_patch(JOBS, namespace, result.job.name, patch))
     return [job for job in noted if job is not None]
 

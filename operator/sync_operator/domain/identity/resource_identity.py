@@ -57,15 +57,15 @@ def account_changed(snapshot: ResourceSnapshot) -> Blocker | None:
 
 def is_ours(snapshot: ResourceSnapshot) -> bool:
     """True if the server has returned what is registered, and neither identity nor account conflict."""
-    shown = snapshot.remote is not None or snapshot.last_listed is not None
-    return shown and identity_conflict(snapshot) is None and account_changed(snapshot) is None
+    returned = snapshot.remote is not None or snapshot.last_listed is not None
+    return returned and identity_conflict(snapshot) is None and account_changed(snapshot) is None
 
 
 def is_unproven(snapshot: ResourceSnapshot) -> bool:
     """True if the last status has Registered=False, and the server has not returned it since."""
-    told = snapshot.resource.condition(ConditionType.REGISTERED)
+    reported = snapshot.resource.condition(ConditionType.REGISTERED)
     unseen = snapshot.remote is None and snapshot.last_listed is None
-    return unseen and snapshot.resource.status.id is not None and told is not None and told.status == "False"
+    return unseen and snapshot.resource.status.id is not None and reported is not None and reported.status == "False"
 
 
 def registered_at(snapshot: ResourceSnapshot) -> datetime | None:
@@ -96,9 +96,9 @@ def lacks_identity(snapshot: ResourceSnapshot) -> bool:
 
 def identity_error_changed(snapshot: ResourceSnapshot) -> bool:
     """True if the identity conflict by the last list differs from the one in the status."""
-    told, found = snapshot.resource.condition(ConditionType.REGISTERED), identity_conflict(snapshot)
-    said = told is not None and told.status == "False" and told.reason == Reason.CONFLICT
-    return (told.message if told is not None and said else None) != (found.message if found else None)
+    reported, current = snapshot.resource.condition(ConditionType.REGISTERED), identity_conflict(snapshot)
+    rejected = reported is not None and reported.status == "False" and reported.reason == Reason.CONFLICT
+    return (reported.message if reported is not None and rejected else None) != (current.message if current else None)
 
 
 def _is_certain(snapshot: ResourceSnapshot, actual: RemoteResource) -> bool:

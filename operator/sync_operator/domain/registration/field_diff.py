@@ -164,19 +164,19 @@ def _lines(
     differences: Iterable[_Difference], secrets: Mapping[str, str] | None, line: Callable[[Change], str]
 ) -> tuple[str, ...]:
     found = list(islice(differences, _MAX_COUNTED))
-    shown = tuple(line(_change(difference, secrets or {})) for difference in found[:_MAX_LINES])
+    lines = tuple(line(_change(difference, secrets or {})) for difference in found[:_MAX_LINES])
     more = len(found) - _MAX_LINES
-    return shown if more <= 0 else (*shown, f"and {more} more")
+    return lines if more <= 0 else (*lines, f"and {more} more")
 
 
 def _change(found: _Difference, secrets: Mapping[str, str]) -> Change:
     name, place, old, new = found
     if place is None:
-        where, shown = camel(name), (_text(old), _text(new))
+        where, texts = camel(name), (_text(old), _text(new))
     else:
         where = redact(f"{name}{place}", limit=_MAX_PATH_LENGTH)
-        shown = (_render(place, old, secrets), _render(place, new, secrets))
-    return Change(where, *shown, _typed(old, shown[0]), _typed(new, shown[1]))
+        texts = (_render(place, old, secrets), _render(place, new, secrets))
+    return Change(where, *texts, _typed(old, texts[0]), _typed(new, texts[1]))
 
 
 def same_value(one: Any, other: Any) -> bool:
@@ -232,11 +232,11 @@ def _render(pointer: str, value: Any, secrets: Mapping[str, str]) -> str:
     return _text(value, tuple(secrets.values()))
 
 
-def _typed(value: Any, shown: str) -> Any:
+def _typed(value: Any, text: str) -> Any:
     """A value for machine-readable output: strings as displayed (truncated, redacted), and no hidden values."""
     if value is None or value == "":
         return value
-    return value if isinstance(value, bool | int | float) and shown != _HIDDEN else shown
+    return value if isinstance(value, bool | int | float) and text != _HIDDEN else text
 
 
 def _shape(pointer: str) -> tuple[str, ...]:

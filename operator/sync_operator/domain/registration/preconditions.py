@@ -42,7 +42,7 @@ __all__ = [
 
 _RIVAL_RETRY = 5.0
 """Seconds between two looks at whether the create of another resource has been resolved. They need no new list."""
-_STANDING = (Reason.REJECTED, Reason.DRIFT_FOUND)
+_PERSISTED = (Reason.REJECTED, Reason.DRIFT_FOUND)
 """Reasons that stay in effect until the spec or the server changes, even across a restart of the controller."""
 
 
@@ -294,7 +294,7 @@ def _persisted_rejection(snapshot: ResourceSnapshot) -> Blocker | None:
         return None
     if (
         written.status == "True"
-        or written.reason not in _STANDING
+        or written.reason not in _PERSISTED
         or snapshot.secrets_may_have_changed
         or snapshot.remote is not None
     ):

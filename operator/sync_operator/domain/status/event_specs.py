@@ -20,7 +20,7 @@ from sync_operator.util.bounds import HASHED, MAX_TOKEN
 
 __all__ = ["EventSpec", "changed", "ready_event", "registration_event", "sync_events"]
 
-_TOLD_BY_WORKSPACE: Final = OUTAGES | {Reason.UNAUTHORIZED, Reason.WORKSPACE_NOT_READY}
+_REPORTED_BY_WORKSPACE: Final = OUTAGES | {Reason.UNAUTHORIZED, Reason.WORKSPACE_NOT_READY}
 """Reasons that affect all Syncs of a Workspace at once: there is one event on the Workspace, and none on each Sync."""
 
 _LONG_TOKEN: Final = (
@@ -134,8 +134,8 @@ def _not_begun(before: SyncStatus, after: SyncStatus) -> EventSpec | None:
 def _is_shared(before: RegisteredStatus, after: RegisteredStatus, ready: Condition) -> bool:
     """True if a failure of the whole Workspace began, or ended without any other change."""
     old = next((entry for entry in before.conditions if entry.type == ConditionType.READY), None)
-    ended = old is not None and old.reason in _TOLD_BY_WORKSPACE and before.id is not None and before.id == after.id
-    return ready.reason in _TOLD_BY_WORKSPACE or (ended and ready.status == "True")
+    ended = old is not None and old.reason in _REPORTED_BY_WORKSPACE and before.id is not None and before.id == after.id
+    return ready.reason in _REPORTED_BY_WORKSPACE or (ended and ready.status == "True")
 
 
 def changed(kind: str, before: tuple[Condition, ...], after: tuple[Condition, ...]) -> Condition | None:

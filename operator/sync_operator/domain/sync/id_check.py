@@ -56,11 +56,11 @@ def id_message(snapshot: Snapshot) -> str:
 
 def id_error_changed(snapshot: Snapshot) -> bool:
     """True if the status rejects the spec, but the cached lists no longer do, or for another reason."""
-    told, trouble = snapshot.sync.condition(ConditionType.REGISTERED), next(_errors(snapshot), None)
-    refused = told is not None and told.status == "False" and told.reason == Reason.INVALID_SPEC
-    if not _roles(snapshot) or told is None or not refused:
+    reported, current = snapshot.sync.condition(ConditionType.REGISTERED), next(_errors(snapshot), None)
+    refused = reported is not None and reported.status == "False" and reported.reason == Reason.INVALID_SPEC
+    if not _roles(snapshot) or reported is None or not refused:
         return False
-    return trouble is None or trouble.message != told.message
+    return current is None or current.message != reported.message
 
 
 def _roles(snapshot: Snapshot) -> tuple[RefKind, ...]:

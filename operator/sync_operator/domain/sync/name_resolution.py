@@ -64,8 +64,8 @@ def missing(role: RefKind, name: str, held: NameList) -> str:
     """Message: no resource has this name; with suggestions, or with what there is."""
     near = [named for found in held.near(name) for named in held.by_name[found]]
     if near:
-        meant = f"did you mean {_listed(near)}{_unseen(name, near[0].name)}?"
-        return f"the server has no {role} {_quoted(name)}; {meant} {_RETRYABLE.capitalize()}"
+        suggestion = f"did you mean {_listed(near)}{_unseen(name, near[0].name)}?"
+        return f"the server has no {role} {_quoted(name)}; {suggestion} {_RETRYABLE.capitalize()}"
     if not held.by_id:
         return f"the server has no {role} {_quoted(name)}, nor any other; make it there: {_RETRYABLE}"
     there = f"its {role}s are {_listed(list(held.by_id.values()))}"
@@ -162,10 +162,10 @@ def _pairs(name: str) -> set[tuple[str, str]]:
     return set(pairwise(name))
 
 
-def _listed(things: list[NamedResource]) -> str:
-    told = _joined([f"{_quoted(named.name)} (id {named.id})" for named in things[:_MAX_LISTED]])
-    more = len(things) - _MAX_LISTED
-    return told if more <= 0 else f"{told} and {more} more"
+def _listed(resources: list[NamedResource]) -> str:
+    names = _joined([f"{_quoted(named.name)} (id {named.id})" for named in resources[:_MAX_LISTED]])
+    more = len(resources) - _MAX_LISTED
+    return names if more <= 0 else f"{names} and {more} more"
 
 
 def _quoted(name: str) -> str:

@@ -96,13 +96,13 @@ def body_ids(snapshot: Snapshot) -> dict[str, int]:
 def registered_ids(snapshot: Snapshot, sync_id: str | None) -> dict[str, int | None]:
     """The ids that the sync was registered with, for the status; None for those that are unknown."""
     spec, status = snapshot.sync.spec, snapshot.sync.status
-    told = _ids(status) if status.id is not None and sync_id is not None else _NOTHING
-    if sync_id is None or spec is None or None not in told:
-        return dict(zip(_ID_FIELDS, told, strict=True))
+    ids = _ids(status) if status.id is not None and sync_id is not None else _NOTHING
+    if sync_id is None or spec is None or None not in ids:
+        return dict(zip(_ID_FIELDS, ids, strict=True))
     found = {role: _found(spec, role, snapshot.names) for role in named_roles(spec)}
-    ids = {_FIELDS[role][0]: named.id for role, named in found.items() if named is not None}
+    named_ids = {_FIELDS[role][0]: named.id for role, named in found.items() if named is not None}
     return {
-        name: _status_id(snapshot, name) or getattr(spec, name) or _registered_id(snapshot, name) or ids.get(name)
+        name: _status_id(snapshot, name) or getattr(spec, name) or _registered_id(snapshot, name) or named_ids.get(name)
         for name in _ID_FIELDS
     }
 
@@ -143,8 +143,8 @@ def lacks_names(snapshot: Snapshot) -> bool:
         return False
     if any(listed is None for listed in held) or next(_errors(snapshot), None) is None:
         return True
-    told = _reported_error(snapshot)
-    return told is None or told.observed_generation != snapshot.sync.generation
+    reported = _reported_error(snapshot)
+    return reported is None or reported.observed_generation != snapshot.sync.generation
 
 
 def name_blocker(snapshot: Snapshot) -> Blocker | None:
@@ -165,19 +165,19 @@ def name_error_changed(snapshot: Snapshot) -> bool:
     """True if the error of a Sync's references by the cached lists differs from the one in its status."""
     if snapshot.sync.spec is None or not named_roles(snapshot.sync.spec):
         return False
-    told, trouble = _reported_error(snapshot), next(_errors(snapshot), None)
-    return (told and told.message) != (trouble and trouble.message)
+    reported, current = _reported_error(snapshot), next(_errors(snapshot), None)
+    return (reported and reported.message) != (current and current.message)
 
 
 def _errors(snapshot: Snapshot) -> Iterator[Blocker]:
     spec = snapshot.sync.spec
     for role, (name, ref) in _FIELDS.items() if spec is not None else ():
-        given, told = getattr(spec, name), _status_id(snapshot, name)
+        given, registered = getattr(spec, name), _status_id(snapshot, name)
         if given is not None:
-            if told is not None and told != given:
+            if registered is not None and registered != given:
                 message = (
-                    f"sync {snapshot.sync.status.id} was registered with {role} {told} (status.{role}Id), and that is "
-                    f"fixed; write spec.{role}Id: {told}, or make another Sync for {given}"
+                    f"sync {snapshot.sync.status.id} was registered with {role} {registered} (status.{role}Id), and "
+                    f"that is fixed; write spec.{role}Id: {registered}, or make another Sync for {given}"
                 )
                 yield _stalled(Reason.CONFLICT, f"spec.{role}Id: {message}")
             continue
@@ -208,21 +208,22 @@ def _stalled(reason: Reason, message: str) -> Blocker:
 
 def _reported_error(snapshot: Snapshot) -> Condition | None:
     """The condition Registered if it is False with a reason that may be about source, destination or model."""
-    told = snapshot.sync.condition(ConditionType.REGISTERED)
-    return told if told is not None and told.status == "False" and told.reason in _ABOUT_NAMES else None
+    condition = snapshot.sync.condition(ConditionType.REGISTERED)
+    rejected = condition is not None and condition.status == "False" and condition.reason in _ABOUT_NAMES
+    return condition if rejected else None
 
 
 def _status_id(snapshot: Snapshot, name: str) -> int | None:
     """The id in the status of a registered Sync; else None."""
-    told: int | None = getattr(snapshot.sync.status, name) if snapshot.sync.status.id is not None else None
-    return told
+    found: int | None = getattr(snapshot.sync.status, name) if snapshot.sync.status.id is not None else None
+    return found
 
 
 def _registered_id(snapshot: Snapshot, name: str) -> int | None:
     """The id that the sync was registered with: from the status, else from our sync as the server returned it."""
-    told, actual = _status_id(snapshot, name), snapshot.remote or snapshot.last_listed
-    if told is not None or actual is None or not _is_ours(snapshot):
-        return told
+    from_status, actual = _status_id(snapshot, name), snapshot.remote or snapshot.last_listed
+    if from_status is not None or actual is None or not _is_ours(snapshot):
+        return from_status
     value: Any = actual.attributes.get(name)
     return int(value) if isinstance(value, int) or (isinstance(value, str) and value.strip().isdigit()) else None
 

@@ -197,12 +197,12 @@ async def set_resource(request: web.Request) -> web.Response:
 
     A model reads from source ``connector_id``.
     """
-    store, things = _resources(request)
+    store, resources = _resources(request)
     body = await _object(request, {"name", "workspace_id", "kind", "connector_id"})
     number = int(request.match_info["id"])
-    kind = body.get("kind", "source") if things is store.connectors else "model"
+    kind = body.get("kind", "source") if resources is store.connectors else "model"
     home, source = body.get("workspace_id", min(store.workspaces)), body.get("connector_id", 1)
-    things[number] = StoredResource(number, kind, body["name"], store.clock(), home, source)
+    resources[number] = StoredResource(number, kind, body["name"], store.clock(), home, source)
     store.missing.discard((_ONE[request.match_info["list"]], number))
     return web.json_response({})
 
@@ -210,8 +210,8 @@ async def set_resource(request: web.Request) -> web.Response:
 @routes.delete("/sandbox/{list:connectors|models}/{id}")
 async def delete_resource(request: web.Request) -> web.Response:
     """Delete a connector or model, as another client would: its syncs are deleted with it."""
-    store, things = _resources(request)
-    gone = things.pop(int(request.match_info["id"]))
+    store, resources = _resources(request)
+    gone = resources.pop(int(request.match_info["id"]))
     store.missing.add((_ONE[request.match_info["list"]], gone.id))
     for sync in store.current_syncs():
         if sync.attributes[f"{gone.kind}_id"] == gone.id:

@@ -112,7 +112,7 @@ async def connectors(request: web.Request) -> web.Response:
     store, workspace_id = _listed(request), workspace_of(request, token)
     kinds = {wanted.lower()} if wanted else {"source", "destination"}
     visible = _visible(store.connectors, workspace_id, kinds)
-    return listing(request, store, [_connector(store, thing.id, thing.kind) for thing in visible], sized=False)
+    return listing(request, store, [_connector(store, resource.id, resource.kind) for resource in visible], sized=False)
 
 
 @routes.get("/api/v1/connectors/{id}")
@@ -145,7 +145,7 @@ async def models(request: web.Request) -> web.Response:
     """`GET /models`."""
     store, workspace_id = _listed(request), workspace_of(request, authenticate(request))
     visible = _visible(store.models, workspace_id, {"model"})
-    return listing(request, store, [_model(store, thing.id) for thing in visible])
+    return listing(request, store, [_model(store, resource.id) for resource in visible])
 
 
 @routes.get("/api/v1/models/{id}")
@@ -197,10 +197,14 @@ def _workspace(number: int) -> dict[str, Any]:
     return {"id": str(number), "type": "workspaces", "attributes": attributes}
 
 
-def _visible(things: Mapping[int, StoredResource], workspace_id: int, kinds: set[str]) -> list[StoredResource]:
+def _visible(resources: Mapping[int, StoredResource], workspace_id: int, kinds: set[str]) -> list[StoredResource]:
     """The connectors or models of a workspace, sorted by their last change, newest first."""
-    here = (thing for thing in things.values() if thing.workspace_id in {None, workspace_id} and thing.kind in kinds)
-    return sorted(here, key=lambda thing: (thing.updated_at, thing.id), reverse=True)
+    here = (
+        resource
+        for resource in resources.values()
+        if resource.workspace_id in {None, workspace_id} and resource.kind in kinds
+    )
+    return sorted(here, key=lambda resource: (resource.updated_at, resource.id), reverse=True)
 
 
 def _connector(store: Store, number: int, kind: str) -> dict[str, Any]:

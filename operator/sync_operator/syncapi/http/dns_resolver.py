@@ -139,11 +139,11 @@ class Resolver:
             self._finish(namespace, host, started, socket.gaierror(socket.EAI_AGAIN, "no thread for the look-up"))
         return answer
 
-    def _finish(self, namespace: str, host: str, begun: float, found: _Found) -> None:
+    def _finish(self, namespace: str, host: str, started: float, found: _Found) -> None:
         now = self._clock()
         self._failed.pop(host, None)
         if isinstance(found, OSError):
-            pause = min(_MAX_FAILED_SECONDS, max(_MIN_FAILED_SECONDS, _FAILED_FACTOR * (now - begun)))
+            pause = min(_MAX_FAILED_SECONDS, max(_MIN_FAILED_SECONDS, _FAILED_FACTOR * (now - started)))
             self._failed[host] = (found, now + pause)
             if len(self._failed) > _MAX_FAILED:
                 self._failed.popitem(last=False)

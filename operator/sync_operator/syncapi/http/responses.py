@@ -116,8 +116,8 @@ def error_from_response(
         quote_response: False if the message must not quote the response.
     """
     found = _details(answer.body)
-    own, *shown = redact_each((_server_message(answer.body), *found.keys(), *found.values()), secrets=secrets)
-    details = dict(zip(shown[: len(found)], shown[len(found) :], strict=True))
+    own, *redacted = redact_each((_server_message(answer.body), *found.keys(), *found.values()), secrets=secrets)
+    details = dict(zip(redacted[: len(found)], redacted[len(found) :], strict=True))
     [words] = redact_each([": ".join(part for part in (own, _format_details(details)) if part)])
     details = details if quote_response else {}
     said = f"{call} was answered with {answer.status}" + (f": {words}" if words and quote_response else "")

@@ -223,12 +223,12 @@ class ServerClient:
             self._gate.record_result(admission, outcome, pause, words=words)
 
     async def _send_observed(self, request: "_Request", token: str, *, idempotent: bool) -> Response:
-        begun, status = time.monotonic(), 0
+        started, status = time.monotonic(), 0
         try:
             answer = await self._exchange(request, token, idempotent=idempotent)
             status = answer.status
         finally:
-            self._observer(f"{request.method} {_ID.sub('/:id', request.path)}", status, time.monotonic() - begun)
+            self._observer(f"{request.method} {_ID.sub('/:id', request.path)}", status, time.monotonic() - started)
         return answer
 
     async def _exchange(self, request: "_Request", token: str, *, idempotent: bool) -> Response:
