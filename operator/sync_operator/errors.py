@@ -98,12 +98,12 @@ class RejectedError(PermanentError):
 
     Attributes:
         details: the server's message for each field, truncated and redacted; may be empty.
-        may_heal: True if the cause is outside the body and may go away by itself (`Catalog is missing`).
+        retryable: True if the cause is outside the body and may go away by itself (`Catalog is missing`).
     """
 
-    def __init__(self, message: str, *, details: dict[str, str] | None = None, may_heal: bool = False) -> None:
+    def __init__(self, message: str, *, details: dict[str, str] | None = None, retryable: bool = False) -> None:
         self.details = details or {}
-        self.may_heal = may_heal
+        self.retryable = retryable
         super().__init__(message)
 
 
@@ -237,12 +237,12 @@ class OutcomeUnknownError(SyncOperatorError):
     """A write was sent, and it may or may not have been carried out.
 
     Attributes:
-        ended: True if the server no longer works on it, so that its result can be read now; False if it may still
+        settled: True if the server no longer works on it, so that its result can be read now; False if it may still
             be working on it.
     """
 
-    def __init__(self, message: str, *, ended: bool = False) -> None:
-        self.ended = ended
+    def __init__(self, message: str, *, settled: bool = False) -> None:
+        self.settled = settled
         super().__init__(message)
 
 

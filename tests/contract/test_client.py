@@ -154,16 +154,16 @@ async def test_refusals_are_told_apart_by_their_shape(
     assert str(refused.value).startswith("GET /syncs/1 was answered with")
 
 
-async def test_422_may_heal(api: Served) -> None:
+async def test_422_is_retryable(api: Served) -> None:
     api.store.catalogs[2] = None
     with pytest.raises(RejectedError) as missing:
         await api.client.syncs.create(BODY)
-    assert missing.value.may_heal
+    assert missing.value.retryable
     assert missing.value.details == {"catalog": "Catalog is missing"}
     api.store.catalogs[2] = ["other"]
     with pytest.raises(RejectedError) as wrong:
         await api.client.syncs.create(BODY)
-    assert not wrong.value.may_heal
+    assert not wrong.value.retryable
     assert "spec.streamName" in str(wrong.value)
 
 

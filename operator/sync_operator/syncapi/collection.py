@@ -150,7 +150,7 @@ class ResourceCollection[R: RemoteResource]:
         answer = await self._server.send("POST", path.path, body={path.key: dict(body)}, idempotent=False)
         remote = path.parse(answer.body)
         if remote is None:
-            raise OutcomeUnknownError(f"POST {path.path} was accepted, but the answer names no id", ended=True)
+            raise OutcomeUnknownError(f"POST {path.path} was accepted, but the answer names no id", settled=True)
         return remote
 
     async def update(self, remote_id: str, body: Mapping[str, Any]) -> R:

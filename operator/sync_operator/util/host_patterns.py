@@ -40,7 +40,7 @@ class HostPattern:
         """
         return _parse(text.strip().lower())
 
-    def fits(self, host: str, port: int) -> bool:
+    def matches(self, host: str, port: int) -> bool:
         """True if a server matches; ``host`` is in lower case."""
         if self.port not in {None, port}:
             return False
@@ -49,7 +49,7 @@ class HostPattern:
             return address is not None and address in self.network
         return self.name in {host, "*"} or (self.name.startswith("*.") and host.endswith(self.name[1:]))
 
-    def opens(self, host: str, port: int, address: Address) -> bool:
+    def matches_exactly(self, host: str, port: int, address: Address) -> bool:
         """True if this names exactly that host, or its address, or a network around it; wildcards do not count."""
         if self.port not in {None, port}:
             return False
@@ -76,16 +76,19 @@ class EgressPolicy:
 
     def allows(self, host: str, port: int) -> bool:
         """True if the server is on the list of allowed hosts, or that list is empty."""
-        return not self.allowed or _any_fits(self.allowed, host, port)
+        return not self.allowed or _any_matches(self.allowed, host, port)
 
     def allows_http(self, host: str, port: int) -> bool:
         """True if the server may be called by plain http."""
-        return _any_fits(self.insecure, host, port)
+        return _any_matches(self.insecure, host, port)
 
-    def opens(self, host: str, port: int, address: Address) -> bool:
-        """True if an entry of any list names exactly this host, or its address, or a network around it."""
+    def allows_internal(self, host: str, port: int, address: Address) -> bool:
+        """True if an internal address may be called.
+
+        An entry of any list must name exactly this host, or its address, or a network around it.
+        """
         listed = (*self.allowed, *self.insecure, *self.internal)
-        return any(HostPattern.parse(text).opens(host, port, address) for text in listed)
+        return any(HostPattern.parse(text).matches_exactly(host, port, address) for text in listed)
 
     def is_of_cluster(self, address: Address) -> bool:
         """True for an address of the cluster itself, according to the settings."""
@@ -118,8 +121,8 @@ def parse_network(text: str) -> Network:
         raise ValueError(f"{text!r} is not an address or network, such as 10.96.0.0/12") from None
 
 
-def _any_fits(listed: tuple[str, ...], host: str, port: int) -> bool:
-    return any(HostPattern.parse(text).fits(host, port) for text in listed)
+def _any_matches(listed: tuple[str, ...], host: str, port: int) -> bool:
+    return any(HostPattern.parse(text).matches(host, port) for text in listed)
 
 
 @lru_cache(maxsize=1024)

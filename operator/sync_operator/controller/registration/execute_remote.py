@@ -115,7 +115,7 @@ async def _post[S: ResourceSnapshot](
     except OutcomeUnknownError as error:
         # The request may have waited for its token first, so the server's time is counted from here.
         lost_at = context.clock()
-        fence.indeterminate(uid, action.body, lost_at, None if error.ended else lost_at + fence.settle(timeout))
+        fence.indeterminate(uid, action.body, lost_at, None if error.settled else lost_at + fence.settle(timeout))
         raise
     except SyncOperatorError as error:
         fence.rejected(uid, fresh=snapshot.create_fresh)

@@ -49,7 +49,7 @@ def classify_error(error: SyncOperatorError) -> Blocker:
     match error:
         case InvalidSpecError():
             return Blocker(Reason.INVALID_SPEC, words, stalled=True, error=error)
-        case RejectedError(may_heal=True):
+        case RejectedError(retryable=True):
             remedy = (
                 "write the id of one that exists in this workspace; " if REFERENCE_FIELDS.keys() & error.details else ""
             )

@@ -79,7 +79,7 @@ def address_refusal(address: IPv4Address | IPv6Address, host: str, port: int, ru
         return f"{_NEVER}; put another host into spec.url, or correct its DNS entry"
     if any(_is_internal(found, rules) for found in (address, *_embedded_ipv4(address))):
         name = host.lower()
-        if not rules.opens(name, port, address):
+        if not rules.allows_internal(name, port, address):
             return (
                 "a loopback address or one of the cluster's own; where a sync server really is there, name the host "
                 f"in SYNC_OPERATOR_ALLOW_INTERNAL_HOSTS of the operator ({name}, without *)"

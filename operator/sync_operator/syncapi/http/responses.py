@@ -142,7 +142,7 @@ def error_from_response(
             return ThrottledError(said, retry_after=retry_after(answer, now))
         case 422:
             return RejectedError(
-                said, details=details, may_heal=any(word in words.lower() for word in _TRANSIENT_CODES)
+                said, details=details, retryable=any(word in words.lower() for word in _TRANSIENT_CODES)
             )
         case 400:
             return _bad_request(answer, said, words, details)

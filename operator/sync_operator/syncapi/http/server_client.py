@@ -192,8 +192,8 @@ class ServerClient:
             answer, call, now=datetime.now(UTC), secrets=hidden, quote_response=quote_response
         )
         if not idempotent and isinstance(refused, TransientError) and answer.status in _AMBIGUOUS_STATUSES:
-            ended = answer.status not in _PROXY_STATUSES
-            raise OutcomeUnknownError(f"{refused}; it may have been carried out all the same", ended=ended)
+            settled = answer.status not in _PROXY_STATUSES
+            raise OutcomeUnknownError(f"{refused}; it may have been carried out all the same", settled=settled)
         raise refused
 
     async def _send_admitted(self, request: "_Request", token: str, *, idempotent: bool) -> Response:

@@ -29,9 +29,9 @@ SLOW = 300.0
     [
         (InvalidSpecError("spec.x", "is wrong; mend it"), Reason.INVALID_SPEC, True, False, None),
         (RejectedError("no"), Reason.REJECTED, True, False, None),
-        (RejectedError("Catalog is missing", may_heal=True), Reason.CATALOG_MISSING, False, False, SLOW),
+        (RejectedError("Catalog is missing", retryable=True), Reason.CATALOG_MISSING, False, False, SLOW),
         (
-            RejectedError("spec.modelId must exist", details={"model": "must exist"}, may_heal=True),
+            RejectedError("spec.modelId must exist", details={"model": "must exist"}, retryable=True),
             Reason.CATALOG_MISSING,
             False,
             False,
