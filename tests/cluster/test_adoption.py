@@ -61,7 +61,7 @@ def test_advice_to_look_at_a_sync_is_taken_back_once_a_sync_has_it(tenant: Tenan
     tenant.sandbox.clear_faults()
 
     sync = tenant.when(SYNC_KIND, "orders", "Ready", seconds=60)
-    assert f"sync 2 {ADVICE} Sync: look whether it is wanted" in condition(sync, "Registered")["message"]
+    assert f"sync 2 {ADVICE} Sync: check whether it is needed" in condition(sync, "Registered")["message"]
     tenant.ready("twin", externalId="2")
 
     def told() -> str:

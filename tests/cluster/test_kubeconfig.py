@@ -182,7 +182,7 @@ async def test_an_issuer_that_gives_nothing_new_is_told(config: Config, issuer: 
     config.logs_in(**oidc(issuer))
     config.write()
 
-    with pytest.raises(KubernetesError, match=r"the id-token ended at .* and its issuer gave no new one: log in anew"):
+    with pytest.raises(KubernetesError, match=r"the id-token ended at .* and its issuer gave no new one: log in again"):
         await config.who()
 
 

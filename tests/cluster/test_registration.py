@@ -88,7 +88,7 @@ def test_what_is_hardly_meant_is_told_by_ready(tenant: Tenant) -> None:
 
     told = "; warning: spec.configuration[1] (and 1 more): has no mapping_type, so that the server maps nothing by it"
     assert told in condition(sync)["message"]
-    strange = "; warning: metadata.annotations[squared.ai/run-at] is none that the operator knows"
+    strange = "; warning: metadata.annotations[squared.ai/run-at] is not an annotation that the operator reads"
     eventually(lambda: strange in condition(tenant.get())["message"], "the annotation to be told")
     assert strange in tenant.get()["status"]["message"]
     misspelt = {"metadata": {"annotations": {"squared.ai/confirm": "1"}}}

@@ -63,5 +63,5 @@ def test_kubectl_apply_warns_of_what_validate_warns_of(plane: Plane) -> None:
 
     workspace = merged(workspace_manifest("w"), {"metadata": {"annotations": {"squared.ai/confirm": "1"}}})
     [said] = applied(plane, workspace)
-    assert said.startswith("metadata.annotations[squared.ai/confirm] is none that the operator knows")
+    assert said.startswith("metadata.annotations[squared.ai/confirm] is not an annotation that the operator reads")
     assert applied(plane, workspace_manifest("w")) == []

@@ -124,8 +124,8 @@ class SyncSpec(Model):
     """Why it is suspended, for people; shown in the conditions."""
     scheduler: Scheduler = Scheduler.CRON_JOB
     """Who starts runs: `CronJob` (a CronJob in this namespace) or `Server` (the sync is registered with its own
-    schedule, and its runs are only observed). The server counts minutes anew each hour, hours each day, and days each
-    month, in UTC: status.effectiveSchedule shows the line that it makes of the interval."""
+    schedule, and its runs are only observed). The server starts to count minutes again each hour, hours each day, and
+    days each month, in UTC: status.effectiveSchedule shows the line that it makes of the interval."""
     deletion_policy: DeletionPolicy | None = None
     """Whether deleting this resource deletes the server's sync (`Delete`) or leaves it (`Retain`). Left out, a sync
     that was created here is deleted and one taken over by externalId is left."""

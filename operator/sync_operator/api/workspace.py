@@ -127,8 +127,8 @@ class WorkspaceSpec(Model):
     """Base URL of the server, without /api/v1, such as `https://api.squared.ai`: a scheme, a host, at most a port and a
     path. Must be https unless the operator's settings allow plain http for that host."""
     previous_urls: Annotated[tuple[_Url, ...], Field(max_length=16)] = ()
-    """Addresses that stood for this very server before. A Sync that was registered there is taken to live at url, once
-    the server shows the same sync there; then its status.url is written anew. Remove an address when no Sync names it
+    """Addresses that stood for this very server before. A Sync that was registered there is taken to be at url, once
+    the server shows the same sync there; then its status.url is updated. Remove an address when no Sync names it
     any more."""
     workspace_id: ServerId | None = None
     """Id of the workspace on the server, sent as header Workspace-Id. Multiwoven servers need it."""

@@ -56,7 +56,7 @@ def main() -> int:
     try:
         reason = reason_to_refuse(asyncio.run(_syncs()))
     except KubernetesError as error:
-        reason = f"not uninstalled, because nobody can tell whether Syncs are left: {error}"
+        reason = f"not uninstalled, because it is not known whether Syncs are left: {error}"
     if reason:
         sys.stdout.write(f"{reason}\n")
         return 1

@@ -181,7 +181,7 @@ def workspace_status(
 
 def server_reset(absence: MassAbsence, *, namespace: str, name: str) -> Blocker:
     """The blocker of a Workspace whose server lacks so many of its syncs."""
-    message = f"{reset_words(absence, 'sync')}; none is made anew. {reset_remedy(name, namespace)}"
+    message = f"{reset_words(absence, 'sync')}; none is created again. {reset_remedy(name, namespace)}"
     return Blocker(Reason.SERVER_RESET, message, stalled=True)
 
 

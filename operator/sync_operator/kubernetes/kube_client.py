@@ -148,7 +148,7 @@ class KubeClient:
                 limit = max(1, limit // 8)
                 continue
             except KubernetesError as error:
-                # 410: the continue token has expired, as the API server keeps a list's version for minutes. Start anew.
+                # 410: the continue token has expired, as the API server keeps a version for minutes. Start again.
                 tries -= 1
                 if error.status != _EXPIRED or "continue" not in query or not tries:
                     raise

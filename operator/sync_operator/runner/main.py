@@ -32,7 +32,7 @@ set the annotation squared.ai/run-requested-at on it.
 environment:
   SYNC_ID, SYNC_API_URL, SYNC_API_TOKEN_FILE
                          the server's id of the sync, the server's URL without /api/v1, and the file that holds the
-                         API token: required; the token is read anew when the server refuses it
+                         API token: required; the token is read again when the server refuses it
   SYNC_API_WORKSPACE_ID, SYNC_API_DIALECT, SYNC_API_CA_FILE
                          workspace on the server; Multiwoven (default) or Documented; file with the certificates to
                          trust (default: the system's)

@@ -86,9 +86,9 @@ class Trigger:
         found = await self._client.syncs.get(sync_id)
         if expected is not None and found.created_at is not None and not found.was_created_at(expected):
             raise IdentityError(
-                f"sync {sync_id} was registered at {_text(expected)}, but what has that id on the server was "
-                f"made at {_text(found.created_at)}: it is another sync, and nothing was run; the Sync's condition "
-                "Ready tells more"
+                f"sync {sync_id} was registered at {_text(expected)}, but the sync with that id on the "
+                f"server was created at {_text(found.created_at)}: it is another sync, and nothing was "
+                "run; the Sync's condition Ready says more"
             )
         self._is_identified = True
 

@@ -33,7 +33,7 @@ def server_line_warning(count: int, unit: IntervalUnit) -> str:
     again = {IntervalUnit.MINUTES: "hour", IntervalUnit.HOURS: "day"}.get(unit, "month")
     return (
         f"spec.syncInterval asks for every {count} {unit}, of which the server makes {server_line(count, unit)!r}, "
-        f"counted anew each {again}; {_REMEDY}"
+        f"which starts again each {again}; {_REMEDY}"
     )
 
 

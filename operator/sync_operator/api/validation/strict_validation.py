@@ -305,7 +305,9 @@ def _message(found: ErrorDetails) -> str:
         case "less_than_equal":
             return f"{given} is too large; use at most {context['le']}"
         case "string_too_short":
-            return f"{given} is too short; write at least {context['min_length']} characters, or leave the field out"
+            least = context["min_length"]
+            characters = "character" if least == "1" else "characters"
+            return f"{given} is too short; write at least {least} {characters}, or leave the field out"
         case "string_too_long":
             return f"is too long; write at most {context['max_length']} characters"
         case "too_long":

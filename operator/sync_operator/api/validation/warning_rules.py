@@ -39,7 +39,7 @@ MAPPING_TYPES: Final = ("standard", "static", "template", "vector")
 """Mapping types that the server knows; an entry of any other type leaves the row as it is."""
 _TYPES_AND_NONE: Final = (None, "", *MAPPING_TYPES)
 _UNKNOWN_ANNOTATION: Final = (
-    "is none that the operator knows here, so nothing comes of it; correct or remove it: "
+    "is not an annotation that the operator reads here, so it has no effect; correct or remove it: "
     f"{RUN_REQUESTED_AT_ANNOTATION} and {TAKE_OVER_ANNOTATION} are for Syncs, "
     f"{CONFIRM_SERVER_ANNOTATION} is for Workspaces"
 )

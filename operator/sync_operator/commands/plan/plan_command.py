@@ -166,7 +166,7 @@ def read_live(files: Sequence[str], stdin: BinaryIO, namespace: str) -> Manifest
             if Path(file).is_dir() and live.manifests:
                 continue
             raise UsageError(
-                f"--live {file}: holds no {SYNC_KIND} and no {WORKSPACE_KIND}; write it anew with "
+                f"--live {file}: holds no {SYNC_KIND} and no {WORKSPACE_KIND}; write it again with "
                 "`kubectl get syncs,workspaces -A -o yaml`, and see that kubectl reports no error"
             )
     return live

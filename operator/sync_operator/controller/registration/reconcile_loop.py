@@ -211,7 +211,7 @@ async def _report[S: ResourceSnapshot](
                 context.events.record(written, event, now=snapshot.now)
         await steps.reported(context, snapshot, status, written)
     except KubernetesError as error:
-        words = "%s %s/%s: not all could be told: %s"
+        words = "%s %s/%s: status, events or annotations were not all written, will retry: %s"
         _log.warning(words, kind.kind, resource.namespace, resource.name, error)
         return Result(failed=True)
     if is_registered(snapshot):

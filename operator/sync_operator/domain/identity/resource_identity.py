@@ -128,10 +128,10 @@ def _other_time(snapshot: ResourceSnapshot, actual: RemoteResource) -> str:
     if actual.was_created_at(status.registered_at):
         return ""
     return (
-        f"status.registeredAt: {noun} {status.id} was registered at {rfc3339_fraction(status.registered_at)}, but what "
-        f"has that id on {snapshot.workspace.url} was made at {rfc3339_fraction(made)}, so it is another {noun}, as on "
-        f"a server that was rebuilt, restored or replaced: {_UNTOUCHED}; let Workspace {snapshot.workspace.name!r} "
-        f"name the server that has yours, or {_way_out(snapshot)}"
+        f"status.registeredAt: {noun} {status.id} was registered at {rfc3339_fraction(status.registered_at)}, but the "
+        f"{noun} with that id on {snapshot.workspace.url} was created at {rfc3339_fraction(made)}, so it is another "
+        f"one, as on a server that was rebuilt, restored or replaced: {_UNTOUCHED}; let Workspace "
+        f"{snapshot.workspace.name!r} name the server that has yours, or {_way_out(snapshot)}"
     )
 
 
@@ -156,7 +156,7 @@ def _other_fields(snapshot: ResourceSnapshot, actual: RemoteResource) -> str:
 
 
 def _way_out(snapshot: ResourceSnapshot) -> str:
-    return f"set spec.deletionPolicy to Retain, delete this {snapshot.kind.kind} and make it anew"
+    return f"set spec.deletionPolicy to Retain, delete this {snapshot.kind.kind} and create it again"
 
 
 def _fixed_values(snapshot: ResourceSnapshot, rules: FieldRules) -> dict[str, Any]:

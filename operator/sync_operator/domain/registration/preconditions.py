@@ -99,9 +99,9 @@ def workspace_changed(snapshot: ResourceSnapshot) -> Blocker | None:
         return account_changed(snapshot)
     return Blocker(
         Reason.WORKSPACE_CHANGED,
-        f"spec.workspaceRef: {snapshot.kind.noun} {status.id} lives in workspace {status.workspace_id or '(none)'} of "
-        f"{status.url}, but Workspace {workspace.name!r} now names workspace {workspace.workspace_id or '(none)'} of "
-        f"{workspace.url}; put it back, or set deletionPolicy: Retain and delete this {snapshot.kind.kind}",
+        f"spec.workspaceRef: {snapshot.kind.noun} {status.id} belongs to workspace {status.workspace_id or '(none)'} "
+        f"of {status.url}, but Workspace {workspace.name!r} now names workspace {workspace.workspace_id or '(none)'} "
+        f"of {workspace.url}; put it back, or set deletionPolicy: Retain and delete this {snapshot.kind.kind}",
         stalled=True,
     )
 
@@ -142,9 +142,9 @@ def unknown_outcome(snapshot: ResourceSnapshot) -> Blocker | None:
         why = f"the server does not tell when its {noun}s were made" if ageless else changed
         return Blocker(
             Reason.OUTCOME_UNKNOWN,
-            f"an earlier create may have made {noun} {' or '.join(remote.id for remote in doubtful[:3])}, but {why}; "
-            "look there, and set spec.externalId to the id of the one that was made for this resource, or make this "
-            f"{kind} anew when none was",
+            f"an earlier create may have created {noun} {' or '.join(remote.id for remote in doubtful[:3])}, but {why}"
+            f". Look for it there: if it was created for this {kind}, set spec.externalId to its id; otherwise delete "
+            f"this {kind} and create it again",
             stalled=True,
             retry_after=SLOW_RETRY,
         )
@@ -227,15 +227,16 @@ def _gone(snapshot: ResourceSnapshot, spec: ResourceSpec) -> Blocker | None:
     kind, noun = snapshot.kind.kind, snapshot.kind.noun
     words = f"status.id: {noun} {snapshot.resource.status.id} was deleted on the server"
     if spec.drift_policy is DriftPolicy.REPORT:
-        message = f"{words}; set spec.driftPolicy to Correct to have it made anew, or delete this {kind}"
+        message = f"{words}; set spec.driftPolicy to Correct to have it created again, or delete this {kind}"
         return Blocker(Reason.DRIFT_FOUND, message, stalled=True, retry_after=SLOW_RETRY)
     if spec.external_id is None and spec.drift_policy is DriftPolicy.CORRECT:
         if snapshot.missing_from_lists:
             return None
-        message = f"{words}, or so it says; it is made anew when two lists of the workspace, a period apart, lack it"
+        words = f"{words}, by one answer"
+        message = f"{words}; it is created again once two lists of the workspace, one period apart, lack it"
         return Blocker(Reason.EXTERNAL_NOT_FOUND, message, resolved_by_watch=True)
     remedy = "remove spec.externalId" if spec.external_id else "set spec.driftPolicy to Correct"
-    message = f"{words}; {remedy} to have it made anew, or delete this {kind}"
+    message = f"{words}; {remedy} to have it created again, or delete this {kind}"
     return Blocker(Reason.EXTERNAL_NOT_FOUND, message, stalled=True, retry_after=SLOW_RETRY)
 
 
@@ -255,7 +256,7 @@ def _made_otherwise(snapshot: ResourceSnapshot) -> Blocker | None:
     return Blocker(
         Reason.CONFLICT,
         f"{listed}: changed since {noun} {made.id} was made for this {kind}, which cannot be changed there; put the "
-        f"old value back, or delete this {kind}, and that {noun} with it, and make it anew",
+        f"old value back, or delete this {kind}, and that {noun} with it, and create it again",
         stalled=True,
         retry_after=SLOW_RETRY,
     )
@@ -267,7 +268,7 @@ def _server_reset(snapshot: ResourceSnapshot, absence: MassAbsence) -> Blocker:
     return Blocker(
         Reason.SERVER_RESET,
         f"status.id: {noun} {snapshot.resource.status.id} is not on the server any more; {reset_words(absence, noun)}. "
-        f"None is made anew. {reset_remedy(snapshot.workspace.name, snapshot.resource.namespace)}",
+        f"None is created again. {reset_remedy(snapshot.workspace.name, snapshot.resource.namespace)}",
         stalled=True,
     )
 

@@ -74,7 +74,7 @@ def missed_message(snapshot: Snapshot) -> str:
     words = f"{words}; the cluster's CronJob controller may have been away"
     if zone not in {"Etc/UTC", "UTC"}:
         words = (
-            f"{words}, or have other time zone data for {zone}, which rule; with spec.timeZone: Etc/UTC none are needed"
+            f"{words}, or use other time zone data for {zone}, and its data decide; Etc/UTC as spec.timeZone needs none"
         )
     return f"{words}. kubectl describe cronjob/{name} tells when it made the last one"
 

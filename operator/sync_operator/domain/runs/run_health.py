@@ -131,7 +131,9 @@ def runs_healthy(snapshot: Snapshot) -> DesiredCondition | None:
         verdict = verdict_of(snapshot, snapshot.results[-1])
         message = run_words(verdict.message, snapshot.results[-1])
         if verdict.delivered and snapshot.sync.status.server_status == _FAILED_ON_SERVER:
-            message += "; the server still calls the sync failed, which there only disabling and enabling it clears"
+            message += (
+                "; the server still reports the sync as failed, which only disabling and enabling it there clears"
+            )
         return DesiredCondition(ConditionType.RUNS_HEALTHY, verdict.delivered, verdict.reason, message)
     if missed_at(snapshot) is not None:
         return DesiredCondition(ConditionType.RUNS_HEALTHY, False, Reason.RUN_MISSED, missed_message(snapshot))

@@ -26,15 +26,15 @@ _REMEDIES: Final[Sequence[tuple[re.Pattern[str], str]]] = tuple(
             r"(minimum|maximum) \S+ usage per|limit to request ratio",
             "Set spec.run.pod.resources to what the namespace's LimitRange allows",
         ),
-        (r"service ?account", "Make that service account, or change spec.run.pod.serviceAccountName"),
-        (r"priority ?class", "Make that priority class, or change spec.run.pod.priorityClassName"),
+        (r"service ?account", "Create that service account, or change spec.run.pod.serviceAccountName"),
+        (r"priority ?class", "Create that priority class, or change spec.run.pod.priorityClassName"),
         (
             r"PodSecurity",
             "Run pods meet the level restricted by themselves: see what else adds to pods here, such as a service mesh",
         ),
         (
             r"failed calling webhook",
-            "Have whoever runs that webhook put it right, or let pods be made without it (failurePolicy: Ignore)",
+            "Have that webhook repaired, or let pods be created without it (failurePolicy: Ignore)",
         ),
         (
             r"admission webhook|ValidatingAdmissionPolicy|denied the request",
@@ -59,7 +59,7 @@ _REMEDIES: Final[Sequence[tuple[re.Pattern[str], str]]] = tuple(
 def remedy(words: str) -> str:
     """How to fix a reason given by the cluster; names the fields that may be changed."""
     found = next((what for pattern, what in _REMEDIES if pattern.search(words)), "")
-    return found or "Mend that; a change of spec.run replaces the Job"
+    return found or "Correct that; a change of spec.run replaces the Job"
 
 
 def has_run(pod: Mapping[str, Any]) -> bool:

@@ -55,8 +55,8 @@ def restored(action: ApplyCronJob, live: Mapping[str, Any]) -> str:
     """
     if action.lost:
         return (
-            f"CronJob {action.name} was deleted from outside and made again; to stop its runs set spec.suspend to true "
-            "instead"
+            f"CronJob {action.name} was deleted from outside and created again; to stop its runs, set spec.suspend to "
+            "true instead"
         )
     still = {difference.path for difference in differences(action.manifest, live)}
     back = [f"{change.path}{change.words}" for change in action.foreign if change.path not in still]

@@ -62,7 +62,7 @@ def classify_error(error: SyncOperatorError) -> Blocker:
         case ConflictError():
             return Blocker(Reason.CONFLICT, words, resolved_by_watch=True, error=error)
         case NotFoundError():
-            remedy = "write the id of one that is there, or let the Workspace name the place that has it"
+            remedy = "write the id of one that is there, or let the Workspace name the workspace that has it"
             return Blocker(Reason.EXTERNAL_NOT_FOUND, f"{words}; {remedy}", stalled=True, error=error)
         case AccessError():
             return _about_workspace(error, words)
@@ -89,8 +89,8 @@ def reset_words(absence: MassAbsence, noun: str) -> str:
 def reset_remedy(workspace: str, namespace: str) -> str:
     """Part of a message: what to do if so many syncs are missing."""
     return (
-        "Look whether server, workspace and account still are the right ones, and bring back what was lost. Where all "
-        f"of it is to be made anew: kubectl annotate --overwrite workspace {workspace} -n {namespace} "
+        "Check that server, workspace and account are still the right ones, and restore what was lost. To have all "
+        f"of it created again: kubectl annotate --overwrite workspace {workspace} -n {namespace} "
         f"{CONFIRM_SERVER_ANNOTATION}=WORD, with a new WORD each time"
     )
 

@@ -50,13 +50,13 @@ def registered_condition(snapshot: ResourceSnapshot, blocker: Blocker | None, no
     if snapshot.corrected:
         changes = "; ".join(snapshot.corrected)
         words = (
-            f"{registered_words(snapshot)}; somebody changed it on the server, which does not tell who, and it was "
-            f"put back: {changes}. To keep such a change write it into the spec; to be told and have it left, set "
+            f"{registered_words(snapshot)}; it was changed on the server, which does not say by whom, and put back: "
+            f"{changes}. To keep such a change, write it into the spec; to have it only reported, set "
             "spec.driftPolicy to Report"
         )
         return DesiredCondition(ConditionType.REGISTERED, True, Reason.DRIFT_CORRECTED, words)
     if snapshot.recreated and not snapshot.adopted:
-        words = f"{registered_words(snapshot)}, made anew because somebody deleted it on the server"
+        words = f"{registered_words(snapshot)}, created again because it was deleted on the server"
         return DesiredCondition(ConditionType.REGISTERED, True, Reason.RECREATED, words)
     before = snapshot.resource.condition(ConditionType.REGISTERED)
     standing = before is not None and before.status == "True" and snapshot.registered
@@ -74,7 +74,7 @@ def registered_condition(snapshot: ResourceSnapshot, blocker: Blocker | None, no
         )
     if snapshot.others:
         others = ", ".join(snapshot.others)
-        words = f"{words}; {noun} {others} {ADVICE} {kind}: look whether it is wanted"
+        words = f"{words}; {noun} {others} {ADVICE} {kind}: check whether it is needed"
     reason = Reason.ADOPTED if _origin(snapshot) == "Adopted" else Reason.REGISTERED
     return DesiredCondition(ConditionType.REGISTERED, True, reason, words)
 
@@ -83,7 +83,7 @@ def _duplicate_words(snapshot: ResourceSnapshot) -> str:
     kind, ids = snapshot.kind, ", ".join(duplicate.remote.id for duplicate in snapshot.duplicates or ())
     return (
         f"{registered_words(snapshot)}; {kind.noun} {ids} {ADVICE} {kind.kind}: it may be from a create whose answer "
-        f"was lost, or somebody else's{kind.duplicate_effect}: delete it on the server if nobody wants it"
+        f"was lost, or somebody else's{kind.duplicate_effect}: delete it on the server if it is not needed"
     )
 
 

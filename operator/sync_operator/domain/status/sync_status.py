@@ -181,7 +181,7 @@ def _server_words(snapshot: Snapshot, schedule: Schedule, why: str) -> tuple[Rea
             "on"
         )
     if schedule.expression is None:
-        return Reason.MANUAL, "the server has no schedule for it: it runs when somebody asks the server for it"
+        return Reason.MANUAL, "the server has no schedule for it: it runs only when it is started on the server"
     words = f"the server runs it by its own schedule, {schedule.expression!r} in UTC"
     if not next_runs(schedule, snapshot.now, anchor=None, count=1):
         words += _NEVER_COMES

@@ -160,7 +160,7 @@ def _provider_credentials(token: str) -> Mapping[str, Any]:
     """A provider's token with its expiry. An expired one is an error: the client does not report a failed refresh."""
     expiry = _token_expiry(token)
     if expiry is not None and expiry <= datetime.now(UTC):
-        raise _failed(f"the id-token ended at {expiry.isoformat()}, and its issuer gave no new one: log in anew")
+        raise _failed(f"the id-token ended at {expiry.isoformat()}, and its issuer gave no new one: log in again")
     return {"token": token, "expirationTimestamp": expiry.isoformat() if expiry is not None else None}
 
 

@@ -149,4 +149,4 @@ class WatchMiddleware:
         path = max(ages, key=ages.__getitem__, default="")
         if not path or ages[path] <= STALE_AFTER:
             return ""
-        return f"the watch of {path} was last begun {ages[path]:.0f} s ago, and is to be begun every {WATCH_TIMEOUT} s"
+        return f"the watch of {path} was started {ages[path]:.0f} s ago, and must be restarted every {WATCH_TIMEOUT} s"

@@ -60,7 +60,7 @@ def late(sync_id: str = "9", *, at: datetime = LOST + MINUTE, **changes: Any) ->
         (settled(lost=NOW - timedelta(hours=23)), True),
         (settled(lost=NOW - timedelta(hours=25)), False),
         (settled(lost=None), False),
-        (settled(f"registered as sync 7; sync 9 {ADVICE} Sync: look whether it is wanted", lost=None), True),
+        (settled(f"registered as sync 7; sync 9 {ADVICE} Sync: check whether it is needed", lost=None), True),
         (pictured(synced(metadata=marked())), False),
     ],
 )

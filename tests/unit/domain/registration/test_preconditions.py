@@ -105,7 +105,7 @@ CASES = [
         "another workspace behind the Workspace",
         pictured(REGISTERED, workspace=connected(workspace_id="2")),
         Reason.WORKSPACE_CHANGED,
-        ("spec.workspaceRef: ", "lives in workspace 1 of", "names workspace 2 of", "put it back"),
+        ("spec.workspaceRef: ", "belongs to workspace 1 of", "names workspace 2 of", "put it back"),
         stalled=True,
     ),
     Case(
@@ -239,7 +239,7 @@ CASES = [
             listed_at=NOW,
         ),
         Reason.OUTCOME_UNKNOWN,
-        ("sync 7 or 8", "changed since", "set spec.externalId", "make this Sync anew"),
+        ("sync 7 or 8", "changed since", "set spec.externalId", "delete this Sync and create it again"),
         stalled=True,
         retry_after=SLOW,
     ),

@@ -75,7 +75,7 @@ async def test_a_watch_that_does_not_begin_again_is_dead(site: Site) -> None:
     assert site.watches.stale_watches() == ""
 
     site.now += 11
-    assert site.watches.stale_watches() == f"the watch of {JOBS} was last begun 51 s ago, and is to be begun every 30 s"
+    assert site.watches.stale_watches() == f"the watch of {JOBS} was started 51 s ago, and must be restarted every 30 s"
     await site.ask(JOBS, watch="true")
     assert site.watches.stale_watches() == ""
 
@@ -88,7 +88,7 @@ async def test_one_that_never_begins_is_dead_and_covers_nothing(site: Site) -> N
     await site.ask(SYNCS, watch="true")
     site.now += 30
 
-    assert site.watches.stale_watches().startswith(f"the watch of {SYNCS} was last begun 60 s ago")
+    assert site.watches.stale_watches().startswith(f"the watch of {SYNCS} was started 60 s ago")
     assert not site.watches.covers(frozenset({"syncs"}))
 
 
