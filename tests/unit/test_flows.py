@@ -67,7 +67,7 @@ def test_a_flow_follows_the_imports(flow: str) -> None:
 def test_a_step_that_nothing_leads_to_is_found() -> None:
     lines = [
         "1. `controller/sync/sync_reconciler.py`, called by `controller/workqueue/workqueue.py`: begins.",
-        "1. `controller/sync/execute_cluster.py`: is imported.",
+        "1. `controller/sync/act.py`: is imported.",
         "1. `runner/main.py`: is not.",
         "1. `handlers/nowhere.py`: does not exist.",
         "1. controller/workqueue/workqueue.py does something",

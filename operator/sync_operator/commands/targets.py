@@ -9,7 +9,7 @@ from sync_operator.api.base import ConfigurationSecret
 from sync_operator.api.enums import DialectChoice
 from sync_operator.api.workspace import RemoteWorkspace, WorkspaceSpec, remote_workspace_of
 from sync_operator.commands.manifests.manifest_set import Manifest
-from sync_operator.domain.workspace_status import decode_secret
+from sync_operator.domain.status.workspace_status import decode_secret
 from sync_operator.errors import InvalidSettingsError, InvalidSpecError, SyncOperatorError
 from sync_operator.settings import ToolSettings
 from sync_operator.syncapi.types import Dialect

@@ -35,8 +35,8 @@ from sync_operator.api.status import Condition
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.drift import drift_reconciler
 from sync_operator.controller.informer.store import NamespacedName, Store
-from sync_operator.controller.registration.execute_remote import act_on_remote, connected_client
-from sync_operator.controller.registration.execute_resource import act_on_resource
+from sync_operator.controller.registration.act_on_remote import act_on_remote, connected_client
+from sync_operator.controller.registration.act_on_resource import act_on_resource
 from sync_operator.controller.registration.observe_registration import list_scope, observe_registration
 from sync_operator.controller.registration.reconcile_loop import ReconcileSteps, reconcile_registered
 from sync_operator.controller.registration.registered_kind import RegisteredKind

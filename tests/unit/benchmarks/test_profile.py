@@ -5,8 +5,8 @@ from benchmarks.profile import areas, collapsed
 LOOP = "main (sync_operator/controller/main.py:70);run (uvloop/__init__.py:92);Runner.run (asyncio/runners.py:118)"
 WORKER = f"{LOOP};reconcile (sync_operator/controller/sync/sync_reconciler.py:70)"
 SAMPLES = f"""\
-{WORKER};act (sync_operator/controller/sync/execute_cluster.py:9);_once (sync_operator/kubernetes/kube_client.py:190) 3
-{WORKER};act (sync_operator/controller/sync/execute_cluster.py:9);_once (sync_operator/kubernetes/kube_client.py:191) 2
+{WORKER};act (sync_operator/controller/sync/act.py:9);_once (sync_operator/kubernetes/kube_client.py:190) 3
+{WORKER};act (sync_operator/controller/sync/act.py:9);_once (sync_operator/kubernetes/kube_client.py:191) 2
 {WORKER};next_action (sync_operator/domain/next_action.py:4) 3
 {WORKER} 1
 {LOOP} 2

@@ -12,7 +12,7 @@ from sync_operator.domain.registration.preconditions import registration_blocker
 from sync_operator.domain.snapshot import Snapshot
 from sync_operator.domain.status.error_classification import SLOW_RETRY, classify_error
 from sync_operator.domain.status.event_specs import EventSpec, sync_events
-from sync_operator.domain.workspace_status import probe_blocker, shared_blocker, workspace_status
+from sync_operator.domain.status.workspace_status import probe_blocker, shared_blocker, workspace_status
 from sync_operator.errors import (
     BlockedAddressError,
     ConflictError,

@@ -23,7 +23,7 @@ from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.drift.drift_reconciler import record_absent
 from sync_operator.controller.drift.name_lists import NameListCache
 from sync_operator.controller.informer.store import NamespacedName
-from sync_operator.controller.sync.execute_server import act_on_server
+from sync_operator.controller.sync.act_on_server import act_on_server
 from sync_operator.controller.sync.observe import observe
 from sync_operator.controller.workqueue.workqueue import WorkQueue
 from sync_operator.controller.workspace.connections import WorkspaceConnections

@@ -9,7 +9,7 @@ from sync_operator.api.sync import Scheduler
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.informer.store import NamespacedName
 from sync_operator.controller.registration.reconcile_loop import ReconcileSteps, reconcile_registered
-from sync_operator.controller.sync.execute_cluster import act
+from sync_operator.controller.sync.act import act
 from sync_operator.controller.sync.observe import observe
 from sync_operator.controller.sync.run_results import mark_reported
 from sync_operator.domain.actions import RecordHandledRequest, SyncServerAction

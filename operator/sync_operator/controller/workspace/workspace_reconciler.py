@@ -19,7 +19,7 @@ from sync_operator.controller.workqueue.workqueue import DONE, Key, Result
 from sync_operator.controller.workspace.workspace_connection import WorkspaceConnection
 from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.status.error_classification import classify_error
-from sync_operator.domain.workspace_status import (
+from sync_operator.domain.status.workspace_status import (
     probe_blocker,
     server_reset,
     shared_blocker,

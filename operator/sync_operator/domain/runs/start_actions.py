@@ -1,4 +1,4 @@
-"""The actions for Jobs that do not start. Each is a value; `controller.sync.execute_starts` carries it out."""
+"""The actions for Jobs that do not start. Each is a value; `controller.sync.act_on_start` carries it out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

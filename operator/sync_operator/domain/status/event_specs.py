@@ -1,4 +1,4 @@
-"""The events of a Sync: which are recorded for a change of its status. Those of a Workspace: `domain.workspace_status`.
+"""The events of a Sync: which are recorded for a change of its status. Those of a Workspace: `workspace_status`.
 
 Each event has the reason of the condition with the same message.
 """

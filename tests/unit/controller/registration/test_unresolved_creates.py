@@ -15,7 +15,7 @@ from sync_operator.api.constants import FINALIZER, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.controller.informer.store import NamespacedName
 from sync_operator.controller.registration import other_creates
 from sync_operator.controller.registration.other_creates import unresolved_creates
-from sync_operator.controller.sync.execute_server import act_on_server
+from sync_operator.controller.sync.act_on_server import act_on_server
 from sync_operator.controller.workspace.workspace_connection import WorkspaceConnection
 from sync_operator.domain.actions import DeleteSync, ServerAction
 from sync_operator.domain.blocker import Phase

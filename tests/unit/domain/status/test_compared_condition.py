@@ -9,7 +9,7 @@ from tests.support.snapshots import NOW, connected
 
 from sync_operator.api.status import WorkspaceStatus
 from sync_operator.domain.status.compared_condition import CompareMethod, Comparison, comparison_changed
-from sync_operator.domain.workspace_status import workspace_events, workspace_status
+from sync_operator.domain.status.workspace_status import workspace_events, workspace_status
 
 PERIOD = timedelta(seconds=300)
 DUE = Comparison(PERIOD, NOW)

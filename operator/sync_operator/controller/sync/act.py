@@ -12,9 +12,9 @@ from sync_operator.api.constants import (
     SYNC_LABEL,
 )
 from sync_operator.controller.context import OURS, ControllerContext
-from sync_operator.controller.registration.execute_resource import act_on_resource, forget_remote, patch_metadata
-from sync_operator.controller.sync.execute_server import act_on_server
-from sync_operator.controller.sync.execute_starts import act_on_start
+from sync_operator.controller.registration.act_on_resource import act_on_resource, forget_remote, patch_metadata
+from sync_operator.controller.sync.act_on_server import act_on_server
+from sync_operator.controller.sync.act_on_start import act_on_start
 from sync_operator.controller.sync.last_schedule import set_last_schedule
 from sync_operator.domain.actions import (
     AcknowledgeRunRequest,

@@ -13,7 +13,7 @@ from sync_operator.api.conditions import Reason
 from sync_operator.api.status import WorkspaceStatus
 from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.status.error_classification import classify_error
-from sync_operator.domain.workspace_status import (
+from sync_operator.domain.status.workspace_status import (
     MissingSecretError,
     decode_secret,
     probe_blocker,

@@ -8,7 +8,7 @@ from typing import Final
 from sync_operator.api.conditions import Reason
 from sync_operator.api.scope import Scope
 from sync_operator.controller.context import ControllerContext
-from sync_operator.controller.registration.execute_remote import (
+from sync_operator.controller.registration.act_on_remote import (
     act_on_remote,
     connected_client,
     delete_remote,
