@@ -52,8 +52,8 @@ ALLOW_SYNC: Final = "squared.ai/allow-sync"
 """Label on Secrets whose values ``configurationSecrets`` may send to a server, where the operator asks for it."""
 
 OPERATOR_SHARE: Final = 0.5
-"""The operator's part of a Workspace's ``requestsPerMinute``; run pods, which keep no common count, have the rest. The
-field's description, a message of the request gate and the documentation call it half."""
+"""The operator's part of a Workspace's rate limit (``requestsPerMinute``); run pods, which keep no common count, have
+the rest. The field's description, a message of the request gate and the documentation call it half."""
 
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "sync-operator"

@@ -132,7 +132,7 @@ class ControllerContext:
             registered_ids=self._registered_in,
             memory=memory,
         )
-        self.registrations = {of.kind.kind: begin(of) for of in self.kinds}
+        self.registrations = {each.kind.kind: begin(each) for each in self.kinds}
         self.comparisons = Comparisons(self.clock, self.drift_period)
         self.name_lists = NameListCache(self.clock, memory)
         self.batch_streams = BatchStreams(self.clock, memory)

@@ -1,4 +1,4 @@
-"""Leader election by a Lease, and the check right before each request that this process still leads.
+"""Leader election by a Lease, and fencing: right before each request, a check that this process still leads.
 
 A process that has lost its Lease exits at once. Cleaning up could send requests, and what an immediate exit leaves
 behind is what SIGKILL leaves, which the next leader must handle anyway.

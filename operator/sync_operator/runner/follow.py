@@ -19,7 +19,10 @@ __all__ = ["Follower"]
 
 _log = logging.getLogger(__name__)
 _FOLLOW_TIMEOUT: Final = 1800.0
-"""Seconds without a usable response while a run is active: servers restart, and the run continues meanwhile."""
+"""Seconds without a usable response, or until a rotated token arrives, while a run is active.
+
+Servers restart, and the run continues meanwhile.
+"""
 _CANCEL_TIMEOUT: Final = 60.0
 """Seconds for canceling a run: the pod has 120 s between its own timeout and the Job's deadline."""
 _CANCEL_POLL_INTERVAL: Final = 5.0

@@ -58,7 +58,7 @@ class Retrier:
 
         Args:
             send: makes one attempt.
-            seconds: how long failures are tolerated, counted from the first one.
+            seconds: how long failures are tolerated, counted from the first one (`runner.trigger`, `runner.follow`).
 
         Raises:
             RetryExhaustedError: no usable response in that time.

@@ -22,7 +22,10 @@ __all__ = ["MAX_TRIGGERS", "TRIGGER_DEADLINE", "Trigger"]
 
 _log = logging.getLogger(__name__)
 _START_TIMEOUT: Final = 300.0
-"""Seconds without a usable response before a run is known. After that give up: the next scheduled run follows."""
+"""Seconds without a usable response, or until a rotated token arrives, before a run is known.
+
+After that give up: the next scheduled run follows.
+"""
 TRIGGER_DEADLINE: Final = 120.0
 """Seconds within which a triggered run must appear in the list, before the sync is triggered again."""
 MAX_TRIGGERS: Final = 3

@@ -1,4 +1,4 @@
-"""Parse and validate a spec from the cluster or a file; each error names the field and how to fix it."""
+"""Parse and validate a spec from the cluster or a file; each error has the field path, and says how to fix it."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping

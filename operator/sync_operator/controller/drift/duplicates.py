@@ -97,7 +97,7 @@ async def delete_duplicate[S: ResourceSnapshot](
         try:
             if await _is_ours_alone(context, client, scope, snapshot, duplicate):
                 registrations.lists.invalidate(scope.remote_workspace, remote_id)
-                await registrations.of.collection(client).delete(remote_id)
+                await registrations.registered_kind.collection(client).delete(remote_id)
                 registrations.lists.invalidate(scope.remote_workspace, remote_id)
                 removed = (*removed, remote_id)
             else:
@@ -122,8 +122,8 @@ async def _is_ours_alone(
         SyncOperatorError: the server refused a request or did not respond.
     """
     registrations, remote_id = context.registrations_of(snapshot), duplicate.remote.id
-    held = await registrations.of.collection(client).get(remote_id)
-    if not is_same(snapshot, held, duplicate.remote) or await registrations.of.is_used(client, remote_id):
+    held = await registrations.registered_kind.collection(client).get(remote_id)
+    if not is_same(snapshot, held, duplicate.remote) or await registrations.registered_kind.is_used(client, remote_id):
         return False
     # Other Workspaces may reach the same server by another URL, so every create of the partition counts, wherever it
     # goes, and every claim to the id, except of those registered with what another server has under that id.
@@ -138,7 +138,7 @@ def _claims(
     context: ControllerContext, registrations: Registrations[Any], workspace: NamespacedName, scope: Scope
 ) -> Callable[[str], bool]:
     """A predicate on server ids: True if a resource is registered with it, or may ask for it."""
-    kind, may_not_claim = registrations.of.kind.kind, partial(context.connections.may_not_claim, workspace)
+    kind, may_not_claim = registrations.registered_kind.kind.kind, partial(context.connections.may_not_claim, workspace)
     ours = registrations.create_fence.claimed(scope.remote_workspace, exclude="")
     ours |= registrations.lists.written_since(scope)
 
@@ -173,9 +173,9 @@ def _pending_partitions(
         scope: the scope of that Workspace.
         everywhere: True to count also creates that go, as far as is known, to other remote workspaces.
     """
-    partition = registrations.of.kind.partition
+    partition = registrations.registered_kind.kind.partition
     found, field = set[Any](), camel(partition)
-    for obj in context.store.unresolved(registrations.of.kind.kind):
+    for obj in context.store.unresolved(registrations.registered_kind.kind.kind):
         home = NamespacedName(obj["metadata"]["namespace"], workspace_name(obj))
         connection, wanted = context.connections.get(home), obj.get("spec", {}).get(field)
         here = connection is not None and connection.view.remote_workspace == scope.remote_workspace

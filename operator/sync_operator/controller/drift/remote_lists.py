@@ -101,7 +101,7 @@ class RemoteListCache[R: RemoteResource]:
     same to every account that sees it.
 
     Args:
-        of: the kind whose collection is listed.
+        registered_kind: the kind whose collection is listed.
         clock: returns the current time (aware, UTC).
         registered_ids: returns the ids that are registered in a scope; those that a list lacks are read singly.
         monotonic: monotonic clock, in seconds.
@@ -110,13 +110,13 @@ class RemoteListCache[R: RemoteResource]:
 
     def __init__(
         self,
-        of: RegisteredKind[R],
+        registered_kind: RegisteredKind[R],
         clock: Callable[[], datetime],
         registered_ids: Callable[[Scope], Iterable[str]] = lambda _: (),
         monotonic: Callable[[], float] = time.monotonic,
         memory: ListMemory | None = None,
     ) -> None:
-        self._of = of
+        self._registered_kind = registered_kind
         self._clock = clock
         self._registered_ids = registered_ids
         self._monotonic = monotonic
@@ -174,7 +174,7 @@ class RemoteListCache[R: RemoteResource]:
             return
         at = self._clock()
         try:
-            remote = with_packed_attributes(await self._of.collection(client).get(remote_id))
+            remote = with_packed_attributes(await self._registered_kind.collection(client).get(remote_id))
         except NotFoundError:
             remote = None
         if scope not in self._shares:
@@ -234,7 +234,7 @@ class RemoteListCache[R: RemoteResource]:
             self._amendments.pop(scope.remote_workspace, None)
 
     async def _fetch(self, scope: Scope, client: ApiClient, at: datetime, grow: Grow) -> CachedList[R]:
-        listing = await self._of.collection(client).list(grow)
+        listing = await self._registered_kind.collection(client).list(grow)
         listed = CachedList[R](at, listing.server_time, listing.unlisted)
         await listed.add(listing.rows)
         absent = await self._confirm_absences(scope, client, listed, grow)
@@ -259,7 +259,7 @@ class RemoteListCache[R: RemoteResource]:
         absent, unconfirmed = [], []
         for remote_id in confirmed:
             try:
-                remote = with_packed_attributes(await self._of.collection(client).get(remote_id))
+                remote = with_packed_attributes(await self._registered_kind.collection(client).get(remote_id))
                 grow(size_of(remote).memory)
                 await listed.add([remote])
             except NotFoundError:
@@ -267,8 +267,9 @@ class RemoteListCache[R: RemoteResource]:
             except ServerFaultError:
                 unconfirmed.append(remote_id)
         if rest and len(absent) < len(confirmed):
+            noun = self._registered_kind.kind.noun
             raise TransientError(
-                f"the list lacks {len(missing)} {self._of.kind.noun}s, some of which are there; it is read again later"
+                f"the list lacks {len(missing)} {noun}s, some of which are there; it is read again later"
             )
         listed.unconfirmed = frozenset(unconfirmed)
         return absent + rest

@@ -77,7 +77,7 @@ async def act_on_remote[S: ResourceSnapshot](
         case ReadRemote():
             return await read_remote(context, client, snapshot, action)
         case UpdateRemote():
-            send = partial(registrations.of.collection(client).update, action.remote_id, action.body)
+            send = partial(registrations.registered_kind.collection(client).update, action.remote_id, action.body)
             return await write_remote(context, snapshot, action.remote_id, action.changes, send, updated=True)
         case VerifyWorkspace():
             await detect_dialect(client, client.dialect)
@@ -111,7 +111,7 @@ async def _post[S: ResourceSnapshot](
     started, timeout = context.clock(), timedelta(seconds=snapshot.workspace.timeout_seconds)
     fence.indeterminate(uid, action.body, started, started + fence.settle(timeout))
     try:
-        remote = await registrations.of.collection(client).create(action.body)
+        remote = await registrations.registered_kind.collection(client).create(action.body)
     except OutcomeUnknownError as error:
         # The request may have waited for its token first, so the server's time is counted from here.
         lost_at = context.clock()
@@ -133,7 +133,7 @@ async def read_remote[S: ResourceSnapshot](
     """Read a remote resource by its id."""
     registrations = context.registrations_of(snapshot)
     try:
-        remote = await registrations.of.collection(client).get(action.remote_id)
+        remote = await registrations.registered_kind.collection(client).get(action.remote_id)
     except NotFoundError:
         if snapshot.resource.status.id is None:
             raise no_such_remote(snapshot.kind.noun, action.remote_id) from None
@@ -185,6 +185,6 @@ async def delete_remote[S: ResourceSnapshot](
         registrations.create_fence.reserve(snapshot.resource.uid, remote_workspace, action.remote_id)
     if first is not None:
         await first()
-    await registrations.of.collection(client).delete(action.remote_id)
+    await registrations.registered_kind.collection(client).delete(action.remote_id)
     registrations.lists.invalidate(remote_workspace, action.remote_id)
     return replace(snapshot, released=True)

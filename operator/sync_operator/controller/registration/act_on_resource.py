@@ -66,9 +66,9 @@ async def patch_metadata[S: ResourceSnapshot](
         intent: the create intent that it holds.
     """
     registrations, resource, started = context.registrations_of(snapshot), snapshot.resource, context.clock()
-    fence, kind = registrations.create_fence, snapshot.kind.kind
+    fence, kind, collection = registrations.create_fence, snapshot.kind.kind, registrations.registered_kind.resource
     patch = {"metadata": {"resourceVersion": resource.resource_version, **metadata}}
-    answer = await context.kube.merge_patch(registrations.of.resource, resource.namespace, resource.name, patch)
+    answer = await context.kube.merge_patch(collection, resource.namespace, resource.name, patch)
     if answer is None:
         raise KubernetesError(404, "NotFound", f"{kind} {resource.name!r} is gone")
     if intent is not None:
@@ -128,7 +128,7 @@ async def forget_remote[S: ResourceSnapshot](
         snapshot = await suspend(snapshot)
     nothing = {"status": {"id": None, "registeredAt": None, "account": None}}
     answer = await context.kube.merge_patch(
-        registrations.of.resource, resource.namespace, resource.name, nothing, subresource="status"
+        registrations.registered_kind.resource, resource.namespace, resource.name, nothing, subresource="status"
     )
     if answer is None:
         raise KubernetesError(404, "NotFound", f"{kind} {resource.name!r} is gone")
@@ -136,4 +136,4 @@ async def forget_remote[S: ResourceSnapshot](
     registrations.create_fence.deleted_by_others(resource.uid, listed_at)
     registrations.create_fence.intent_recorded(resource.uid, verified, fresh=True)
     registrations.duplicates.pop(resource.uid, None)
-    return snapshot.with_resource(registrations.of.view(answer)).forgotten()
+    return snapshot.with_resource(registrations.registered_kind.view(answer)).forgotten()

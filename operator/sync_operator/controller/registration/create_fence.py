@@ -1,4 +1,7 @@
-"""The create fence: state of the creates that this process has announced or sent, until the status holds the id."""
+"""The create fence: state of the creates that this process has announced or sent, until the status holds the id.
+
+The fencing token that keeps other processes from sending them is an annotation: `domain.create_fence.create_intent`.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Hashable, Mapping

@@ -55,7 +55,7 @@ async def _list_since[S: ResourceSnapshot](
     listed = await registrations.lists.fetch(scope, client, since=since)
     if listed.unlisted:
         rows = ", ".join(map(str, listed.unlisted))
-        path = registrations.of.collection(client).path.path
+        path = registrations.registered_kind.collection(client).path.path
         raise TransientError(
             f"the server refuses to list row {rows} of its {kind.noun}s (GET {path}?per_page=1&page={rows}), which may "
             "be the one that was created; find and correct it there, or delete it"

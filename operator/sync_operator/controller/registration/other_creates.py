@@ -90,7 +90,7 @@ def _unresolved(
 ) -> UnresolvedCreate | None:
     """The create of another resource of the same remote workspace; None if it has none, or its spec is invalid."""
     registrations = context.registrations_of(snapshot)
-    resource, fence = registrations.of.view(obj), registrations.create_fence
+    resource, fence = registrations.registered_kind.view(obj), registrations.create_fence
     sent, timeout = fence.sent_body(resource.uid), timedelta(seconds=snapshot.workspace.timeout_seconds)
     if sent is None and (resource.spec is None or resource.spec.external_id):
         return None

@@ -203,7 +203,8 @@ async def _report[S: ResourceSnapshot](
         return DONE
     status = steps.status(snapshot)
     try:
-        written = await context.write_status(registrations.of.resource, kind.kind, current or obj, to_dict(status))
+        collection = registrations.registered_kind.resource
+        written = await context.write_status(collection, kind.kind, current or obj, to_dict(status))
         if written is not None:
             if status.id is not None:
                 registrations.create_fence.persisted(resource.uid)

@@ -1,4 +1,7 @@
-"""One kind that is registered on servers, as the controller reaches it: in the cluster and on the sync server."""
+"""One kind that is registered on servers, as the controller reaches it: in the cluster and on the sync server.
+
+What is decided about it is `domain.registration.resource_kind`, what the loop does for it `ReconcileSteps`.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass

@@ -26,7 +26,7 @@ class Registrations[R: RemoteResource]:
     """What this process remembers of the registrations of one kind.
 
     Attributes:
-        of: the kind.
+        registered_kind: the kind.
         create_fence: state of the creates that this process has announced or sent.
         crd_deletion: tells the deletion of the CRD from that of a single resource.
         absences: which registered ones the lists lack.
@@ -35,7 +35,7 @@ class Registrations[R: RemoteResource]:
             checked for any.
     """
 
-    of: RegisteredKind[R]
+    registered_kind: RegisteredKind[R]
     create_fence: CreateFence[R]
     crd_deletion: CrdDeletion
     absences: Absences
@@ -45,7 +45,7 @@ class Registrations[R: RemoteResource]:
     @classmethod
     def begin(
         cls,
-        of: RegisteredKind[R],
+        registered_kind: RegisteredKind[R],
         *,
         kube: KubeClient,
         clock: Callable[[], datetime],
@@ -58,7 +58,7 @@ class Registrations[R: RemoteResource]:
         """Of a process that has just started.
 
         Args:
-            of: the kind.
+            registered_kind: the kind.
             kube: client of the API server.
             clock: returns the current time.
             settle: as of `CreateFence`.
@@ -67,13 +67,13 @@ class Registrations[R: RemoteResource]:
             registered_ids: returns the server ids of a kind's registered resources in a scope.
             memory: limits the memory of the lists of all kinds.
         """
-        kind = of.kind.kind
+        kind = registered_kind.kind.kind
         return cls(
-            of,
+            registered_kind,
             CreateFence(clock(), settle=settle),
-            CrdDeletion(kube, clock, kind, of.resource, clusterwide=clusterwide),
+            CrdDeletion(kube, clock, kind, registered_kind.resource, clusterwide=clusterwide),
             Absences(drift_period),
-            RemoteListCache(of, clock, partial(registered_ids, kind), memory=memory),
+            RemoteListCache(registered_kind, clock, partial(registered_ids, kind), memory=memory),
         )
 
     def observe_event(self, resource: Mapping[str, Any], at: datetime) -> None:

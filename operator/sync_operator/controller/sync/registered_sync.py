@@ -1,4 +1,4 @@
-"""Syncs as a kind that is registered on servers."""
+"""How the controller reaches Syncs, as a kind that is registered: in the cluster and on the sync server."""
 
 from typing import Final
 

@@ -18,7 +18,9 @@ __all__ = ["DONE", "DRIFT_KIND", "MAX_WORKER_SECONDS", "SHUTDOWN_SECONDS", "Key"
 _log = logging.getLogger(__name__)
 
 _BASE_DELAY: Final = 1.0
+"""Backoff in seconds after the first failure of a reconcile; it doubles with each further one …"""
 _MAX_DELAY: Final = 300.0
+"""… up to this longest backoff."""
 SHUTDOWN_SECONDS: Final = 20.0
 """Seconds that running reconciles are given to finish when the queue stops; then they are cancelled."""
 _CANCEL_SECONDS: Final = 1.0

@@ -11,7 +11,7 @@ from sync_operator.syncapi.types import RemoteList, RemoteResource
 __all__ = ["MAX_UNKNOWN_CLOCK_SKEW", "Claim", "earliest_creation", "matches_create", "winning_claim"]
 
 MAX_UNKNOWN_CLOCK_SKEW: Final = timedelta(minutes=5)
-"""Assumed maximum skew between the clocks of the process that wrote the intent, of this process, and of the server."""
+"""Assumed maximum clock skew between the process that wrote the intent, this one and the server, for a lost create."""
 
 
 @dataclass(frozen=True, slots=True)

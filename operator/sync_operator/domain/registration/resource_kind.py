@@ -1,4 +1,7 @@
-"""What the registration engine has to be told of a kind of resource: one `ResourceKind` value for each kind. Pure."""
+"""What the registration engine has to be told of a kind of resource: one `ResourceKind` value for each kind. Pure.
+
+How the controller reaches a kind, in the cluster and on the server, is `controller.registration.registered_kind`.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -186,7 +186,7 @@ def server_reset(absence: MassAbsence, *, namespace: str, name: str) -> Blocker:
 
 
 def workspace_events(before: WorkspaceStatus, after: WorkspaceStatus) -> tuple[EventSpec, ...]:
-    """An event if Ready or its reason changed, and one if comparisons with the server stop or resume."""
+    """An event if Ready or its reason changed (such as for a refused login), and if comparisons stop or resume."""
     ready = changed(ConditionType.READY, before.conditions, after.conditions)
     event = None if ready is None else EventSpec(Reason(ready.reason), ready.message, warning=ready.status != "True")
     return tuple(notice for notice in (event, compared_event(before, after)) if notice is not None)

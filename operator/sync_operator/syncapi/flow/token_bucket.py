@@ -16,7 +16,7 @@ class TokenBucket:
     within seconds instead of in the course of a minute.
 
     Args:
-        per_minute: requests a minute.
+        per_minute: requests a minute: `OPERATOR_SHARE` of what the Workspace allows.
         now: seconds, as in all methods.
     """
 
