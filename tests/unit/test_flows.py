@@ -1,4 +1,7 @@
-"""The flows of docs/architecture.md pass modules that exist, each of which is imported by one before it."""
+"""The flows of docs/architecture.md pass modules that exist, each of which is imported by one before it.
+
+What the page names within the modules is there too: actions, classes, functions.
+"""
 
 import ast
 import re
@@ -50,7 +53,25 @@ def faults(lines: list[str]) -> Iterator[str]:
             yield f"{module} does not exist"
 
 
-PAGE: Final = listed((ROOT / "docs" / "architecture.md").read_text("utf-8"))
+TEXT: Final = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+PAGE: Final = listed(TEXT)
+
+
+def unknown_names(page: str) -> list[str]:
+    """What a page names like a class, a function or a constant, though no module has such a word."""
+    words = {word for path in CODE.rglob("*.py") for word in re.findall(r"\w+", path.read_text())}
+    named = re.findall(r"`(\w+)`|(\w+)\(\)", page)
+    return sorted({quoted or called for quoted, called in named} - words)
+
+
+def test_what_the_page_names_is_in_the_code() -> None:
+    assert unknown_names(TEXT) == []
+
+
+def test_a_name_that_no_module_has_is_found() -> None:
+    page = "`ReadRemote`, then `ReadNothingAtAll`; then succeeded(), or was_never_called(); `act.py`, `make check`"
+
+    assert unknown_names(page) == ["ReadNothingAtAll", "was_never_called"]
 
 
 def test_the_flows_are_all_there() -> None:

@@ -1,12 +1,17 @@
-"""The layout of the package: small folders, small modules, one name for each, and the field's terms where one looks."""
+"""The layout of the package: small folders, small modules, one name for each, and the field's terms where one looks.
 
+One looks at names of files, at their first lines, and into docs/architecture.md.
+"""
+
+import ast
+import re
 from collections import Counter
-from pathlib import Path
 from typing import Final
 
 import pytest
+from tests.support.plane import ROOT
 
-PACKAGE: Final = Path(__file__).parents[2] / "operator" / "sync_operator"
+PACKAGE: Final = ROOT / "operator" / "sync_operator"
 MODULES: Final = tuple(path for path in sorted(PACKAGE.rglob("*.py")) if path.name != "__init__.py")
 MAX_MODULES: Final = 9
 MAX_LINES: Final = 350
@@ -14,23 +19,36 @@ CROWDED: Final[dict[str, str]] = {}
 """Folder with more modules than `MAX_MODULES` → why."""
 LONG: Final[dict[str, str]] = {}
 """Module with more lines than `MAX_LINES` → why."""
-TERMS: Final = {
-    "rate limiter": "syncapi/flow/__init__.py",
-    "token bucket": "syncapi/flow/token_bucket.py",
-    "circuit breaker": "syncapi/flow/circuit_breaker.py",
-    "informer": "controller/informer/__init__.py",
-    "store": "controller/informer/store.py",
-    "indexer": "controller/informer/indexer.py",
-    "workqueue": "controller/workqueue/workqueue.py",
-    "single flight": "controller/drift/single_flight.py",
-    "leader election": "controller/leader_election.py",
-    "fenc": "domain/create_fence/create_intent.py",
-    "snapshot": "domain/snapshot.py",
-    "fieldpath": "api/validation/strict_validation.py",
-    "dry run": "commands/plan/dry_run.py",
-    "drift": "controller/drift/drift_reconciler.py",
-}
-"""Term of the field → the module whose name, docstring or `__all__` has it."""
+TERMS: Final = (
+    ("rate limiter", "syncapi/flow/request_gate.py"),
+    ("rate limiter", "syncapi/flow/token_bucket.py"),
+    ("token bucket", "syncapi/flow/token_bucket.py"),
+    ("circuit breaker", "syncapi/flow/circuit_breaker.py"),
+    ("informer", "controller/informer/store.py"),
+    ("store", "controller/informer/store.py"),
+    ("indexer", "controller/informer/indexer.py"),
+    ("workqueue", "controller/workqueue/workqueue.py"),
+    ("backoff", "controller/workqueue/workqueue.py"),
+    ("single flight", "controller/drift/single_flight.py"),
+    ("leader election", "controller/leader_election.py"),
+    ("fencing", "controller/leader_election.py"),
+    ("fencing", "controller/registration/create_fence.py"),
+    ("fencing", "domain/create_fence/create_intent.py"),
+    ("snapshot", "domain/snapshot.py"),
+    ("field path", "api/validation/strict_validation.py"),
+    ("dry run", "commands/plan/dry_run.py"),
+    ("drift", "controller/drift/drift_reconciler.py"),
+    ("drift", "domain/registration/field_diff.py"),
+)
+"""Term of the field, and a module whose path or docstring has it."""
+MAPPED: Final = ("controller", "domain", "kubernetes", "runner", "syncapi")
+"""Folders of which docs/architecture.md names each module."""
+ARCHITECTURE: Final = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+
+
+def as_words(text: str) -> str:
+    """Lower case, with blanks for what joins the words of a name."""
+    return re.sub(r"[_-]", " ", text.lower())
 
 
 def test_no_folder_is_crowded() -> None:
@@ -49,9 +67,19 @@ def test_no_module_is_long() -> None:
     assert {module for module, count in lines.items() if count > MAX_LINES} == set(LONG)
 
 
-@pytest.mark.parametrize("term", TERMS)
-def test_a_term_is_found_where_one_looks(term: str) -> None:
-    path = PACKAGE / TERMS[term]
-    head = " ".join(path.read_text().splitlines()[:40])
+@pytest.mark.parametrize(("term", "module"), TERMS)
+def test_a_term_is_found_where_one_looks(term: str, module: str) -> None:
+    docstring = ast.get_docstring(ast.parse((PACKAGE / module).read_text())) or ""
 
-    assert term in f"{path.stem.replace('_', ' ')} {head}".lower().replace("-", " ")
+    assert term in as_words(f"{module} {docstring}")
+
+
+@pytest.mark.parametrize(("term", "module"), TERMS)
+def test_the_architecture_leads_from_a_term_to_its_module(term: str, module: str) -> None:
+    assert [line for line in ARCHITECTURE.splitlines() if term in as_words(line) and f"`{module}`" in line]
+
+
+def test_the_architecture_names_each_module_of_its_folders() -> None:
+    modules = [str(path.relative_to(PACKAGE)) for path in MODULES]
+
+    assert [name for name in modules if name.startswith(MAPPED) and f"`{name}`" not in ARCHITECTURE] == []

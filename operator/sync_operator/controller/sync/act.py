@@ -1,4 +1,7 @@
-"""Act: carries out one action and returns the snapshot after it."""
+"""Act: carries out one action for a Sync, and returns the snapshot after it.
+
+Actions that need the sync server are passed on to `act_on_server`.
+"""
 
 import logging
 from dataclasses import replace
