@@ -242,10 +242,10 @@ def _read[S: Model](model: type[S], obj: object) -> S:
     try:
         return model.model_validate(dict(obj))
     except ValidationError as error:
-        places = [entry["loc"] for entry in error.errors(include_input=False, include_url=False)]
+        locations = [entry["loc"] for entry in error.errors(include_input=False, include_url=False)]
     kept = dict(obj)
-    for key in {place[0] for place in places}:
-        bad = {place[1] for place in places if place[0] == key and len(place) > 1}
+    for key in {location[0] for location in locations}:
+        bad = {location[1] for location in locations if location[0] == key and len(location) > 1}
         if isinstance(kept[key], list) and bad:
             kept[key] = [item for index, item in enumerate(kept[key]) if index not in bad]
         else:

@@ -59,17 +59,17 @@ class RemoteWorkspace(NamedTuple):
 
 
 def remote_workspace_of(url: str, workspace_id: str | None) -> RemoteWorkspace:
-    """The place that a URL (in any spelling) and a workspace id name."""
+    """The workspace on a server that a URL (in any spelling) and a workspace id name."""
     parts = urlsplit(url)
     host = parts.netloc.lower().removesuffix({"https": ":443", "http": ":80"}.get(parts.scheme, "\0"))
     number = None if workspace_id is None else normalized_id(workspace_id)
     return RemoteWorkspace(f"{parts.scheme}://{host}{parts.path.rstrip('/')}", number)
 
 
-def remote_workspace_now(place: RemoteWorkspace, spec_url: str, previous_urls: Iterable[str]) -> RemoteWorkspace:
-    """Where that place is by now, as a Workspace says of whose server ``previous_urls`` are former addresses."""
+def remote_workspace_now(registered: RemoteWorkspace, spec_url: str, previous_urls: Iterable[str]) -> RemoteWorkspace:
+    """That workspace at its server's present URL, if it was registered at one of a Workspace's ``previous_urls``."""
     former = {remote_workspace_of(url, None).url for url in previous_urls}
-    return remote_workspace_of(spec_url, place.workspace_id) if place.url in former else place
+    return remote_workspace_of(spec_url, registered.workspace_id) if registered.url in former else registered
 
 
 @lru_cache(maxsize=1024)

@@ -49,6 +49,6 @@ class WorkspaceView:
         """Key of server and workspace: normalised URL and workspace id."""
         return remote_workspace_of(self.url, self.workspace_id)
 
-    def current_workspace(self, place: RemoteWorkspace) -> RemoteWorkspace:
+    def current_workspace(self, registered: RemoteWorkspace) -> RemoteWorkspace:
         """The same remote workspace under the server's current URL, if it had one of ``previous_urls``."""
-        return remote_workspace_now(place, self.url, self.previous_urls) if self.previous_urls else place
+        return remote_workspace_now(registered, self.url, self.previous_urls) if self.previous_urls else registered

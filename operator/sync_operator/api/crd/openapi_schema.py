@@ -64,16 +64,16 @@ def structural_schema(model: type[Model], *, defaults: bool) -> Schema:
 def attach_rules(schema: Schema, rules: tuple[CelRule, ...]) -> None:
     """Add CEL rules to the places of a root schema that they belong to."""
     for rule in rules:
-        place = schema
+        node = schema
         for part in filter(None, rule.at.split(".")):
-            place = place["properties"][part]
+            node = node["properties"][part]
         path = rule.field.removeprefix(rule.at).removeprefix(".")
         entry: Schema = {"rule": rule.cel, "message": f"{rule.field.removeprefix('spec.')} {rule.message}"}
         if path:
             entry["fieldPath"] = f".{path}"
         if rule.reason is not CelReason.INVALID:
             entry["reason"] = rule.reason.value
-        place.setdefault("x-kubernetes-validations", []).append(entry)
+        node.setdefault("x-kubernetes-validations", []).append(entry)
 
 
 def _structural(found: Mapping[str, Any], defs: Mapping[str, Any], *, defaults: bool) -> Schema:

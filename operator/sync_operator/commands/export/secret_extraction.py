@@ -48,7 +48,7 @@ def extract_secrets(configuration: Any, secret_name: str) -> ExtractedSecret:
         secret_name: name of the Secret that is to hold them.
     """
     keys: dict[str, str] = {}
-    for pointer in _secret_places(configuration):
+    for pointer in _secret_pointers(configuration):
         key = _NO_KEY.sub("-", pointer.removeprefix("/").replace("/", "."))[:_KEY_LIMIT] or "value"
         while key in keys:
             key += "-"
@@ -57,7 +57,7 @@ def extract_secrets(configuration: Any, secret_name: str) -> ExtractedSecret:
     return ExtractedSecret(with_secrets(configuration, dict.fromkeys(keys.values(), placeholder)), keys)
 
 
-def _secret_places(configuration: Any) -> Iterator[str]:
+def _secret_pointers(configuration: Any) -> Iterator[str]:
     if isinstance(configuration, Mapping):
         for column, value in configuration.items():
             if isinstance(value, str):

@@ -38,7 +38,7 @@ class Manifest:
     Attributes:
         source: the text.
         document: the document that contains it.
-        place: path in the document; empty unless it is an item of a List.
+        path: path in the document; empty unless it is an item of a List.
         value: the object.
         kind: Sync, Workspace or Secret.
         namespace: its own namespace, or the one given to the command.
@@ -47,7 +47,7 @@ class Manifest:
 
     source: Source
     document: Document = field(repr=False)
-    place: FieldPath
+    path: FieldPath
     value: Mapping[str, Any] = field(repr=False)
     kind: str
     namespace: str
@@ -66,26 +66,26 @@ class Manifest:
     @property
     def line(self) -> int:
         """The line at which it begins, counted from 1."""
-        return self.document.spot(self.place).line + 1
+        return self.document.spot(self.path).line + 1
 
     def problem(
-        self, place: FieldPath, message: str, *, key: bool = False, severity: Severity = Severity.ERROR
+        self, path: FieldPath, message: str, *, key: bool = False, severity: Severity = Severity.ERROR
     ) -> Diagnostic:
         """A problem with a field of the object; ``key`` points to the field's name instead of its value."""
-        spot = self.document.spot((*self.place, *place), key=key)
-        return Diagnostic(self.source, spot, self.subject, field_path(place), message, severity)
+        spot = self.document.spot((*self.path, *path), key=key)
+        return Diagnostic(self.source, spot, self.subject, field_path(path), message, severity)
 
     def without_value(self) -> "Manifest":
         """A copy that holds only the object's name, to save memory if many are kept."""
         held = self.document
         document = Document(None, held.cut, held.start, in_blocks=held.in_blocks, head=held.head)
-        return Manifest(self.source, document, self.place, _NO_VALUE, self.kind, self.namespace, self.name)
+        return Manifest(self.source, document, self.path, _NO_VALUE, self.kind, self.namespace, self.name)
 
-    def misprints(self) -> Iterator[Diagnostic]:
+    def syntax_errors(self) -> Iterator[Diagnostic]:
         """Syntax errors in the text of the object."""
-        for misprint in self.document.misprints:
-            if misprint.place[: len(self.place)] == self.place:
-                yield Diagnostic(self.source, misprint.spot, self.subject, "", misprint.message)
+        for error in self.document.syntax_errors:
+            if error.path[: len(self.path)] == self.path:
+                yield Diagnostic(self.source, error.spot, self.subject, "", error.message)
 
 
 @dataclass(slots=True)
@@ -133,29 +133,29 @@ def manifests_in(
     """The manifests of a document.
 
     Args:
-        document: the document, or the error in its place.
+        document: the document, or the error instead of it.
         source: the text that it is from.
         namespace: namespace of objects that name none.
         found: receives the problems and the number of other objects.
     """
     if isinstance(document, YamlError):
-        found.problems.append(_misprint(source, document))
+        found.problems.append(_syntax_problem(source, document))
         return
-    for place, value in _objects(document):
-        kept = _sort(found, _manifest(source, document, place, value, namespace))
+    for path, value in _objects(document):
+        kept = _sort(found, _manifest(source, document, path, value, namespace))
         if kept is not None:
             yield kept
 
 
-def _manifest(source: Source, document: Document, place: FieldPath, value: Any, namespace: str) -> Manifest:
+def _manifest(source: Source, document: Document, path: FieldPath, value: Any, namespace: str) -> Manifest:
     if not isinstance(value, dict):
-        return Manifest(source, document, place, value, "", namespace, "")
+        return Manifest(source, document, path, value, "", namespace, "")
     metadata = _mapping(value.get("metadata"))
     own, name = metadata.get("namespace"), metadata.get("name")
     return Manifest(
         source,
         document,
-        place,
+        path,
         value,
         kind=str(value.get("kind")),
         namespace=own if isinstance(own, str) and own else namespace,
@@ -190,7 +190,7 @@ def _sort(found: ManifestSet, manifest: Manifest) -> Manifest | None:
     value = manifest.value
     version = str(value.get("apiVersion")) if isinstance(value, dict) else ""
     said = _list_refused(manifest)
-    refused = Diagnostic(manifest.source, manifest.document.spot(manifest.place), "", "", said) if said else None
+    refused = Diagnostic(manifest.source, manifest.document.spot(manifest.path), "", "", said) if said else None
     if refused is None and isinstance(value, dict):
         refused = _refused(manifest, version)
     if refused is not None:
@@ -207,8 +207,8 @@ def _list_refused(manifest: Manifest) -> str:
     value: Any = manifest.value
     if not isinstance(value, dict):
         is_root_list = isinstance(value, list) and any(isinstance(it, dict) and "apiVersion" in it for it in value)
-        return _LISTED if is_root_list else _NO_ITEM if manifest.place else ""
-    if manifest.place:
+        return _LISTED if is_root_list else _NO_ITEM if manifest.path else ""
+    if manifest.path:
         if isinstance(value.get("items"), list):
             return _NESTED
         return "" if "apiVersion" in value or "kind" in value else _NO_ITEM
@@ -242,10 +242,10 @@ def _refused(manifest: Manifest, version: str) -> Diagnostic | None:
     return None
 
 
-def _misprint(source: Source, misprint: YamlError) -> Diagnostic:
-    near = "".join(source.line(number) or "" for number in (misprint.spot.line - 1, misprint.spot.line) if number >= 0)
+def _syntax_problem(source: Source, error: YamlError) -> Diagnostic:
+    near = "".join(source.line(number) or "" for number in (error.spot.line - 1, error.spot.line) if number >= 0)
     hint = "; templates are to be rendered first, as with `helm template . | sync-operator validate -`"
-    return Diagnostic(source, misprint.spot, "", "", misprint.message + (hint if _TEMPLATE in near else ""))
+    return Diagnostic(source, error.spot, "", "", error.message + (hint if _TEMPLATE in near else ""))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

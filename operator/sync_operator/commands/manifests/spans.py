@@ -15,7 +15,7 @@ __all__ = ["Lines", "Span", "YamlError", "break_count", "line_start", "lines_of"
 _BREAKS: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _RARE_BREAKS: Final = "\r\x85\u2028\u2029"
 _PART: Final = 4096
-"""Characters between two places of a text whose line numbers are kept."""
+"""Characters between two positions of a text whose line numbers are kept."""
 
 
 class Span(NamedTuple):
@@ -28,11 +28,11 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class YamlError:
-    """A syntax error of a text; ``place`` is the path of the object or list that it is in."""
+    """A syntax error of a text; ``path`` is that of the object or list that it is in."""
 
     spot: Span
     message: str
-    place: FieldPath = ()
+    path: FieldPath = ()
 
 
 def lines_of(text: str) -> list[str]:

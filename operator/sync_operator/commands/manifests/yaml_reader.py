@@ -55,7 +55,7 @@ class Document:
         value: the document as JSON values.
         cut: the document's part of the text.
         start: position of its value.
-        misprints: duplicate keys, and values that JSON lacks; the document has a value nevertheless.
+        syntax_errors: duplicate keys, and values that JSON lacks; the document has a value nevertheless.
         in_blocks: True if it was read without a YAML parser.
         head: for an item of a List that is read item by item: the List's other fields; ``value`` is a list of the item.
         skipped: number of items at the beginning of a List that earlier documents hold.
@@ -64,29 +64,29 @@ class Document:
     value: Any
     cut: Cut = field(repr=False)
     start: Span
-    misprints: tuple[YamlError, ...] = ()
+    syntax_errors: tuple[YamlError, ...] = ()
     in_blocks: bool = False
     head: Mapping[str, Any] | None = None
     skipped: int = 0
 
-    def spot(self, place: FieldPath, *, key: bool = False) -> Span:
+    def spot(self, path: FieldPath, *, key: bool = False) -> Span:
         """The position of a value, or with ``key`` of its name; if it does not exist, that of the nearest outer one.
 
         Args:
-            place: path of the value: names and indices from the document's root.
+            path: of the value: names and indices from the document's root.
             key: True for the position of the field's name instead of its value.
         """
-        if not place or (self.head is not None and len(place) == 1):
+        if not path or (self.head is not None and len(path) == 1):
             return self.start
         if self.in_blocks:
-            return self.cut.spot(block_spot(self.cut.text, place, key=key))
+            return self.cut.spot(block_spot(self.cut.text, path, key=key))
         node = composed(self.cut)
         if node is None:
             return self.start
         name = node
         if self.cut.is_json and self.head is not None:
-            place = place[1:]  # the text of an item in JSON has no list around it
-        for number, part in enumerate(place):
+            path = path[1:]  # the text of an item in JSON has no list around it
+        for number, part in enumerate(path):
             found = child_node(node, part)
             if found is None:
                 return self.cut.spot(node_span(name)) if number else self.start
@@ -115,7 +115,7 @@ def read_documents(text: str) -> Iterator[Document | YamlError]:
     """The documents of a text, split as `kubectl` does; empty ones are left out.
 
     The items of a List come one by one where that is possible, so that a long List is never held as values as a whole.
-    For a document that cannot be read there is an error in its place; the documents after it are still read.
+    For a document that cannot be read there is an error instead of it; the documents after it are still read.
     """
     whole = None
     for piece in split_text(text):
@@ -179,7 +179,7 @@ def _items(cut: Cut, listed: JsonItems | BlockItems) -> Iterator[Piece]:
 
 def _from_json(cut: Cut, head: Mapping[str, Any] | None) -> Document | YamlError:
     """A JSON value, or with ``head`` an item of a List."""
-    start, place = cut.spot(Span(0, 0, 1)), () if head is None else (0,)
+    start, path = cut.spot(Span(0, 0, 1)), () if head is None else (0,)
     try:
         read, _ = json_value(cut.whole, cut.start)
     except ValueError as error:  # nested so deeply that the first look just managed it
@@ -189,17 +189,17 @@ def _from_json(cut: Cut, head: Mapping[str, Any] | None) -> Document | YamlError
     if brackets > MAX_LEVELS and is_too_deep(value):  # each level takes a bracket, and most objects have few
         return YamlError(start, TOO_DEEP)
     if _HALVES.search(cut.whole, cut.start, cut.end) and not is_encodable(value):
-        return YamlError(start, "holds a half of a character, such as \\ud83d; kubectl would put U+FFFD in its place")
-    misprints: tuple[YamlError, ...] = ()
+        return YamlError(start, "holds a half of a character, such as \\ud83d; kubectl would put U+FFFD in its path")
+    syntax_errors: tuple[YamlError, ...] = ()
     if read.has_duplicate_key:
-        misprints = (YamlError(start, "holds a key twice; the last one would win silently: remove one of the two"),)
+        syntax_errors = (YamlError(start, "holds a key twice; the last one would win silently: remove one of the two"),)
         node = composed(cut)
         if node is not None:
             reader = NodeReader(cut)  # finds the duplicate keys and their positions
             reader.value(node)
-            misprints = tuple(reader.misprints)
-    misprints = tuple(replace(misprint, place=(*place, *misprint.place)) for misprint in misprints)
-    return Document(value if head is None else [value], cut, start, misprints, head=head)
+            syntax_errors = tuple(reader.syntax_errors)
+    syntax_errors = tuple(replace(error, path=(*path, *error.path)) for error in syntax_errors)
+    return Document(value if head is None else [value], cut, start, syntax_errors, head=head)
 
 
 def _from_yaml(cut: Cut) -> Iterator[Document | YamlError]:
@@ -263,8 +263,8 @@ def parsed_documents(cut: Cut, *, is_doubtful: bool = False) -> Iterator[Documen
             node: Any = loader.get_node()
             reader = NodeReader(cut)
             value = reader.value(node)
-            if value is not None or reader.misprints:
-                yield Document(value, cut, cut.spot(node_span(node)), tuple(reader.misprints))
+            if value is not None or reader.syntax_errors:
+                yield Document(value, cut, cut.spot(node_span(node)), tuple(reader.syntax_errors))
             rest = _rest(loader)
             if rest is not None:
                 yield YamlError(cut.spot(rest), _DROPPED)

@@ -61,12 +61,12 @@ def _told(schedule: Schedule, zone: tzinfo, change: datetime) -> tuple[str, ...]
     words = f"clocks in {schedule.time_zone} go {'forward' if forward else 'back'} on {day}:"
     missing = sorted(named - set(readings))
     twice = sorted(time for time, count in readings.items() if count > 1)
-    told = []
+    warnings = []
     if missing:
-        told.append(f"{words} {_listed(missing, 'is', 'are')} left out, because the clock never shows that time")
+        warnings.append(f"{words} {_listed(missing, 'is', 'are')} left out, because the clock never shows that time")
     if twice:
-        told.append(f"{words} {_listed(twice, 'comes', 'come')} twice, because the clock shows that time twice")
-    return tuple(told)
+        warnings.append(f"{words} {_listed(twice, 'comes', 'come')} twice, because the clock shows that time twice")
+    return tuple(warnings)
 
 
 @lru_cache
@@ -96,7 +96,7 @@ def _named(schedule: Schedule, begin: datetime, end: datetime) -> Iterator[datet
 
 
 def _listed(times: list[datetime], one: str, many: str) -> str:
-    shown = ", ".join(time.strftime("%H:%M") for time in times[:_NAMED])
+    examples = ", ".join(time.strftime("%H:%M") for time in times[:_NAMED])
     if len(times) == 1:
-        return f"the run of {shown} {one}"
-    return f"{len(times)} runs ({shown}{', …' * (len(times) > _NAMED)}) {many}"
+        return f"the run of {examples} {one}"
+    return f"{len(times)} runs ({examples}{', …' * (len(times) > _NAMED)}) {many}"

@@ -90,8 +90,8 @@ def check_workspace(manifest: Manifest, hosts: EgressPolicy = _NONE_LISTED) -> C
         manifest: the Workspace.
         hosts: the operator's host rules, as far as they are known here; a URL that they may refuse gets a warning.
     """
-    spec, flaws = validate_strict(WorkspaceSpec, manifest.value.get("spec"))
-    problems = [*_outer_problems(manifest, WorkspaceStatus), *_problems(manifest, flaws, "spec")]
+    spec, errors = validate_strict(WorkspaceSpec, manifest.value.get("spec"))
+    problems = [*_outer_problems(manifest, WorkspaceStatus), *_problems(manifest, errors, "spec")]
     if spec is not None:
         problems += _url_problems(manifest, spec.url, hosts)
     return Checked(manifest, tuple(problems), spec)
@@ -114,9 +114,9 @@ def check_sync(
         pods: the operator's rules for run pods; if None, settings that they may refuse get a warning.
         max_runs: maximum number of next runs to compute; at least 1.
     """
-    spec, flaws = validate_strict(SyncSpec, manifest.value.get("spec"))
-    problems = [*_outer_problems(manifest, SyncStatus), *_problems(manifest, flaws, "spec")]
-    if spec is None or any(not flaw.unknown for flaw in flaws):
+    spec, errors = validate_strict(SyncSpec, manifest.value.get("spec"))
+    problems = [*_outer_problems(manifest, SyncStatus), *_problems(manifest, errors, "spec")]
+    if spec is None or any(not error.unknown for error in errors):
         return Checked(manifest, tuple(problems), spec)
     schedule, refused = _schedule(manifest, spec)
     problems += chain(refused, _configuration_problems(manifest, spec, dialect), _pod_problems(manifest, spec, pods))
@@ -163,7 +163,7 @@ def _pod_problems(manifest: Manifest, spec: SyncSpec, pods: RunPodRules | None) 
 def _outer_problems(manifest: Manifest, status: type[SyncStatus | WorkspaceStatus]) -> Iterator[Diagnostic]:
     """Problems outside the spec. A manifest's status is ignored, but unknown fields in it are errors."""
     value = manifest.value
-    yield from manifest.misprints()
+    yield from manifest.syntax_errors()
     yield from _problems(manifest, (FieldError((name,), "", unknown=True) for name in value if name not in _ROOT))
     metadata = value.get("metadata")
     if isinstance(metadata, (dict, Mapping)):
@@ -175,7 +175,7 @@ def _outer_problems(manifest: Manifest, status: type[SyncStatus | WorkspaceStatu
     yield from _size_problems(manifest)
     written = value.get("status")
     if isinstance(written, Mapping):
-        yield from _problems(manifest, (flaw for flaw in field_errors(status, written) if flaw.unknown), "status")
+        yield from _problems(manifest, (error for error in field_errors(status, written) if error.unknown), "status")
 
 
 def _size_problems(manifest: Manifest) -> Iterator[Diagnostic]:
@@ -192,15 +192,17 @@ def _size_problems(manifest: Manifest) -> Iterator[Diagnostic]:
         yield manifest.problem(("metadata",), words, severity=Severity.WARNING)
 
 
-def _problems(manifest: Manifest, flaws: Iterable[FieldError], root: str = "") -> Iterator[Diagnostic]:
-    """A problem for each flaw, except for a missing field that is there under a misspelt name."""
-    found = [replace(flaw, path=(root, *flaw.path)) if root else flaw for flaw in flaws]
-    meant = {flaw.path: suggest_field(manifest.kind, flaw.path) for flaw in found if flaw.unknown}
-    for flaw in found:
-        if flaw.unknown:
-            yield manifest.problem(flaw.path, f"is not known; {fix_for(flaw.path, meant[flaw.path])}", key=True)
-        elif flaw.path not in meant.values():
-            yield manifest.problem(flaw.path, flaw.message)
+def _problems(manifest: Manifest, errors: Iterable[FieldError], root: str = "") -> Iterator[Diagnostic]:
+    """A problem for each error, except for a missing field that is there under a misspelt name."""
+    found = [replace(error, path=(root, *error.path)) if root else error for error in errors]
+    suggestions = {error.path: suggest_field(manifest.kind, error.path) for error in found if error.unknown}
+    for error in found:
+        if error.unknown:
+            yield manifest.problem(
+                error.path, f"is not known; {fix_for(error.path, suggestions[error.path])}", key=True
+            )
+        elif error.path not in suggestions.values():
+            yield manifest.problem(error.path, error.message)
 
 
 def _schedule(manifest: Manifest, spec: SyncSpec) -> tuple[Schedule | None, list[Diagnostic]]:
@@ -223,16 +225,16 @@ def _configuration_problems(manifest: Manifest, spec: SyncSpec, dialect: Dialect
 
 
 def _warnings(manifest: Manifest, schedule: Schedule, now: datetime, *, fires: bool) -> Iterator[Diagnostic]:
-    place = ("spec", "cronExpression")
+    path = ("spec", "cronExpression")
     if schedule.warning:
         field = "timeZone" if schedule.written_by_user else "syncInterval"
         words = schedule.warning.removeprefix(f"spec.{field} ")
         yield manifest.problem(("spec", field), words, severity=Severity.WARNING)
     if schedule.written_by_user:
         if not fires:
-            yield manifest.problem(place, "never fires; check day and month", severity=Severity.WARNING)
+            yield manifest.problem(path, "never fires; check day and month", severity=Severity.WARNING)
         for words in dst_warnings(schedule, now):
-            yield manifest.problem(place, words, severity=Severity.WARNING)
+            yield manifest.problem(path, words, severity=Severity.WARNING)
 
 
 def _doubts(manifest: Manifest, found: Iterable[SpecWarning]) -> Iterator[Diagnostic]:
@@ -243,5 +245,5 @@ def _doubts(manifest: Manifest, found: Iterable[SpecWarning]) -> Iterator[Diagno
 def _invalid(manifest: Manifest, error: InvalidSpecError, severity: Severity = Severity.ERROR) -> Diagnostic:
     """An error of the controller as a problem at the position of its field."""
     parts = error.field.replace("[", ".[").split(".")
-    place: FieldPath = tuple(int(part.strip("[]")) if part.startswith("[") else part for part in parts)
-    return manifest.problem(place, str(error).removeprefix(f"{error.field}: "), severity=severity)
+    path: FieldPath = tuple(int(part.strip("[]")) if part.startswith("[") else part for part in parts)
+    return manifest.problem(path, str(error).removeprefix(f"{error.field}: "), severity=severity)

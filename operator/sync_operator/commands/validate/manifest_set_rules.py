@@ -22,7 +22,7 @@ __all__ = ["Judged", "judge_all", "judge_sources"]
 
 _ALMOST: Final = 0.8
 """Minimum similarity (0 to 1) for a name to be treated as a misspelling of another one."""
-_NOTHING_TOLD: Final = ToolSettings()
+_DEFAULT_SETTINGS: Final = ToolSettings()
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Judged:
         return all(problem.severity is not Severity.ERROR for problem in self.problems)
 
 
-def judge_all(found: ManifestSet, now: datetime, settings: ToolSettings = _NOTHING_TOLD) -> Judged:
+def judge_all(found: ManifestSet, now: datetime, settings: ToolSettings = _DEFAULT_SETTINGS) -> Judged:
     """Check all manifests of an input.
 
     Args:
@@ -78,7 +78,7 @@ def judge_sources(
     sources: Sequence[Source],
     namespace: str,
     now: datetime,
-    settings: ToolSettings = _NOTHING_TOLD,
+    settings: ToolSettings = _DEFAULT_SETTINGS,
     tell: Callable[[int], None] = lambda _: None,
     *,
     max_runs: int = MAX_RUNS,
@@ -165,9 +165,9 @@ def _almost_named(seen: Results) -> Iterator[tuple[Checked[Any], Diagnostic]]:
         if name in beside:
             continue
         renamed = [other for other in beside if other.startswith(f"{name}-") or other.endswith(f"-{name}")]
-        for meant in (*renamed, *get_close_matches(name, beside, n=1, cutoff=_ALMOST))[:1]:
+        for similar in (*renamed, *get_close_matches(name, beside, n=1, cutoff=_ALMOST))[:1]:
             message = (
-                f"{name!r} is not a Workspace of this input, which has {meant!r} in the same namespace; if that is "
+                f"{name!r} is not a Workspace of this input, which has {similar!r} in the same namespace; if that is "
                 "meant, write its name (kustomize does so with the list of docs/gitops.md)"
             )
             yield checked, manifest.problem(("spec", "workspaceRef", "name"), message, severity=Severity.WARNING)

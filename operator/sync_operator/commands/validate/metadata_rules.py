@@ -27,8 +27,8 @@ def slug(text: str, limit: int = _NAME_LIMIT) -> str:
 def _object_name(name: str) -> str:
     if _DNS_NAME.fullmatch(name) and len(name) <= _NAME_LIMIT:
         return name
-    meant = slug(name)
-    remedy = f", such as {meant!r}" if meant else ""
+    valid_name = slug(name)
+    remedy = f", such as {valid_name!r}" if valid_name else ""
     raise ValueError(
         f"{name[:_LABEL_LIMIT]!r} is not a name that Kubernetes takes; write up to {_NAME_LIMIT} lower-case letters, "
         f"digits, '-' and '.', with a letter or digit at both ends{remedy}"

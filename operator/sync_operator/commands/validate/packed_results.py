@@ -64,7 +64,7 @@ def _packed(checked: Checked[Any]) -> _Values:
         (start.line, start.column, start.end),
         document.in_blocks,
         document.head is not None,
-        (manifest.place, manifest.kind, manifest.namespace, manifest.name),
+        (manifest.path, manifest.kind, manifest.namespace, manifest.name),
         _packed_problems(checked.problems),
         None
         if schedule is None
@@ -83,12 +83,12 @@ def _packed(checked: Checked[Any]) -> _Values:
 
 
 def _unpacked(values: _Values, source: Source, head: Mapping[str, Any] | None, spec: Any = None) -> Checked[Any]:
-    cut, start, in_blocks, has_head, (place, *names), problems, schedule, runs, by_server, suspended = values
+    cut, start, in_blocks, has_head, (path, *names), problems, schedule, runs, by_server, suspended = values
     document = Document(
         None, Cut(source.text, *cut), Span(*start), in_blocks=in_blocks, head=head if has_head else None
     )
     return Checked(
-        Manifest(source, document, place, {}, *names),
+        Manifest(source, document, path, {}, *names),
         _unpacked_problems(problems, source),
         spec,
         None if schedule is None else Schedule(*schedule),

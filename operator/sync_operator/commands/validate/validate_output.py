@@ -40,13 +40,13 @@ def as_text(judged: Judged, style: Style) -> Iterator[str]:
 
 def as_json(judged: Judged) -> str:
     """The result as one JSON object; new releases only add fields to it."""
-    told = {
+    result = {
         "valid": judged.valid,
         "problems": [_problem_json(problem) for problem in judged.problems],
         "objects": [_object_json(checked) for checked in judged.all],
         "passedOver": judged.passed_over,
     }
-    return json.dumps(told, indent=2, ensure_ascii=False)
+    return json.dumps(result, indent=2, ensure_ascii=False)
 
 
 def as_github(judged: Judged) -> Iterator[str]:
@@ -119,7 +119,7 @@ def _problem_json(problem: Diagnostic) -> dict[str, Any]:
 
 def _object_json(checked: Checked[Any]) -> dict[str, Any]:
     manifest, schedule = checked.manifest, checked.schedule
-    told: dict[str, Any] = {
+    result: dict[str, Any] = {
         "kind": manifest.kind,
         "namespace": manifest.namespace,
         "name": manifest.name,
@@ -128,7 +128,7 @@ def _object_json(checked: Checked[Any]) -> dict[str, Any]:
         "valid": checked.valid,
     }
     if schedule is not None:
-        told["effectiveSchedule"] = schedule.expression
-        told["timeZone"] = schedule.time_zone
-        told["nextRuns"] = [rfc3339(run) for run in checked.runs]
-    return told
+        result["effectiveSchedule"] = schedule.expression
+        result["timeZone"] = schedule.time_zone
+        result["nextRuns"] = [rfc3339(run) for run in checked.runs]
+    return result

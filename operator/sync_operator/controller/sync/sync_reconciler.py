@@ -33,8 +33,8 @@ async def _reported(
     here = NamespacedName(snapshot.sync.namespace, snapshot.sync.name)
     if written is not None:
         if snapshot.results and status.id is not None and status.server_status is not None:
-            place = snapshot.workspace.remote_workspace
-            context.syncs.lists.amend(place, status.id, status=status.server_status)
+            remote_workspace = snapshot.workspace.remote_workspace
+            context.syncs.lists.amend(remote_workspace, status.id, status=status.server_status)
         for job in await mark_reported(context.kube, here.namespace, snapshot.results):
             context.store.put("Job", job)
         for run in ended_runs(snapshot):

@@ -154,8 +154,8 @@ class FieldRules:
         for name in fields:
             old, new = body.get(name), attributes.get(name)
             if name == CONFIGURATION:
-                for place, was, now in _flatten(self.normalize(old), self.normalize(new), ""):
-                    yield name, place, was, now
+                for pointer, was, now in _flatten(self.normalize(old), self.normalize(new), ""):
+                    yield name, pointer, was, now
             else:
                 yield name, None, old, new
 
@@ -170,12 +170,12 @@ def _lines(
 
 
 def _change(found: _Difference, secrets: Mapping[str, str]) -> Change:
-    name, place, old, new = found
-    if place is None:
+    name, pointer, old, new = found
+    if pointer is None:
         where, texts = camel(name), (_text(old), _text(new))
     else:
-        where = redact(f"{name}{place}", limit=_MAX_PATH_LENGTH)
-        texts = (_render(place, old, secrets), _render(place, new, secrets))
+        where = redact(f"{name}{pointer}", limit=_MAX_PATH_LENGTH)
+        texts = (_render(pointer, old, secrets), _render(pointer, new, secrets))
     return Change(where, *texts, _typed(old, texts[0]), _typed(new, texts[1]))
 
 

@@ -22,13 +22,13 @@ def with_secrets(configuration: Any, values: Mapping[str, str]) -> Any:
     result = deepcopy(configuration) if values else configuration
     for number, (pointer, value) in enumerate(values.items()):
         *path, last = _parts(pointer)
-        place = result
+        node = result
         for part in path:
-            place = _step(place, part)
-        if isinstance(place, dict):
-            place[last] = value
-        elif isinstance(place, list) and _names_item(last, place):
-            place[int(last)] = value
+            node = _step(node, part)
+        if isinstance(node, dict):
+            node[last] = value
+        elif isinstance(node, list) and _names_item(last, node):
+            node[int(last)] = value
         else:
             raise InvalidSpecError(
                 f"spec.configurationSecrets[{number}].pointer",
@@ -39,21 +39,21 @@ def with_secrets(configuration: Any, values: Mapping[str, str]) -> Any:
 
 def value_at(configuration: Any, pointer: str) -> Any:
     """The value at a JSON pointer, or None."""
-    place = configuration
+    node = configuration
     for part in _parts(pointer):
-        place = _step(place, part)
-    return place
+        node = _step(node, part)
+    return node
 
 
 def _parts(pointer: str) -> list[str]:
     return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
 
 
-def _step(place: Any, part: str) -> Any:
-    if isinstance(place, dict):
-        return place.get(part)
-    if isinstance(place, list) and _names_item(part, place):
-        return place[int(part)]
+def _step(node: Any, part: str) -> Any:
+    if isinstance(node, dict):
+        return node.get(part)
+    if isinstance(node, list) and _names_item(part, node):
+        return node[int(part)]
     return None
 
 

@@ -177,8 +177,8 @@ class ResourceSnapshot(ABC):
     @property
     def remote_workspace(self) -> RemoteWorkspace | None:
         """The registered resource's server and workspace, by the server's current URL; None before registration."""
-        place = self.resource.remote_workspace
-        return self.workspace.current_workspace(place) if place is not None else None
+        registered = self.resource.remote_workspace
+        return self.workspace.current_workspace(registered) if registered is not None else None
 
     @property
     def remote_id(self) -> str | None:

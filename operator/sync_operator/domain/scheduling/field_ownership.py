@@ -15,7 +15,7 @@ from sync_operator.domain.actions import ApplyCronJob, Difference
 
 __all__ = ["applied_fields", "differences", "is_applied", "restored", "stays_different"]
 
-MAX_PLACES: Final = 5
+MAX_PATHS: Final = 5
 """Fields that a message names."""
 MAX_VALUE: Final = 60
 """Characters of a value that a message shows."""
@@ -72,16 +72,16 @@ def stays_different(manifest: Mapping[str, Any], live: Mapping[str, Any]) -> str
     """Message about fields of an applied CronJob that differ and that no apply changes; empty if there are none."""
     if not is_applied(manifest, live):
         return ""
-    places = [difference.path for difference in differences(manifest, live) if difference.stays]
-    if not places:
+    paths = [difference.path for difference in differences(manifest, live) if difference.stays]
+    if not paths:
         return ""
     name = manifest["metadata"]["name"]
-    return f"an admission policy or another writer changes {_listed(places)} of CronJob {name}, and no apply undoes it"
+    return f"an admission policy or another writer changes {_listed(paths)} of CronJob {name}, and no apply undoes it"
 
 
-def _listed(places: list[str]) -> str:
-    more = len(places) - MAX_PLACES
-    return ", ".join(places[:MAX_PLACES]) + (f" and {more} more" if more > 0 else "")
+def _listed(paths: list[str]) -> str:
+    more = len(paths) - MAX_PATHS
+    return ", ".join(paths[:MAX_PATHS]) + (f" and {more} more" if more > 0 else "")
 
 
 def applied_fields(metadata: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -104,27 +104,27 @@ def _below(owners: _Owners, key: str) -> dict[str, Mapping[str, Any]]:
 
 
 def _differences(
-    wanted: Any, found: Any, owners: _Owners, place: str, *, quantity: bool = False
+    wanted: Any, found: Any, owners: _Owners, path: str, *, quantity: bool = False
 ) -> Iterator[Difference]:
     if wanted == found:
         return
     if isinstance(wanted, dict) and isinstance(found, Mapping):
         for key, value in wanted.items():
             inner, quantities = _below(owners, f"f:{key}"), quantity or key == "resources"
-            yield from _differences(value, found.get(key), inner, f"{place}.{key}", quantity=quantities)
+            yield from _differences(value, found.get(key), inner, f"{path}.{key}", quantity=quantities)
     elif isinstance(wanted, list) and isinstance(found, list) and _has_keys(owners):
-        yield from _elements(wanted, found, owners, place)
+        yield from _elements(wanted, found, owners, path)
     elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
         for number, (one, other) in enumerate(zip(wanted, found, strict=True)):
-            yield from _differences(one, other, owners, f"{place}[{number}]", quantity=quantity)
+            yield from _differences(one, other, owners, f"{path}[{number}]", quantity=quantity)
     elif not (quantity and parse_quantity(wanted) is not None and parse_quantity(wanted) == parse_quantity(found)):
-        yield Difference(place, stays=FIELD_MANAGER in owners, words=_words(wanted, found, owners, place))
+        yield Difference(path, stays=FIELD_MANAGER in owners, words=_words(wanted, found, owners, path))
 
 
-def _words(wanted: Any, found: Any, owners: _Owners, place: str) -> str:
+def _words(wanted: Any, found: Any, owners: _Owners, path: str) -> str:
     """Old and new value, and who changed it; without values of environment variables, which may be secret."""
     values = [json.dumps(value, ensure_ascii=False) for value in (wanted, found)]
-    plain = all(isinstance(value, str | int | bool) for value in (wanted, found)) and ".env[" not in place
+    plain = all(isinstance(value, str | int | bool) for value in (wanted, found)) and ".env[" not in path
     words = f" from {values[0]} to {values[1]}" if plain and max(map(len, values)) <= MAX_VALUE else ""
     others = [manager for manager in owners if manager != FIELD_MANAGER]
     return f"{words} (by {', '.join(others[:MAX_MANAGERS])})" if others else words
@@ -134,7 +134,7 @@ def _has_keys(owners: _Owners) -> bool:
     return any(key.startswith("k:") for key in owners.get(FIELD_MANAGER, ()))
 
 
-def _elements(wanted: list[Any], found: list[Any], owners: _Owners, place: str) -> Iterator[Difference]:
+def _elements(wanted: list[Any], found: list[Any], owners: _Owners, path: str) -> Iterator[Difference]:
     """Compare a list of type map, whose elements are identified by key fields, such as containers by name."""
     texts = [text for text in owners[FIELD_MANAGER] if text.startswith("k:")]
     keys = [(json.loads(text.removeprefix("k:")), text) for text in texts]
@@ -144,15 +144,15 @@ def _elements(wanted: list[Any], found: list[Any], owners: _Owners, place: str) 
         index = next((index for index, other in enumerate(found) if key is not None and _has(other, key)), None)
         if key is None or index is None:
             # Somebody removed the element or one of its key fields; if we still own it, an admission policy did.
-            yield Difference(place, stays=key is not None)
+            yield Difference(path, stays=key is not None)
             continue
         ours.add(index)
         name = "/".join(map(str, key.values()))
-        yield from _differences(element, found[index], _below(owners, text), f"{place}[{name}]")
+        yield from _differences(element, found[index], _below(owners, text), f"{path}[{name}]")
     if len(ours) == len(wanted) < len(found):
         names = (other.get("name") if isinstance(other, Mapping) else None for other in found)
         added = [name or index for index, name in enumerate(names) if index not in ours]
-        yield Difference(f"{place}[{', '.join(map(str, added))}]", stays=True)
+        yield Difference(f"{path}[{', '.join(map(str, added))}]", stays=True)
 
 
 def _has(element: Any, key: Mapping[str, Any]) -> bool:

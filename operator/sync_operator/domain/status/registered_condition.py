@@ -90,8 +90,8 @@ def _duplicate_words(snapshot: ResourceSnapshot) -> str:
 def registered_words(snapshot: ResourceSnapshot) -> str:
     """Part of a message: what it is registered as."""
     workspace = snapshot.workspace.workspace_id
-    place = f" in workspace {workspace}" if workspace else ""
-    return f"registered as {snapshot.kind.noun} {snapshot.remote_id}{place}"
+    where = f" in workspace {workspace}" if workspace else ""
+    return f"registered as {snapshot.kind.noun} {snapshot.remote_id}{where}"
 
 
 def _id(snapshot: ResourceSnapshot) -> str | None:

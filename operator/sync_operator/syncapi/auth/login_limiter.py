@@ -98,10 +98,10 @@ class LoginLimiter:
         free = _LOGINS_A_WINDOW - len(made)
         wait = 0.0
         if before >= free:
-            rounds, place = divmod(before - free, _LOGINS_A_WINDOW)
+            rounds, index = divmod(before - free, _LOGINS_A_WINDOW)
             # Each login that leaves the window is followed by the next one of the queue.
             ends = [time + _WINDOW for time, _ in made] + [now + _WINDOW] * free
-            wait = ends[place] - now + rounds * _WINDOW
+            wait = ends[index] - now + rounds * _WINDOW
         if len(mine) >= MAX_LOGINS_OF_NAMESPACE:
             wait = max(wait, mine[-MAX_LOGINS_OF_NAMESPACE] + _WINDOW - now)
         return wait

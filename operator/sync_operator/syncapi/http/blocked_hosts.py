@@ -51,10 +51,10 @@ def check_url(url: str, rules: EgressPolicy, *, field: str = "spec.url") -> None
     literal = literal_address(host)
     if literal is not None and _is_never_a_server(literal):
         raise InvalidSpecError(field, f"host {host} is {_NEVER}; use its real name")
-    place = host if given is None else f"{host}:{given}"
+    server = host if given is None else f"{host}:{given}"
     if not rules.allows(host, port):
         raise InvalidSpecError(
-            field, f"host {place} is not among the allowed hosts; ask for it in SYNC_OPERATOR_ALLOWED_HOSTS"
+            field, f"host {server} is not among the allowed hosts; ask for it in SYNC_OPERATOR_ALLOWED_HOSTS"
         )
     if parts.scheme == "http" and not rules.allows_http(host, port):
         raise InvalidSpecError(

@@ -108,14 +108,14 @@ class Resolver:
         """Give back a thread, and admit waiting lookups, round robin by namespace."""
         self._shares.give_back(namespace)
         for name in list(self._waiting):
-            places = self._waiting[name]
-            while places and places[0].done():  # cancelled
-                places.popleft()
-            if places and self._shares.allow(name, _FACTOR):
+            waiters = self._waiting[name]
+            while waiters and waiters[0].done():  # cancelled
+                waiters.popleft()
+            if waiters and self._shares.allow(name, _FACTOR):
                 self._shares.take(name)
-                places.popleft().set_result(None)
+                waiters.popleft().set_result(None)
                 self._waiting.move_to_end(name)
-            if not places:
+            if not waiters:
                 del self._waiting[name]
 
     def _start(self, namespace: str, host: str) -> asyncio.Future[_Found]:

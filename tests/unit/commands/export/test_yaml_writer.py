@@ -25,7 +25,7 @@ def test_what_is_written_is_read_back_as_the_same(value: Any) -> None:
     (document,), broken = documents_of(dump_yaml({"value": value}))
 
     assert broken is None
-    assert document.misprints == ()
+    assert document.syntax_errors == ()
     assert document.value == {"value": value}
 
 

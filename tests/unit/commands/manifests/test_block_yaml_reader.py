@@ -39,11 +39,11 @@ TEXTS = st.builds(
 MANY = "a:\n- b: 1\n  c:\n    d: 'x'\n    e:\n      - 1\n      - {}\n-   f:\n    - g\n# c\nh: [] # i\nj:\nk: \"l: m\"\n"
 
 
-def _places(value: Any, at: FieldPath = ()) -> Iterator[FieldPath]:
+def _paths(value: Any, at: FieldPath = ()) -> Iterator[FieldPath]:
     yield from (at, (*at, "nowhere"), (*at, 99))
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, inner in items:
-        yield from _places(inner, (*at, name))
+        yield from _paths(inner, (*at, name))
 
 
 def _is_read_alike(text: str) -> bool:
@@ -54,12 +54,12 @@ def _is_read_alike(text: str) -> bool:
     value, start = quick
     (document,) = parsed_documents(Cut(text, 0, len(text), 0))
     assert isinstance(document, Document)
-    assert document.misprints == ()
+    assert document.syntax_errors == ()
     assert json.dumps(document.value) == json.dumps(value)
     assert document.start == start
-    for place in _places(value):
+    for path in _paths(value):
         for key in (False, True):
-            assert block_spot(text, place, key=key) == document.spot(place, key=key), (place, key)
+            assert block_spot(text, path, key=key) == document.spot(path, key=key), (path, key)
     return True
 
 

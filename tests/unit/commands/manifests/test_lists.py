@@ -47,9 +47,9 @@ def items_of(documents: Sequence[Document | YamlError]) -> list[tuple[object, ..
         else:
             values = list(enumerate(document.value["items"]))[document.skipped :]
         for number, value in values:
-            place: FieldPath = (number,) if document.head is not None else ("items", number)
-            own = [Span(0, 0, 0) if it.place[: len(place)] != place else it.spot for it in document.misprints]
-            spots = [document.spot((*place, *rest)) for rest in ((), ("a",), ("b",), (0,))]
+            path: FieldPath = (number,) if document.head is not None else ("items", number)
+            own = [Span(0, 0, 0) if it.path[: len(path)] != path else it.spot for it in document.syntax_errors]
+            spots = [document.spot((*path, *rest)) for rest in ((), ("a",), ("b",), (0,))]
             found.append((json.dumps(value), *spots, [spot for spot in own if spot.end]))
     return found
 
@@ -88,7 +88,9 @@ def test_a_list_in_json_is_what_is_read_in_its_whole(items: list[str], last: boo
         assert [entry.value for entry in found] == [[json.loads(item)] for item in items if "ud83d" not in item]
         for entry in found:
             assert text[entry.cut.start : entry.cut.end] in items
-            assert [it.message for it in entry.misprints if it.place == (0,)] != [] or ', "a": 2' not in entry.cut.text
+            assert [
+                it.message for it in entry.syntax_errors if it.path == (0,)
+            ] != [] or ', "a": 2' not in entry.cut.text
             lines = text[: entry.cut.start].replace("\r\n", "\n").split("\n")
             assert (entry.start.line, entry.start.column) == (len(lines) - 1, len(lines[-1]))
 

@@ -23,7 +23,7 @@ def values(text: str) -> list[Any]:
 
 def messages(text: str) -> list[tuple[int, str]]:
     documents, broken = documents_of(text)
-    found = [misprint for document in documents for misprint in document.misprints]
+    found = [error for document in documents for error in document.syntax_errors]
     return [(entry.spot.line, entry.message) for entry in (*found, *([broken] if broken else []))]
 
 
@@ -159,7 +159,7 @@ spec:
 
 
 @pytest.mark.parametrize(
-    ("place", "key", "spot"),
+    ("path", "key", "spot"),
     [
         (("metadata", "name"), False, Span(1, 8, 9)),
         (("metadata", "name"), True, Span(1, 2, 6)),
@@ -172,7 +172,7 @@ spec:
         (("nowhere",), False, Span(0, 0, 1)),
     ],
 )
-def test_every_place_has_its_spot_in_the_text(place: tuple[str | int, ...], key: bool, spot: Span) -> None:
+def test_each_path_has_its_span_in_the_text(path: tuple[str | int, ...], key: bool, spot: Span) -> None:
     (document,), _ = documents_of(TEXT)
 
-    assert document.spot(place, key=key) == spot
+    assert document.spot(path, key=key) == spot

@@ -66,17 +66,17 @@ def block_value(text: str) -> tuple[Any, Span] | None:
         return None
 
 
-def block_spot(text: str, place: FieldPath, *, key: bool) -> Span:
+def block_spot(text: str, path: FieldPath, *, key: bool) -> Span:
     """The position of a value, or with ``key`` of its name; if it does not exist, that of the nearest outer one.
 
     Args:
         text: a text for which `block_value` returned a value.
-        place: path of the value: names and indices from the document's root.
+        path: of the value: names and indices from the document's root.
         key: True for the position of the field's name instead of its value.
     """
     value, start, marks = _marked(text)
     found = start
-    for part in place:
+    for part in path:
         inner = marks.get((id(value), part))
         if inner is None:
             return found
@@ -87,7 +87,7 @@ def block_spot(text: str, place: FieldPath, *, key: bool) -> Span:
         else:
             found = Span(number, column, column + len(part))
             at = Span(number, begin, max(end, begin + 1)) if is_scalar else found
-    return found if key or not place else at
+    return found if key or not path else at
 
 
 @lru_cache(maxsize=1)

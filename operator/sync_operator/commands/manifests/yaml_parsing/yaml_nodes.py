@@ -110,15 +110,15 @@ def _deepest(text: str) -> int:
 
 
 class NodeReader:
-    """Converts nodes to values, and collects errors in ``misprints``."""
+    """Converts nodes to values, and collects errors in ``syntax_errors``."""
 
     def __init__(self, cut: Cut) -> None:
         self._cut = cut
-        self.misprints: list[YamlError] = []
+        self.syntax_errors: list[YamlError] = []
         self._seen: set[int] = set()
         self._open: set[int] = set()
         self._aliased = 0
-        self._place: FieldPath = ()
+        self._path: FieldPath = ()
 
     def value(self, node: Node, name: str | int | None = None) -> Any:
         """The value of a node; ``name`` is its key or index in the outer one.
@@ -134,15 +134,15 @@ class NodeReader:
         if id(node) in self._open or self._aliased > _MAX_ALIASED:
             raise yaml.MarkedYAMLError(problem="aliases that never end", problem_mark=node.start_mark)
         self._open.add(id(node))
-        outside = self._place
-        self._place = outside if name is None else (*outside, name)
+        outside = self._path
+        self._path = outside if name is None else (*outside, name)
         try:
             if isinstance(node, SequenceNode):
                 return [self.value(item, index) for index, item in enumerate(node.value)]
             return self._mapping(node)
         finally:
             self._open.discard(id(node))
-            self._place = outside
+            self._path = outside
 
     def _scalar(self, node: Node) -> Any:
         try:
@@ -181,7 +181,7 @@ class NodeReader:
         return _key_text(value)
 
     def _note(self, node: Node, message: str) -> None:
-        self.misprints.append(YamlError(self._cut.spot(node_span(node)), message, self._place))
+        self.syntax_errors.append(YamlError(self._cut.spot(node_span(node)), message, self._path))
 
 
 _known_value: Final = lru_cache(maxsize=8192)(plain_value)
