@@ -239,9 +239,10 @@ async def _read_one_by_one(
 
 def _pause_between(context: ControllerContext, workspace: NamespacedName, reads: int) -> float:
     """Seconds between two single reads: spread over the period, or longer if the request rate is low."""
-    obj = context.store.get(WORKSPACE_KIND, workspace) or {}
-    a_minute = obj.get("spec", {}).get("requestsPerMinute", 100) * _SINGLE_READS_SHARE
-    return max(context.drift_period.total_seconds() / (reads + 1), _MINUTE / float(a_minute))
+    connection, spread = context.connections.get(workspace), context.drift_period.total_seconds() / (reads + 1)
+    if connection is None or connection.requests_per_minute is None:  # deleted or suspended meanwhile
+        return spread
+    return max(spread, _MINUTE / (connection.requests_per_minute * _SINGLE_READS_SHARE))
 
 
 async def _look_up_names(

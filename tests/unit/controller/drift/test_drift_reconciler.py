@@ -1,7 +1,7 @@
 """A comparison finds what differs, whatever way the server can be read, and says which way it was."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
@@ -29,12 +29,15 @@ class Server:
         list_fails: why no list is given.
         read_fails: why no sync can be read.
         unlisted: rows that the list leaves out.
+        rate: requests a minute that its Workspace allows; None if that was suspended meanwhile.
     """
 
     list_fails: SyncOperatorError | None = None
     read_fails: SyncOperatorError | None = None
     unlisted: tuple[int, ...] = ()
+    rate: int | None = 100
     read: list[str] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
 
     def sync(self, sync_id: str) -> RemoteSync:
         changes = {"stream_name": "elsewhere"} if sync_id == "2" else {}
@@ -71,8 +74,10 @@ def compared(server: Server) -> tuple[Comparison, int]:
     assert session is not None
     assert session.scope is not None
 
-    async def at_once(_: float) -> None:
-        pass
+    assert context.connections.replace(HOME, replace(session, requests_per_minute=server.rate), instead_of=session)
+
+    async def at_once(seconds: float) -> None:
+        server.pauses.append(seconds)
 
     context.comparisons.sleep = at_once
     context.comparisons.failed(HOME, "not begun")
@@ -93,6 +98,13 @@ def test_without_a_list_each_sync_is_read(fails: SyncOperatorError) -> None:
     assert singly.completed_at is not None
     assert server.read == ["1", "2", "3"]
     assert too == woken
+
+
+@pytest.mark.parametrize(("rate", "pause"), [(100, 15), (None, 15), (1, 240)])
+def test_single_reads_are_spread_over_the_period_and_keep_to_the_rate(rate: int | None, pause: float) -> None:
+    server = Server(list_fails=LATER, rate=rate)
+    compared(server)
+    assert server.pauses == [pause] * 3
 
 
 def test_rows_that_cannot_be_listed_are_named() -> None:
