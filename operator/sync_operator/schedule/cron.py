@@ -63,7 +63,7 @@ class CronLine:
 
     @property
     def empty(self) -> bool:
-        """True if a field allows no value at all (``,``), so that the line never fires."""
+        """True if a field allows no value (``,``), so that the line never fires."""
         some_day = self.days and self.weekdays if self.both_days else self.days or self.weekdays
         return not (self.minutes and self.hours and self.months and some_day)
 

@@ -23,8 +23,8 @@ MAX_UNRESOLVED: Final = 100
 def unresolved_creates(context: ControllerContext, snapshot: ResourceSnapshot) -> tuple[UnresolvedCreate, ...]:
     """Creates of others whose outcome is unknown, and that may have made what this resource looks for.
 
-    Only those whose Workspace sees the same remote resources, and that differ in no identifying field: nobody else's
-    create concerns this resource.
+    Only those whose Workspace sees the same remote resources, and that differ in no identifying field: no other
+    create can have made what this resource looks for.
     """
     body, fence = sent_body(snapshot), context.registrations_of(snapshot).create_fence
     if body is None:

@@ -30,8 +30,8 @@ class RegisteredKind[R: RemoteResource]:
         resource: its collection in the API server.
         collection: of a client, its collection on the sync server.
         view: converts an object as returned by the API server; an invalid spec is in ``spec_error``.
-        is_used: True if the server shows that a remote resource, by its id, has been used: then it is nobody's
-            leftover.
+        is_used: True if the server shows that a remote resource, by its id, has been used, so that it is
+            no leftover of a lost create.
     """
 
     kind: ResourceKind[Any]

@@ -42,7 +42,7 @@ def lost_creates(snapshot: ResourceSnapshot) -> tuple[RemoteResource, ...]:
 
 
 def _equals(snapshot: ResourceSnapshot) -> tuple[RemoteResource, ...]:
-    """Remote resources that match the desired state and belong to nobody, whoever made them, oldest first.
+    """Remote resources that match the desired state and are unclaimed, whoever created them, oldest first.
 
     Those that unresolved creates of other resources are to have are left out.
     """
@@ -73,7 +73,7 @@ def is_certain(snapshot: ResourceSnapshot, remote: RemoteResource) -> bool:
 
 
 def doubtful_creates(snapshot: ResourceSnapshot) -> tuple[RemoteResource, ...]:
-    """Remote resources that may come from an unanswered create of this one or from somebody else, oldest first.
+    """Remote resources that may come from an unanswered create of this one or from another client, oldest first.
 
     If an earlier process sent the request, the spec, a Secret in it or what a name resolves to may have changed since;
     then only fixed fields identify it. Also ambiguous are matches whose creation time the server omits.
@@ -129,7 +129,7 @@ def rival_creates(snapshot: ResourceSnapshot) -> Mapping[str, UnresolvedCreate]:
 
 
 def unresolved_create(snapshot: ResourceSnapshot) -> UnresolvedCreate | None:
-    """The create whose outcome is unknown, as other resources regard it; None if its body is not known at all."""
+    """The create whose outcome is unknown, as other resources regard it; None if its body is not known."""
     fields, complete = _known(snapshot)
     return _own(snapshot, fields, complete=complete) if fields else None
 
@@ -196,7 +196,7 @@ def _made(snapshot: ResourceSnapshot, body: Mapping[str, Any], *, complete: bool
 
 
 def _equal(snapshot: ResourceSnapshot, body: Mapping[str, Any]) -> tuple[RemoteResource, ...]:
-    """Listed resources of that body that belong to nobody, of any age, oldest first."""
+    """Unclaimed listed resources of that body, of any age, oldest first."""
     if snapshot.listing is None:
         return ()
     begin = datetime.min.replace(tzinfo=snapshot.now.tzinfo) + timedelta(days=2)

@@ -1,6 +1,6 @@
-"""Duplicates: remote resources equal to a resource's own that belong to nobody. Pure.
+"""Duplicates: remote resources equal to a resource's own that no resource claims. Pure.
 
-They come from a create that was carried out after it had been given up, or from somebody else.
+They come from a create that was carried out after it had been given up, or from another client.
 """
 
 from collections.abc import Iterable
@@ -51,7 +51,7 @@ def duplicates_of(
 
     Args:
         snapshot: snapshot of the resource.
-        unclaimed: listed resources that belong to nobody.
+        unclaimed: listed resources that no resource claims.
         ahead: by how much the server's clock is ahead of ours.
     """
     since = intent_time(snapshot) + ahead - _CLOCK_STEP

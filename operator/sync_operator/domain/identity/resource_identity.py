@@ -102,7 +102,7 @@ def identity_error_changed(snapshot: ResourceSnapshot) -> bool:
 
 
 def _is_certain(snapshot: ResourceSnapshot, actual: RemoteResource) -> bool:
-    """True for one just created or adopted, or one registered by an earlier release that has no drift at all."""
+    """True for one just created or adopted, or one registered by an earlier release without any drift."""
     if snapshot.resource.status.id is None:
         return snapshot.remote is not None
     return is_ours(snapshot) and is_registered(snapshot) and not has_drift(snapshot, actual)

@@ -1,4 +1,4 @@
-"""What the registration engine has to be told of a kind of resource: one `ResourceKind` value for each kind. Pure.
+"""What the registration engine needs to know about a kind of resource: one `ResourceKind` value for each kind. Pure.
 
 How the controller reaches a kind, in the cluster and on the server, is `controller.registration.registered_kind`.
 """

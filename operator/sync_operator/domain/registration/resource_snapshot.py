@@ -65,7 +65,7 @@ class MassAbsence:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """A remote resource that equals a resource's own and belongs to nobody.
+    """A remote resource that equals a resource's own and that no resource claims.
 
     Attributes:
         remote: as in the last list.

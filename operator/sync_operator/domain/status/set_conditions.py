@@ -16,7 +16,7 @@ from sync_operator.util.bounds import one_line
 __all__ = ["DesiredCondition", "progress_conditions", "set_conditions", "warning_message", "worst"]
 
 _MESSAGE_LIMIT: Final = 1024
-"""Maximum length of a message in characters; the CRD allows more, but nobody reads more."""
+"""Maximum length of a message in characters; the CRD allows more, but more is not readable."""
 _MAX_WARNINGS: Final = 2
 """Number of different warnings that a message has in full."""
 

@@ -1,1 +1,1 @@
-"""What the registration engine is told of Syncs: the body, its references, and the server's own state of a sync."""
+"""What the registration engine needs to know about Syncs: body, references, and the server's own state of a sync."""

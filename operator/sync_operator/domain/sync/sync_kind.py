@@ -1,4 +1,4 @@
-"""Syncs: what the registration engine is told of them, and the next action of their reconcile. Pure."""
+"""Syncs: what the registration engine needs to know about them, and the next action of their reconcile. Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime

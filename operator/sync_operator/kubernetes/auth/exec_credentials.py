@@ -150,7 +150,7 @@ def _fetch_credentials(access: KubeconfigAccess) -> Mapping[str, Any]:
 
 
 def _trust_known_authorities(provider: dict[str, Any] | None) -> None:
-    """Verify an issuer without its own CA by this machine's CAs: the official client would not verify it at all."""
+    """Verify an issuer without its own CA by this machine's CAs: the official client does not verify it."""
     if provider is not None and not any(provider.get(name) for name in _AUTHORITIES):
         known = ssl.get_default_verify_paths().cafile
         provider["idp-certificate-authority"] = known or str(import_module("certifi").where())

@@ -1,6 +1,6 @@
 """Middleware for kopf's session: turns what would end all of kopf's watches into what kopf tries again.
 
-Kopf repeats a request that was refused with 403, 429 or 5xx, or that got no answer, and begins a watch again when its
+Kopf repeats a request that was refused with 403, 429 or 5xx, or that got no answer, and restarts a watch when its
 response breaks off. After anything else it gives up, and with one watch all others end. Answers that no controller
 should end for: a page of a list that has expired (410), a token that was not accepted once (401), an answer that
 breaks off or that a proxy on the way wrote, an error event other than 410. client-go's reflector lists again after
@@ -18,7 +18,7 @@ import aiohttp
 __all__ = ["WatchErrorMiddleware"]
 
 _PAUSE_SECONDS: Final = 1.0
-"""Seconds before a watch is begun again after an error event, or after a line that is not an event."""
+"""Seconds before a watch is restarted after an error event, or after a line that is not an event."""
 _MAX_RETRY_AFTER: Final = 60
 """Longest ``Retry-After`` in seconds that kopf is to obey; its sleep cannot be ended by anything but a cancellation."""
 
@@ -28,7 +28,7 @@ _GONE: Final = 410
 _TOO_MANY_REQUESTS: Final = 429
 
 _GROUP_VERSION: Final = re.compile(r"/api/[^/]+$|/apis/[^/]+/[^/]+$")
-"""Path of the discovery of one group and version. Kopf takes a 404 for it as it is meant: the last kind has gone."""
+"""Path of the discovery of one group and version. Kopf handles a 404 for it correctly: the last kind of it is gone."""
 
 _EVENT: Final = b'{"type":"'
 _ERROR_EVENT: Final = b'{"type":"ERROR"'
@@ -40,7 +40,7 @@ class WatchErrorMiddleware:
     """Client middleware of kopf's session; the outermost, so that it sees what kopf would see.
 
     Args:
-        pause_seconds: seconds before a watch is begun again after an error event, or after a line that is not an event.
+        pause_seconds: seconds before a watch is restarted after an error event, or after a line that is not an event.
     """
 
     def __init__(self, pause_seconds: float = _PAUSE_SECONDS) -> None:

@@ -24,7 +24,7 @@ class Permit:
         route: returns the route of the requests at present; None while there is none, and then nothing is limited.
         key: what the permit is for; it waits at the gate while the permit is refused.
         urgent: it goes before all keys that are not.
-        deadline: longest wait, in seconds, that nobody has to be told of.
+        deadline: longest wait, in seconds, that is not reported in a status.
 
     Attributes:
         was_granted: True once the permit was held, also after its release.
@@ -99,5 +99,5 @@ class Permit:
             route.gate.enqueue(self._key, urgent=self._urgent)
 
     def ends_soon(self, error: NotAdmittedError) -> bool:
-        """True if the wait by this refusal ends before the deadline, so that nobody has to be told of it."""
+        """True if the wait by this refusal ends before the deadline, so that no status reports it."""
         return error.seconds < self._deadline
