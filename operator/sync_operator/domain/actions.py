@@ -1,4 +1,4 @@
-"""The actions that the reconcile of a Sync can take, besides those of its registration. Each is a value."""
+"""The actions that only the reconcile of a Sync can take, besides those of every registration. Each is a value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,6 @@ from sync_operator.domain.blocker import Phase
 from sync_operator.domain.registration.registration_actions import (
     DeleteRemote,
     RegistrationAction,
-    RemoteAction,
     UpdateRemote,
 )
 from sync_operator.domain.runs.job_state import JobView
@@ -21,8 +20,8 @@ __all__ = [
     "Action",
     "AdoptRun",
     "ApplyCronJob",
+    "CancelAndDeleteSync",
     "DeleteCronJob",
-    "DeleteSync",
     "Difference",
     "GuardSchedule",
     "ListNames",
@@ -32,8 +31,8 @@ __all__ = [
     "RecordHandledRequest",
     "ServerAction",
     "SetEnabled",
-    "SyncServerAction",
-    "UpdateSync",
+    "SyncAction",
+    "TakeOverSync",
 ]
 
 
@@ -52,26 +51,18 @@ class ListNames:
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateSync(UpdateRemote):
-    """`PUT /syncs/:id`; with ``take_over`` between disable and enable, to end the server's own schedule."""
-
-    take_over: bool
+class TakeOverSync(UpdateRemote):
+    """`PUT /syncs/:id` between disable and enable, to end the server's own schedule."""
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteSync(DeleteRemote):
-    """Cancel an active run, if there can be one, and `DELETE /syncs/:id`.
-
-    Attributes:
-        cancels: False if the server would refuse to cancel: a disabled sync, or one that it schedules itself.
-    """
-
-    cancels: bool = True
+class CancelAndDeleteSync(DeleteRemote):
+    """Cancel an active run, and `DELETE /syncs/:id`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetEnabled:
-    """`PATCH /syncs/:id/enable`; ``changes`` as in `UpdateSync`."""
+    """`PATCH /syncs/:id/enable`; ``changes`` as in `UpdateRemote`."""
 
     sync_id: str
     enabled: bool
@@ -178,14 +169,11 @@ class PruneJobs:
     phase: ClassVar[Phase] = Phase.RUNS
 
 
-type SyncServerAction = ListNames | SetEnabled | ReadRuns | ListRuns | AdoptRun
-"""Actions of a Sync alone that need the sync server."""
+type ServerAction = ListNames | TakeOverSync | SetEnabled | ReadRuns | ListRuns | AdoptRun | CancelAndDeleteSync
+"""Those that need the sync server."""
 
-type ServerAction = RemoteAction | SyncServerAction
-
-type Action = (
-    RegistrationAction
-    | ServerAction
+type SyncAction = (
+    ServerAction
     | GuardSchedule
     | ApplyCronJob
     | DeleteCronJob
@@ -194,3 +182,5 @@ type Action = (
     | PruneJobs
     | StartAction
 )
+
+type Action = RegistrationAction | SyncAction

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, cast
 
 import pytest
 from aiohttp import web
@@ -35,8 +35,6 @@ from sync_operator.api.status import Condition
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.drift import drift_reconciler
 from sync_operator.controller.informer.store import NamespacedName, Store
-from sync_operator.controller.registration.act_on_remote import act_on_remote, connected_client
-from sync_operator.controller.registration.act_on_resource import act_on_resource
 from sync_operator.controller.registration.observe_registration import list_scope, observe_registration
 from sync_operator.controller.registration.reconcile_loop import ReconcileSteps, reconcile_registered
 from sync_operator.controller.registration.registered_kind import RegisteredKind
@@ -48,7 +46,6 @@ from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.registration.deletion_step import deletion_blocker, deletion_step
 from sync_operator.domain.registration.desired_state import is_registered
 from sync_operator.domain.registration.preconditions import registration_blocker
-from sync_operator.domain.registration.registration_actions import ResourceAction
 from sync_operator.domain.registration.registration_step import registration_step
 from sync_operator.domain.snapshot import RunnerConfig
 from sync_operator.domain.status.event_specs import EventSpec, ready_event, registration_event
@@ -150,13 +147,6 @@ def observe(context: ControllerContext, obj: Mapping[str, Any]) -> WidgetSnapsho
     return WidgetSnapshot(**observe_registration(context, WIDGET, widget, connection.view, obj, scope), widget=widget)
 
 
-async def act(context: ControllerContext, snapshot: WidgetSnapshot, action: Any) -> WidgetSnapshot:
-    if isinstance(action, get_args(ResourceAction.__value__)):
-        return await act_on_resource(context, snapshot, action)
-    client, scope = connected_client(context, snapshot)
-    return await act_on_remote(context, client, scope, snapshot, action)
-
-
 def blockers(snapshot: WidgetSnapshot) -> tuple[Blocker, ...]:
     found = deletion_blocker(snapshot) if snapshot.widget.deleting else registration_blocker(snapshot)
     return (found,) if found is not None else ()
@@ -184,7 +174,6 @@ STEPS: Final = ReconcileSteps[WidgetSnapshot](
     kind=WIDGET,
     observe=observe,
     next_action=lambda snapshot: (deletion_step if snapshot.widget.deleting else registration_step)(snapshot),
-    act=act,
     status=status,
     blockers=blockers,
     events=events,

@@ -23,8 +23,9 @@ from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.drift.drift_reconciler import record_absent
 from sync_operator.controller.drift.name_lists import NameListCache
 from sync_operator.controller.informer.store import NamespacedName
-from sync_operator.controller.sync.act_on_server import act_on_server
+from sync_operator.controller.registration.reconcile_loop import act
 from sync_operator.controller.sync.observe import observe
+from sync_operator.controller.sync.sync_reconciler import SYNC_STEPS
 from sync_operator.controller.workqueue.workqueue import WorkQueue
 from sync_operator.controller.workspace.connections import WorkspaceConnections
 from sync_operator.controller.workspace.workspace_connection import WorkspaceConnection
@@ -293,7 +294,7 @@ class World:
             case AcknowledgeRunRequest() | RecordHandledRequest() | PruneJobs():
                 return self._request(snapshot, action)
             case _:
-                return _done(act_on_server(self.context, snapshot, action))
+                return _done(act(SYNC_STEPS, self.context, snapshot, action))
 
     def _request(
         self, snapshot: Snapshot, action: AcknowledgeRunRequest | RecordHandledRequest | PruneJobs

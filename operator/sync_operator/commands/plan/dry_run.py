@@ -10,7 +10,7 @@ from sync_operator.api.constants import CREATE_STARTED_ANNOTATION, FINALIZER
 from sync_operator.api.enums import DriftPolicy
 from sync_operator.api.status import SyncStatus
 from sync_operator.api.sync import SyncSpec
-from sync_operator.domain.actions import Action, SetEnabled, UpdateSync
+from sync_operator.domain.actions import Action, SetEnabled, TakeOverSync
 from sync_operator.domain.blocker import Phase
 from sync_operator.domain.registration.desired_state import drifted_fields
 from sync_operator.domain.registration.field_diff import Change
@@ -22,6 +22,7 @@ from sync_operator.domain.registration.registration_actions import (
     ForgetRemote,
     ListRemotes,
     ReadRemote,
+    UpdateRemote,
     VerifyWorkspace,
 )
 from sync_operator.domain.registration.registration_step import registration_step
@@ -176,7 +177,7 @@ class _DryRun:
                 self._adopts = True
                 self._notes += (_FOUND.format(id=taken.id),)
                 return replace(snapshot, remote=taken, was_read=True, adopted=action.adopted, others=others)
-            case UpdateSync() if remote is not None:
+            case UpdateRemote() if remote is not None:
                 return self._updated(action, remote)
             case SetEnabled(enabled=enabled) if remote is not None:
                 self._changes += (Change("status", _STATES[not enabled], _STATES[enabled]),)
@@ -203,12 +204,12 @@ class _DryRun:
         sync = replace(snapshot.sync, status=snapshot.sync.status.model_copy(update=gone))
         return replace(snapshot, sync=sync).forgotten()
 
-    def _updated(self, action: UpdateSync, remote: RemoteSync) -> Snapshot:
+    def _updated(self, action: UpdateRemote, remote: RemoteSync) -> Snapshot:
         fields = drifted_fields(self._snapshot, remote)
         secrets = self._snapshot.secrets or {}
         self._changes += SYNC_FIELDS.changes(remote.attributes, action.body, fields, secrets=secrets)
         status = remote.status
-        if action.take_over:
+        if isinstance(action, TakeOverSync):
             self._notes += ("the server's own schedule is ended: the sync is disabled, updated, and enabled again",)
             status = "pending"
         after = replace(remote, attributes={**remote.attributes, **action.body}, status=status)

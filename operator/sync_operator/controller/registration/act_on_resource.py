@@ -13,7 +13,6 @@ from sync_operator.domain.identity.cluster_mark import cluster_marks
 from sync_operator.domain.registration.registration_actions import (
     CheckCrd,
     DropFinalizer,
-    ForgetRemote,
     ReadSecrets,
     RecordClusterUid,
     RecordCreateIntent,
@@ -50,8 +49,6 @@ async def act_on_resource[S: ResourceSnapshot](context: ControllerContext, snaps
             return await patch_metadata(context, snapshot, {"annotations": cluster_marks(snapshot.cluster)})
         case DropFinalizer():
             return await patch_metadata(context, snapshot, {"finalizers": _other_finalizers(snapshot)})
-        case ForgetRemote():
-            return await forget_remote(context, snapshot)
 
 
 async def patch_metadata[S: ResourceSnapshot](
@@ -107,7 +104,7 @@ def _other_finalizers(snapshot: ResourceSnapshot) -> list[str]:
 
 
 async def forget_remote[S: ResourceSnapshot](
-    context: ControllerContext, snapshot: S, suspend: Callable[[S], Awaitable[S]] | None = None
+    context: ControllerContext, snapshot: S, suspend: Callable[[ControllerContext, S], Awaitable[S]] | None
 ) -> S:
     """Remove the id from the status, and suspend what uses it until there is a new one.
 
@@ -125,7 +122,7 @@ async def forget_remote[S: ResourceSnapshot](
     await _record_intent(context, snapshot, RecordCreateIntent(context.clock(), fresh=True))
     verified = context.clock()
     if suspend is not None:
-        snapshot = await suspend(snapshot)
+        snapshot = await suspend(context, snapshot)
     nothing = {"status": {"id": None, "registeredAt": None, "account": None}}
     answer = await context.kube.merge_patch(
         registrations.registered_kind.resource, resource.namespace, resource.name, nothing, subresource="status"

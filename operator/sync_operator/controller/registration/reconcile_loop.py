@@ -12,6 +12,8 @@ from sync_operator.api.constants import WORKSPACE_KIND
 from sync_operator.api.status import to_dict
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.informer.store import NamespacedName, workspace_name
+from sync_operator.controller.registration.act_on_remote import act_on_remote, connected_client
+from sync_operator.controller.registration.act_on_resource import act_on_resource, forget_remote
 from sync_operator.controller.registration.lost_create_search import search_lock
 from sync_operator.controller.workqueue.workqueue import DONE, Key, Result
 from sync_operator.domain.blocker import Blocker, Phase
@@ -24,6 +26,7 @@ from sync_operator.domain.registration.registration_actions import (
     RecordClusterUid,
     RecordCreateIntent,
     RemoteAction,
+    ResourceAction,
 )
 from sync_operator.domain.registration.resource_kind import ResourceKind
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
@@ -38,12 +41,14 @@ from sync_operator.errors import (
 )
 from sync_operator.syncapi.flow.permit import Permit
 
-__all__ = ["ReconcileSteps", "reconcile_registered"]
+__all__ = ["ReconcileSteps", "act", "reconcile_registered"]
 
 _log = logging.getLogger(__name__)
 _CONDITIONAL: Final = (RecordCreateIntent, RecordClusterUid, ForgetRemote, DropFinalizer)
 """Actions that write to the resource only at the resource version that was observed."""
-_NEEDS_SERVER: Final = (RecordCreateIntent, *get_args(RemoteAction.__value__))
+_ON_RESOURCE: Final = frozenset(get_args(ResourceAction.__value__))
+_ON_REMOTE: Final = frozenset(get_args(RemoteAction.__value__))
+_NEEDS_SERVER: Final = (RecordCreateIntent, *_ON_REMOTE)
 """Actions that call the server, or that come right before one that does."""
 _MAX_UNREPORTED_WAIT: Final = 5.0
 """Seconds: a shorter wait for the server is not reported …"""
@@ -57,6 +62,11 @@ async def _nothing_else(*_: object) -> None:
     """The end of a report about a kind that has nothing else to report."""
 
 
+async def _no_own_action(_context: ControllerContext, _snapshot: Any, action: Any) -> Any:
+    """What a kind without actions of its own does with one."""
+    raise AssertionError(f"{type(action).__name__} is no action of a registration")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileSteps[S: ResourceSnapshot]:
     """What the loop, and the drift check, do for one kind.
@@ -65,7 +75,8 @@ class ReconcileSteps[S: ResourceSnapshot]:
         kind: what the registration engine decides by.
         observe: the snapshot of an object of the cache; None if its Workspace has not been reconciled yet.
         next_action: the next action, or None.
-        act: carries out one action.
+        act: carries out an action of its own, which is none of every registration.
+        suspend: suspends what it has in the cluster, before its id is forgotten; None if it has nothing.
         status: the status after the reconcile.
         blockers: what keeps it from its end, the most important first.
         events: the events for the step from one status to the next.
@@ -79,10 +90,11 @@ class ReconcileSteps[S: ResourceSnapshot]:
     kind: ResourceKind[S]
     observe: Callable[[ControllerContext, Mapping[str, Any]], S | None]
     next_action: Callable[[S], Any]
-    act: Callable[[ControllerContext, S, Any], Awaitable[S]]
     status: Callable[[S], Any]
     blockers: Callable[[S], tuple[Blocker, ...]]
     events: Callable[[S, Any, Any], tuple[EventSpec, ...]]
+    act: Callable[[ControllerContext, S, Any], Awaitable[S]] = _no_own_action
+    suspend: Callable[[ControllerContext, S], Awaitable[S]] | None = None
     reported: Callable[[ControllerContext, S, Any, dict[str, Any] | None], Awaitable[None]] = _nothing_else
     wake_times: Callable[[S, Any], tuple[datetime | None, ...]] = lambda *_: ()
     is_outdated: Callable[[ControllerContext, S], bool] = lambda *_: False
@@ -115,7 +127,7 @@ async def reconcile_registered(steps: ReconcileSteps[Any], context: ControllerCo
                     # Held from the search for a lost create until the status holds the claim: searches exclude others.
                     await stack.enter_async_context(search_lock(context, snapshot))
                     searches = True
-                snapshot = await steps.act(context, snapshot, action)
+                snapshot = await act(steps, context, snapshot, action)
             except SyncOperatorError as error:
                 if isinstance(action, (*_CONDITIONAL, *steps.conditional_actions)) and _is_conflict(error):
                     return _requeue_conflict(error)
@@ -135,6 +147,27 @@ async def reconcile_registered(steps: ReconcileSteps[Any], context: ControllerCo
         permit.release()
         outcome = await _report(steps, context, snapshot, obj)
         return Result(failed=True) if unfinished else outcome
+
+
+async def act[S: ResourceSnapshot](steps: ReconcileSteps[S], context: ControllerContext, snapshot: S, action: Any) -> S:
+    """Carry out one action: those of every registration here, others by the kind's own rules.
+
+    Returns:
+        The snapshot after the action.
+
+    Raises:
+        SyncOperatorError: it failed; the caller records that as a blocker of the action's phase.
+    """
+    name, resource = type(action).__name__, snapshot.resource
+    _log.debug("%s %s/%s: %s", snapshot.kind.kind, resource.namespace, resource.name, name)
+    if isinstance(action, ForgetRemote):
+        return await forget_remote(context, snapshot, steps.suspend)
+    if type(action) in _ON_RESOURCE:
+        return await act_on_resource(context, snapshot, action)
+    if type(action) in _ON_REMOTE:  # and no subclass, which a kind carries out in its own way
+        client, scope = connected_client(context, snapshot)
+        return await act_on_remote(context, client, scope, snapshot, action)
+    return await steps.act(context, snapshot, action)
 
 
 def _is_new(resource: Mapping[str, Any]) -> bool:

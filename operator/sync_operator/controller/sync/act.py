@@ -1,11 +1,10 @@
-"""Act: carries out one action for a Sync, and returns the snapshot after it.
+"""Act: carries out one action of Syncs alone, and returns the snapshot after it.
 
-Actions that need the sync server are passed on to `act_on_server`.
+Actions that need the sync server are passed on to `act_on_server`. Those of every registration are none of these: the
+reconcile loop carries them out.
 """
 
-import logging
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from sync_operator.api.conditions import Reason
@@ -15,28 +14,20 @@ from sync_operator.api.constants import (
     SYNC_LABEL,
 )
 from sync_operator.controller.context import OURS, ControllerContext
-from sync_operator.controller.registration.act_on_resource import act_on_resource, forget_remote, patch_metadata
+from sync_operator.controller.registration.act_on_resource import patch_metadata
 from sync_operator.controller.sync.act_on_server import act_on_server
 from sync_operator.controller.sync.act_on_start import act_on_start
 from sync_operator.controller.sync.last_schedule import set_last_schedule
 from sync_operator.domain.actions import (
     AcknowledgeRunRequest,
-    Action,
     ApplyCronJob,
     DeleteCronJob,
     GuardSchedule,
     PruneJobs,
     RecordHandledRequest,
+    SyncAction,
 )
 from sync_operator.domain.blocker import Blocker, Phase
-from sync_operator.domain.registration.registration_actions import (
-    CheckCrd,
-    DropFinalizer,
-    ForgetRemote,
-    ReadSecrets,
-    RecordClusterUid,
-    RecordCreateIntent,
-)
 from sync_operator.domain.runs.start_actions import DiagnoseCronJob, DiagnoseJob, FailStart, ReplaceJob
 from sync_operator.domain.scheduling.cronjob_manifest import sync_label
 from sync_operator.domain.scheduling.field_ownership import restored
@@ -46,13 +37,11 @@ from sync_operator.kubernetes.converters import job_view, owning_sync
 from sync_operator.kubernetes.kube_client import CRONJOBS, JOBS
 from sync_operator.util.redact import redact
 
-__all__ = ["act"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["act", "suspend_cronjob"]
 
 
-async def act(context: ControllerContext, snapshot: Snapshot, action: Action) -> Snapshot:
-    """Carry out one action.
+async def act(context: ControllerContext, snapshot: Snapshot, action: SyncAction) -> Snapshot:
+    """Carry out one action of a Sync alone.
 
     Returns:
         The snapshot after the action.
@@ -60,13 +49,10 @@ async def act(context: ControllerContext, snapshot: Snapshot, action: Action) ->
     Raises:
         SyncOperatorError: it failed; the caller records that as a blocker of the action's phase.
     """
-    _log.debug("Sync %s/%s: %s", snapshot.sync.namespace, snapshot.sync.name, type(action).__name__)
     match action:
         case RecordHandledRequest():
             handled = {"annotations": {HANDLED_RUN_REQUEST_ANNOTATION: action.token}}
             return await patch_metadata(context, snapshot, handled)
-        case ForgetRemote():
-            return await forget_remote(context, snapshot, partial(_suspend_cronjob, context))
         case GuardSchedule() | ApplyCronJob() | DeleteCronJob():
             return await _cronjob(context, snapshot, action)
         case AcknowledgeRunRequest():
@@ -77,8 +63,6 @@ async def act(context: ControllerContext, snapshot: Snapshot, action: Action) ->
             for name in action.names:
                 await context.kube.delete(JOBS, snapshot.sync.namespace, name)
             return replace(snapshot, jobs=tuple(job for job in snapshot.jobs if job.name not in action.names))
-        case ReadSecrets() | CheckCrd() | RecordCreateIntent() | RecordClusterUid() | DropFinalizer():
-            return await act_on_resource(context, snapshot, action)
         case _:
             return await act_on_server(context, snapshot, action)
 
@@ -100,7 +84,7 @@ async def _acknowledge(context: ControllerContext, snapshot: Snapshot, action: A
     return replace(snapshot, answered_request=action.token)
 
 
-async def _suspend_cronjob(context: ControllerContext, snapshot: Snapshot) -> Snapshot:
+async def suspend_cronjob(context: ControllerContext, snapshot: Snapshot) -> Snapshot:
     """Suspend the CronJob, if there is one: its sync is gone."""
     if snapshot.cronjob is None:
         return snapshot

@@ -1,4 +1,4 @@
-"""Act on the sync server: sends the requests of an action and returns the snapshot with their responses."""
+"""Act on the sync server: the actions of Syncs alone. Sends the requests, returns the snapshot with their responses."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,7 +9,6 @@ from sync_operator.api.conditions import Reason
 from sync_operator.api.scope import Scope
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.registration.act_on_remote import (
-    act_on_remote,
     connected_client,
     delete_remote,
     read_remote,
@@ -18,13 +17,13 @@ from sync_operator.controller.registration.act_on_remote import (
 from sync_operator.controller.sync.run_results import adopted_result, job_results
 from sync_operator.domain.actions import (
     AdoptRun,
-    DeleteSync,
+    CancelAndDeleteSync,
     ListNames,
     ListRuns,
     ReadRuns,
     ServerAction,
     SetEnabled,
-    UpdateSync,
+    TakeOverSync,
 )
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.identity.resource_identity import identity_conflict
@@ -63,7 +62,7 @@ async def act_on_server(context: ControllerContext, snapshot: Snapshot, action: 
             await lists.fetch(scope, client, action.roles, since=names_not_before(snapshot))
             await lists.try_fetch(scope, client, action.checks, since=lists_not_before(snapshot))
             return replace(snapshot, names=lists.cached(scope), unlisted=lists.unlisted(scope))
-        case UpdateSync(take_over=True):
+        case TakeOverSync():
             take_over = partial(_take_over, client, action)
             return await write_remote(context, snapshot, action.remote_id, action.changes, take_over, updated=True)
         case SetEnabled():
@@ -77,10 +76,8 @@ async def act_on_server(context: ControllerContext, snapshot: Snapshot, action: 
             result = await adopted_result(context.kube, client, snapshot, action)
             [result] = await _with_limits(context, client, scope, snapshot, [result])
             return replace(snapshot, results=(*snapshot.results, result))
-        case DeleteSync(cancels=True):
+        case CancelAndDeleteSync():
             return await delete_remote(context, client, snapshot, action, partial(client.cancel, action.remote_id))
-        case _:
-            return await act_on_remote(context, client, scope, snapshot, action)
 
 
 async def _read_runs(
@@ -119,7 +116,7 @@ async def _cancel_ours(context: ControllerContext, client: ApiClient, snapshot: 
     return snapshot
 
 
-async def _take_over(client: ApiClient, action: UpdateSync) -> RemoteSync:
+async def _take_over(client: ApiClient, action: TakeOverSync) -> RemoteSync:
     """Update a sync and end the server's own schedule: an update alone leaves it running (contract section 7)."""
     await client.set_enabled(action.remote_id, False)
     remote = await client.syncs.update(action.remote_id, action.body)

@@ -9,10 +9,10 @@ from sync_operator.api.sync import Scheduler
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.informer.store import NamespacedName
 from sync_operator.controller.registration.reconcile_loop import ReconcileSteps, reconcile_registered
-from sync_operator.controller.sync.act import act
+from sync_operator.controller.sync.act import act, suspend_cronjob
 from sync_operator.controller.sync.observe import observe
 from sync_operator.controller.sync.run_results import mark_reported
-from sync_operator.domain.actions import RecordHandledRequest, SyncServerAction
+from sync_operator.domain.actions import RecordHandledRequest, ServerAction
 from sync_operator.domain.runs.missed_runs import missed_from
 from sync_operator.domain.runs.run_health import ended_runs, fresh_until
 from sync_operator.domain.runs.start_failures import starts_again_at
@@ -67,13 +67,14 @@ SYNC_STEPS: Final = ReconcileSteps[Snapshot](
     observe=observe,
     next_action=next_action,
     act=act,
+    suspend=suspend_cronjob,
     status=sync_status,
     blockers=blockers,
     events=sync_events,
     reported=_reported,
     wake_times=_wake_times,
     is_outdated=_is_outdated,
-    server_actions=get_args(SyncServerAction.__value__),
+    server_actions=get_args(ServerAction.__value__),
     conditional_actions=(RecordHandledRequest,),
 )
 

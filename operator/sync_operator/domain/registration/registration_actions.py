@@ -175,7 +175,7 @@ type RemoteAction = (
 )
 """Those that need the sync server."""
 
-type ResourceAction = ReadSecrets | RecordCreateIntent | RecordClusterUid | ForgetRemote | CheckCrd | DropFinalizer
+type ResourceAction = ReadSecrets | RecordCreateIntent | RecordClusterUid | CheckCrd | DropFinalizer
 """Those that need the cluster only."""
 
-type RegistrationAction = RemoteAction | ResourceAction
+type RegistrationAction = RemoteAction | ResourceAction | ForgetRemote

@@ -6,11 +6,19 @@ from operator import attrgetter
 from typing import Any, Final
 
 from sync_operator.api.constants import FINALIZER, SYNC_KIND
-from sync_operator.domain.actions import Action, DeleteCronJob, DeleteSync, ListNames, SetEnabled, UpdateSync
+from sync_operator.domain.actions import (
+    Action,
+    CancelAndDeleteSync,
+    DeleteCronJob,
+    ListNames,
+    SetEnabled,
+    TakeOverSync,
+)
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.create_fence.late_creates import duplicate_step
 from sync_operator.domain.registration.deletion_step import deletion_step
 from sync_operator.domain.registration.desired_state import drifted_fields, update_body
+from sync_operator.domain.registration.registration_actions import DeleteRemote, UpdateRemote
 from sync_operator.domain.registration.registration_step import registration_step
 from sync_operator.domain.registration.resource_kind import ResourceKind
 from sync_operator.domain.runs.runs_step import run_step
@@ -70,10 +78,11 @@ def _reference_blocker(snapshot: Snapshot) -> Blocker | None:
     return name_blocker(snapshot) or id_blocker(snapshot)
 
 
-def _update(snapshot: Snapshot, remote: RemoteSync, changes: tuple[str, ...]) -> UpdateSync | SetEnabled:
+def _update(snapshot: Snapshot, remote: RemoteSync, changes: tuple[str, ...]) -> UpdateRemote | SetEnabled:
     spec = snapshot.sync.spec
     if spec is None or drifted_fields(snapshot, remote):
-        return UpdateSync(remote.id, update_body(snapshot), changes, has_server_schedule(snapshot, remote))
+        update = TakeOverSync if has_server_schedule(snapshot, remote) else UpdateRemote
+        return update(remote.id, update_body(snapshot), changes)
     return SetEnabled(remote.id, wanted_enabled(spec), changes)
 
 
@@ -87,13 +96,13 @@ def _deletion_lookup(snapshot: Snapshot) -> ListNames | None:
     return ListNames(named_roles(spec), Phase.DELETION) if spec is not None and lacks_names(snapshot) else None
 
 
-def _delete(snapshot: Snapshot, sync_id: str) -> DeleteSync:
-    """With a cancel, if the server would cancel a run of this sync at all (contract section 7)."""
-    remote = snapshot.remote
-    if remote is None or snapshot.workspace.dialect is not Dialect.MULTIWOVEN:
-        return DeleteSync(sync_id)
-    cancels = remote.status != DISABLED and remote.attributes.get("schedule_type") in {None, "manual"}
-    return DeleteSync(sync_id, cancels=cancels)
+def _delete(snapshot: Snapshot, sync_id: str) -> DeleteRemote:
+    """With a cancel, except where the server refuses it: of a disabled sync, or one that it schedules itself."""
+    remote, multiwoven = snapshot.remote, snapshot.workspace.dialect is Dialect.MULTIWOVEN
+    refuses = remote is not None and (
+        remote.status == DISABLED or remote.attributes.get("schedule_type") not in {None, "manual"}
+    )
+    return DeleteRemote(sync_id) if multiwoven and refuses else CancelAndDeleteSync(sync_id)
 
 
 SYNC: Final = ResourceKind[Snapshot](

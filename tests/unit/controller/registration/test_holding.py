@@ -7,7 +7,7 @@ from tests.support.snapshots import BORN
 
 from sync_operator.controller.registration import reconcile_loop
 from sync_operator.controller.sync.sync_reconciler import SYNC_STEPS
-from sync_operator.domain.actions import Action, ApplyCronJob, DeleteSync, ListRuns
+from sync_operator.domain.actions import Action, ApplyCronJob, CancelAndDeleteSync, ListRuns
 from sync_operator.domain.blocker import Phase
 from sync_operator.domain.registration.registration_actions import (
     CreateRemote,
@@ -41,7 +41,7 @@ class Held:
         pytest.param([ReadSecrets((), Phase.REGISTRATION)], [False], id="the cluster alone"),
         pytest.param([MARK, CREATE, APPLY], [True, True, False], id="create: released before the CronJob"),
         pytest.param([CREATE, APPLY, ListRuns("7")], [True, False, True], id="runs: acquired once more"),
-        pytest.param([DeleteSync("7"), DropFinalizer()], [True, False], id="delete: released before the finalizer"),
+        pytest.param([CancelAndDeleteSync("7"), DropFinalizer()], [True, False], id="delete: not for the finalizer"),
     ],
 )
 def test_the_permit_is_held_only_for_what_the_server_is_asked(actions: list[Action], held: list[bool]) -> None:

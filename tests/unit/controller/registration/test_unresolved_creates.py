@@ -15,9 +15,10 @@ from sync_operator.api.constants import FINALIZER, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.controller.informer.store import NamespacedName
 from sync_operator.controller.registration import other_creates
 from sync_operator.controller.registration.other_creates import unresolved_creates
-from sync_operator.controller.sync.act_on_server import act_on_server
+from sync_operator.controller.registration.reconcile_loop import act
+from sync_operator.controller.sync.sync_reconciler import SYNC_STEPS
 from sync_operator.controller.workspace.workspace_connection import WorkspaceConnection
-from sync_operator.domain.actions import DeleteSync, ServerAction
+from sync_operator.domain.actions import CancelAndDeleteSync, ServerAction
 from sync_operator.domain.blocker import Phase
 from sync_operator.domain.create_fence.candidates import lost_creates
 from sync_operator.domain.registration.desired_state import desired_body
@@ -176,7 +177,7 @@ def test_only_so_many_are_compared_those_being_deleted_first(world: World, monke
 
 
 @pytest.mark.parametrize(
-    "action", [AdoptCreated(stored(pictured()), (), adopted=False), DeleteSync("7")], ids=["taken", "deleted"]
+    "action", [AdoptCreated(stored(pictured()), (), adopted=False), CancelAndDeleteSync("7")], ids=["taken", "deleted"]
 )
 @pytest.mark.parametrize("how", ["registered", "asked for", "made", "reserved"])
 def test_nothing_is_taken_or_deleted_that_another_sync_has_by_now(world: World, action: ServerAction, how: str) -> None:
@@ -191,7 +192,7 @@ def test_nothing_is_taken_or_deleted_that_another_sync_has_by_now(world: World, 
         fence.reserve("twin", place, "7")
 
     with pytest.raises(TransientError, match="sync 7 was taken by another Sync"):
-        run(act_on_server(world.context, looking(), action))
+        run(act(SYNC_STEPS, world.context, looking(), action))
 
     assert world.server.writes == []
     assert fence.unpersisted("uid-orders", place) is None
@@ -202,7 +203,7 @@ def test_a_sync_that_is_registered_by_another_url_of_the_server_is_not_deleted(w
     alias = {"id": "1", "url": "https://alias.example.com", "workspaceId": "1"}
     put(world, "holder", status=alias | {"registeredAt": rfc3339(NOW)})
 
-    after = run(act_on_server(world.context, looking(), ListRemotes(Phase.DELETION)))
+    after = run(act(SYNC_STEPS, world.context, looking(), ListRemotes(Phase.DELETION)))
 
     assert after.claimed == {"1"}
     assert lost_creates(after) == ()

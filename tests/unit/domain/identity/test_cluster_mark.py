@@ -9,9 +9,13 @@ from tests.support.snapshots import marked, pictured, registered, stored, synced
 
 from sync_operator.api.conditions import Reason
 from sync_operator.api.constants import CLUSTER_ANNOTATION, RUN_REQUESTED_AT_ANNOTATION, TAKE_OVER_ANNOTATION
-from sync_operator.domain.actions import UpdateSync
 from sync_operator.domain.identity.cluster_mark import cluster_marks
-from sync_operator.domain.registration.registration_actions import DropFinalizer, RecordClusterUid, RecordCreateIntent
+from sync_operator.domain.registration.registration_actions import (
+    DropFinalizer,
+    RecordClusterUid,
+    RecordCreateIntent,
+    UpdateRemote,
+)
 from sync_operator.domain.snapshot import Snapshot
 from sync_operator.domain.status.sync_status import blockers, sync_status
 from sync_operator.domain.sync.sync_kind import next_action
@@ -65,6 +69,6 @@ def test_an_older_sync_is_marked_when_it_is_written_to_anyway() -> None:
 def test_where_the_cluster_is_not_known_nothing_is_marked() -> None:
     changed = pictured(synced(status=registered()), remote=stored(pictured(), sync_mode="incremental"), was_read=True)
 
-    assert isinstance(next_action(changed), UpdateSync)
+    assert isinstance(next_action(changed), UpdateRemote)
     assert next_action(pictured(synced(), cluster="")) == RecordCreateIntent(pictured().now, fresh=True)
     assert cluster_marks("") == {}

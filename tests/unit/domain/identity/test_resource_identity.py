@@ -21,12 +21,12 @@ from tests.support.snapshots import (
 )
 
 from sync_operator.api.conditions import Reason
-from sync_operator.domain.actions import DeleteCronJob, DeleteSync, SetEnabled, UpdateSync
+from sync_operator.domain.actions import CancelAndDeleteSync, DeleteCronJob, SetEnabled
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.identity.resource_identity import identity_conflict, identity_error_changed, lacks_identity
 from sync_operator.domain.registration.deletion_step import deletion_blocker
 from sync_operator.domain.registration.preconditions import registration_blocker, workspace_changed
-from sync_operator.domain.registration.registration_actions import ReadRemote
+from sync_operator.domain.registration.registration_actions import ReadRemote, UpdateRemote
 from sync_operator.domain.registration.registration_step import registration_step
 from sync_operator.domain.runs.runs_step import run_step
 from sync_operator.domain.scheduling.cronjob_manifest import cronjob_manifest
@@ -82,7 +82,7 @@ def test_another_sync_at_our_id_is_told_and_left_alone(name: str, messages: Mess
     assert blocker.message.startswith(f"{fields}: ")
     messages(blocker)
     assert suspended(snapshot)
-    assert not isinstance(next_action(snapshot), UpdateSync | SetEnabled)
+    assert not isinstance(next_action(snapshot), UpdateRemote | SetEnabled)
     assert run_step(replace(snapshot, jobs=(finished_job("a"),))) is None
     status = sync_status(snapshot)
     assert (status.id, status.registered_at, status.account) == ("7", NOW, "4")
@@ -233,7 +233,7 @@ def test_a_deletion_looks_first() -> None:
     assert next_action(snapshot) == DeleteCronJob("orders", Phase.DELETION)
     assert next_action(replace(snapshot, children_deleted=True, last_listed=MINE)) == ReadRemote("7", Phase.DELETION)
     assert next_action(replace(snapshot, children_deleted=True, remote=MINE)) == ReadRemote("7", Phase.DELETION)
-    assert next_action(replace(snapshot, children_deleted=True, remote=MINE, was_read=True)) == DeleteSync("7")
+    assert next_action(replace(snapshot, children_deleted=True, remote=MINE, was_read=True)) == CancelAndDeleteSync("7")
 
 
 def test_runs_are_read_where_the_sync_is_known_to_be_ours() -> None:

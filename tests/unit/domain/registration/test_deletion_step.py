@@ -10,13 +10,14 @@ from tests.support.snapshots import BORN, NOW, connected, marked, pictured, regi
 
 from sync_operator.api.conditions import Reason
 from sync_operator.api.enums import DeletionPolicy
-from sync_operator.domain.actions import Action, DeleteCronJob, DeleteSync
+from sync_operator.domain.actions import Action, CancelAndDeleteSync, DeleteCronJob
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.create_fence.matching import Claim
 from sync_operator.domain.registration.deletion_step import deletion_blocker, keeps
 from sync_operator.domain.registration.desired_state import desired_body
 from sync_operator.domain.registration.registration_actions import (
     CheckCrd,
+    DeleteRemote,
     DropFinalizer,
     ListRemotes,
     ReadRemote,
@@ -81,12 +82,12 @@ NEXT: dict[str, tuple[Snapshot, Action | None]] = {
     ),
     "the CRD is being deleted, and a create was announced": (cleaned(deleted(None), crd_deleted=True), DropFinalizer()),
     "a sync that we made": (cleaned(), ReadRemote("7", Phase.DELETION)),
-    "a sync that we made, as the server shows it": (shown(), DeleteSync("7")),
+    "a sync that we made, as the server shows it": (shown(), CancelAndDeleteSync("7")),
     "a sync that is gone, as the server says": (cleaned(was_read=True, not_found=True), DropFinalizer()),
-    "a disabled sync, which no run can be canceled of": (shown(status="disabled"), DeleteSync("7", cancels=False)),
+    "a disabled sync, which no run can be canceled of": (shown(status="disabled"), DeleteRemote("7")),
     "a sync that the server schedules, which no run can be canceled of": (
         shown(schedule_type="interval"),
-        DeleteSync("7", cancels=False),
+        DeleteRemote("7"),
     ),
     "the sync of somebody else": (shown(stream_name="theirs"), None),
     "another sync of that id, as the list shows": (cleaned(last_listed=stored(pictured(), stream_name="theirs")), None),
@@ -100,7 +101,7 @@ NEXT: dict[str, tuple[Snapshot, Action | None]] = {
     ),
     "a lost create was found": (
         cleaned(deleted(None), listing=listing("9", "8"), listed_at=NOW, indeterminate_until=NOW),
-        DeleteSync("8"),
+        CancelAndDeleteSync("8"),
     ),
     "what was found is older than the mark, or much younger": (
         cleaned(deleted(None), listing=aged("8", -1, 16), listed_at=NOW, indeterminate_until=NOW),
@@ -159,7 +160,7 @@ NEXT: dict[str, tuple[Snapshot, Action | None]] = {
             listed_at=NOW,
             indeterminate_until=NOW,
         ),
-        DeleteSync("8"),
+        CancelAndDeleteSync("8"),
     ),
     "a spec that cannot be read, and nothing was ever announced": (
         cleaned(deleted(None, mark=False, scheduleType="sometimes")),

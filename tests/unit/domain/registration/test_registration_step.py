@@ -8,7 +8,7 @@ import pytest
 from tests.support.snapshots import BORN, HOUR, NOW, connected, marked, pictured, registered, repeated, stored, synced
 
 from sync_operator.api.constants import CREATE_STARTED_ANNOTATION, FINALIZER
-from sync_operator.domain.actions import Action, SetEnabled, UpdateSync
+from sync_operator.domain.actions import Action, SetEnabled, TakeOverSync
 from sync_operator.domain.blocker import Phase
 from sync_operator.domain.registration.desired_state import desired_body, is_registered, update_body
 from sync_operator.domain.registration.registration_actions import (
@@ -19,6 +19,7 @@ from sync_operator.domain.registration.registration_actions import (
     ReadRemote,
     ReadSecrets,
     RecordCreateIntent,
+    UpdateRemote,
     VerifyWorkspace,
 )
 from sync_operator.domain.registration.registration_step import registration_step
@@ -135,11 +136,11 @@ NEXT: dict[str, tuple[Snapshot, Action | None]] = {
     "a sync to be adopted, and not ours yet": (pictured(synced(externalId="5")), RecordCreateIntent(NOW, fresh=True)),
     "it runs by itself": (
         pictured(synced(externalId="5", metadata=marked()), remote=stored(pictured(), "5", schedule_type="interval")),
-        UpdateSync("5", UPDATE, take_over=True, changes=()),
+        TakeOverSync("5", UPDATE, changes=()),
     ),
     "it has another mode": (
         pictured(synced(externalId="5", metadata=marked()), remote=stored(pictured(), "5", sync_mode="incremental")),
-        UpdateSync("5", UPDATE, take_over=False, changes=()),
+        UpdateRemote("5", UPDATE, changes=()),
     ),
     "it is disabled": (
         pictured(synced(externalId="5", metadata=marked()), remote=stored(pictured(), "5", status="disabled")),
@@ -172,11 +173,11 @@ NEXT: dict[str, tuple[Snapshot, Action | None]] = {
     ),
     "somebody changed it": (
         pictured(REGISTERED, registered=True, was_in_sync=True, remote=stored(pictured(), sync_mode="incremental")),
-        UpdateSync("7", UPDATE, take_over=False, changes=("spec.syncMode from incremental back to full_refresh",)),
+        UpdateRemote("7", UPDATE, changes=("spec.syncMode from incremental back to full_refresh",)),
     ),
     "somebody gave it a schedule": (
         pictured(REGISTERED, registered=True, was_in_sync=True, remote=stored(pictured(), schedule_type="interval")),
-        UpdateSync("7", UPDATE, take_over=True, changes=("the server's schedule type from interval back to manual",)),
+        TakeOverSync("7", UPDATE, changes=("the server's schedule type from interval back to manual",)),
     ),
     "somebody disabled it": (
         pictured(REGISTERED, registered=True, was_in_sync=True, remote=stored(pictured(), status="disabled")),
@@ -197,7 +198,7 @@ NEXT: dict[str, tuple[Snapshot, Action | None]] = {
     ),
     "the spec changed, and the server holds the old one": (
         pictured(synced(status=registered(), metadata=marked(), generation=2, syncMode="incremental"), remote=OURS),
-        UpdateSync("7", UPDATE | {"sync_mode": "incremental"}, take_over=False, changes=()),
+        UpdateRemote("7", UPDATE | {"sync_mode": "incremental"}, changes=()),
     ),
     "only the cursor field differs, which no update changes": (
         pictured(REGISTERED, registered=True, last_listed=stored(pictured(), cursor_field="at")),
