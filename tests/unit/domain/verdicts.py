@@ -46,7 +46,7 @@ def check_settled(world: World, name: str) -> None:
     conditions = {entry["type"]: entry for entry in held["status"]["conditions"]}
     ready = conditions["Ready"]
     if "deletionTimestamp" in held["metadata"]:
-        assert elsewhere or (ready["reason"] == "DeleteFailed" and "may have made" in ready["message"]), ready
+        assert elsewhere or (ready["reason"] == "DeleteFailed" and "may have created" in ready["message"]), ready
         return
     if elsewhere and ready["reason"] != "InvalidSpec":
         assert ready["reason"] == "WorkspaceChanged", ready
