@@ -26,7 +26,7 @@ def test_correct_puts_back_and_says_what(tenant: Tenant) -> None:
     message = condition(sync, "Registered")["message"]
     assert "configuration/0" in message
     assert "spec.syncMode from incremental back to full_refresh" in message
-    assert "To keep such a change write it into the spec" in message
+    assert "To keep such a change, write it into the spec" in message
     assert condition(sync)["status"] == "True"
     assert "drift" not in sync["status"]
     tenant.told("DriftCorrected")

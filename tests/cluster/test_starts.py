@@ -27,7 +27,7 @@ REFUSED: Final[dict[str, tuple[dict[str, Any], str, str]]] = {
         "adds to pods",
     ),
     "policy": ({"resources": SMALL}, "denied request: no label team", "have that policy allow it"),
-    "webhook": ({"resources": SMALL}, 'failed calling webhook "absent.example.com"', "whoever runs that webhook"),
+    "webhook": ({"resources": SMALL}, 'failed calling webhook "absent.example.com"', "Have that webhook repaired"),
     "node": ({"nodeSelector": {"no": "such"}, "resources": SMALL}, "Unschedulable: 0/1 nodes", "nodeSelector"),
 }
 """By name of a Sync: what it asks for its pods, the cluster's words, and what the remedy names."""
