@@ -374,7 +374,7 @@ _SYNCS: Final = (
         sync=_DAILY,
         cronjob={"schedule": "0 7 * * *"},
     ),
-    Mistake("deleted-cronjob", _DESCRIBE, "spec.suspend", "to stop its runs, set", sync=_DAILY, deleted=(CRONJOB_KIND,)),
+    Mistake("deleted-cronjob", _DESCRIBE, "spec.suspend", "to stop its runs,", sync=_DAILY, deleted=(CRONJOB_KIND,)),
     Mistake(
         "workspace-repointed",
         _GET,
