@@ -80,6 +80,6 @@ def test_what_is_missed_is_told_and_nothing_else(strange: NurseryController, tea
     team.ready("zoned", **cron, **zoned)
     missed = team.when(SYNC_KIND, "zoned", "RunsHealthy", "False", "RunMissed", seconds=90)
     assert missed["status"]["lastRun"]["verdict"] == "missed"
-    assert "or have other time zone data for Africa/Casablanca" in condition(missed, "RunsHealthy")["message"]
+    assert "or use other time zone data for Africa/Casablanca" in condition(missed, "RunsHealthy")["message"]
     assert "RunSucceeded" in team.events("often"), "it has run at its own times"
     assert "RunMissed" not in team.events("often")
