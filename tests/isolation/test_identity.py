@@ -95,7 +95,7 @@ def test_nothing_of_somebody_elses_sync_on_a_rebuilt_server_changes(
     assert_served()
     ours = tenant.when(SYNC_KIND, "ours", "Ready", "False", "Conflict")
     for told in (ours, edited):
-        assert "another sync" in condition(told)["message"]
+        assert "so it is another one" in condition(told)["message"]
         assert "spec.deletionPolicy to Retain" in condition(told)["message"]
     eventually(lambda: tenant.cronjob("ours")["spec"]["suspend"], "its CronJob to be suspended")
     eventually(lambda: tenant.cronjob("edited")["spec"]["suspend"], "the other CronJob to be suspended")
