@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 from tests.support.admission import bind, broken_webhook, mutating, validating
-from tests.support.plane import Kube
+from tests.support.plane import Kube, Refusal
 from tests.support.restricted import RESTRICTED
 from tests.support.running import eventually
 from tests.support.syncs import Tenant, condition
@@ -44,6 +44,9 @@ securityContext: Object.spec.initContainers.securityContext{privileged: true}}]}
 """What a service mesh adds to pods."""
 
 
+_RESTRICTED_CONTAINER: Final = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
 @pytest.fixture
 def strict(kube: Kube, tenant: Tenant) -> Iterator[None]:
     """A namespace that enforces Pod Security, with a mesh, a policy and a webhook: each stops the pods of one Sync."""
@@ -62,7 +65,30 @@ def strict(kube: Kube, tenant: Tenant) -> Iterator[None]:
         ):
             for resource, name in bind(kube, one):
                 undo.callback(resource.delete, name=name)
+        # What is bound is in force a moment later.
+        eventually(lambda: not is_refused(tenant, "any"), "the namespace to take pods")
+        for stopped in ("security", "policy", "webhook"):
+            eventually(lambda name=stopped: is_refused(tenant, name), f"pods of {stopped} to be refused")  # type: ignore[misc]
         yield
+
+
+def is_refused(tenant: Tenant, name: str) -> bool:
+    """Whether the API server would refuse a pod of a Job whose name begins so, though it asks for nothing special."""
+    labels = {"batch.kubernetes.io/job-name": f"{name}-probe"}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": f"{name}-probe", "labels": labels},
+        "spec": {
+            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [{"name": "probe", "image": "probe", "securityContext": _RESTRICTED_CONTAINER}],
+        },
+    }
+    try:
+        tenant.kube.create(pod, tenant.namespace, dry_run=True)
+    except Refusal:
+        return True
+    return False
 
 
 def limit(tenant: Tenant, kind: str, **spec: Any) -> None:
