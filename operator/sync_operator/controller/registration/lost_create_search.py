@@ -1,6 +1,7 @@
 """The search for what a create without an answer has made: lists the collection, and says what belongs to others."""
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
@@ -50,8 +51,7 @@ async def _list_since[S: ResourceSnapshot](
     context: ControllerContext, client: ApiClient, scope: Scope, snapshot: S, since: datetime
 ) -> S:
     """The snapshot with a list requested at or after ``since``, the present claims, and other unresolved creates."""
-    registrations, store, kind = context.registrations_of(snapshot), context.store, snapshot.kind
-    remote_workspace, resource = snapshot.workspace.remote_workspace, snapshot.resource
+    registrations, kind = context.registrations_of(snapshot), snapshot.kind
     listed = await registrations.lists.fetch(scope, client, since=since)
     if listed.unlisted:
         rows = ", ".join(map(str, listed.unlisted))
@@ -60,27 +60,19 @@ async def _list_since[S: ResourceSnapshot](
             f"the server refuses to list row {rows} of its {kind.noun}s (GET {path}?per_page=1&page={rows}), which may "
             "be the one that was created; find and correct it there, or delete it"
         )
-    here = NamespacedName(resource.namespace, resource.name)
-    may_not_claim = partial(context.connections.may_not_claim, NamespacedName(here.namespace, snapshot.workspace.name))
     claimed: frozenset[str] = frozenset()
     for ids in batched(listed.ids, _IDS_PER_TURN, strict=False):
-        claimed |= store.claimed(kind.kind, remote_workspace, ids, exclude=here, may_not_claim=may_not_claim)
+        claimed |= _claimed_by_others(context, snapshot, ids)
         if len(ids) == _IDS_PER_TURN:
             await asyncio.sleep(0)
     listing = await listed.listing(without=claimed)
     # The loop yields, so another reconcile may have claimed one of the rest meanwhile.
-    claimed |= store.claimed(
-        kind.kind,
-        remote_workspace,
-        (remote.id for remote in listing.rows),
-        exclude=here,
-        may_not_claim=may_not_claim,
-    )
-    claimed |= registrations.create_fence.claimed(remote_workspace, exclude=resource.uid)
+    claimed |= _claimed_by_others(context, snapshot, (remote.id for remote in listing.rows))
+    claimed |= _claimed_in_flight(context, snapshot)
     # What was written to since the list belongs to another resource, even if both are gone by now.
     claimed |= registrations.lists.written_since(scope)
     # The same one may be registered in a Workspace that reaches the server by another URL.
-    claimed |= {remote.id for remote in listing.rows if store.is_registered(kind.kind, remote)}
+    claimed |= {remote.id for remote in listing.rows if context.store.is_registered(kind.kind, remote)}
     found = replace(snapshot, listing=listing, listed_at=listed.at, claimed=claimed)
     return replace(found, unresolved=unresolved_creates(context, found))
 
@@ -91,12 +83,27 @@ def ensure_unclaimed(context: ControllerContext, snapshot: ResourceSnapshot, rem
     Raises:
         TransientError: it does.
     """
-    remote_workspace, resource, kind = snapshot.workspace.remote_workspace, snapshot.resource, snapshot.kind
-    here = NamespacedName(resource.namespace, resource.name)
-    may_not_claim = partial(context.connections.may_not_claim, NamespacedName(here.namespace, snapshot.workspace.name))
-    claimed = context.store.claimed(
-        kind.kind, remote_workspace, (remote_id,), exclude=here, may_not_claim=may_not_claim
-    )
-    in_flight = context.registrations_of(snapshot).create_fence.claimed(remote_workspace, exclude=resource.uid)
-    if remote_id in claimed | in_flight:
+    kind = snapshot.kind
+    if remote_id in _claimed_by_others(context, snapshot, (remote_id,)) | _claimed_in_flight(context, snapshot):
         raise TransientError(f"{kind.noun} {remote_id} was taken by another {kind.kind} meanwhile; looking again")
+
+
+def _claimed_by_others(
+    context: ControllerContext, snapshot: ResourceSnapshot, remote_ids: Iterable[str]
+) -> frozenset[str]:
+    """Those of the ids that other resources have, or may ask for."""
+    namespace, name = snapshot.resource.namespace, snapshot.resource.name
+    home = NamespacedName(namespace, snapshot.workspace.name)
+    return context.store.claimed(
+        snapshot.kind.kind,
+        snapshot.workspace.remote_workspace,
+        remote_ids,
+        exclude=NamespacedName(namespace, name),
+        may_not_claim=partial(context.connections.may_not_claim, home),
+    )
+
+
+def _claimed_in_flight(context: ControllerContext, snapshot: ResourceSnapshot) -> frozenset[str]:
+    """Ids of what creates and deletions of other resources have made or found, and no status holds yet."""
+    fence = context.registrations_of(snapshot).create_fence
+    return fence.claimed(snapshot.workspace.remote_workspace, exclude=snapshot.resource.uid)

@@ -75,7 +75,7 @@ class ReconcileSteps[S: ResourceSnapshot]:
         kind: what the registration engine decides by.
         observe: the snapshot of an object of the cache; None if its Workspace has not been reconciled yet.
         next_action: the next action, or None.
-        act: carries out an action of its own, which is none of every registration.
+        act: carries out an action that only this kind has.
         suspend: suspends what it has in the cluster, before its id is forgotten; None if it has nothing.
         status: the status after the reconcile.
         blockers: what keeps it from its end, the most important first.
