@@ -10,8 +10,8 @@ from tests.support.docs import DOCS, NOT_RUN, ON_A_CLUSTER, ON_A_LAPTOP, anchors
 from tests.support.plane import ROOT
 
 from sync_operator import __version__
-from sync_operator.api.conditions import Reason
-from sync_operator.api.workspace import WorkspaceSpec
+from sync_operator.api.kinds.workspace import WorkspaceSpec
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.cli import main
 
 PAGES: Final = pages()

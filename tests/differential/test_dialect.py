@@ -11,7 +11,7 @@ from tests.support.cron_tables import ACCEPTED, EVERY, REFUSED, ZONES_ACCEPTED, 
 from tests.support.cronlib import CronLib
 from tests.support.many import many
 
-from sync_operator.api.validation.cron_pattern import CRON_PATTERN, EVERY_NOT_SUPPORTED
+from sync_operator.api.rules.cron_pattern import CRON_PATTERN, EVERY_NOT_SUPPORTED
 from sync_operator.schedule.cron import parse_cron
 from sync_operator.schedule.timezones import load_zone, validate_zone
 

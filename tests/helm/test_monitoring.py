@@ -16,7 +16,7 @@ from tests.support.docs import anchors
 from tests.support.helm import CHART, NAMESPACE, Helm, the
 from tests.support.plane import ROOT
 
-from sync_operator.api.status import LastRun
+from sync_operator.api.statuses.run_status import LastRun
 from sync_operator.controller.informer.store import NamespacedName
 from sync_operator.controller.metrics.metrics import Metrics
 from sync_operator.controller.metrics.state_metrics import Sources

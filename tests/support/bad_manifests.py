@@ -4,7 +4,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from tests.support.manifests import BY_NAME, REMOVED, sync_manifest, workspace_manifest
+from tests.support.manifests import (
+    BY_NAME,
+    REMOVED,
+    connector_manifest,
+    model_manifest,
+    sync_manifest,
+    workspace_manifest,
+)
 
 __all__ = ["BAD_SYNCS", "BAD_WORKSPACES", "GOOD_SYNCS", "GOOD_WORKSPACES", "Bad", "Judge"]
 
@@ -35,6 +42,14 @@ class Bad:
     @property
     def sync(self) -> dict[str, Any]:
         return sync_manifest(self.name, **self.changes)
+
+    @property
+    def connector(self) -> dict[str, Any]:
+        return connector_manifest(self.name, **self.changes)
+
+    @property
+    def model(self) -> dict[str, Any]:
+        return model_manifest(self.name, **self.changes)
 
     @property
     def workspace(self) -> dict[str, Any]:

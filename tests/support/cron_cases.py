@@ -13,7 +13,7 @@ from typing import Final
 from hypothesis import strategies as st
 from tests.support.cronlib import Moment
 
-from sync_operator.api.validation.cron_pattern import DESCRIPTORS, MONTHS, WEEKDAYS
+from sync_operator.api.rules.cron_pattern import DESCRIPTORS, MONTHS, WEEKDAYS
 from sync_operator.schedule.timezones import load_zone
 
 __all__ = ["BATCH", "lines", "moments", "zone_names"]

@@ -5,7 +5,7 @@ Every difference that the random comparison ever found stands here.
 
 from typing import Final
 
-from sync_operator.api.validation.cron_pattern import DESCRIPTORS
+from sync_operator.api.rules.cron_pattern import DESCRIPTORS
 
 __all__ = ["ACCEPTED", "EVERY", "REFUSED", "ZONES_ACCEPTED", "ZONES_REFUSED"]
 

@@ -3,13 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sync_operator.api.constants import API_VERSION, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import API_VERSION, CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
 
 __all__ = [
     "BY_NAME",
     "REMOVED",
+    "connector_manifest",
+    "connector_spec",
     "foreign_cronjob",
     "merged",
+    "model_manifest",
+    "model_spec",
     "sync_manifest",
     "sync_spec",
     "workspace_manifest",
@@ -64,14 +68,48 @@ def workspace_spec(**changes: Any) -> dict[str, Any]:
     return merged({"url": "https://api.example.com", "auth": {"tokenSecretRef": {"name": "token"}}}, changes)
 
 
-def sync_manifest(name: str, **changes: Any) -> dict[str, Any]:
+def connector_spec(**changes: Any) -> dict[str, Any]:
+    """The spec of a destination."""
+    return merged(
+        {
+            "connectorType": "destination",
+            "connectorName": "Http",
+            "configuration": {"destination_url": "https://crm.example.com", "headers": {}},
+        },
+        changes,
+    )
+
+
+def model_spec(**changes: Any) -> dict[str, Any]:
+    """The spec of a Model over a Connector."""
+    return merged(
+        {
+            "connectorRef": {"name": "warehouse"},
+            "query": "SELECT id, email FROM customers ORDER BY id",
+            "primaryKey": "id",
+        },
+        changes,
+    )
+
+
+def sync_manifest(name: str, /, **changes: Any) -> dict[str, Any]:
     """A whole Sync, with `changes` to its spec."""
     return _manifest(SYNC_KIND, name, sync_spec(**changes))
 
 
-def workspace_manifest(name: str, **changes: Any) -> dict[str, Any]:
+def workspace_manifest(name: str, /, **changes: Any) -> dict[str, Any]:
     """A whole Workspace, with `changes` to its spec."""
     return _manifest(WORKSPACE_KIND, name, workspace_spec(**changes))
+
+
+def connector_manifest(name: str, /, **changes: Any) -> dict[str, Any]:
+    """A whole Connector, with `changes` to its spec."""
+    return _manifest(CONNECTOR_KIND, name, connector_spec(**changes))
+
+
+def model_manifest(name: str, /, **changes: Any) -> dict[str, Any]:
+    """A whole Model, with `changes` to its spec."""
+    return _manifest(MODEL_KIND, name, model_spec(**changes))
 
 
 def _manifest(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:

@@ -6,14 +6,16 @@ from typing import Any
 
 from tests.support.manifests import sync_manifest
 
-from sync_operator.api.conditions import Reason
 from sync_operator.api.constants import (
     CREATE_LOST_ANNOTATION,
     CREATE_STARTED_ANNOTATION,
     FINALIZER,
     RUN_REQUESTED_AT_ANNOTATION,
 )
-from sync_operator.api.status import Condition, RunTrigger, SyncStatus, to_dict
+from sync_operator.api.statuses.conditions import Reason
+from sync_operator.api.statuses.run_status import RunTrigger
+from sync_operator.api.statuses.status import SyncStatus
+from sync_operator.api.statuses.status_fields import Condition, to_dict
 from sync_operator.domain.registration.desired_state import desired_body
 from sync_operator.domain.runs.job_state import JobView
 from sync_operator.domain.snapshot import RunnerConfig, Snapshot, SyncView

@@ -24,7 +24,6 @@ from tests.support.proxy import Proxy, running_proxy
 from tests.support.running import Sandbox, eventually, running_sandbox
 from tests.support.syncs import Tenant, condition
 
-from sync_operator.api.conditions import Reason
 from sync_operator.api.constants import (
     API_VERSION,
     CONFIRM_SERVER_ANNOTATION,
@@ -33,6 +32,7 @@ from sync_operator.api.constants import (
     SYNC_KIND,
     WORKSPACE_KIND,
 )
+from sync_operator.api.statuses.conditions import Reason
 
 __all__ = ["World", "running_world"]
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.messages import GOLDEN, Entry, Messages, entries, page
 
-from sync_operator.api.conditions import Reason
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.blocker import Blocker
 
 TEXT = GOLDEN.read_text("utf-8")

@@ -1,30 +1,35 @@
 """Base class and field types of all models: frozen, with camelCase names in JSON and snake_case names in Python."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StrictBool, StrictInt
 from pydantic.alias_generators import to_camel
 
-from sync_operator.api.validation.field_patterns import DIGITS, DNS_NAME, KEY, POINTER
+from sync_operator.api.field_patterns import DIGITS, DNS_NAME, KEY, NOT_BLANK
 from sync_operator.util.durations import parse_duration
 
 __all__ = [
-    "ConfigurationSecret",
+    "MAX_ENTRIES",
+    "Description",
     "DnsName",
     "Duration",
     "JsonBool",
     "JsonInt",
     "MicroTime",
     "Model",
+    "NumericId",
     "SecretKey",
-    "SecretKeyRef",
     "ServerId",
+    "ServerName",
     "Time",
     "normalized_id",
     "rfc3339",
     "rfc3339_fraction",
 ]
+
+MAX_ENTRIES: Final = 1024
+"""Entries that a configuration may have."""
 
 
 class Model(BaseModel):
@@ -88,29 +93,15 @@ type Duration = Annotated[str, Field(min_length=2, max_length=20), AfterValidato
 type JsonBool = StrictBool
 type JsonInt = StrictInt
 """A whole number in JSON, of any sign; fields add their bounds."""
+type NumericId = Annotated[JsonInt, Field(ge=1, le=2**63 - 1)]
+"""An id that the API takes as a number."""
 type ServerId = Annotated[str, Field(min_length=1, max_length=20, pattern=DIGITS), AfterValidator(normalized_id)]
 """A number of the API that is only ever passed on, kept as a string of digits, without leading zeros."""
 type DnsName = Annotated[str, Field(min_length=1, max_length=253, pattern=DNS_NAME)]
 """The name of an object of the cluster."""
 type SecretKey = Annotated[str, Field(min_length=1, max_length=253, pattern=KEY)]
 """A key in the data of a Secret."""
-
-type _Pointer = Annotated[str, Field(min_length=2, max_length=1024, pattern=POINTER)]
-
-
-class SecretKeyRef(Model):
-    """One value in a Secret."""
-
-    name: DnsName
-    """Name of a Secret in the same namespace."""
-    key: SecretKey
-    """Key in the Secret's data."""
-
-
-class ConfigurationSecret(Model):
-    """A value that is put into `configuration` when it is sent, and kept nowhere else."""
-
-    pointer: _Pointer
-    """Where in `configuration` the value goes: a JSON pointer, such as `/0/embedding_config/api_key`."""
-    secret_key_ref: SecretKeyRef
-    """The Secret and key that hold the value."""
+type ServerName = Annotated[str, Field(min_length=1, max_length=255, pattern=NOT_BLANK)]
+"""The name of something on the server, as it shows it."""
+type Description = Annotated[str, Field(max_length=4096)]
+"""API field ``description``, without the line that the operator adds."""

@@ -9,9 +9,15 @@ SYNC_KIND: Final = "Sync"
 SYNC_PLURAL: Final = "syncs"
 WORKSPACE_KIND: Final = "Workspace"
 WORKSPACE_PLURAL: Final = "workspaces"
+CONNECTOR_KIND: Final = "Connector"
+CONNECTOR_PLURAL: Final = "connectors"
+MODEL_KIND: Final = "Model"
+MODEL_PLURAL: Final = "models"
 
 FIELD_MANAGER: Final = "sync-operator"
 FINALIZER: Final = "squared.ai/sync"
+CONNECTOR_FINALIZER: Final = "squared.ai/connector"
+MODEL_FINALIZER: Final = "squared.ai/model"
 
 CREATE_STARTED_ANNOTATION: Final = "squared.ai/create-started"
 """Annotation of the create fence: ``<RFC 3339 time>/<process uid>``, written with the finalizer."""
@@ -32,6 +38,9 @@ ANSWERED_RUN_REQUEST_ANNOTATION: Final = "squared.ai/answers-run-request"
 REPORTED_ANNOTATION: Final = "squared.ai/reported"
 """Annotation on a Job whose end the Sync's status has told: the id of its run, or ``true`` where there was none."""
 
+DISCOVER_REQUESTED_AT_ANNOTATION: Final = "squared.ai/discover-requested-at"
+"""Annotation on a Connector by which a user asks for a new catalog; its value is an opaque token."""
+
 SYNC_ANNOTATIONS: Final = (
     RUN_REQUESTED_AT_ANNOTATION,
     TAKE_OVER_ANNOTATION,
@@ -43,6 +52,15 @@ SYNC_ANNOTATIONS: Final = (
 """Annotations of ours that a Sync may carry; the first two are for people to set."""
 WORKSPACE_ANNOTATIONS: Final = (CONFIRM_SERVER_ANNOTATION,)
 """The same of a Workspace."""
+MODEL_ANNOTATIONS: Final = (
+    TAKE_OVER_ANNOTATION,
+    CREATE_STARTED_ANNOTATION,
+    CREATE_LOST_ANNOTATION,
+    CLUSTER_ANNOTATION,
+)
+"""The same of a Model; the first is for people to set."""
+CONNECTOR_ANNOTATIONS: Final = (DISCOVER_REQUESTED_AT_ANNOTATION, *MODEL_ANNOTATIONS)
+"""The same of a Connector; the first two are for people to set."""
 TEMPLATE_ANNOTATION: Final = "squared.ai/template"
 """Annotation on Jobs, by way of their CronJob's template: digest of that template, which tells old Jobs from new."""
 START_TIMED_OUT_ANNOTATION: Final = "squared.ai/start-timed-out"

@@ -4,10 +4,16 @@ from enum import StrEnum
 from typing import Final
 
 __all__ = [
+    "AdoptionPolicy",
+    "CheckPolicy",
+    "ConnectorType",
     "DeletionPolicy",
     "DialectChoice",
+    "DiscoverPolicy",
     "DriftPolicy",
     "IntervalUnit",
+    "PreviewPolicy",
+    "QueryType",
     "ScheduleType",
     "Scheduler",
     "SyncMode",
@@ -59,15 +65,59 @@ class Scheduler(StrEnum):
     SERVER = "Server"
 
 
+class ConnectorType(StrEnum):
+    """API field ``connector_type``."""
+
+    SOURCE = "source"
+    DESTINATION = "destination"
+
+
+class QueryType(StrEnum):
+    """API field ``query_type``, as far as syncs can use it."""
+
+    RAW_SQL = "raw_sql"
+    DBT = "dbt"
+    SOQL = "soql"
+    TABLE_SELECTOR = "table_selector"
+
+
+class DiscoverPolicy(StrEnum):
+    """When the operator has the server make a connector's catalog."""
+
+    IF_MISSING = "IfMissing"
+    NEVER = "Never"
+
+
+class CheckPolicy(StrEnum):
+    """When the server's own connection check is run."""
+
+    NEVER = "Never"
+    ON_CHANGE = "OnChange"
+
+
+class PreviewPolicy(StrEnum):
+    """When a model's query is tried at its source."""
+
+    NEVER = "Never"
+    ON_CHANGE = "OnChange"
+
+
+class AdoptionPolicy(StrEnum):
+    """What the first registration does with an equal resource on the server that nobody claims."""
+
+    ADOPT_OR_CREATE = "AdoptOrCreate"
+    CREATE = "Create"
+
+
 class DeletionPolicy(StrEnum):
-    """What happens to the server's sync when the resource is deleted."""
+    """What happens to what is registered on the server when the resource is deleted."""
 
     DELETE = "Delete"
     RETAIN = "Retain"
 
 
 class DriftPolicy(StrEnum):
-    """What happens when somebody changes the sync on the server."""
+    """What happens when somebody changes what is registered on the server."""
 
     CORRECT = "Correct"
     REPORT = "Report"

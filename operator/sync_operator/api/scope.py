@@ -3,7 +3,7 @@
 from hashlib import sha256
 from typing import NamedTuple
 
-from sync_operator.api.workspace import RemoteWorkspace
+from sync_operator.api.kinds.workspace import RemoteWorkspace
 
 __all__ = ["Scope", "scope_of"]
 

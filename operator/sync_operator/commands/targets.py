@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sync_operator.api.base import ConfigurationSecret
 from sync_operator.api.enums import DialectChoice
-from sync_operator.api.workspace import RemoteWorkspace, WorkspaceSpec, remote_workspace_of
+from sync_operator.api.kinds.resource_ref import ConfigurationSecret
+from sync_operator.api.kinds.workspace import RemoteWorkspace, WorkspaceSpec, remote_workspace_of
 from sync_operator.commands.manifests.manifest_set import Manifest
 from sync_operator.domain.status.workspace_status import decode_secret
 from sync_operator.errors import InvalidSettingsError, InvalidSpecError, SyncOperatorError

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sync_operator.api.conditions import Reason
 from sync_operator.api.constants import (
     MANAGED_BY,
     MANAGED_BY_LABEL,
@@ -15,7 +14,8 @@ from sync_operator.api.constants import (
     WORKSPACE_KIND,
 )
 from sync_operator.api.scope import Scope
-from sync_operator.api.status import LastRun
+from sync_operator.api.statuses.conditions import Reason
+from sync_operator.api.statuses.run_status import LastRun
 from sync_operator.controller.drift.batch_streams import BatchStreams
 from sync_operator.controller.drift.comparisons import Comparisons
 from sync_operator.controller.drift.list_memory import ListMemory

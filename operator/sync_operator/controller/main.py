@@ -16,7 +16,7 @@ import kopf
 import uvloop
 
 from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
-from sync_operator.api.run import PodDefaults
+from sync_operator.api.kinds.run import PodDefaults
 from sync_operator.api.validation.strict_validation import read_pod_defaults
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.http_thread import HttpThread

@@ -5,9 +5,9 @@ from datetime import datetime
 from functools import partial
 
 from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
-from sync_operator.api.run import PodDefaults
+from sync_operator.api.kinds.run import PodDefaults
+from sync_operator.api.kinds.workspace import server_of
 from sync_operator.api.scope import Scope
-from sync_operator.api.workspace import server_of
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.drift.drift_reconciler import reconcile_drift
 from sync_operator.controller.informer.store import NamespacedName, Store, workspace_name

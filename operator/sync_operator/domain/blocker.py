@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
-from sync_operator.api.conditions import Reason
+from sync_operator.api.statuses.conditions import Reason
 
 __all__ = ["Blocker", "Phase"]
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Self
 
-from sync_operator.api.run import PodDefaults
-from sync_operator.api.status import SyncStatus
-from sync_operator.api.sync import SyncSpec
+from sync_operator.api.kinds.run import PodDefaults
+from sync_operator.api.kinds.sync import SyncSpec
+from sync_operator.api.statuses.status import SyncStatus
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot, ResourceView
 from sync_operator.domain.runs.job_state import JobResult, JobView, StartDiagnosis
 from sync_operator.domain.sync.name_resolution import Names

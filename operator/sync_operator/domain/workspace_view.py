@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sync_operator.api.workspace import RemoteWorkspace, remote_workspace_now, remote_workspace_of
+from sync_operator.api.kinds.workspace import RemoteWorkspace, remote_workspace_now, remote_workspace_of
 from sync_operator.domain.blocker import Blocker
 from sync_operator.syncapi.types import Dialect
 

@@ -12,7 +12,8 @@ from sync_operator.api.constants import (
     SYNC_NAME,
     TEMPLATE_ANNOTATION,
 )
-from sync_operator.api.status import RunTrigger, read_sync_status
+from sync_operator.api.statuses.run_status import RunTrigger
+from sync_operator.api.statuses.status import read_sync_status
 from sync_operator.api.validation.strict_validation import read_sync_spec
 from sync_operator.domain.runs.job_state import JobView
 from sync_operator.domain.snapshot import SyncView

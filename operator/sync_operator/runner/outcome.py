@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from sync_operator.api.conditions import Reason
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.syncapi.run_verdict import evaluate_run
 from sync_operator.syncapi.types import RemoteRun
 

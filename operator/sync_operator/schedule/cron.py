@@ -7,7 +7,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Final
 
-from sync_operator.api.validation.cron_pattern import (
+from sync_operator.api.rules.cron_pattern import (
     CRON_HELP,
     DESCRIPTORS,
     EVERY_NOT_SUPPORTED,

@@ -9,7 +9,7 @@ from operator import add
 from typing import Final
 
 from sync_operator.api.enums import IntervalUnit
-from sync_operator.api.sync import Scheduler, ScheduleType, SyncSpec
+from sync_operator.api.kinds.sync import Scheduler, ScheduleType, SyncSpec
 from sync_operator.errors import InvalidSpecError
 from sync_operator.schedule.cron import CronLine, parse_cron
 from sync_operator.schedule.cron_next import next_after, steady_times

@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Final
 
-from sync_operator.api.sync import SyncSpec
+from sync_operator.api.kinds.sync import SyncSpec
 from sync_operator.api.validation.warning_rules import MAX_AGE_FIELD, SpecWarning, max_age_warning
 from sync_operator.schedule.cron import parse_cron
 from sync_operator.schedule.cron_next import fire_times, steady_weeks

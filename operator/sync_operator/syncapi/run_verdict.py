@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from sync_operator.api.conditions import Reason
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.syncapi.types import RemoteRun, Rows, RunStatus
 
 __all__ = ["RunVerdict", "evaluate_run"]

@@ -9,7 +9,9 @@ from tests.support.manifests import BY_NAME, REMOVED, sync_manifest, workspace_m
 from tests.support.plane import Kube, Plane, Refusal, running_plane
 
 from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
-from sync_operator.api.status import Condition, LastRun, RecentRun, RowCounts, SyncStatus, WorkspaceStatus, to_dict
+from sync_operator.api.statuses.run_status import LastRun, RecentRun, RowCounts
+from sync_operator.api.statuses.status import SyncStatus, WorkspaceStatus
+from sync_operator.api.statuses.status_fields import Condition, to_dict
 from sync_operator.api.validation.strict_validation import read_sync_spec, read_workspace_spec
 from sync_operator.errors import InvalidSpecError
 from sync_operator.schedule.effective_schedule import effective_schedule

@@ -8,7 +8,7 @@ import pytest
 from tests.support.running import eventually
 from tests.support.syncs import Tenant
 
-from sync_operator.api.conditions import Reason
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.status.event_specs import EventSpec
 from sync_operator.kubernetes.auth.cluster_auth import ClusterSession
 from sync_operator.kubernetes.event_recorder import EventRecorder

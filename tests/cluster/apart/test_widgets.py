@@ -28,10 +28,10 @@ from tests.unit.domain.registration.widgets import (
 )
 
 from sync_operator.api.base import Model
-from sync_operator.api.conditions import ConditionType, Reason
 from sync_operator.api.constants import API_VERSION, GROUP, SYNC_KIND, VERSION
 from sync_operator.api.constants import FINALIZER as SYNC_FINALIZER
-from sync_operator.api.status import Condition
+from sync_operator.api.statuses.conditions import ConditionType, Reason
+from sync_operator.api.statuses.status_fields import Condition
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.drift import drift_reconciler
 from sync_operator.controller.informer.store import NamespacedName, Store

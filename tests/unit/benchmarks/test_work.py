@@ -11,7 +11,7 @@ from tests.support.plane import IMAGE
 from tests.support.snapshots import BORN, NOW, connected, marked, pictured, stored, synced
 
 from sync_operator.api.constants import APPLIED_ANNOTATION, TEMPLATE_ANNOTATION
-from sync_operator.api.status import to_dict
+from sync_operator.api.statuses.status_fields import to_dict
 from sync_operator.domain.create_fence.create_intent import intent_annotations
 from sync_operator.domain.identity.cluster_mark import cluster_marks
 from sync_operator.domain.registration.desired_state import desired_body

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sync_operator.api.workspace import RemoteWorkspace, remote_workspace_of
+from sync_operator.api.kinds.workspace import RemoteWorkspace, remote_workspace_of
 from sync_operator.controller.informer.store import NamespacedName
 from sync_operator.domain.create_fence.matching import Claim
 

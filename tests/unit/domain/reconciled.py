@@ -6,8 +6,9 @@ from typing import Any
 from tests.support.snapshots import BORN, NOW, connected, marked, ours, pictured, registered, stored, synced
 
 from sync_operator.api.base import rfc3339
-from sync_operator.api.conditions import Reason
-from sync_operator.api.status import Condition, RunTrigger
+from sync_operator.api.statuses.conditions import Reason
+from sync_operator.api.statuses.run_status import RunTrigger
+from sync_operator.api.statuses.status_fields import Condition
 from sync_operator.domain.actions import ApplyCronJob
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.runs.job_state import JobResult, JobView

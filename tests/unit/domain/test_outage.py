@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from tests.support.snapshots import NOW, connected, pictured, registered, synced
 
-from sync_operator.api.conditions import ConditionType, Reason
-from sync_operator.api.status import Condition, SyncStatus, WorkspaceStatus
+from sync_operator.api.statuses.conditions import ConditionType, Reason
+from sync_operator.api.statuses.status import SyncStatus, WorkspaceStatus
+from sync_operator.api.statuses.status_fields import Condition
 from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.registration.preconditions import registration_blocker
 from sync_operator.domain.snapshot import Snapshot

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.support.snapshots import BORN, NOW, connected, marked, ours, pictured, registered, stalled, stored, synced
 
-from sync_operator.api.conditions import Reason
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.create_fence.matching import Claim
 from sync_operator.domain.registration.preconditions import registration_blocker
 from sync_operator.domain.snapshot import Snapshot

@@ -22,8 +22,8 @@ from tests.unit.domain.verdicts import (
 )
 from tests.unit.domain.world import OTHER_URL, World
 
-from sync_operator.api.conditions import Reason
 from sync_operator.api.constants import RUN_REQUESTED_AT_ANNOTATION
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.blocker import Blocker
 from sync_operator.syncapi.types import RefKind
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from tests.unit.domain.world import World
 
-from sync_operator.api.conditions import Reason
 from sync_operator.api.constants import CREATE_STARTED_ANNOTATION, FINALIZER, RUN_REQUESTED_AT_ANNOTATION
-from sync_operator.api.status import SyncStatus, read_sync_status
-from sync_operator.api.workspace import remote_workspace_of
+from sync_operator.api.kinds.workspace import remote_workspace_of
+from sync_operator.api.statuses.conditions import Reason
+from sync_operator.api.statuses.status import SyncStatus, read_sync_status
 
 __all__ = ["check_orphans", "check_settled", "check_status", "check_taken", "check_write", "owners", "unknown"]
 

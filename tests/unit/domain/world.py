@@ -18,7 +18,8 @@ from tests.unit.domain.model_server import Client, Died, Fate, Server
 from sync_operator.api.base import rfc3339
 from sync_operator.api.constants import FINALIZER, HANDLED_RUN_REQUEST_ANNOTATION, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.api.scope import Scope, scope_of
-from sync_operator.api.status import SyncStatus, read_sync_status, to_dict
+from sync_operator.api.statuses.status import SyncStatus, read_sync_status
+from sync_operator.api.statuses.status_fields import to_dict
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.drift.drift_reconciler import record_absent
 from sync_operator.controller.drift.name_lists import NameListCache

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from tests.support.clockwork import run
 
-from sync_operator.api.conditions import Reason
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.status.event_specs import EventSpec
 from sync_operator.kubernetes.event_recorder import EventRecorder
 

@@ -3,7 +3,7 @@ import re
 import pytest
 from tests.support.cron_tables import ACCEPTED, EVERY, REFUSED
 
-from sync_operator.api.validation.cron_pattern import CRON_PATTERN
+from sync_operator.api.rules.cron_pattern import CRON_PATTERN
 from sync_operator.schedule.cron import parse_cron
 
 

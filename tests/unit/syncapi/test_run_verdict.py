@@ -3,7 +3,7 @@
 import pytest
 from tests.support.messages import Messages
 
-from sync_operator.api.conditions import Reason
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.syncapi.run_verdict import evaluate_run
 from sync_operator.syncapi.types import RemoteRun, Rows, RunStatus
 

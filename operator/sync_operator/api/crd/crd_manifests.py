@@ -4,7 +4,11 @@ from typing import Any, Final
 
 from sync_operator.api.base import Model
 from sync_operator.api.constants import (
+    CONNECTOR_KIND,
+    CONNECTOR_PLURAL,
     GROUP,
+    MODEL_KIND,
+    MODEL_PLURAL,
     SYNC_KIND,
     SYNC_PLURAL,
     VERSION,
@@ -12,19 +16,23 @@ from sync_operator.api.constants import (
     WORKSPACE_PLURAL,
 )
 from sync_operator.api.crd.openapi_schema import Schema, attach_rules, structural_schema
-from sync_operator.api.status import SyncStatus, WorkspaceStatus
-from sync_operator.api.sync import SyncSpec
-from sync_operator.api.validation.cel import CelRule
-from sync_operator.api.validation.rules import (
-    SYNC_FIELD_RULES,
-    SYNC_RULES,
-    SYNC_TRANSITIONS,
-    WORKSPACE_FIELD_RULES,
-    WORKSPACE_RULES,
+from sync_operator.api.kinds.connector import ConnectorSpec
+from sync_operator.api.kinds.model import ModelSpec
+from sync_operator.api.kinds.sync import SyncSpec
+from sync_operator.api.kinds.workspace import WorkspaceSpec
+from sync_operator.api.rules.cel import CelRule
+from sync_operator.api.rules.pipeline_rules import (
+    CONNECTOR_RULES,
+    CONNECTOR_TRANSITIONS,
+    MODEL_FIELD_RULES,
+    MODEL_RULES,
+    MODEL_TRANSITIONS,
 )
-from sync_operator.api.workspace import WorkspaceSpec
+from sync_operator.api.rules.sync_rules import SYNC_FIELD_RULES, SYNC_RULES, SYNC_TRANSITIONS
+from sync_operator.api.rules.workspace_rules import WORKSPACE_FIELD_RULES, WORKSPACE_RULES
+from sync_operator.api.statuses.status import ConnectorStatus, ModelStatus, SyncStatus, WorkspaceStatus
 
-__all__ = ["sync_crd", "workspace_crd"]
+__all__ = ["PUBLISHED", "connector_crd", "crd_of", "model_crd", "sync_crd", "workspace_crd"]
 
 _UNSEEN: Final = {
     "observedGeneration": -1,
@@ -34,6 +42,7 @@ _UNSEEN: Final = {
     ),
 }
 """Status of a new resource, which says by itself that nobody has looked at it, so that nobody takes it for done."""
+_BY_WORKSPACE: Final = (".spec.workspaceRef.name",)
 _READY: Final = '.status.conditions[?(@.type=="Ready")]'
 
 
@@ -67,7 +76,7 @@ def sync_crd() -> dict[str, Any]:
         _column("WORKSPACE", ".spec.workspaceRef.name", "The Workspace it lives in.", wide=True),
         _MESSAGE,
     )
-    selectable = (".spec.workspaceRef.name", ".status.health")
+    selectable = (*_BY_WORKSPACE, ".status.health")
     return _crd(SYNC_KIND, SYNC_PLURAL, schema, columns, short="sy", selectable=selectable)
 
 
@@ -88,6 +97,66 @@ def workspace_crd() -> dict[str, Any]:
         _MESSAGE,
     )
     return _crd(WORKSPACE_KIND, WORKSPACE_PLURAL, schema, columns, short="sws")
+
+
+def connector_crd() -> dict[str, Any]:
+    """The CRD of Connectors."""
+    schema = _root(
+        "A source or destination on the server, with its configuration; Models and Syncs refer to it by name.",
+        ConnectorSpec,
+        ConnectorStatus,
+        (*CONNECTOR_RULES, *CONNECTOR_TRANSITIONS),
+    )
+    columns = (
+        _column("READY", f"{_READY}.status", "Whether what the spec asks for is in place."),
+        _column("STATUS", f"{_READY}.reason", "Why it is ready, or why not."),
+        _column("TYPE", ".spec.connectorType", "Whether it is a source or a destination."),
+        _column("DEFINITION", ".spec.connectorName", "Its definition on the server."),
+        _column("AGE", ".metadata.creationTimestamp", "Time since creation.", kind="date"),
+        _column("ID", ".status.id", "The server's id of the connector.", wide=True),
+        _column("STREAMS", ".status.streamCount", "How many streams its catalog has.", kind="integer", wide=True),
+        _column("WORKSPACE", ".spec.workspaceRef.name", "The Workspace it lives in.", wide=True),
+        _MESSAGE,
+    )
+    return _crd(CONNECTOR_KIND, CONNECTOR_PLURAL, schema, columns, short="sconn", selectable=_BY_WORKSPACE)
+
+
+def model_crd() -> dict[str, Any]:
+    """The CRD of Models."""
+    schema = _root(
+        "A query over a source, whose rows Syncs send; they refer to it by name.",
+        ModelSpec,
+        ModelStatus,
+        (*MODEL_RULES, *MODEL_FIELD_RULES, *MODEL_TRANSITIONS),
+    )
+    columns = (
+        _column("READY", f"{_READY}.status", "Whether what the spec asks for is in place."),
+        _column("STATUS", f"{_READY}.reason", "Why it is ready, or why not."),
+        _column("TYPE", ".spec.queryType", "How the source reads its query."),
+        _column("CONNECTOR", ".spec.connectorRef.name", "The Connector that its query is sent to."),
+        _column("AGE", ".metadata.creationTimestamp", "Time since creation.", kind="date"),
+        _column("ID", ".status.id", "The server's id of the model.", wide=True),
+        _column("WORKSPACE", ".spec.workspaceRef.name", "The Workspace it lives in.", wide=True),
+        _MESSAGE,
+    )
+    return _crd(MODEL_KIND, MODEL_PLURAL, schema, columns, short="smod", selectable=_BY_WORKSPACE)
+
+
+_CRDS: Final = {
+    SYNC_KIND: sync_crd,
+    WORKSPACE_KIND: workspace_crd,
+    CONNECTOR_KIND: connector_crd,
+    MODEL_KIND: model_crd,
+}
+
+PUBLISHED: Final = (SYNC_KIND, WORKSPACE_KIND)
+"""The kinds that users are given: those whose CRDs, reference pages and admission policies are generated, and that the
+commands read. A kind joins them once the controller registers it."""
+
+
+def crd_of(kind: str) -> dict[str, Any]:
+    """The CRD of a kind of ours."""
+    return _CRDS[kind]()
 
 
 def _root(description: str, spec: type[Model], status: type[Model], rules: tuple[CelRule, ...]) -> Schema:

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sync_operator.api.base import Model
-from sync_operator.api.sync import MAX_ENTRIES
-from sync_operator.api.validation.cel import CelReason, CelRule
-from sync_operator.api.validation.field_patterns import PATTERN_MESSAGES, QUANTITY
+from sync_operator.api.base import MAX_ENTRIES, Model
+from sync_operator.api.field_patterns import PATTERN_MESSAGES, QUANTITY
+from sync_operator.api.rules.cel import CelReason, CelRule
 
 __all__ = ["Schema", "attach_rules", "structural_schema"]
 
@@ -130,6 +129,8 @@ def _plain(found: Mapping[str, Any], defs: Mapping[str, Any], *, defaults: bool)
                 inner["x-kubernetes-validations"] = [form]
         if "required" in found:
             schema["required"] = found["required"]
+    elif found.get("additionalProperties") is True:
+        schema["additionalProperties"] = {"x-kubernetes-preserve-unknown-fields": True}
     elif "additionalProperties" in found:
         schema["additionalProperties"] = _structural(found["additionalProperties"], defs, defaults=defaults)
     if "items" in found:

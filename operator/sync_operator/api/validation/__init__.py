@@ -1,1 +1,1 @@
-"""Validation of specs: rules between fields, each as CEL and as a predicate, and messages that name the fix."""
+"""Reads and checks specs against the models and rules; each message names the field and the fix. Warnings too."""

@@ -11,14 +11,19 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sync_operator.api.base import Model
-from sync_operator.api.run import PodDefaults
-from sync_operator.api.sync import SyncSpec
-from sync_operator.api.validation.cel import Rule, check
-from sync_operator.api.validation.field_patterns import PATTERN_MESSAGES
-from sync_operator.api.validation.rules import SYNC_RULES, WORKSPACE_RULES
-from sync_operator.api.workspace import MAX_TIMEOUT_SECONDS, WorkspaceSpec
+from sync_operator.api.field_patterns import PATTERN_MESSAGES
+from sync_operator.api.kinds.connector import ConnectorSpec
+from sync_operator.api.kinds.model import ModelSpec
+from sync_operator.api.kinds.run import PodDefaults
+from sync_operator.api.kinds.sync import SyncSpec
+from sync_operator.api.kinds.workspace import MAX_TIMEOUT_SECONDS, WorkspaceSpec
+from sync_operator.api.rules.cel import Rule, check
+from sync_operator.api.rules.pipeline_rules import CONNECTOR_RULES, MODEL_RULES
+from sync_operator.api.rules.sync_rules import SYNC_RULES
+from sync_operator.api.rules.workspace_rules import WORKSPACE_RULES
+from sync_operator.api.validation.content_faults import content_faults
 from sync_operator.errors import InvalidSettingsError, InvalidSpecError
-from sync_operator.util.bounds import has_nul, outgrown
+from sync_operator.util.bounds import outgrown
 from sync_operator.util.packed_json import Outgrown, Text
 
 __all__ = [
@@ -26,6 +31,8 @@ __all__ = [
     "FieldPath",
     "field_errors",
     "field_path",
+    "read_connector_spec",
+    "read_model_spec",
     "read_pod_defaults",
     "read_sync_spec",
     "read_workspace_spec",
@@ -48,7 +55,8 @@ _TYPE_MESSAGES: Final = {
 }
 """Error type of pydantic → message for a value of the wrong type."""
 
-_NUL_MESSAGE: Final = "holds the character NUL (U+0000), which no server stores; remove it"
+_MAPPING_TYPE_MESSAGE: Final = "must be an object or a list; write which column goes to which field"
+_CONFIGURATION_TYPE_MESSAGE: Final = "must be an object; write what the definition on the server asks for, such as host"
 _SCALARS: Final = frozenset({str, int, bool, float})
 _MAX_SHOWN_LENGTH: Final = 64
 """Maximum length, in characters, of a wrong value that the message repeats."""
@@ -75,11 +83,24 @@ def read_sync_spec(spec: Mapping[str, Any]) -> SyncSpec:
     Raises:
         InvalidSpecError: the spec is invalid; names the first wrong field and how to fix it.
     """
-    read = _parse(SyncSpec, _unpack_configuration(spec))
-    for wrong in _nul_errors(read):
-        raise InvalidSpecError(field_path(wrong.path, "spec"), wrong.message)
-    check(read, SYNC_RULES)
-    return read
+    return _checked(_parse(SyncSpec, _unpack_configuration(spec)), SYNC_RULES)
+
+
+def read_connector_spec(spec: Mapping[str, Any]) -> ConnectorSpec:
+    """Parse ``spec`` of a Connector as `read_sync_spec` does."""
+    return _checked(_parse(ConnectorSpec, _unpack_configuration(spec)), CONNECTOR_RULES)
+
+
+def read_model_spec(spec: Mapping[str, Any]) -> ModelSpec:
+    """Parse ``spec`` of a Model as `read_sync_spec` does. A query from a ConfigMap is not checked."""
+    return _checked(_parse(ModelSpec, spec), MODEL_RULES)
+
+
+def _checked[S: Model](spec: S, rules: tuple[Rule[S], ...]) -> S:
+    for path, message in content_faults(spec):
+        raise InvalidSpecError(field_path(path, "spec"), message)
+    check(spec, rules)
+    return spec
 
 
 def read_workspace_spec(spec: Mapping[str, Any]) -> WorkspaceSpec:
@@ -94,9 +115,7 @@ def read_workspace_spec(spec: Mapping[str, Any]) -> WorkspaceSpec:
         seconds = spec.get("timeoutSeconds")
         if isinstance(seconds, int) and seconds > MAX_TIMEOUT_SECONDS:
             spec = {**spec, "timeoutSeconds": MAX_TIMEOUT_SECONDS}
-    read = _parse(WorkspaceSpec, spec)
-    check(read, WORKSPACE_RULES)
-    return read
+    return _checked(_parse(WorkspaceSpec, spec), WORKSPACE_RULES)
 
 
 def read_pod_defaults(text: str) -> PodDefaults:
@@ -121,7 +140,7 @@ def validate_strict[M: Model](model: type[M], spec: Any) -> tuple[M | None, tupl
     """Parse a spec as strictly as the API server does for `kubectl`, and collect all errors.
 
     Args:
-        model: SyncSpec or WorkspaceSpec, whose rules are checked too.
+        model: the spec's model, whose rules are checked too.
         spec: the spec.
 
     Returns:
@@ -136,16 +155,11 @@ def validate_strict[M: Model](model: type[M], spec: Any) -> tuple[M | None, tupl
         return None, errors
     if read is None:
         read = model.model_validate(_without_nulls(spec))
-    return read, (*errors, *_nul_errors(read), *_rule_errors(read, spec))
+    return read, (*errors, *_content_errors(read), *_rule_errors(read, spec))
 
 
-def _nul_errors(spec: Model) -> Iterator[FieldError]:
-    """An error for each field that is sent to the server and that its database cannot store."""
-    if isinstance(spec, SyncSpec):
-        sent = {_FREE_FORM: spec.configuration, "streamName": spec.stream_name, "cursorField": spec.cursor_field}
-        for name, value in sent.items():
-            if has_nul(value):
-                yield FieldError((name,), _NUL_MESSAGE)
+def _content_errors(spec: Model) -> Iterator[FieldError]:
+    return (FieldError(path, message) for path, message in content_faults(spec))
 
 
 def _rule_errors(read: Model, spec: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -167,6 +181,8 @@ def _by_path(rules: Iterable[Rule[Any]]) -> _RulesByPath:
 
 
 _RULES: Final[Mapping[type[Model], _RulesByPath]] = {
+    ConnectorSpec: _by_path(CONNECTOR_RULES),
+    ModelSpec: _by_path(MODEL_RULES),
     SyncSpec: _by_path(SYNC_RULES),
     WorkspaceSpec: _by_path(WORKSPACE_RULES),
 }
@@ -290,7 +306,7 @@ def _path_of(found: ErrorDetails, value: Any) -> FieldPath:
 
 def _message(found: ErrorDetails) -> str:
     if found["loc"][0] == _FREE_FORM and found["type"] not in {"missing", "too_long"}:
-        return "must be an object or a list; write which column goes to which field"
+        return _MAPPING_TYPE_MESSAGE if len(found["loc"]) > 1 else _CONFIGURATION_TYPE_MESSAGE
     context = {key: str(value).removesuffix(".0") for key, value in found.get("ctx", {}).items()}
     given = _short_value(found["input"])
     match found["type"]:

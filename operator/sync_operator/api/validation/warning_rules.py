@@ -8,9 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from sync_operator.api.base import Model
 from sync_operator.api.constants import (
     CONFIRM_SERVER_ANNOTATION,
+    CONNECTOR_ANNOTATIONS,
+    CONNECTOR_PLURAL,
     GROUP,
+    MODEL_ANNOTATIONS,
+    MODEL_PLURAL,
     RUN_REQUESTED_AT_ANNOTATION,
     SYNC_ANNOTATIONS,
     SYNC_PLURAL,
@@ -19,13 +24,16 @@ from sync_operator.api.constants import (
     WORKSPACE_PLURAL,
 )
 from sync_operator.api.enums import IntervalUnit, Scheduler, ScheduleType, SyncMode
-from sync_operator.api.sync import SyncSpec
+from sync_operator.api.kinds.model import ModelSpec
+from sync_operator.api.kinds.sync import SyncSpec
+from sync_operator.api.rules.query_text import ORDERED, is_ordered
 from sync_operator.api.validation.strict_validation import FieldPath
 from sync_operator.util.durations import parse_duration
 
 __all__ = [
     "ADMISSION_WARNINGS",
     "MAX_AGE_FIELD",
+    "MODEL_WARNINGS",
     "SYNC_WARNINGS",
     "SpecWarning",
     "annotation_warnings",
@@ -63,7 +71,7 @@ class SpecWarning:
 
 
 @dataclass(frozen=True, slots=True)
-class WarningRule:
+class WarningRule[S]:
     """A rule whose violation does no harm to the operator, but perhaps to the data.
 
     Attributes:
@@ -77,13 +85,14 @@ class WarningRule:
     field: str
     cel: str
     message: str
-    violations: Callable[[SyncSpec], Iterable[FieldPath]]
+    violations: Callable[[S], Iterable[FieldPath]]
     of_entries: bool = False
 
 
-def spec_warnings(spec: SyncSpec) -> Iterator[SpecWarning]:
-    """All warnings about a valid spec, rule by rule."""
-    for rule in SYNC_WARNINGS:
+def spec_warnings(spec: Model) -> Iterator[SpecWarning]:
+    """All warnings about a valid spec of any kind, rule by rule."""
+    rules: Iterable[WarningRule[Any]] = _WARNINGS.get(type(spec), ())
+    for rule in rules:
         for path in rule.violations(spec):
             yield SpecWarning((*rule.field.split("."), *path), rule.message)
 
@@ -112,7 +121,7 @@ def max_age_warning(gap: str) -> str:
     )
 
 
-def _when(broken: Callable[[SyncSpec], bool]) -> Callable[[SyncSpec], Iterable[FieldPath]]:
+def _when[S](broken: Callable[[S], bool]) -> Callable[[S], Iterable[FieldPath]]:
     return lambda spec: ((),) if broken(spec) else ()
 
 
@@ -126,7 +135,7 @@ def _entries(broken: Callable[[Any], bool]) -> Callable[[SyncSpec], Iterable[Fie
     return found
 
 
-def _mapping(cel_condition: str, broken: Callable[[Any], bool], message: str) -> WarningRule:
+def _mapping(cel_condition: str, broken: Callable[[Any], bool], message: str) -> WarningRule[SyncSpec]:
     cel = f"type(object.spec.configuration) != list || object.spec.configuration.all(entry, {cel_condition})"
     return WarningRule("spec.configuration", cel, message, _entries(broken), of_entries=True)
 
@@ -158,7 +167,7 @@ def _outlasts_max_age(spec: SyncSpec) -> bool:
     return by_interval and parse_duration(spec.freshness.max_age).total_seconds() <= interval
 
 
-def _run_field(name: str, cel: str, broken: Callable[[SyncSpec], bool]) -> WarningRule:
+def _run_field(name: str, cel: str, broken: Callable[[SyncSpec], bool]) -> WarningRule[SyncSpec]:
     return WarningRule(
         f"spec.run.{name}",
         f"object.spec.scheduler != 'Server' || !has(object.spec.run) || !({cel})",
@@ -167,7 +176,7 @@ def _run_field(name: str, cel: str, broken: Callable[[SyncSpec], bool]) -> Warni
     )
 
 
-def _memory(kind: Literal["limits", "requests"]) -> WarningRule:
+def _memory(kind: Literal["limits", "requests"]) -> WarningRule[SyncSpec]:
     def broken(spec: SyncSpec) -> bool:
         resources = spec.run.pod.resources
         amounts = (resources.limits if kind == "limits" else resources.requests) if resources is not None else None
@@ -181,7 +190,7 @@ def _memory(kind: Literal["limits", "requests"]) -> WarningRule:
     )
 
 
-SYNC_WARNINGS: Final = (
+SYNC_WARNINGS: Final[tuple[WarningRule[SyncSpec], ...]] = (
     _mapping(
         "type(entry) == map",
         lambda entry: not isinstance(entry, (dict, Mapping)),
@@ -249,8 +258,24 @@ SYNC_WARNINGS: Final = (
 )
 """Warning rules for a Sync's spec."""
 
+MODEL_WARNINGS: Final[tuple[WarningRule[ModelSpec], ...]] = (
+    WarningRule(
+        "spec.query",
+        f"!has(object.spec.query) || object.spec.query.matches(r'{ORDERED}')",
+        "has no ORDER BY, so that between two pages of a run rows may come twice or not at all; order it by a column "
+        "with different values in all rows, such as that of primaryKey",
+        _when(lambda spec: spec.query is not None and not is_ordered(spec.query)),
+    ),
+)
+"""Warning rules for a Model's spec."""
 
-def _validation(rule: WarningRule) -> dict[str, str]:
+_WARNINGS: Final[Mapping[type[Model], tuple[WarningRule[Any], ...]]] = {
+    SyncSpec: SYNC_WARNINGS,
+    ModelSpec: MODEL_WARNINGS,
+}
+
+
+def _validation(rule: WarningRule[Any]) -> dict[str, str]:
     subject = f"{rule.field}: an entry" if rule.of_entries else rule.field
     return {"expression": rule.cel, "message": f"{subject} {rule.message}"}
 
@@ -268,5 +293,7 @@ def _annotation_validation(known: tuple[str, ...]) -> dict[str, str]:
 ADMISSION_WARNINGS: Final = {
     SYNC_PLURAL: [*map(_validation, SYNC_WARNINGS), _annotation_validation(SYNC_ANNOTATIONS)],
     WORKSPACE_PLURAL: [_annotation_validation(WORKSPACE_ANNOTATIONS)],
+    CONNECTOR_PLURAL: [_annotation_validation(CONNECTOR_ANNOTATIONS)],
+    MODEL_PLURAL: [*map(_validation, MODEL_WARNINGS), _annotation_validation(MODEL_ANNOTATIONS)],
 }
 """Plural of the kind → ``validations`` of the chart's ValidatingAdmissionPolicies with action Warn."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from sync_operator.api.constants import WORKSPACE_KIND
-from sync_operator.api.sync import WorkspaceRef
+from sync_operator.api.kinds.resource_ref import WorkspaceRef
 from sync_operator.commands.export.export_manifest import Exported, export_sync
 from sync_operator.commands.input_files import UsageError, read_sources
 from sync_operator.commands.manifests.manifest_set import SECRET_KIND, ManifestSet, load_manifests

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from sync_operator.api.constants import API_VERSION, SYNC_KIND
-from sync_operator.api.status import SyncStatus
-from sync_operator.api.sync import Scheduler, ScheduleType, WorkspaceRef
+from sync_operator.api.kinds.resource_ref import WorkspaceRef
+from sync_operator.api.kinds.sync import Scheduler, ScheduleType
+from sync_operator.api.statuses.status import SyncStatus
 from sync_operator.commands.export.secret_extraction import extract_secrets
 from sync_operator.commands.export.yaml_writer import dump_yaml
 from sync_operator.commands.input_files import Source

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sync_operator.api.sync import SyncSpec
+from sync_operator.api.kinds.sync import SyncSpec
 from sync_operator.commands.plan.dry_run import filled
 from sync_operator.commands.server_access import WorkspaceContent
 from sync_operator.domain.sync.references import spec_ids

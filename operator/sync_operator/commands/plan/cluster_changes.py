@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 from sync_operator.api.enums import DeletionPolicy
-from sync_operator.api.status import read_sync_status
-from sync_operator.api.sync import SyncSpec
+from sync_operator.api.kinds.sync import SyncSpec
+from sync_operator.api.statuses.status import read_sync_status
 from sync_operator.api.validation.strict_validation import read_sync_spec
 from sync_operator.commands.manifests.manifest_set import Manifest, ManifestSet
 from sync_operator.domain.registration.field_diff import Change, FieldRules

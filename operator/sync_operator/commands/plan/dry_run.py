@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from sync_operator.api.constants import CREATE_STARTED_ANNOTATION, FINALIZER
 from sync_operator.api.enums import DriftPolicy
-from sync_operator.api.status import SyncStatus
-from sync_operator.api.sync import SyncSpec
+from sync_operator.api.kinds.sync import SyncSpec
+from sync_operator.api.statuses.status import SyncStatus
 from sync_operator.domain.actions import Action, SetEnabled, TakeOverSync
 from sync_operator.domain.blocker import Phase
 from sync_operator.domain.registration.desired_state import drifted_fields

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
-from sync_operator.api.status import SyncStatus, read_sync_status
-from sync_operator.api.sync import SyncSpec
+from sync_operator.api.kinds.sync import SyncSpec
+from sync_operator.api.kinds.workspace import RemoteWorkspace, remote_workspace_of
+from sync_operator.api.statuses.status import SyncStatus, read_sync_status
 from sync_operator.api.validation.strict_validation import read_sync_spec
-from sync_operator.api.workspace import RemoteWorkspace, remote_workspace_of
 from sync_operator.commands.diagnostics import Severity, shown_problem
 from sync_operator.commands.input_files import UsageError, read_sources
 from sync_operator.commands.manifests.manifest_set import SECRET_KIND, Manifest, ManifestSet, load_manifests

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sync_operator.api.status import SyncStatus
-from sync_operator.api.sync import SyncSpec
+from sync_operator.api.kinds.sync import SyncSpec
+from sync_operator.api.statuses.status import SyncStatus
 from sync_operator.commands.plan.candidate_index import CandidateIndex
 from sync_operator.commands.plan.dry_run import PlanAction, PlannedChange, dry_run, snapshot_of
 from sync_operator.commands.server_access import WorkspaceContent

@@ -7,8 +7,9 @@ from typing import Final
 
 from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 from sync_operator.api.enums import DialectChoice
-from sync_operator.api.sync import SyncSpec, WorkspaceRef
-from sync_operator.api.workspace import WorkspaceSpec
+from sync_operator.api.kinds.resource_ref import WorkspaceRef
+from sync_operator.api.kinds.sync import SyncSpec
+from sync_operator.api.kinds.workspace import WorkspaceSpec
 from sync_operator.commands.input_files import Source
 from sync_operator.commands.manifests.manifest_set import Manifest, ManifestSet, manifests_in
 from sync_operator.commands.manifests.spans import YamlError

@@ -12,11 +12,11 @@ from itertools import chain
 from typing import Final
 
 from sync_operator.api.constants import SYNC_ANNOTATIONS, SYNC_KIND, WORKSPACE_ANNOTATIONS
-from sync_operator.api.status import SyncStatus, WorkspaceStatus
-from sync_operator.api.sync import Scheduler, SyncSpec
+from sync_operator.api.kinds.sync import Scheduler, SyncSpec
+from sync_operator.api.kinds.workspace import WorkspaceSpec
+from sync_operator.api.statuses.status import SyncStatus, WorkspaceStatus
 from sync_operator.api.validation.strict_validation import FieldError, FieldPath, field_errors, validate_strict
 from sync_operator.api.validation.warning_rules import SpecWarning, annotation_warnings, spec_warnings
-from sync_operator.api.workspace import WorkspaceSpec
 from sync_operator.commands.diagnostics import Diagnostic, Severity
 from sync_operator.commands.manifests.manifest_set import Manifest
 from sync_operator.commands.suggestions import fix_for, suggest_field

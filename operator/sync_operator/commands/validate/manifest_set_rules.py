@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any, Final
 
 from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
-from sync_operator.api.sync import SyncSpec
-from sync_operator.api.workspace import RemoteWorkspace, WorkspaceSpec, remote_workspace_of
+from sync_operator.api.kinds.sync import SyncSpec
+from sync_operator.api.kinds.workspace import RemoteWorkspace, WorkspaceSpec, remote_workspace_of
 from sync_operator.commands.diagnostics import Diagnostic, Severity
 from sync_operator.commands.input_files import Source
 from sync_operator.commands.manifests.manifest_set import ManifestSet

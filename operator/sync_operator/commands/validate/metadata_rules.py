@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, Field, StrictStr
 
 from sync_operator.api.base import JsonInt, Model
-from sync_operator.api.validation.field_patterns import DNS_NAME
+from sync_operator.api.field_patterns import DNS_NAME
 
 __all__ = ["MAX_ANNOTATION_BYTES", "ObjectMeta", "slug"]
 

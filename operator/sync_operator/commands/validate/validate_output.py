@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sync_operator.api.base import rfc3339
 from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
-from sync_operator.api.sync import SyncSpec
+from sync_operator.api.kinds.sync import SyncSpec
 from sync_operator.commands.diagnostics import Diagnostic, Severity, github_line, shown_problem
 from sync_operator.commands.terminal import Style, wrapped
 from sync_operator.commands.validate.manifest_rules import MAX_RUNS, Checked

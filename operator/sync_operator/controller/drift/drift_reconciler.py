@@ -14,9 +14,9 @@ from functools import partial
 from typing import Any, Final
 
 from sync_operator.api.constants import OPERATOR_SHARE, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.kinds.workspace import remote_workspace_of
 from sync_operator.api.scope import Scope
-from sync_operator.api.status import read_workspace_status
-from sync_operator.api.workspace import remote_workspace_of
+from sync_operator.api.statuses.status import read_workspace_status
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.drift.duplicates import find_duplicates
 from sync_operator.controller.drift.name_lists import roles_of

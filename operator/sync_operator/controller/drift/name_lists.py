@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from sync_operator.api.conditions import ConditionType, Reason
 from sync_operator.api.scope import Scope
+from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.controller.drift.list_memory import ListMemory
 from sync_operator.controller.drift.single_flight import Grow, SingleFlightCache
 from sync_operator.domain.sync.name_resolution import NameList, Names, name_list

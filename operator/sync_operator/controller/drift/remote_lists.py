@@ -8,8 +8,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
+from sync_operator.api.kinds.workspace import RemoteWorkspace
 from sync_operator.api.scope import Scope
-from sync_operator.api.workspace import RemoteWorkspace
 from sync_operator.controller.drift.list_memory import ListMemory, Share
 from sync_operator.controller.drift.single_flight import Grow, SingleFlightCache
 from sync_operator.controller.registration.registered_kind import RegisteredKind

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from sync_operator.api.base import normalized_id
 from sync_operator.api.constants import FINALIZER, SYNC_KIND, WORKSPACE_KIND
-from sync_operator.api.workspace import RemoteWorkspace, remote_workspace_now, remote_workspace_of
+from sync_operator.api.kinds.workspace import RemoteWorkspace, remote_workspace_now, remote_workspace_of
 from sync_operator.controller.informer.compact import expand, trim
 from sync_operator.controller.informer.index_keys import claim_of, is_unresolved, secrets_of
 from sync_operator.controller.informer.indexer import Indexer

@@ -20,8 +20,8 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from sync_operator.api.conditions import Reason
 from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.controller.metrics.queue_metrics import BUCKETS, QueueMetrics
 from sync_operator.controller.metrics.run_metrics import RunMetrics
 from sync_operator.controller.metrics.state_metrics import Sources, StateMetrics

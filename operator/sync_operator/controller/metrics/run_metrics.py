@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Histogram
 
-from sync_operator.api.status import LastRun
+from sync_operator.api.statuses.run_status import LastRun
 from sync_operator.controller.informer.store import NamespacedName
 from sync_operator.controller.metrics.exposition import Family
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sync_operator import __version__
-from sync_operator.api.conditions import ConditionType
-from sync_operator.api.workspace import server_of
+from sync_operator.api.kinds.workspace import server_of
+from sync_operator.api.statuses.conditions import ConditionType
 from sync_operator.controller.informer.store import workspace_name
 from sync_operator.controller.metrics.exposition import Family
 from sync_operator.syncapi.flow.request_gate import GateState

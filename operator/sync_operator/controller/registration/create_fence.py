@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
+from sync_operator.api.kinds.workspace import RemoteWorkspace
 from sync_operator.api.scope import Scope
-from sync_operator.api.workspace import RemoteWorkspace
 from sync_operator.syncapi.types import RemoteResource
 
 __all__ = ["MAX_INTENT_AGE", "CreateFence"]

@@ -5,8 +5,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from sync_operator.api.conditions import ConditionType, Reason
 from sync_operator.api.scope import Scope
+from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.informer.store import NamespacedName, wanted_id
 from sync_operator.controller.workspace.workspace_connection import WorkspaceConnection

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, get_args
 
-from sync_operator.api.conditions import Reason
 from sync_operator.api.constants import WORKSPACE_KIND
-from sync_operator.api.status import to_dict
+from sync_operator.api.statuses.conditions import Reason
+from sync_operator.api.statuses.status_fields import to_dict
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.informer.store import NamespacedName, workspace_name
 from sync_operator.controller.registration.act_on_remote import act_on_remote, connected_client

@@ -7,12 +7,12 @@ reconcile loop carries them out.
 from dataclasses import replace
 from typing import Any
 
-from sync_operator.api.conditions import Reason
 from sync_operator.api.constants import (
     HANDLED_RUN_REQUEST_ANNOTATION,
     RUN_REQUESTED_AT_ANNOTATION,
     SYNC_LABEL,
 )
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.controller.context import OURS, ControllerContext
 from sync_operator.controller.registration.act_on_resource import patch_metadata
 from sync_operator.controller.sync.act_on_server import act_on_server

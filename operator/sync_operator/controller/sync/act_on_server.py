@@ -5,8 +5,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from sync_operator.api.conditions import Reason
 from sync_operator.api.scope import Scope
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.registration.act_on_remote import (
     connected_client,

@@ -4,8 +4,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, get_args
 
-from sync_operator.api.status import SyncStatus
-from sync_operator.api.sync import Scheduler
+from sync_operator.api.kinds.sync import Scheduler
+from sync_operator.api.statuses.status import SyncStatus
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.informer.store import NamespacedName
 from sync_operator.controller.registration.reconcile_loop import ReconcileSteps, reconcile_registered

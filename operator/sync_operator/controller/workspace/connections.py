@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any, cast
 
 from sync_operator.api.constants import WORKSPACE_KIND
+from sync_operator.api.kinds.workspace import RemoteWorkspace, WorkspaceSpec, remote_workspace_of
 from sync_operator.api.scope import Scope
-from sync_operator.api.workspace import RemoteWorkspace, WorkspaceSpec, remote_workspace_of
 from sync_operator.controller.informer.store import NamespacedName
 from sync_operator.controller.workqueue.workqueue import Key
 from sync_operator.controller.workspace.credentials import Credentials, read_credentials

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sync_operator.api.workspace import LoginSecretRef, TokenSecretRef, WorkspaceSpec
+from sync_operator.api.kinds.workspace import LoginSecretRef, TokenSecretRef, WorkspaceSpec
 from sync_operator.domain.status.workspace_status import decode_secret
 from sync_operator.kubernetes.kube_client import SECRETS, KubeClient
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from sync_operator.api.base import ConfigurationSecret
 from sync_operator.api.constants import ALLOW_SYNC
+from sync_operator.api.kinds.resource_ref import ConfigurationSecret
 from sync_operator.domain.status.workspace_status import MissingSecretError, decode_secret
 from sync_operator.kubernetes.kube_client import SECRETS, KubeClient
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sync_operator.api.conditions import Reason
 from sync_operator.api.constants import CONFIRM_SERVER_ANNOTATION, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.api.enums import DialectChoice
-from sync_operator.api.status import WorkspaceStatus, read_workspace_status, to_dict
+from sync_operator.api.kinds.workspace import WorkspaceSpec
+from sync_operator.api.statuses.conditions import Reason
+from sync_operator.api.statuses.status import WorkspaceStatus, read_workspace_status
+from sync_operator.api.statuses.status_fields import to_dict
 from sync_operator.api.validation.strict_validation import read_workspace_spec
-from sync_operator.api.workspace import WorkspaceSpec
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.drift.drift_reconciler import schedule_drift_check
 from sync_operator.controller.informer.store import NamespacedName

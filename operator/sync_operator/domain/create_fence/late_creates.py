@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from sync_operator.api.conditions import ConditionType
+from sync_operator.api.statuses.conditions import ConditionType
 from sync_operator.domain.create_fence.create_intent import intent_time, repeated_at
 from sync_operator.domain.registration.desired_state import desired_body, is_registered, lacks_secrets
 from sync_operator.domain.registration.field_diff import CONFIGURATION

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from sync_operator.api.conditions import Reason
 from sync_operator.api.constants import CLUSTER_ANNOTATION, TAKE_OVER_ANNOTATION
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
 

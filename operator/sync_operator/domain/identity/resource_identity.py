@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sync_operator.api.base import rfc3339_fraction
-from sync_operator.api.conditions import ConditionType, Reason
+from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.memo import memoize
 from sync_operator.domain.registration.desired_state import has_drift, is_registered

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sync_operator.api.conditions import Reason
 from sync_operator.api.constants import CREATE_STARTED_ANNOTATION
 from sync_operator.api.enums import DeletionPolicy
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.create_fence.candidates import is_certain, lost_creates
 from sync_operator.domain.identity.cluster_mark import cluster_changed

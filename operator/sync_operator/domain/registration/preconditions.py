@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from sync_operator.api.base import rfc3339
-from sync_operator.api.conditions import ConditionType, Reason
 from sync_operator.api.enums import DriftPolicy
+from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.create_fence.candidates import (
     doubtful_creates,

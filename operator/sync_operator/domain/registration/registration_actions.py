@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sync_operator.api.base import ConfigurationSecret
+from sync_operator.api.kinds.resource_ref import ConfigurationSecret
 from sync_operator.domain.blocker import Phase
 from sync_operator.domain.registration.resource_snapshot import Duplicate
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sync_operator.api.base import ConfigurationSecret
 from sync_operator.api.enums import DeletionPolicy, DriftPolicy
-from sync_operator.api.status import Condition
+from sync_operator.api.kinds.resource_ref import ConfigurationSecret
+from sync_operator.api.statuses.status_fields import Condition
 from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.registration.field_diff import FieldRules
 from sync_operator.errors import InvalidSpecError

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
 
-from sync_operator.api.status import Condition
-from sync_operator.api.workspace import RemoteWorkspace, remote_workspace_of
+from sync_operator.api.kinds.workspace import RemoteWorkspace, remote_workspace_of
+from sync_operator.api.statuses.status_fields import Condition
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.create_fence.matching import Claim
 from sync_operator.domain.create_fence.unresolved_creates import UnresolvedCreate

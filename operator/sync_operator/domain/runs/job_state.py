@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sync_operator.api.status import RunTrigger
+from sync_operator.api.statuses.run_status import RunTrigger
 from sync_operator.syncapi.types import RemoteRun
 
 __all__ = ["JobResult", "JobView", "StartDiagnosis"]

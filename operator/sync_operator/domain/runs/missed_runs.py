@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sync_operator.api.base import rfc3339
-from sync_operator.api.status import RunTrigger
-from sync_operator.api.sync import Scheduler
+from sync_operator.api.kinds.sync import Scheduler
+from sync_operator.api.statuses.run_status import RunTrigger
 from sync_operator.domain.memo import memoize
 from sync_operator.domain.runs.job_state import JobView
 from sync_operator.domain.runs.start_failures import is_beginning

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from sync_operator.api.conditions import ConditionType, Reason
-from sync_operator.api.status import MAX_RECENT_RUNS, Condition, LastRun, RecentRun, RowCounts, RunTrigger
+from sync_operator.api.statuses.conditions import ConditionType, Reason
+from sync_operator.api.statuses.run_status import MAX_RECENT_RUNS, LastRun, RecentRun, RowCounts, RunTrigger
+from sync_operator.api.statuses.status_fields import Condition
 from sync_operator.domain.blocker import Phase
 from sync_operator.domain.runs.job_state import JobResult, JobView
 from sync_operator.domain.runs.missed_runs import MISSED, missed_at, missed_message

@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Final
 
 from sync_operator.api.constants import HANDLED_RUN_REQUEST_ANNOTATION, RUN_REQUESTED_AT_ANNOTATION
-from sync_operator.api.status import RunTrigger
-from sync_operator.api.sync import Scheduler
+from sync_operator.api.kinds.sync import Scheduler
+from sync_operator.api.statuses.run_status import RunTrigger
 from sync_operator.domain.actions import (
     AcknowledgeRunRequest,
     Action,

@@ -6,7 +6,7 @@ from typing import Final
 
 from sync_operator.api.base import rfc3339
 from sync_operator.api.constants import TEMPLATE_ANNOTATION
-from sync_operator.api.status import LastRun, RunTrigger
+from sync_operator.api.statuses.run_status import LastRun, RunTrigger
 from sync_operator.domain.runs.job_state import JobView
 from sync_operator.domain.runs.start_actions import DiagnoseJob, FailStart, ReplaceJob, StartAction
 from sync_operator.domain.runs.start_messages import remedy

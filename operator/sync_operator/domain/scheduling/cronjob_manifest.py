@@ -19,7 +19,7 @@ from sync_operator.api.constants import (
     SYNC_NAME,
     TEMPLATE_ANNOTATION,
 )
-from sync_operator.api.sync import PodSpec, SyncSpec
+from sync_operator.api.kinds.sync import PodSpec, SyncSpec
 from sync_operator.domain.identity.resource_identity import registered_at
 from sync_operator.domain.scheduling.pod_template import with_defaults
 from sync_operator.domain.snapshot import Snapshot, SyncView

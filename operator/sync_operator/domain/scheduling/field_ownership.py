@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from sync_operator.api.constants import APPLIED_ANNOTATION, FIELD_MANAGER
-from sync_operator.api.validation.quantity import parse_quantity
+from sync_operator.api.rules.quantity import parse_quantity
 from sync_operator.domain.actions import ApplyCronJob, Difference
 
 __all__ = ["applied_fields", "differences", "is_applied", "restored", "stays_different"]

@@ -7,7 +7,7 @@ Syncs could give a pod privileges that RBAC and the cluster's webhooks deny to t
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from sync_operator.api.run import PodDefaults, PodSpec, Resources, Toleration
+from sync_operator.api.kinds.run import PodDefaults, PodSpec, Resources, Toleration
 from sync_operator.errors import InvalidSpecError
 from sync_operator.settings import RunPodRules
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sync_operator.api.conditions import Reason
-from sync_operator.api.sync import Scheduler
+from sync_operator.api.kinds.sync import Scheduler
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.actions import Action, ApplyCronJob, DeleteCronJob, GuardSchedule
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.identity.cluster_mark import cluster_changed

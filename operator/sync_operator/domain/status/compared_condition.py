@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sync_operator.api.conditions import ConditionType, Reason
-from sync_operator.api.status import Condition, WorkspaceStatus
+from sync_operator.api.statuses.conditions import ConditionType, Reason
+from sync_operator.api.statuses.status import WorkspaceStatus
+from sync_operator.api.statuses.status_fields import Condition
 from sync_operator.domain.status.event_specs import EventSpec
 from sync_operator.domain.status.set_conditions import DesiredCondition
 

@@ -6,8 +6,9 @@ Each event has the reason of the condition with the same message.
 from dataclasses import dataclass
 from typing import Final
 
-from sync_operator.api.conditions import ConditionType, Reason
-from sync_operator.api.status import Condition, SyncStatus
+from sync_operator.api.statuses.conditions import ConditionType, Reason
+from sync_operator.api.statuses.status import SyncStatus
+from sync_operator.api.statuses.status_fields import Condition
 from sync_operator.domain.registration.resource_kind import RegisteredStatus
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
 from sync_operator.domain.runs.missed_runs import missed_at, missed_message

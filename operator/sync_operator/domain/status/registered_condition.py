@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from sync_operator.api.conditions import ConditionType, Reason
+from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.create_fence.late_creates import ADVICE
 from sync_operator.domain.identity.resource_identity import is_ours, registered_account, registered_at

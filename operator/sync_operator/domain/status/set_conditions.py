@@ -6,8 +6,8 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from sync_operator.api.conditions import ConditionType, Reason
-from sync_operator.api.status import Condition
+from sync_operator.api.statuses.conditions import ConditionType, Reason
+from sync_operator.api.statuses.status_fields import Condition
 from sync_operator.api.validation.strict_validation import field_path
 from sync_operator.api.validation.warning_rules import SpecWarning
 from sync_operator.domain.blocker import Blocker

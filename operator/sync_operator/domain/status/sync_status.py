@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Final
 
-from sync_operator.api.conditions import ConditionType, Reason
-from sync_operator.api.status import SyncStatus
-from sync_operator.api.sync import RunSpec, Scheduler
+from sync_operator.api.kinds.sync import RunSpec, Scheduler
+from sync_operator.api.statuses.conditions import ConditionType, Reason
+from sync_operator.api.statuses.status import SyncStatus
 from sync_operator.api.validation.warning_rules import annotation_warnings, spec_warnings
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.registration.deletion_step import deletion_blocker

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sync_operator.api.conditions import ConditionType, Reason
 from sync_operator.api.constants import WORKSPACE_ANNOTATIONS
-from sync_operator.api.status import WorkspaceStatus
+from sync_operator.api.statuses.conditions import ConditionType, Reason
+from sync_operator.api.statuses.status import WorkspaceStatus
 from sync_operator.api.validation.warning_rules import annotation_warnings
 from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.registration.resource_snapshot import MassAbsence

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from sync_operator.api.conditions import ConditionType, Reason
 from sync_operator.api.constants import CREATE_STARTED_ANNOTATION
-from sync_operator.api.sync import SyncSpec
+from sync_operator.api.kinds.sync import SyncSpec
+from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.domain.actions import ListNames
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.snapshot import Snapshot

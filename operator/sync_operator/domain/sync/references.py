@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final
 
-from sync_operator.api.conditions import ConditionType, Reason
-from sync_operator.api.status import Condition
-from sync_operator.api.sync import SyncSpec
+from sync_operator.api.kinds.sync import SyncSpec
+from sync_operator.api.statuses.conditions import ConditionType, Reason
+from sync_operator.api.statuses.status_fields import Condition
 from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.snapshot import Snapshot
 from sync_operator.domain.sync.name_resolution import NameList, Names, ambiguous, missing, resolves_differently

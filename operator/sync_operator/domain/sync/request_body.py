@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sync_operator.api.sync import IntervalUnit, Scheduler, ScheduleType, SyncMode, SyncSpec
+from sync_operator.api.kinds.sync import IntervalUnit, Scheduler, ScheduleType, SyncMode, SyncSpec
 from sync_operator.domain.registration.json_pointer import with_secrets
 from sync_operator.errors import InvalidSpecError
 from sync_operator.syncapi.types import Dialect

@@ -1,7 +1,7 @@
 """The server's own state of a sync: its status, whether it is enabled, and whether the server schedules it. Pure."""
 
 from sync_operator.api.enums import Scheduler
-from sync_operator.api.sync import SyncSpec
+from sync_operator.api.kinds.sync import SyncSpec
 from sync_operator.domain.registration.desired_state import desired_body
 from sync_operator.domain.registration.resource_kind import HiddenDrift
 from sync_operator.domain.snapshot import Snapshot

@@ -5,14 +5,14 @@ from tests.support.manifests import REMOVED, sync_spec, workspace_spec
 from tests.support.messages import Messages
 
 from sync_operator.api.enums import DeletionPolicy, DialectChoice, IntervalUnit, ScheduleType
-from sync_operator.api.run import PodDefaults
+from sync_operator.api.kinds.run import PodDefaults
+from sync_operator.api.kinds.workspace import WorkspaceSpec
 from sync_operator.api.validation.strict_validation import (
     read_pod_defaults,
     read_sync_spec,
     read_workspace_spec,
     validate_strict,
 )
-from sync_operator.api.workspace import WorkspaceSpec
 from sync_operator.errors import InvalidSettingsError, InvalidSpecError
 
 SECRET = {"name": "keys", "key": "one"}

@@ -10,8 +10,8 @@ from tests.support.clockwork import run
 from tests.support.manifests import BY_NAME, sync_manifest
 from tests.support.snapshots import NOW, URL
 
+from sync_operator.api.kinds.workspace import remote_workspace_of
 from sync_operator.api.scope import Scope
-from sync_operator.api.workspace import remote_workspace_of
 from sync_operator.controller.drift.name_lists import NameListCache, roles_of
 from sync_operator.domain.sync.name_resolution import Names
 from sync_operator.errors import TransientError

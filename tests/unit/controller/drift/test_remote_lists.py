@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.support.clockwork import run
 from tests.support.snapshots import NOW, URL
 
+from sync_operator.api.kinds.workspace import remote_workspace_of
 from sync_operator.api.scope import Scope
-from sync_operator.api.workspace import remote_workspace_of
 from sync_operator.controller.drift.list_memory import ListMemory
 from sync_operator.controller.drift.remote_lists import MAX_CONFIRMED, CachedList, RemoteListCache
 from sync_operator.controller.sync.registered_sync import REGISTERED_SYNC

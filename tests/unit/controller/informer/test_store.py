@@ -17,7 +17,7 @@ from tests.unit.controller.plain_cache import Plain
 
 from sync_operator.api.base import rfc3339
 from sync_operator.api.constants import CREATE_STARTED_ANNOTATION, SYNC_KIND, SYNC_NAME, WORKSPACE_KIND
-from sync_operator.api.workspace import remote_workspace_of
+from sync_operator.api.kinds.workspace import remote_workspace_of
 from sync_operator.controller.informer.compact import trim
 from sync_operator.controller.informer.store import NamespacedName, Store, wanted_id, workspace_name
 from sync_operator.controller.workqueue import time_slices

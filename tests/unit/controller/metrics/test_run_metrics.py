@@ -5,7 +5,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from sync_operator.api.status import LastRun, RowCounts
+from sync_operator.api.statuses.run_status import LastRun, RowCounts
 from sync_operator.controller.informer.store import NamespacedName
 from sync_operator.controller.metrics.run_metrics import RunMetrics
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.support.clockwork import run, until_idle
 from tests.support.snapshots import NOW, URL
 
+from sync_operator.api.kinds.workspace import RemoteWorkspace, remote_workspace_of
 from sync_operator.api.scope import Scope
-from sync_operator.api.workspace import RemoteWorkspace, remote_workspace_of
 from sync_operator.controller.registration.create_fence import MAX_INTENT_AGE, CreateFence
 from sync_operator.syncapi.types import RemoteSync
 

@@ -4,7 +4,7 @@ from typing import cast
 
 import pytest
 
-from sync_operator.api.workspace import Auth, WorkspaceSpec
+from sync_operator.api.kinds.workspace import Auth, WorkspaceSpec
 from sync_operator.controller.workspace.credentials import read_credentials
 from sync_operator.kubernetes.kube_client import KubeClient
 

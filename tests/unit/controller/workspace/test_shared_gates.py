@@ -12,8 +12,8 @@ from tests.support.gates import make_gate
 from tests.support.timers import FakeTimers
 
 from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.kinds.workspace import RemoteWorkspace, remote_workspace_of
 from sync_operator.api.scope import Scope, scope_of
-from sync_operator.api.workspace import RemoteWorkspace, remote_workspace_of
 from sync_operator.controller.workqueue.workqueue import Key
 from sync_operator.controller.workspace.shared_gates import GateRegistry
 from sync_operator.errors import NotAdmittedError

@@ -8,9 +8,9 @@ import pytest
 from tests.support.messages import Messages
 from tests.support.snapshots import BORN, NOW, marked, pictured, registered, stored, synced
 
-from sync_operator.api.conditions import Reason
 from sync_operator.api.constants import CREATE_LOST_ANNOTATION
-from sync_operator.api.status import Condition
+from sync_operator.api.statuses.conditions import Reason
+from sync_operator.api.statuses.status_fields import Condition
 from sync_operator.domain.create_fence.late_creates import ADVICE, duplicates_of, is_same, looks_for_duplicates
 from sync_operator.domain.registration.registration_actions import DeleteDuplicate
 from sync_operator.domain.registration.resource_snapshot import Duplicate

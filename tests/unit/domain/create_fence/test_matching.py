@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.snapshots import BORN, NOW, pictured, synced
 
-from sync_operator.api.conditions import Reason
-from sync_operator.api.status import SyncStatus
+from sync_operator.api.statuses.conditions import Reason
+from sync_operator.api.statuses.status import SyncStatus
 from sync_operator.domain.create_fence.matching import Claim, matches_create, winning_claim
 from sync_operator.domain.registration.preconditions import claim_conflict
 from sync_operator.domain.sync.sync_fields import SYNC_FIELDS

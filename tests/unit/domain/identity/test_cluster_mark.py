@@ -7,8 +7,8 @@ import pytest
 from tests.support.messages import Messages
 from tests.support.snapshots import marked, pictured, registered, stored, synced
 
-from sync_operator.api.conditions import Reason
 from sync_operator.api.constants import CLUSTER_ANNOTATION, RUN_REQUESTED_AT_ANNOTATION, TAKE_OVER_ANNOTATION
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.identity.cluster_mark import cluster_marks
 from sync_operator.domain.registration.registration_actions import (
     DropFinalizer,

@@ -20,7 +20,7 @@ from tests.support.snapshots import (
     synced,
 )
 
-from sync_operator.api.conditions import Reason
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.actions import CancelAndDeleteSync, DeleteCronJob, SetEnabled
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.identity.resource_identity import identity_conflict, identity_error_changed, lacks_identity

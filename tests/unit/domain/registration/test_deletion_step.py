@@ -8,8 +8,8 @@ import pytest
 from tests.support.messages import Messages
 from tests.support.snapshots import BORN, NOW, connected, marked, pictured, registered, stored, synced
 
-from sync_operator.api.conditions import Reason
 from sync_operator.api.enums import DeletionPolicy
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.actions import Action, CancelAndDeleteSync, DeleteCronJob
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.create_fence.matching import Claim

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.support.snapshots import BORN, MAPPING, NOW, connected, marked, pictured, registered, stalled, stored, synced
 
-from sync_operator.api.conditions import Reason
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.create_fence.matching import Claim
 from sync_operator.domain.create_fence.unresolved_creates import UnresolvedCreate

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.unit.domain.registration.widgets import MARK, MASK, STRANGER, Fate, World
 
-from sync_operator.api.conditions import Reason
 from sync_operator.api.enums import DriftPolicy
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.registration.registration_actions import (
     AdoptCreated,
     CreateRemote,

@@ -14,10 +14,10 @@ from typing import Any, Final, Self
 
 from tests.support.snapshots import NOW, URL, connected
 
-from sync_operator.api.base import ConfigurationSecret, SecretKeyRef
-from sync_operator.api.conditions import Reason
 from sync_operator.api.enums import DeletionPolicy, DriftPolicy
-from sync_operator.api.status import Condition
+from sync_operator.api.kinds.resource_ref import ConfigurationSecret, SecretKeyRef
+from sync_operator.api.statuses.conditions import Reason
+from sync_operator.api.statuses.status_fields import Condition
 from sync_operator.controller.registration.create_fence import CreateFence
 from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.create_fence.create_intent import intent_annotations

@@ -9,7 +9,7 @@ from tests.support.messages import Messages
 from tests.support.snapshots import NOW, finished_job, finished_run
 from tests.unit.domain.reconciled import CRON, SERVER, in_place
 
-from sync_operator.api.status import LastRun
+from sync_operator.api.statuses.run_status import LastRun
 from sync_operator.domain.runs.job_state import JobResult, JobView
 from sync_operator.domain.runs.missed_runs import missed_from
 from sync_operator.domain.runs.runs_step import run_step

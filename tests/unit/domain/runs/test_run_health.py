@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tests.support.messages import Messages
 from tests.support.snapshots import BORN, ENDED, HOUR, NOW, finished_job, finished_run, ours, pictured, registered
 
-from sync_operator.api.conditions import ConditionType, Reason
-from sync_operator.api.status import Condition, LastRun
+from sync_operator.api.statuses.conditions import ConditionType, Reason
+from sync_operator.api.statuses.run_status import LastRun
+from sync_operator.api.statuses.status_fields import Condition
 from sync_operator.domain.runs.job_state import JobResult
 from sync_operator.domain.runs.run_health import (
     ended_runs,

@@ -19,9 +19,9 @@ from tests.support.snapshots import (
     synced,
 )
 
-from sync_operator.api.conditions import Reason
 from sync_operator.api.constants import ANSWERED_RUN_REQUEST_ANNOTATION, HANDLED_RUN_REQUEST_ANNOTATION
-from sync_operator.api.status import LastRun
+from sync_operator.api.statuses.conditions import Reason
+from sync_operator.api.statuses.run_status import LastRun
 from sync_operator.domain.actions import (
     AcknowledgeRunRequest,
     AdoptRun,

@@ -10,7 +10,8 @@ from tests.support.snapshots import BORN, NOW, finished_job, ours, pictured, reg
 from tests.unit.domain.reconciled import CRON, in_place
 
 from sync_operator.api.constants import TEMPLATE_ANNOTATION
-from sync_operator.api.status import LastRun, RunTrigger, SyncStatus
+from sync_operator.api.statuses.run_status import LastRun, RunTrigger
+from sync_operator.api.statuses.status import SyncStatus
 from sync_operator.domain.actions import ReadRuns
 from sync_operator.domain.runs.job_state import JobResult, JobView, StartDiagnosis
 from sync_operator.domain.runs.run_health import runs_healthy, verdict_of

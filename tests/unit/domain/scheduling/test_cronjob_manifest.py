@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.support.snapshots import BORN, NOW, connected, marked, pictured, registered, synced
 
 from sync_operator.api.constants import ANSWERED_RUN_REQUEST_ANNOTATION, APPLIED_ANNOTATION, SYNC_LABEL, SYNC_NAME
-from sync_operator.api.run import PodDefaults
-from sync_operator.api.validation.field_patterns import DNS_NAME
+from sync_operator.api.field_patterns import DNS_NAME
+from sync_operator.api.kinds.run import PodDefaults
 from sync_operator.domain.scheduling.cronjob_manifest import (
     cronjob_manifest,
     cronjob_name,

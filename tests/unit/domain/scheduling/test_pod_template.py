@@ -6,8 +6,8 @@ import pytest
 from tests.support.messages import Messages
 from tests.support.snapshots import connected, marked, pictured, registered, synced
 
-from sync_operator.api.conditions import Reason
-from sync_operator.api.run import PodSpec
+from sync_operator.api.kinds.run import PodSpec
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.actions import ApplyCronJob
 from sync_operator.domain.registration.preconditions import registration_blocker
 from sync_operator.domain.scheduling.pod_template import pod_refusal

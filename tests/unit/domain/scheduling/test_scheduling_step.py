@@ -13,7 +13,7 @@ from tests.support.messages import Messages
 from tests.support.snapshots import BORN, NOW, connected, ours, pictured, registered, stored, synced
 
 from sync_operator.api.base import rfc3339
-from sync_operator.api.conditions import Reason
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.actions import ApplyCronJob, DeleteCronJob, GuardSchedule
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.create_fence.matching import Claim

@@ -7,7 +7,7 @@ import pytest
 from tests.support.messages import Messages
 from tests.support.snapshots import NOW, connected
 
-from sync_operator.api.status import WorkspaceStatus
+from sync_operator.api.statuses.status import WorkspaceStatus
 from sync_operator.domain.status.compared_condition import CompareMethod, Comparison, comparison_changed
 from sync_operator.domain.status.workspace_status import workspace_events, workspace_status
 

@@ -3,7 +3,7 @@
 import pytest
 from tests.support.messages import Messages
 
-from sync_operator.api.conditions import Reason
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.status.error_classification import classify_error
 from sync_operator.errors import (
     FailedPreconditionError,

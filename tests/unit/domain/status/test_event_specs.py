@@ -7,7 +7,7 @@ from tests.support.messages import Messages
 from tests.support.snapshots import BORN
 from tests.unit.domain.reconciled import JOB, PICTURES, RUN, SERVER, after, in_place
 
-from sync_operator.api.status import LastRun
+from sync_operator.api.statuses.run_status import LastRun
 from sync_operator.domain.runs.job_state import JobResult
 from sync_operator.domain.status.event_specs import sync_events
 from sync_operator.domain.status.sync_status import sync_status

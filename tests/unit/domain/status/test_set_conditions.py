@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.snapshots import HOUR, NOW
 
-from sync_operator.api.conditions import ConditionType, Reason
-from sync_operator.api.status import Condition
+from sync_operator.api.statuses.conditions import ConditionType, Reason
+from sync_operator.api.statuses.status_fields import Condition
 from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.status.set_conditions import DesiredCondition, progress_conditions, set_conditions
 

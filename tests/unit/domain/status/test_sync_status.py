@@ -22,7 +22,7 @@ from tests.support.snapshots import (
 from tests.unit.domain.reconciled import CRON, PICTURES, SERVER, after, conditions, in_place
 
 from sync_operator.api.base import rfc3339
-from sync_operator.api.conditions import Reason
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.runs.job_state import JobResult
 from sync_operator.domain.snapshot import Snapshot

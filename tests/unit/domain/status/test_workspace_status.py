@@ -9,8 +9,8 @@ import pytest
 from tests.support.messages import Messages
 from tests.support.snapshots import NOW, connected
 
-from sync_operator.api.conditions import Reason
-from sync_operator.api.status import WorkspaceStatus
+from sync_operator.api.statuses.conditions import Reason
+from sync_operator.api.statuses.status import WorkspaceStatus
 from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.status.error_classification import classify_error
 from sync_operator.domain.status.workspace_status import (

@@ -8,7 +8,7 @@ import pytest
 from tests.support.manifests import BY_NAME, REMOVED
 from tests.support.snapshots import BORN, NOW, connected, marked, ours, pictured, registered, stored, synced
 
-from sync_operator.api.conditions import Reason
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.actions import ListNames
 from sync_operator.domain.blocker import Phase
 from sync_operator.domain.registration.preconditions import registration_blocker

@@ -8,8 +8,8 @@ import pytest
 from tests.support.manifests import BY_NAME
 from tests.support.snapshots import BORN, NOW, marked, pictured, registered, stalled, stored, synced
 
-from sync_operator.api.conditions import Reason
-from sync_operator.api.status import SyncStatus
+from sync_operator.api.statuses.conditions import Reason
+from sync_operator.api.statuses.status import SyncStatus
 from sync_operator.domain.actions import Action, ListNames
 from sync_operator.domain.blocker import Phase
 from sync_operator.domain.registration.desired_state import desired_body, has_drift

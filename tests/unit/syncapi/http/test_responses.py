@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_operator.api.conditions import Reason
+from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.status.error_classification import SLOW_RETRY, classify_error
 from sync_operator.errors import (
     FailedPreconditionError,

@@ -6,17 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_operator.api.base import rfc3339
-from sync_operator.api.conditions import ConditionType, Reason
-from sync_operator.api.status import (
-    Condition,
-    LastRun,
-    RowCounts,
-    SyncStatus,
-    WorkspaceStatus,
-    read_sync_status,
-    read_workspace_status,
-    to_dict,
-)
+from sync_operator.api.statuses.conditions import ConditionType, Reason
+from sync_operator.api.statuses.run_status import LastRun, RowCounts
+from sync_operator.api.statuses.status import SyncStatus, WorkspaceStatus, read_sync_status, read_workspace_status
+from sync_operator.api.statuses.status_fields import Condition, to_dict
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, 999_999, tzinfo=UTC)
 JSON = st.recursive(

@@ -1,4 +1,4 @@
-"""Rules between fields, each as CEL for the API server and as a predicate for objects stored before the rule existed.
+"""Rules for a Sync, each as CEL for the API server and as a predicate for objects stored before the rule existed.
 
 Rules that compare the old with the new object exist only as CEL.
 """
@@ -7,19 +7,18 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Final
 
-from sync_operator.api.sync import ScheduleType, SyncSpec
-from sync_operator.api.validation.cel import CelReason, CelRule, Rule
-from sync_operator.api.validation.cron_pattern import CRON_HELP, CRON_PATTERN, EVERY_NOT_SUPPORTED, ZONE_NOT_SUPPORTED
-from sync_operator.api.validation.pod_rules import POD_RULES
-from sync_operator.api.workspace import URL_MESSAGE, URL_PATTERN, WorkspaceSpec
+from sync_operator.api.constants import SYNC_KIND
+from sync_operator.api.kinds.sync import ScheduleType, SyncSpec
+from sync_operator.api.rules.cel import CelReason, CelRule, Rule
+from sync_operator.api.rules.cron_pattern import CRON_HELP, CRON_PATTERN, EVERY_NOT_SUPPORTED, ZONE_NOT_SUPPORTED
+from sync_operator.api.rules.pod_rules import POD_RULES
+from sync_operator.api.rules.shared_rules import external_id_rule, immutable, immutable_id
 from sync_operator.util.durations import DURATION_PATTERN
 
 __all__ = [
     "SYNC_FIELD_RULES",
     "SYNC_RULES",
     "SYNC_TRANSITIONS",
-    "WORKSPACE_FIELD_RULES",
-    "WORKSPACE_RULES",
 ]
 
 
@@ -126,82 +125,19 @@ SYNC_FIELD_RULES: Final = (
 )
 """CEL rules for single fields beyond a pattern; in Python, `sync_operator.schedule` and the models enforce them."""
 
-_REGISTERED: Final = "has(oldSelf.status) && has(oldSelf.status.id)"
 _IMMUTABLE: Final = (
     "is fixed once the sync is registered (status.id is set), because the server would keep the old history; "
     "put the old value back, or make another Sync for the new one"
 )
 
-
-def _immutable(field: str, *, optional: bool = False) -> CelRule:
-    same = f"self.spec.{field} == oldSelf.spec.{field}"
-    if optional:
-        both = f"has(self.spec.{field}) == has(oldSelf.spec.{field})"
-        same = f"{both} && (!has(self.spec.{field}) || {same})"
-    return CelRule("", f"spec.{field}", f"!({_REGISTERED}) || ({same})", _IMMUTABLE, CelReason.FORBIDDEN)
-
-
-def _immutable_id(field: str) -> CelRule:
-    """An id that may only replace a reference by name that resolved to it; the reverse only the operator can check."""
-    before, recorded = f"oldSelf.spec.{field}", f"oldSelf.status.{field}"
-    same = f"self.spec.{field} == "
-    return CelRule(
-        "",
-        f"spec.{field}",
-        f"!({_REGISTERED}) || !has(self.spec.{field}) || (has({before}) && {same}{before})"
-        f" || (has({recorded}) ? {same}{recorded} : !has({before}))",
-        _IMMUTABLE,
-        CelReason.FORBIDDEN,
-    )
-
-
 SYNC_TRANSITIONS: Final = (
-    _immutable_id("sourceId"),
-    _immutable_id("destinationId"),
-    _immutable_id("modelId"),
-    _immutable("streamName"),
-    _immutable("workspaceRef.name"),
-    _immutable("cursorField", optional=True),
-    CelRule(
-        "",
-        "spec.externalId",
-        f"!({_REGISTERED}) || !has(self.spec.externalId) || self.spec.externalId == oldSelf.status.id"
-        " || (has(oldSelf.spec.externalId) && self.spec.externalId == oldSelf.spec.externalId)",
-        "can no longer name another sync, because this one is registered (status.id is set); remove it or set it to "
-        "status.id, or make another Sync to take over the other",
-        CelReason.FORBIDDEN,
-    ),
+    immutable_id("sourceId", _IMMUTABLE),
+    immutable_id("destinationId", _IMMUTABLE),
+    immutable_id("modelId", _IMMUTABLE),
+    immutable("streamName", _IMMUTABLE),
+    immutable("workspaceRef.name", _IMMUTABLE),
+    immutable("cursorField", _IMMUTABLE, optional=True),
+    external_id_rule("sync", SYNC_KIND),
 )
 """Rules for fields that are immutable once the sync is registered. A status write changes none of these fields, so it
 is never rejected by them."""
-
-_ONE_AUTH: Final = "needs exactly one of tokenSecretRef and loginSecretRef; "
-
-WORKSPACE_RULES: Final[tuple[Rule[WorkspaceSpec], ...]] = (
-    Rule(
-        at="spec.auth",
-        field="spec.auth",
-        cel="!(has(self.tokenSecretRef) && has(self.loginSecretRef))",
-        message=f"{_ONE_AUTH}remove one of the two",
-        predicate=lambda spec: spec.auth.token_secret_ref is None or spec.auth.login_secret_ref is None,
-    ),
-    Rule(
-        at="spec.auth",
-        field="spec.auth",
-        cel="has(self.tokenSecretRef) || has(self.loginSecretRef)",
-        message=f"{_ONE_AUTH}add tokenSecretRef with the name of a Secret",
-        predicate=lambda spec: spec.auth.token_secret_ref is not None or spec.auth.login_secret_ref is not None,
-    ),
-)
-"""Rules for a Workspace's spec beyond the schema of its single fields."""
-
-WORKSPACE_FIELD_RULES: Final = (
-    CelRule("spec.url", "spec.url", f"self.matches(r'{URL_PATTERN}')", URL_MESSAGE),
-    CelRule(
-        "spec.previousUrls",
-        "spec.previousUrls",
-        f"self.all(url, url.matches(r'{URL_PATTERN}'))",
-        f"an item {URL_MESSAGE}",
-    ),
-)
-"""As `SYNC_FIELD_RULES`, for a Workspace."""

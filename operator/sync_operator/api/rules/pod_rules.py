@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Literal
 
-from sync_operator.api.run import PodSpec, Resources, Toleration
-from sync_operator.api.sync import SyncSpec
-from sync_operator.api.validation.cel import CelReason, Rule
-from sync_operator.api.validation.quantity import parse_quantity
+from sync_operator.api.kinds.run import PodSpec, Resources, Toleration
+from sync_operator.api.kinds.sync import SyncSpec
+from sync_operator.api.rules.cel import CelReason, Rule
+from sync_operator.api.rules.quantity import parse_quantity
 
 __all__ = ["POD_RULES"]
 

@@ -1,84 +1,42 @@
 """``spec`` of a Sync: the create-sync schema of the API, flat, and the operator's own fields."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from sync_operator.api.base import ConfigurationSecret, DnsName, JsonBool, JsonInt, Model, ServerId
+from sync_operator.api.base import MAX_ENTRIES, JsonBool, JsonInt, Model, NumericId, ServerId
 from sync_operator.api.enums import DeletionPolicy, DriftPolicy, IntervalUnit, Scheduler, ScheduleType, SyncMode
-from sync_operator.api.run import FreshnessSpec, PodSpec, RunSpec
+from sync_operator.api.kinds.resource_ref import ConfigurationSecrets, NameRef, WorkspaceRef
+from sync_operator.api.kinds.run import FreshnessSpec, PodSpec, RunSpec
 
 __all__ = [
-    "MAX_ENTRIES",
     "FreshnessSpec",
     "IntervalUnit",
-    "NameRef",
     "PodSpec",
     "RunSpec",
     "ScheduleType",
     "Scheduler",
     "SyncMode",
     "SyncSpec",
-    "WorkspaceRef",
 ]
-
-MAX_ENTRIES: Final = 1024
-"""Entries that a configuration may have."""
-
-type _Id = Annotated[JsonInt, Field(ge=1, le=2**63 - 1)]
-type _Name = Annotated[str, Field(min_length=1, max_length=255)]
-
-
-def _unique(secrets: tuple[ConfigurationSecret, ...]) -> tuple[ConfigurationSecret, ...]:
-    pointers = [secret.pointer for secret in secrets]
-    for pointer in pointers:
-        if pointers.count(pointer) > 1:
-            raise ValueError(f"has two entries for pointer {pointer!r}; keep one of them")
-    return secrets
-
-
-type _ConfigurationSecrets = Annotated[
-    tuple[ConfigurationSecret, ...],
-    Field(
-        max_length=32,
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["pointer"]},
-    ),
-    AfterValidator(_unique),
-]
-
-
-class WorkspaceRef(Model):
-    """The Workspace through which a Sync reaches its server."""
-
-    name: DnsName = "default"
-    """Name of a Workspace in the same namespace. Fixed once the sync is registered."""
-
-
-class NameRef(Model):
-    """Something in the server's workspace, by the name that it has there."""
-
-    name: _Name
-    """Its name, to the letter. It is looked up when the sync is registered, in a list no older than a minute, and
-    then with each comparison with the server. A name that is missing, or that several have, stalls the Sync until the
-    server has it once. Once the sync is registered, a name that leads elsewhere changes nothing there: it is told."""
 
 
 class SyncSpec(Model):
     """The sync that is wanted and how it is run. Mirrored fields mean what they mean in the API's create-sync call."""
 
-    source_id: _Id | None = None
+    source_id: NumericId | None = None
     """API field source_id: the connector that rows are read from. Exactly one of this and sourceRef. Fixed once the
     sync is registered."""
     source_ref: NameRef | None = None
     """The connector that rows are read from, by its name, so that one manifest serves several workspaces. Exactly one
     of this and sourceId; may become the other for the same connector. The id found is in status.sourceId."""
-    destination_id: _Id | None = None
+    destination_id: NumericId | None = None
     """API field destination_id: the connector that rows are sent to. Exactly one of this and destinationRef. Fixed
     once the sync is registered."""
     destination_ref: NameRef | None = None
     """The connector that rows are sent to, by its name, so that one manifest serves several workspaces. Exactly one of
     this and destinationId; may become the other for the same connector. The id found is in status.destinationId."""
-    model_id: _Id | None = None
+    model_id: NumericId | None = None
     """API field model_id: the model whose rows are sent. Exactly one of this and modelRef. Fixed once the sync is
     registered."""
     model_ref: NameRef | None = None
@@ -92,7 +50,7 @@ class SyncSpec(Model):
     )
     """API field configuration: which column goes to which field, an object or a list, sent as written. Each item of a
     list needs `from`, `to` and `mapping_type`."""
-    configuration_secrets: _ConfigurationSecrets = ()
+    configuration_secrets: ConfigurationSecrets = ()
     """Values from Secrets that are put into `configuration` when it is sent, and never shown."""
     stream_name: Annotated[str, Field(min_length=1, max_length=1024)]
     """API field stream_name: the destination's stream (table, object, endpoint) that rows go to. Fixed once the sync is

@@ -2,12 +2,13 @@
 
 from typing import Final
 
-__all__ = ["DIGITS", "DNS_NAME", "KEY", "LABEL", "PATTERN_MESSAGES", "POINTER", "QUANTITY"]
+__all__ = ["DIGITS", "DNS_NAME", "KEY", "LABEL", "NOT_BLANK", "PATTERN_MESSAGES", "POINTER", "QUANTITY"]
 
 DIGITS: Final = r"^[0-9]+$"
 DNS_NAME: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 KEY: Final = r"^[-._a-zA-Z0-9]+$"
 LABEL: Final = r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
+NOT_BLANK: Final = r"[^ \t\r\n]"
 QUANTITY: Final = r"^[+-]?([0-9]+|[0-9]+\.[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$"
 POINTER: Final = r"^(/([^~/]|~[01])+)+$"
 
@@ -18,6 +19,7 @@ PATTERN_MESSAGES: Final = {
     ),
     KEY: "is not a key of a Secret; write letters, digits, '-', '_' and '.'",
     LABEL: "is not a value of a label; write letters, digits, '-', '_' and '.', with a letter or digit at both ends",
+    NOT_BLANK: "holds nothing but blanks, which the server does not take; write a name",
     QUANTITY: "is not an amount; write a number with a unit of Kubernetes, such as 500m for cpu or 128Mi for memory",
     POINTER: "is not a JSON pointer; begin with / and put / between the parts, such as /0/embedding_config/api_key",
 }

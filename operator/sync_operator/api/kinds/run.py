@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictFloat, StrictInt
 
 from sync_operator.api.base import DnsName, Duration, JsonInt, Model
-from sync_operator.api.validation.field_patterns import LABEL, QUANTITY
+from sync_operator.api.field_patterns import LABEL, QUANTITY
 
 __all__ = [
     "FreshnessSpec",

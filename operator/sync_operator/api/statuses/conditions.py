@@ -6,7 +6,7 @@ __all__ = ["ConditionType", "Reason"]
 
 
 class ConditionType(StrEnum):
-    """Conditions of a Sync, by kstatus rules; a Workspace has `READY` and `COMPARED`."""
+    """By kstatus rules. A Workspace has `READY` and `COMPARED`; a Connector and a Model none about runs."""
 
     READY = "Ready"
     REGISTERED = "Registered"
@@ -16,6 +16,9 @@ class ConditionType(StrEnum):
     RUNS_HEALTHY = "RunsHealthy"
     FRESH = "Fresh"
     COMPARED = "Compared"
+    DISCOVERED = "Discovered"
+    CONNECTED = "Connected"
+    QUERY_VALID = "QueryValid"
 
 
 class Reason(StrEnum):
@@ -49,6 +52,8 @@ class Reason(StrEnum):
     DUPLICATE_FOUND = "DuplicateFound"
     CRON_JOB_REJECTED = "CronJobRejected"
     COMPARE_FAILED = "CompareFailed"
+    REFERENCE_NOT_READY = "ReferenceNotReady"
+    IN_USE = "InUse"
     RUN_NOT_STARTED = "RunNotStarted"
     RUN_MISSED = "RunMissed"
     RUN_STARTED = "RunStarted"

@@ -1,0 +1,1 @@
+"""``spec`` of each kind, and what several of them have in common."""

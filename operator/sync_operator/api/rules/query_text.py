@@ -1,0 +1,157 @@
+"""What the text of a model's query must not have, because every run would break on it; and the text that is sent.
+
+A run appends ``LIMIT n OFFSET m`` to the text, to read it page by page. Of the texts that do not go with that, the
+server refuses some when a model is written, and finds out about the others only when one runs.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["ORDERED", "QUERY_RULES", "QueryRule", "is_ordered", "normalized_query", "query_faults"]
+
+_BLANKS: Final = " \t\n\v\f\r"
+_BLANK: Final = r"[ \t\n\v\f\r]"
+
+
+def _any_case(word: str) -> str:
+    """A pattern that takes only letters of ASCII, unlike the flag for it."""
+    return "".join(f"[{letter.upper()}{letter}]" for letter in word)
+
+
+_LIMIT: Final = _any_case("limit")
+_OFFSET: Final = _any_case("offset")
+ORDERED: Final = rf"\b{_any_case('order')}{_BLANK}+{_any_case('by')}\b"
+"""Matches somewhere in a query that orders some part of it."""
+_PAGING: Final = (
+    rf"{_LIMIT}{_BLANK}+[0-9]"
+    rf"|(?m:\b(?:{_LIMIT}|{_OFFSET})\b(?:{_BLANK}*[0-9]+)?{_BLANK}*(?:;[ \t\v\f\r]*)?$)"
+)
+"""A limit as a run looks for it anywhere; or what the server looks for at the end of each line."""
+_LEXEME: Final = (
+    r"'(?:[^'\\]|\\[\s\S])*'?"
+    r'|"(?:[^"\\]|\\[\s\S])*"?'
+    r"|`[^`]*`?"
+    r"|--[^\n]*"
+    r"|/\*(?:[^*]|\*+[^*/])*(?:\*+/)?"
+    r"|;"
+)
+"""Texts, quoted names and comments, also without their ends, each as a whole; and semicolons beside them."""
+_CLOSED: Final = r"/\*[\s\S]*\*/"
+_SENT: Final = rf"^[\s\S]*[^;{_BLANKS.encode('unicode_escape').decode()}]"
+"""All but the blanks and semicolons at the end."""
+
+_PAGING_PATTERN: Final = re.compile(_PAGING, re.ASCII)
+_LEXEME_PATTERN: Final = re.compile(_LEXEME, re.ASCII)
+_CLOSED_PATTERN: Final = re.compile(_CLOSED)
+_ORDERED_PATTERN: Final = re.compile(ORDERED, re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRule:
+    """Something that a query must not have.
+
+    Attributes:
+        cel: true if the text ``self`` has none of it.
+        words: what is wrong; phrased to follow the field's path in a sentence.
+        remedy: how to fix it.
+        find: where in a text that ends without blanks and semicolons it begins; None if it is not there.
+    """
+
+    cel: str
+    words: str
+    remedy: str
+    find: Callable[[str], int | None]
+
+    @property
+    def message(self) -> str:
+        """The message of the API server, which does not know the line."""
+        return f"{self.words}; {self.remedy}"
+
+
+def normalized_query(query: str) -> str:
+    """The text that is sent: without the blanks around it, and without semicolons at its end."""
+    return _without_end(query).lstrip(_BLANKS)
+
+
+def query_faults(query: str) -> Iterator[str]:
+    """For each rule that does not hold: what is wrong, the line in which it begins, and how to fix it.
+
+    Each is phrased to follow the field's path in a sentence.
+    """
+    text = _without_end(query)
+    for rule in QUERY_RULES:
+        found = rule.find(text)
+        if found is not None:
+            yield f"{rule.words} (line {text.count('\n', 0, found) + 1}); {rule.remedy}"
+
+
+def is_ordered(query: str) -> bool:
+    """True if some part of a query is ordered."""
+    return _ORDERED_PATTERN.search(query) is not None
+
+
+def _without_end(query: str) -> str:
+    return query.rstrip(f"{_BLANKS};")
+
+
+def _empty(text: str) -> int | None:
+    return None if text else 0
+
+
+def _paging(text: str) -> int | None:
+    found = _PAGING_PATTERN.search(text)
+    return found.start() if found else None
+
+
+def _second_statement(text: str) -> int | None:
+    return next((token.start() for token in _LEXEME_PATTERN.finditer(text) if token.group() == ";"), None)
+
+
+def _last_comment(text: str) -> int | None:
+    last = None
+    for last in _LEXEME_PATTERN.finditer(text):  # noqa: B007 (the last one is what counts)
+        pass
+    if last is None or last.end() < len(text):
+        return None
+    token = last.group()
+    is_open = token.startswith("--") or (token.startswith("/*") and not _CLOSED_PATTERN.fullmatch(token))
+    return last.start() if is_open else None
+
+
+def _of_sent(condition: str) -> str:
+    """CEL: a condition on ``text``, which is the query without its end."""
+    return f"[self.find(r'{_SENT}')].all(text, {condition})"
+
+
+def _of_tokens(condition: str) -> str:
+    """CEL: a condition on ``tokens`` of ``text``."""
+    return _of_sent(f'[text.findAll(r"""{_LEXEME}""")].all(tokens, {condition})')
+
+
+_LAST: Final = "tokens[tokens.size() - 1]"
+_OPEN: Final = f"({_LAST}.startsWith('--') || ({_LAST}.startsWith('/*') && !{_LAST}.matches(r'^{_CLOSED}$')))"
+
+QUERY_RULES: Final = (
+    QueryRule(_of_sent("text != ''"), "holds no query", "write one, such as SELECT id, email FROM customers", _empty),
+    QueryRule(
+        _of_sent(f"!text.matches(r'{_PAGING}')"),
+        "has LIMIT or OFFSET, and a run that appends its own to read page by page would fail",
+        "remove it, and leave rows out by WHERE; put a column of that name in quotes",
+        _paging,
+    ),
+    QueryRule(
+        _of_tokens("!tokens.exists(token, token == ';')"),
+        "has ';' before its end, and a run reads one statement",
+        "keep one statement",
+        _second_statement,
+    ),
+    QueryRule(
+        _of_tokens(f"tokens.size() == 0 || !{_OPEN} || !text.endsWith({_LAST})"),
+        "ends in a comment, in which LIMIT and OFFSET of a run would be lost, so that it would never end",
+        "remove the comment, or move it up",
+        _last_comment,
+    ),
+)
+"""What the text of a query must not have."""

@@ -1,0 +1,1 @@
+"""``status`` of each kind: conditions, reasons, and what the operator found out."""
