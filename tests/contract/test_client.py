@@ -1,5 +1,6 @@
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -155,12 +156,12 @@ async def test_refusals_are_told_apart_by_their_shape(
 
 
 async def test_422_is_retryable(api: Served) -> None:
-    api.store.catalogs[2] = None
+    seeded = api.store.catalogs.pop(2)
     with pytest.raises(RejectedError) as missing:
         await api.client.syncs.create(BODY)
     assert missing.value.retryable
     assert missing.value.details == {"catalog": "Catalog is missing"}
-    api.store.catalogs[2] = ["other"]
+    api.store.catalogs[2] = replace(seeded, streams=[{"name": "other"}], any_stream=False)
     with pytest.raises(RejectedError) as wrong:
         await api.client.syncs.create(BODY)
     assert not wrong.value.retryable

@@ -4,19 +4,13 @@ import pytest
 from tests.support.served import START, Served
 
 from sync_operator.errors import TransientError
-from sync_operator.sandbox.state import StoredResource
 from sync_operator.syncapi.types import NamedResource, RefKind
-
-
-def named(api: Served, kind: str, name: str, number: int) -> None:
-    held = api.store.models if kind == "model" else api.store.connectors
-    held[number] = StoredResource(number, kind, name, api.clock())
 
 
 @pytest.mark.parametrize("role", list(RefKind))
 async def test_a_list_is_whole_however_many_a_page_holds(either: Served, role: RefKind) -> None:
     for number in range(100, 350):
-        named(either, role.value, f"one of many, {number}", number)
+        either.store.add_named(role.value, number, f"one of many, {number}")
 
     found = await either.client.list_named(role)
 
@@ -25,8 +19,8 @@ async def test_a_list_is_whole_however_many_a_page_holds(either: Served, role: R
 
 
 async def test_sources_and_destinations_are_told_apart(either: Served) -> None:
-    named(either, "source", "Warehouse", 21)
-    named(either, "destination", "Warehouse", 22)
+    either.store.add_named("source", 21, "Warehouse")
+    either.store.add_named("destination", 22, "Warehouse")
 
     found = {role: await either.client.list_named(role) for role in RefKind}
 

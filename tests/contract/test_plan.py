@@ -14,7 +14,6 @@ from tests.support.manifests import BY_NAME, REMOVED, sync_manifest, workspace_m
 from tests.support.served import BODY, Served
 
 from sync_operator.cli import main
-from sync_operator.sandbox.state import StoredResource
 from sync_operator.syncapi.types import Dialect
 
 MAPPING = [{"from": "id", "to": "key", "mapping_type": "standard"}]
@@ -546,8 +545,7 @@ async def test_certificates_come_from_the_input_or_from_the_environment(plan: Pl
 
 def give_names(api: Served) -> None:
     for number, (kind, name) in enumerate((("source", "Warehouse"), ("destination", "CRM"), ("model", "Customers")), 1):
-        held = api.store.models if kind == "model" else api.store.connectors
-        held[number] = StoredResource(number, kind, name, api.clock())
+        api.store.add_named(kind, number, name)
 
 
 async def test_names_are_looked_up_and_shown_as_the_ids_that_are_written(plan: Planner) -> None:

@@ -8,7 +8,7 @@ from tests.support.caller import SEED, Caller, detail
 from tests.support.served import BODY
 
 from sync_operator.sandbox.fault_injection import Fault
-from sync_operator.sandbox.state import StoredResource, Token
+from sync_operator.sandbox.state import Token
 
 
 async def test_1_the_order_of_checks(call: Caller) -> None:
@@ -81,8 +81,8 @@ async def test_1_answers_tell_the_servers_time(call: Caller) -> None:
 async def test_accounts_of_the_documented_dialect_see_only_their_own_and_share_one_counter(doc: Caller) -> None:
     store = doc.api.store
     store.tokens["other"] = Token(email="b@example.com", workspaces=frozenset({7}))
-    store.connectors[901] = StoredResource(901, "source", "Warehouse", store.clock(), 7)
-    store.models[902] = StoredResource(902, "model", "Customers", store.clock(), 7)
+    store.add_named("source", 901, "Warehouse", 7)
+    store.add_named("model", 902, "Customers", 7)
 
     first = await doc("POST", "/syncs", {"sync": {**BODY, **SEED}}, workspace=None)
     second = await doc("POST", "/syncs", {"sync": {**BODY, **SEED}}, workspace=None, token="other")

@@ -178,12 +178,10 @@ async def test_8_s13_a_step_of_0_crashes_the_first_gate(call: Caller) -> None:
 
 
 async def test_8_s14_a_failed_refresh_loses_the_catalog(call: Caller) -> None:
-    store = call.api.store
-    store.catalogs[2] = ["orders"]
+    await call.control("PUT", "/catalogs/2", ["orders"])
     assert (await call("GET", "/connectors/2/discover")).json()["data"]["type"] == "catalogs"
-    store.missing.add(("connector", 2))
+    await call.control("PUT", "/discovers/2", {"failure": "swallowed"})
     assert (await call("GET", "/connectors/2/discover?refresh=true")).status_code == 422
-    store.missing.clear()
     assert (await call.create()).json()["errors"][0]["source"] == {"catalog": "Catalog is missing"}
     found = (await call("GET", "/connectors/2/discover")).json()["data"]["attributes"]
     assert found["catalog"] == {"streams": [{"name": "orders"}]}, "made and stored if absent"

@@ -36,7 +36,8 @@ async def test_where_any_ids_may_be_named_nothing_is_listed(call: Caller) -> Non
         assert (await call("GET", path)).status_code == 404
 
 
-async def test_4_connectors_come_ten_a_page_and_models_as_many_as_asked_for(call: Caller) -> None:
+async def test_4_older_releases_show_ten_connectors_a_page_and_models_as_many_as_asked_for(call: Caller) -> None:
+    await call.control("PUT", "/release", {"sizes_connectors": False})
     for number in range(20, 41):
         await call.control("PUT", f"/connectors/{number}", {"name": f"crm {number}", "kind": "destination"})
         await call.control("PUT", f"/models/{number}", {"name": f"model {number}"})
@@ -56,6 +57,8 @@ async def test_4_a_deleted_connector_takes_its_syncs_with_it(call: Caller) -> No
     assert (await call.create()).json()["errors"][0]["source"] == {"source": "must exist"}
 
     await call.control("PUT", "/connectors/1", {"name": "source 1"})
+    assert (await call.create()).json()["errors"][0]["source"] == {"model": "must exist"}, "it read from source 1"
+    await call.control("PUT", "/models/3", {"name": "model 3"})
     assert (await call.create()).status_code == 201
 
 

@@ -31,17 +31,14 @@ async def test_5_an_enumeration_in_the_wrong_case_passes_gate_one_and_dies_as_e2
 
 
 async def test_5_gate_two(call: Caller) -> None:
-    store = call.api.store
     assert (await call.create(source_id=None)).json()["errors"][0]["source"] == {"source": "must exist"}
-    store.missing.add(("model", 3))
-    assert (await call.create()).json()["errors"][0]["source"] == {"model": "must exist"}
-    store.missing.clear()
-    store.catalogs[2] = None
+    assert (await call.create(model_id=30)).json()["errors"][0]["source"] == {"model": "must exist"}
+    call.api.store.catalogs.pop(2)
     assert (await call.create()).json()["errors"][0]["source"] == {"catalog": "Catalog is missing"}
-    store.catalogs[2] = ["other"]
+    await call.control("PUT", "/catalogs/2", ["other"])
     wrong = await call.create()
     assert (wrong.status_code, detail(wrong)) == (422, "Sync creation failed")
-    store.catalogs[2] = ["orders"]
+    await call.control("PUT", "/catalogs/2", ["orders"])
     assert (await call.create()).status_code == 201
     assert (await call.create(configuration="words")).status_code == 422
 
@@ -95,4 +92,6 @@ async def test_5_an_item_without_mapping_type_is_accepted(call: Caller) -> None:
 
 
 async def test_5_references_are_not_checked_against_the_workspace(call: Caller) -> None:
-    assert (await call.create(source_id=999, destination_id=999, model_id=999)).status_code == 201
+    for kind, number in (("source", 21), ("destination", 22), ("model", 23)):
+        call.api.store.add_named(kind, number, "theirs", 2)
+    assert (await call.create(source_id=22, destination_id=22, model_id=23)).status_code == 201

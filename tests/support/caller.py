@@ -1,12 +1,22 @@
 """A plain HTTP client for the sandbox: what the contract says is tested without the code that relies on it."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import httpx
 from tests.support.served import BODY, Served
 
-__all__ = ["SEED", "Caller", "detail"]
+__all__ = ["POSTGRESQL", "SEED", "Caller", "detail"]
+
+POSTGRESQL: Final[dict[str, Any]] = {
+    "data_type": "structured",
+    "host": "db.example.com",
+    "port": "5432",
+    "database": "shop",
+    "schema": "public",
+    "credentials": {"auth_type": "username/password", "username": "reader", "password": "planted"},
+}
+"""A configuration of the definition ``Postgresql``."""
 
 SEED = {"schedule_type": "automated", "sync_interval": 5, "sync_interval_unit": "minutes"}
 """What the documented dialect asks of a schedule."""
@@ -41,6 +51,20 @@ class Caller:
 
     async def create(self, **changes: Any) -> httpx.Response:
         return await self("POST", "/syncs", {"sync": {**BODY, **changes}})
+
+    async def connect(self, token: str = "good", **changes: Any) -> httpx.Response:
+        """Create a connector, by default a source of the definition ``Postgresql``; None leaves a field out."""
+        body: dict[str, Any] = {"name": "Shop", "connector_type": "source", "connector_name": "Postgresql"}
+        fields = {**body, "configuration": POSTGRESQL, **changes}
+        wanted = {name: value for name, value in fields.items() if value is not None}
+        return await self("POST", "/connectors", {"connector": wanted}, token=token)
+
+    async def model(self, token: str = "good", **changes: Any) -> httpx.Response:
+        """Create a model, by default of connector 1; None leaves a field out."""
+        body: dict[str, Any] = {"connector_id": 1, "name": "Orders", "query_type": "raw_sql", "primary_key": "id"}
+        fields = {**body, "query": "SELECT id, name FROM orders ORDER BY id", **changes}
+        wanted = {name: value for name, value in fields.items() if value is not None}
+        return await self("POST", "/models", {"model": wanted}, token=token)
 
     async def put(self, **fields: Any) -> httpx.Response:
         return await self("PUT", "/syncs/1", {"sync": fields})

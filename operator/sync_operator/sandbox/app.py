@@ -9,6 +9,13 @@ from sync_operator.sandbox.access import STORE
 from sync_operator.sandbox.error_shapes import Refusal, non_json_error
 from sync_operator.sandbox.fault_injection import Faults
 from sync_operator.sandbox.routes import control_routes, directory_routes, run_routes, sync_routes
+from sync_operator.sandbox.routes.pipeline import (
+    catalog_routes,
+    connector_routes,
+    definition_routes,
+    model_routes,
+    pipeline_control_routes,
+)
 from sync_operator.sandbox.state import Store
 from sync_operator.sandbox.workflow_progress import process_due
 
@@ -24,7 +31,9 @@ def make_app(store: Store) -> web.Application:
     app[STORE] = store
     app[control_routes.FAULTS] = Faults()
     directory_routes.login_memory(app)
-    for module in (control_routes, directory_routes, run_routes, sync_routes):
+    control = (control_routes, pipeline_control_routes)
+    pipeline = (definition_routes, connector_routes, catalog_routes, model_routes)
+    for module in (*control, directory_routes, *pipeline, run_routes, sync_routes):
         app.add_routes(module.routes)
     return app
 

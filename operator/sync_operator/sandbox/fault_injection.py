@@ -123,12 +123,26 @@ class Faults:
         except ValueError:
             body = None
         headers = {name.lower(): value for name, value in request.headers.items() if name.lower() != "authorization"}
-        if body is not None and request.path.endswith("/login"):
-            body = {"email": body.get("email")}
+        body = _without_secrets(request.path, body)
         entry = LoggedRequest(time.time(), request.method, request.path, dict(request.query), headers, body, status)
         self.log.append(entry)
         del self.log[:-_MAX_LOGGED_REQUESTS]
         return web.Response(status=status or 500)
+
+
+def _without_secrets(path: str, body: Any) -> Any:
+    """The body as it is logged: without password, and without the configuration of a connector."""
+    if not isinstance(body, dict):
+        return body
+    if path.endswith("/login"):
+        return {"email": body.get("email")}
+    if "/connector" in path:
+        return {
+            key: _without_secrets(path, value)
+            for key, value in body.items()
+            if key not in {"configuration", "connection_spec"}
+        }
+    return body
 
 
 async def json_body(request: web.Request) -> dict[str, Any]:

@@ -28,17 +28,22 @@ beside /api/v1 there is a control API, without a token:
   GET, DELETE /sandbox/requests       what was received
   POST, DELETE /sandbox/faults        {"method","path","times","status","body","retry_after","delay","lose","garbage"}
   POST /sandbox/outcomes              {"sync_id","times","ending","rows","failed_rows","pending_rows","seconds",...}
-  GET /sandbox/state                  every sync and run
-  PUT /sandbox/state                  {"syncs", "next_sync"}: the server is rebuilt, restored or replaced
+  GET /sandbox/state                  every sync, run, connector (with its secrets) and model
+  PUT /sandbox/state                  {"syncs", "next_sync", "connectors", "models"}: the server is rebuilt or replaced
   PATCH /sandbox/syncs/ID             change a sync as somebody else would; {"broken": true}: no list can show it
   PATCH /sandbox/runs/ID              {"status": "paused"}
   PUT /sandbox/engine                 {"temporal_away", "cancel_lag"}: 200s of which nothing comes
   PUT /sandbox/lists                  {"cost_ms"}: as --list-cost-ms
   PUT /sandbox/users/EMAIL            {"password"}: a user who may log in
   PUT, DELETE /sandbox/tokens/TOKEN   {"email", "role", "workspaces"}: another user's token, or another account's
-  PUT /sandbox/catalogs/ID            streams of a destination, each a name or {"name", "batch_support"}; null: none
   PUT, DELETE /sandbox/connectors/ID  {"name", "kind", "workspace_id"}: what sourceRef and destinationRef find
+  PATCH /sandbox/connectors/ID        {"configuration", "name", ...}: change one as somebody else would
   PUT, DELETE /sandbox/models/ID      {"name", "workspace_id", "connector_id"}: what modelRef finds
+  PUT /sandbox/catalogs/ID            streams of a destination, each a name or {"name", "batch_support"}; null: none
+  PUT /sandbox/discovers/ID           {"streams", "failure": "swallowed" or "raised", "seconds", "times"}
+  PUT /sandbox/queries/ID             {"rows", "error"}: what a source answers to query_source
+  PUT, DELETE /sandbox/definitions/TYPE/NAME  {"definition", "streams"}: as another release has them
+  PUT /sandbox/release                {"masks_secrets", "sizes_connectors", "connections_work"}: false for older ones
 
 exit codes:
   0  it was told to stop (SIGTERM, SIGINT)

@@ -1,5 +1,7 @@
 """The server's responses: resources, lists with links, and what the two dialects wrap differently."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,10 +11,22 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from sync_operator.sandbox.error_shapes import bad_request
-from sync_operator.sandbox.state import Run, Store, StoredResource, StoredSync
+from sync_operator.sandbox.pipeline.records import StoredCatalog, StoredConnector, StoredModel
+from sync_operator.sandbox.pipeline.secret_mask import mask_secrets
+from sync_operator.sandbox.state import Run, Store, StoredSync
 from sync_operator.sandbox.workflow_progress import run_rows
 
-__all__ = ["connector", "listing", "model", "page_of", "run_resource", "single", "stamp", "sync_resource"]
+__all__ = [
+    "catalog_resource",
+    "connector_resource",
+    "listing",
+    "model_resource",
+    "page_of",
+    "run_resource",
+    "single",
+    "stamp",
+    "sync_resource",
+]
 
 
 def stamp(time: datetime | None) -> str | None:
@@ -36,7 +50,7 @@ class ListPage[T]:
 
 
 def page_of[T](request: web.Request, store: Store, items: Sequence[T], *, sized: bool = True) -> ListPage[T]:
-    """One page of a list; the list of connectors is not ``sized``: it ignores ``per_page`` and has ten items a page.
+    """One page of a list; one that is not ``sized`` ignores ``per_page`` and has ten items a page.
 
     Raises:
         Refusal: 400, for ``per_page=0``.
@@ -95,9 +109,9 @@ def sync_resource(store: Store, sync: StoredSync) -> dict[str, Any]:
             "current_cursor_field": None,
             "created_at": stamp(sync.created_at),
             "updated_at": stamp(sync.updated_at),
-            "source": connector(store, sync.attributes["source_id"], "source"),
-            "destination": connector(store, sync.attributes["destination_id"], "destination"),
-            "model": model(store, sync.attributes["model_id"]),
+            "source": _embedded_connector(_connector_of(store, sync, "source")),
+            "destination": _embedded_connector(_connector_of(store, sync, "destination")),
+            "model": _embedded_model(store, sync.attributes["model_id"]),
         }
     return {"id": str(sync.id), "type": "syncs", "attributes": attributes}
 
@@ -120,23 +134,104 @@ def run_resource(run: Run) -> dict[str, Any]:
     return {"id": str(run.id), "type": "sync_runs", "attributes": attributes}
 
 
-def connector(store: Store, connector_id: int, kind: str) -> dict[str, Any]:
-    """A connector as embedded in a sync: without its configuration, and with an integer id."""
-    held = store.connectors.get(connector_id) or StoredResource(
-        connector_id, kind, f"{kind} {connector_id}", store.clock()
-    )
-    return {"id": held.id, "connector_type": held.kind, "connector_name": "Sandbox", **_named(held)}
+def connector_resource(store: Store, held: StoredConnector) -> dict[str, Any]:
+    """A connector as a resource, with its secrets masked.
+
+    Raises:
+        Refusal: 400, if this release of the server has no such definition (contract, part two, section 12).
+    """
+    attributes = {
+        "name": held.name,
+        "description": held.description,
+        "connector_type": held.kind,
+        "workspace_id": held.workspace_id or min(store.workspaces),
+        "configuration": _shown_configuration(store, held),
+        "connector_name": held.definition,
+        "icon": "icon.svg",
+        "created_at": stamp(held.created_at),
+        "updated_at": stamp(held.updated_at),
+    }
+    if store.dialect == "documented":
+        del attributes["description"]
+    return {"id": str(held.id), "type": "connectors", "attributes": attributes}
 
 
-def model(store: Store, model_id: int) -> dict[str, Any]:
-    """A model as embedded in a sync."""
-    held = store.models.get(model_id) or StoredResource(model_id, "model", f"model {model_id}", store.clock())
-    source = connector(store, held.connector_id, "source")
-    return {"id": held.id, "query_type": "raw_sql", "primary_key": "id", **_named(held), "connector": source}
+def model_resource(store: Store, held: StoredModel) -> dict[str, Any]:
+    """A model as a resource, with its connector.
+
+    Raises:
+        Refusal: 400, if the server fails on it, and so on every list that contains it: the definition of its connector
+            is gone, or it is one of ``ai_ml`` whose connector has no catalog (contract, part two, section 12).
+    """
+    source = store.connector(held.connector_id) or StoredConnector(0, "source", "", held.updated_at)
+    attributes = {
+        "name": held.name,
+        "description": held.description,
+        "query": held.query,
+        "query_type": held.query_type,
+        "configuration": _model_configuration(store, held, source),
+        "primary_key": held.primary_key,
+        "created_at": stamp(held.created_at),
+        "updated_at": stamp(held.updated_at),
+        "connector": _embedded_connector(source) | {"configuration": _shown_configuration(store, source)},
+    }
+    if store.dialect == "documented":
+        attributes["connector_id"] = held.connector_id
+    return {"id": str(held.id), "type": "models", "attributes": attributes}
 
 
-def _named(held: StoredResource) -> dict[str, Any]:
-    return {"name": held.name, "updated_at": stamp(held.updated_at)}
+def catalog_resource(connector_id: int, held: StoredCatalog, workspace_id: int) -> dict[str, Any]:
+    """A catalog as a resource."""
+    streams = list(held.streams)
+    digest = hashlib.sha256(json.dumps(streams, sort_keys=True).encode()).hexdigest()
+    attributes = {
+        "connector_id": connector_id,
+        "workspace_id": workspace_id,
+        "catalog": {"streams": streams},
+        "catalog_hash": digest,
+    }
+    return {"id": str(held.id), "type": "catalogs", "attributes": attributes}
+
+
+def _connector_of(store: Store, sync: StoredSync, kind: str) -> StoredConnector:
+    number = sync.attributes[f"{kind}_id"]
+    return store.connector(number, kind) or StoredConnector(number, kind, f"{kind} {number}", sync.created_at)
+
+
+def _embedded_connector(held: StoredConnector) -> dict[str, Any]:
+    """A connector as embedded in a sync or a model: with an integer id."""
+    return {
+        "id": held.id,
+        "name": held.name,
+        "description": held.description,
+        "connector_type": held.kind,
+        "connector_name": held.definition,
+        "updated_at": stamp(held.updated_at),
+    }
+
+
+def _embedded_model(store: Store, model_id: int) -> dict[str, Any]:
+    held = store.model(model_id) or StoredModel(model_id, f"model {model_id}", store.clock())
+    return {"id": held.id, **model_resource(store, held)["attributes"]}
+
+
+def _shown_configuration(store: Store, held: StoredConnector) -> Any:
+    if store.definitions.get(held.kind, held.definition) is None:
+        raise bad_request(f"uninitialized constant Multiwoven::Integrations::{held.kind.title()}::{held.definition}")
+    if not store.masks_secrets:
+        return held.configuration
+    return mask_secrets(held.configuration, store.definitions.secret_names(held.kind, held.definition))
+
+
+def _model_configuration(store: Store, held: StoredModel, source: StoredConnector) -> Any:
+    """The configuration; that of ``ai_ml`` with the schema of the stream that is named like the definition."""
+    if held.query_type != "ai_ml":
+        return held.configuration
+    catalog = store.catalog(source.id)
+    if catalog is None:
+        raise bad_request("undefined method `catalog' for nil")
+    schemas = [stream.get("json_schema") for stream in catalog.streams if stream["name"] == source.definition]
+    return {**(held.configuration or {}), "json_schema": next(iter(schemas), None)}
 
 
 def _number(text: str | None, default: int) -> int:

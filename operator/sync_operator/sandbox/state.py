@@ -1,4 +1,4 @@
-"""The sandbox's state: syncs, runs, tokens, pending events, and the planned outcomes of the next runs."""
+"""The sandbox's state: syncs, runs, the rest of the pipeline, tokens, pending events, and planned outcomes."""
 
 import asyncio
 from collections import defaultdict
@@ -9,7 +9,16 @@ from enum import StrEnum
 from heapq import heappush
 from typing import Any
 
-__all__ = ["ACTIVE", "Ending", "Event", "Outcome", "Run", "Store", "StoredResource", "StoredSync", "Token"]
+from sync_operator.sandbox.pipeline.bundled_definitions import DefinitionCatalogue
+from sync_operator.sandbox.pipeline.records import (
+    DiscoverOutcome,
+    QueryOutcome,
+    StoredCatalog,
+    StoredConnector,
+    StoredModel,
+)
+
+__all__ = ["ACTIVE", "Ending", "Event", "Outcome", "Run", "Store", "StoredSync", "Token"]
 
 ACTIVE = ("pending", "started", "querying", "queued", "in_progress")
 """Statuses of an active run, during which its sync cannot be triggered; without `paused` (contract section 6)."""
@@ -116,24 +125,6 @@ class StoredSync:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredResource:
-    """A connector or a model.
-
-    Attributes:
-        kind: ``source``, ``destination`` or ``model``.
-        workspace_id: its workspace; None for those that exist from the start, in every workspace.
-        connector_id: for a model, the source that it reads from.
-    """
-
-    id: int
-    kind: str
-    name: str
-    updated_at: datetime
-    workspace_id: int | None = None
-    connector_id: int = 1
-
-
-@dataclass(frozen=True, slots=True)
 class Token:
     """The user of a bearer token.
 
@@ -169,12 +160,17 @@ class Store:
         tokens: bearer token → its user.
         default_outcome: outcome of runs without a planned one.
         planned: sync id (None for any) → outcomes of the next runs, in order.
-        catalogs: destination id → its streams; None means that the catalog is missing; absent means any stream.
-        batches: destination id and name of each stream that is written in batches.
+        definitions: of connectors.
         connectors: by id; initially those with odd ids are sources, and the others destinations.
         models: by id; the initial ones read from source 1.
-        any_ids: True if connectors and models are not listed, so that no client can look an id up.
-        missing: kinds and ids of objects that do not exist: ``("connector", 7)``, ``("model", 9)``.
+        catalogs: connector id → its stored catalog; absent if it is missing.
+        live_streams: connector id → the streams that a discover finds, where a test says so.
+        discovers: connector id → outcomes of its next discovers, in order.
+        queries: connector id → what its source answers to every query.
+        connections_work: False if every check of a connection fails.
+        any_ids: True if connectors and models are not listed, and all ids exist.
+        masks_secrets: False for releases before v0.74.0, which show every secret.
+        sizes_connectors: False for releases that ignore ``per_page`` in the list of connectors.
         temporal_away: True if the workflow engine is down: requests are answered as usual, but have no effect.
         cancel_lag: seconds from a cancel to the end of the workflow, during which triggers have no effect.
         list_cost: seconds that a list takes per row (contract section 11).
@@ -192,11 +188,16 @@ class Store:
     syncs: dict[int, StoredSync] = field(default_factory=dict)
     runs: dict[int, Run] = field(default_factory=dict)
     planned: dict[int | None, list[Outcome]] = field(default_factory=dict)
-    catalogs: dict[int, list[str] | None] = field(default_factory=dict)
-    batches: set[tuple[int, str]] = field(default_factory=set)
-    connectors: dict[int, StoredResource] = field(default_factory=dict)
-    models: dict[int, StoredResource] = field(default_factory=dict)
-    missing: set[tuple[str, int]] = field(default_factory=set)
+    definitions: DefinitionCatalogue = field(default_factory=DefinitionCatalogue)
+    connectors: dict[int, StoredConnector] = field(default_factory=dict)
+    models: dict[int, StoredModel] = field(default_factory=dict)
+    catalogs: dict[int, StoredCatalog] = field(default_factory=dict)
+    live_streams: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    discovers: dict[int, list[DiscoverOutcome]] = field(default_factory=dict)
+    queries: dict[int, QueryOutcome] = field(default_factory=dict)
+    connections_work: bool = True
+    masks_secrets: bool = True
+    sizes_connectors: bool = True
     passwords: dict[str, str] = field(default_factory=dict)
     temporal_away: bool = False
     cancel_lag: float = 0.0
@@ -207,15 +208,64 @@ class Store:
     next_sync: int = 1
     any_ids: bool = False
     users: dict[str, int] = field(default_factory=dict)
+    _ids: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _number: int = 0
     _runs_of: dict[int, list[Run]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
-        now = self.clock()
         for number in range(1, _SEEDED + 1):
             kind = "source" if number % 2 else "destination"
-            self.connectors[number] = StoredResource(number, kind, f"{kind} {number}", now)
-            self.models[number] = StoredResource(number, "model", f"model {number}", now)
+            self.add_named(kind, number, f"{kind} {number}")
+            self.add_named("model", number, f"model {number}")
+
+    def add_named(self, kind: str, number: int, name: str, workspace_id: int | None = None, source: int = 1) -> None:
+        """Add or replace a source, destination or model of which only the name matters.
+
+        A destination has a catalog that accepts every stream; a model reads from the source.
+        """
+        now = self.clock()
+        if kind == "model":
+            self.add_model(StoredModel(number, name, now, workspace_id, source, created_at=now))
+        else:
+            self.add_connector(StoredConnector(number, kind, name, now, workspace_id, created_at=now))
+            if number not in self.catalogs:
+                self.catalogs[number] = StoredCatalog(self.new_id("catalogs"), [{"name": "orders"}], any_stream=True)
+
+    def new_id(self, table: str) -> int:
+        """The next id of a table; ids of deleted rows are never used again."""
+        self._ids[table] += 1
+        return self._ids[table]
+
+    def add_connector(self, connector: StoredConnector) -> StoredConnector:
+        """Store a connector, or replace the one with its id."""
+        self._ids["connectors"] = max(self._ids["connectors"], connector.id)
+        self.connectors[connector.id] = connector
+        return connector
+
+    def add_model(self, model: StoredModel) -> StoredModel:
+        """Store a model, or replace the one with its id."""
+        self._ids["models"] = max(self._ids["models"], model.id)
+        self.models[model.id] = model
+        return model
+
+    def connector(self, number: int, kind: str = "source") -> StoredConnector | None:
+        """The connector of an id, in any workspace; None if there is none."""
+        held = self.connectors.get(number)
+        if held is None and self.any_ids:
+            return StoredConnector(number, kind, f"{kind} {number}", self.clock())
+        return held
+
+    def model(self, number: int) -> StoredModel | None:
+        """The model of an id, in any workspace; None if there is none."""
+        held = self.models.get(number)
+        return StoredModel(number, f"model {number}", self.clock()) if held is None and self.any_ids else held
+
+    def catalog(self, number: int) -> StoredCatalog | None:
+        """The stored catalog of a connector; None if it is missing."""
+        held = self.catalogs.get(number)
+        if held is None and self.any_ids and number not in self.connectors:
+            return StoredCatalog(number, [{"name": "orders"}], any_stream=True)
+        return held
 
     def next_number(self) -> int:
         """The next unused number."""
@@ -239,9 +289,10 @@ class Store:
 
     def add_run(self, sync: StoredSync, at: datetime, outcome: Outcome) -> Run:
         """Add a run's row."""
-        run = Run(len(self.runs) + 1, sync.id, created_at=at, outcome=outcome, updated_at=at)
+        run = Run(self.new_id("runs"), sync.id, created_at=at, outcome=outcome, updated_at=at)
         run.kept_rows = min(sync.kept_rows, outcome.rows - outcome.skipped_rows)
-        run.in_batches = (sync.attributes.get("destination_id"), sync.attributes.get("stream_name")) in self.batches
+        catalog = self.catalogs.get(sync.attributes.get("destination_id", 0))
+        run.in_batches = catalog is not None and catalog.writes_in_batches(sync.attributes.get("stream_name"))
         self.runs[run.id] = run
         self._runs_of[sync.id].append(run)
         return run
@@ -255,7 +306,16 @@ class Store:
         self.syncs.clear()
         self.runs.clear()
         self._runs_of.clear()
+        self._ids["runs"] = 0
         self.events.clear()
+
+    def destroy_sync(self, sync: StoredSync) -> None:
+        """Remove a sync's row and the rows of its runs, without a trace."""
+        sync.discarded_at, sync.workflow = self.clock(), None
+        for run in self._runs_of.pop(sync.id, ()):
+            run.moving = False
+            del self.runs[run.id]
+        del self.syncs[sync.id]
 
     def runs_of(self, sync_id: int) -> list[Run]:
         """The runs of a sync, oldest first."""

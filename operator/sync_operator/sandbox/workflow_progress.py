@@ -99,7 +99,8 @@ def _schedule_stages(store: Store, sync: StoredSync, workflow: int, run: Run) ->
             sync.workflow = None
         if not run.outcome.abrupt:
             run.finished_at = when
-            _update_sync_status(sync, run, when)
+            if store.catalog(sync.attributes["destination_id"]) is not None:
+                _update_sync_status(sync, run, when)
 
     for share, status in _STAGES:
         at = run.created_at + timedelta(seconds=run.outcome.seconds * share)

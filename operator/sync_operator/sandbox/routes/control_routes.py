@@ -2,21 +2,21 @@
 
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from aiohttp import web
 
 from sync_operator.sandbox.access import STORE
 from sync_operator.sandbox.fault_injection import Fault, Faults
+from sync_operator.sandbox.pipeline.stored_pipeline import pipeline_rows, replace_pipeline
 from sync_operator.sandbox.server_scheduler import register_schedule
-from sync_operator.sandbox.state import Ending, Store, StoredResource, StoredSync, Token
-from sync_operator.sandbox.workflow_progress import end_workflow, process_due, rows_sent
+from sync_operator.sandbox.state import Ending, StoredSync, Token
+from sync_operator.sandbox.workflow_progress import process_due, rows_sent
 
-__all__ = ["FAULTS", "routes"]
+__all__ = ["FAULTS", "known_fields", "routes"]
 
 routes = web.RouteTableDef()
 FAULTS = web.AppKey("faults", Faults)
-_ONE: Final = {"connectors": "connector", "models": "model"}
 
 
 @routes.get("/sandbox/requests")
@@ -35,7 +35,7 @@ async def forget_requests(request: web.Request) -> web.Response:
 @routes.post("/sandbox/faults")
 async def add_fault(request: web.Request) -> web.Response:
     """Add a fault; the fields are those of `Fault`."""
-    request.app[FAULTS].waiting.append(Fault(**await _object(request, Fault.__dataclass_fields__)))
+    request.app[FAULTS].waiting.append(Fault(**await known_fields(request, Fault.__dataclass_fields__)))
     return web.json_response({})
 
 
@@ -51,7 +51,7 @@ async def plan_outcome(request: web.Request) -> web.Response:
     """Plan the outcome of the next ``times`` runs of ``sync_id`` (or of any sync), with the fields of `Outcome`."""
     store = request.app[STORE]
     fields = type(store.default_outcome).__dataclass_fields__
-    body = await _object(request, {*fields, "sync_id", "times"})
+    body = await known_fields(request, {*fields, "sync_id", "times"})
     sync_id, times = body.pop("sync_id", None), body.pop("times", 1)
     if "ending" in body:
         body["ending"] = Ending(body["ending"])
@@ -62,7 +62,7 @@ async def plan_outcome(request: web.Request) -> web.Response:
 
 @routes.get("/sandbox/state")
 async def state(request: web.Request) -> web.Response:
-    """Every sync and run, including deleted ones."""
+    """Every sync and run, including deleted ones, every connector with its catalog, and every model."""
     store = request.app[STORE]
     process_due(store)
     syncs = [
@@ -86,7 +86,7 @@ async def state(request: web.Request) -> web.Response:
         }
         for run in store.runs.values()
     ]
-    return web.json_response({"syncs": syncs, "runs": runs})
+    return web.json_response({"syncs": syncs, "runs": runs, **pipeline_rows(store)})
 
 
 @routes.put("/sandbox/state")
@@ -94,10 +94,10 @@ async def set_state(request: web.Request) -> web.Response:
     """Simulate a server that is rebuilt, restored or replaced: from now on it has only these ``syncs``, and no runs.
 
     Their format is that of `GET /sandbox/state`; a missing ``created_at`` means now. New syncs get ids after theirs, or
-    from ``next_sync`` on.
+    from ``next_sync`` on. Where ``connectors`` and ``models`` are given, it has only these, too.
     """
     store = request.app[STORE]
-    body = await _object(request, {"syncs", "runs", "next_sync"})
+    body = await known_fields(request, {"syncs", "runs", "next_sync", "connectors", "models"})
     store.delete_all_syncs()
     now = store.clock()
     for entry in body.get("syncs", ()):
@@ -111,6 +111,7 @@ async def set_state(request: web.Request) -> web.Response:
         if sync.discarded_at is None:
             register_schedule(store, sync, now)
     store.next_sync = body.get("next_sync", max(store.syncs, default=0) + 1)
+    replace_pipeline(store, body)
     return web.json_response({})
 
 
@@ -141,7 +142,7 @@ async def edit_run(request: web.Request) -> web.Response:
     run = store.runs.get(int(request.match_info["id"]))
     if run is None:
         raise web.HTTPNotFound(text="no such run; GET /sandbox/state lists them\n")
-    run.status = (await _object(request, {"status"}))["status"]
+    run.status = (await known_fields(request, {"status"}))["status"]
     run.updated_at, run.moving = store.clock(), False
     return web.json_response({})
 
@@ -150,7 +151,7 @@ async def edit_run(request: web.Request) -> web.Response:
 async def set_engine(request: web.Request) -> web.Response:
     """Simulate trouble of the workflow engine: ``temporal_away`` (true: it is down), ``cancel_lag`` (seconds)."""
     store = request.app[STORE]
-    body = await _object(request, {"temporal_away", "cancel_lag"})
+    body = await known_fields(request, {"temporal_away", "cancel_lag"})
     store.temporal_away = body.get("temporal_away", store.temporal_away)
     store.cancel_lag = body.get("cancel_lag", store.cancel_lag)
     return web.json_response({})
@@ -159,14 +160,14 @@ async def set_engine(request: web.Request) -> web.Response:
 @routes.put("/sandbox/lists")
 async def set_list_cost(request: web.Request) -> web.Response:
     """Set how long lists of syncs take: ``cost_ms`` milliseconds per row."""
-    request.app[STORE].list_cost = (await _object(request, {"cost_ms"}))["cost_ms"] / 1000
+    request.app[STORE].list_cost = (await known_fields(request, {"cost_ms"}))["cost_ms"] / 1000
     return web.json_response({})
 
 
 @routes.put("/sandbox/users/{email}")
 async def set_password(request: web.Request) -> web.Response:
     """Add a user who can log in with this ``password``; there are none at the start."""
-    request.app[STORE].passwords[request.match_info["email"]] = (await _object(request, {"password"}))["password"]
+    request.app[STORE].passwords[request.match_info["email"]] = (await known_fields(request, {"password"}))["password"]
     return web.json_response({})
 
 
@@ -177,7 +178,7 @@ async def set_token(request: web.Request) -> web.Response:
     Workspaces that did not exist at the start stand for other accounts of the documented dialect: each account sees
     only its own workspace, and all ids come from one counter.
     """
-    body = await _object(request, {"email", "role", "workspaces"})
+    body = await known_fields(request, {"email", "role", "workspaces"})
     if "workspaces" in body:
         body["workspaces"] = frozenset(body["workspaces"])
     request.app[STORE].tokens[request.match_info["token"]] = Token(**body)
@@ -191,56 +192,7 @@ async def delete_token(request: web.Request) -> web.Response:
     return web.json_response({})
 
 
-@routes.put("/sandbox/{list:connectors|models}/{id}")
-async def set_resource(request: web.Request) -> web.Response:
-    """Create or replace a connector or model: ``name``, ``workspace_id``, ``kind`` (source, destination).
-
-    A model reads from source ``connector_id``.
-    """
-    store, resources = _resources(request)
-    body = await _object(request, {"name", "workspace_id", "kind", "connector_id"})
-    number = int(request.match_info["id"])
-    kind = body.get("kind", "source") if resources is store.connectors else "model"
-    home, source = body.get("workspace_id", min(store.workspaces)), body.get("connector_id", 1)
-    resources[number] = StoredResource(number, kind, body["name"], store.clock(), home, source)
-    store.missing.discard((_ONE[request.match_info["list"]], number))
-    return web.json_response({})
-
-
-@routes.delete("/sandbox/{list:connectors|models}/{id}")
-async def delete_resource(request: web.Request) -> web.Response:
-    """Delete a connector or model, as another client would: its syncs are deleted with it."""
-    store, resources = _resources(request)
-    gone = resources.pop(int(request.match_info["id"]))
-    store.missing.add((_ONE[request.match_info["list"]], gone.id))
-    for sync in store.current_syncs():
-        if sync.attributes[f"{gone.kind}_id"] == gone.id:
-            sync.discarded_at = store.clock()
-            end_workflow(store, sync)
-    return web.json_response({})
-
-
-@routes.put("/sandbox/catalogs/{id}")
-async def set_catalog(request: web.Request) -> web.Response:
-    """Set the streams of a destination's catalog, as a JSON list; null makes the catalog missing.
-
-    A stream is a name, or an object of ``name`` and ``batch_support`` (true: it is written in batches).
-    """
-    store, number = request.app[STORE], int(request.match_info["id"])
-    body: list[Any] | None = await request.json()
-    streams = [{"name": entry} if isinstance(entry, str) else entry for entry in body or ()]
-    store.catalogs[number] = [stream["name"] for stream in streams] if body is not None else None
-    store.batches -= {entry for entry in store.batches if entry[0] == number}
-    store.batches |= {(number, stream["name"]) for stream in streams if stream.get("batch_support")}
-    return web.json_response({})
-
-
-def _resources(request: web.Request) -> tuple[Store, dict[int, StoredResource]]:
-    store = request.app[STORE]
-    return store, store.connectors if request.match_info["list"] == "connectors" else store.models
-
-
-async def _object(request: web.Request, known: Any) -> dict[str, Any]:
+async def known_fields(request: web.Request, known: Any) -> dict[str, Any]:
     """The request's JSON object; unknown fields are refused, so that a typo in a test does not go unnoticed."""
     body: dict[str, Any] = await request.json()
     unknown = sorted(set(body) - set(known))

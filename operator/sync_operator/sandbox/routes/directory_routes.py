@@ -1,7 +1,6 @@
-"""Routes of login, users/me, workspaces, and of the connectors and models that syncs refer to."""
+"""Routes of login, users/me and workspaces."""
 
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -9,10 +8,10 @@ from typing import Any, Final
 from aiohttp import web
 
 from sync_operator.sandbox.access import STORE, authenticate, workspace_of
-from sync_operator.sandbox.error_shapes import Refusal, api_error, non_json_error, plain_error, validation_error
+from sync_operator.sandbox.error_shapes import Refusal, api_error, non_json_error
 from sync_operator.sandbox.fault_injection import json_body
-from sync_operator.sandbox.render import connector, listing, model, single
-from sync_operator.sandbox.state import Store, StoredResource, Token
+from sync_operator.sandbox.render import single
+from sync_operator.sandbox.state import Store, Token
 
 __all__ = ["routes"]
 
@@ -102,61 +101,6 @@ async def workspaces(request: web.Request) -> web.Response:
     return web.json_response({"data": [_workspace(number) for number in sorted(token.workspaces & store.workspaces)]})
 
 
-@routes.get("/api/v1/connectors")
-async def connectors(request: web.Request) -> web.Response:
-    """`GET /connectors`."""
-    token = authenticate(request)
-    wanted = request.query.get("type")
-    if wanted not in {None, "source", "destination", "Source", "Destination"}:
-        raise validation_error({"type": ["must be one of: source, destination"]})
-    store, workspace_id = _listed(request), workspace_of(request, token)
-    kinds = {wanted.lower()} if wanted else {"source", "destination"}
-    visible = _visible(store.connectors, workspace_id, kinds)
-    return listing(request, store, [_connector(store, resource.id, resource.kind) for resource in visible], sized=False)
-
-
-@routes.get("/api/v1/connectors/{id}")
-async def connector_show(request: web.Request) -> web.Response:
-    """`GET /connectors/:id`."""
-    number, store = _number(request), request.app[STORE]
-    if ("connector", number) in store.missing:
-        raise api_error(404, "Connector not found")
-    return single(store, _connector(store, number, "source"))
-
-
-@routes.get("/api/v1/connectors/{id}/discover")
-async def discover(request: web.Request) -> web.Response:
-    """`GET /connectors/:id/discover`: a refresh drops the catalog before it queries the connector (contract S14)."""
-    number, store = _number(request), request.app[STORE]
-    if request.query.get("refresh") == "true" and number in store.catalogs:
-        store.catalogs[number] = None
-    if ("connector", number) in store.missing:
-        raise api_error(422, "Unable to discover the connector's streams")
-    streams = store.catalogs.get(number) or ["orders"]
-    if number in store.catalogs:
-        store.catalogs[number] = streams
-    listed = [{"name": name} | ({"batch_support": True} if (number, name) in store.batches else {}) for name in streams]
-    attributes = {"connector_id": number, "catalog": {"streams": listed}}
-    return single(store, {"id": str(number), "type": "catalogs", "attributes": attributes})
-
-
-@routes.get("/api/v1/models")
-async def models(request: web.Request) -> web.Response:
-    """`GET /models`."""
-    store, workspace_id = _listed(request), workspace_of(request, authenticate(request))
-    visible = _visible(store.models, workspace_id, {"model"})
-    return listing(request, store, [_model(store, resource.id) for resource in visible])
-
-
-@routes.get("/api/v1/models/{id}")
-async def model_show(request: web.Request) -> web.Response:
-    """`GET /models/:id`."""
-    number, store = _number(request), request.app[STORE]
-    if ("model", number) in store.missing:
-        raise plain_error(404, f"Couldn't find Model with 'id'={number}")
-    return single(store, _model(store, number))
-
-
 @routes.get("/up")
 @routes.get("/")
 async def up(_: web.Request) -> web.Response:
@@ -176,40 +120,6 @@ def _multiwoven(request: web.Request) -> Store:
     return store
 
 
-def _listed(request: web.Request) -> Store:
-    store = request.app[STORE]
-    if store.any_ids:
-        raise non_json_error(404)
-    return store
-
-
-def _number(request: web.Request) -> int:
-    token = authenticate(request)
-    text = request.match_info["id"]
-    if not text.isdigit():
-        raise validation_error({"id": ["must be an integer"]})
-    workspace_of(request, token)
-    return int(text)
-
-
 def _workspace(number: int) -> dict[str, Any]:
     attributes = {"name": f"Workspace {number}", "slug": f"workspace-{number}", "status": "active"}
     return {"id": str(number), "type": "workspaces", "attributes": attributes}
-
-
-def _visible(resources: Mapping[int, StoredResource], workspace_id: int, kinds: set[str]) -> list[StoredResource]:
-    """The connectors or models of a workspace, sorted by their last change, newest first."""
-    here = (
-        resource
-        for resource in resources.values()
-        if resource.workspace_id in {None, workspace_id} and resource.kind in kinds
-    )
-    return sorted(here, key=lambda resource: (resource.updated_at, resource.id), reverse=True)
-
-
-def _connector(store: Store, number: int, kind: str) -> dict[str, Any]:
-    return {"id": str(number), "type": "connectors", "attributes": connector(store, number, kind)}
-
-
-def _model(store: Store, number: int) -> dict[str, Any]:
-    return {"id": str(number), "type": "models", "attributes": model(store, number)}

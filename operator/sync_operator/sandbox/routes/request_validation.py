@@ -4,16 +4,15 @@ Gate one checks types, presence and enumerations (400 E1). Gate two checks enume
 references, catalog and stream (422).
 """
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from sync_operator.sandbox.error_shapes import api_error, bad_request, non_json_error, validation_error
+from sync_operator.sandbox.routes.stored_json import as_jsonb, refuse_nul
 from sync_operator.sandbox.server_scheduler import is_accepted_cron
 from sync_operator.sandbox.state import Store
 
-__all__ = ["permitted_fields", "validate_contract", "validate_model"]
+__all__ = ["is_integer", "permitted_fields", "validate_contract", "validate_model"]
 
 _IDS: Final = ("source_id", "destination_id", "model_id")
 _UNITS: Final = ("minutes", "hours", "days", "weeks")
@@ -45,8 +44,6 @@ _ITEM_KEYS: Final = (
     "embedding_config",
 )
 _EMBEDDING_KEYS: Final = ("mode", "model", "api_key")
-_NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
-"""The character U+0000 in JSON: an escape that no backslash before it takes away."""
 
 
 def validate_contract(dialect: str, body: Mapping[str, Any], *, create: bool) -> None:
@@ -63,8 +60,13 @@ def validate_contract(dialect: str, body: Mapping[str, Any], *, create: bool) ->
         raise validation_error({"sync": problems})
 
 
-def validate_model(store: Store, body: Mapping[str, Any], *, create: bool) -> None:
+def validate_model(store: Store, body: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> None:
     """Check what the server's model checks: enumerations in the wrong case, references, catalog and stream.
+
+    Args:
+        store: the server's state.
+        body: what is written.
+        before: the sync's attributes; None for a create.
 
     Raises:
         Refusal: 400 E2, or 422.
@@ -73,8 +75,7 @@ def validate_model(store: Store, body: Mapping[str, Any], *, create: bool) -> No
         value = body.get(field)
         if value is not None and value not in _ENUMS[store.dialect][field]:
             raise bad_request(f"'{value}' is not a valid {field}")
-    if create or "stream_name" in body or any(name in body for name in _IDS):
-        _check_references(store, body, create=create)
+    _check_references(store, {**(before or {}), **body}, create=before is None)
 
 
 def permitted_fields(body: Mapping[str, Any], *, create: bool, dialect: str) -> dict[str, Any]:
@@ -91,9 +92,9 @@ def permitted_fields(body: Mapping[str, Any], *, create: bool, dialect: str) -> 
             kept[name] = int(kept[name])
     configuration = kept.get("configuration")
     if isinstance(configuration, list):
-        kept["configuration"] = _jsonb([_item(item) for item in configuration if isinstance(item, dict)])
+        kept["configuration"] = as_jsonb([_item(item) for item in configuration if isinstance(item, dict)])
     elif isinstance(configuration, dict):
-        kept["configuration"] = _jsonb(configuration)
+        kept["configuration"] = as_jsonb(configuration)
     elif "configuration" in kept:
         del kept["configuration"]
     if dialect == "multiwoven":
@@ -101,11 +102,7 @@ def permitted_fields(body: Mapping[str, Any], *, create: bool, dialect: str) -> 
             kept |= {"sync_interval": None, "sync_interval_unit": None}
         if kept.get("schedule_type") in {"manual", "interval"}:
             kept["cron_expression"] = None
-    if _NUL.search(json.dumps(kept)):
-        raise bad_request(
-            "PG::UntranslatableCharacter: ERROR:  unsupported Unicode escape sequence\n"
-            "DETAIL:  \\u0000 cannot be converted to text.\n"
-        )
+    refuse_nul(kept)
     return kept
 
 
@@ -115,7 +112,7 @@ def _problems(dialect: str, body: Mapping[str, Any], *, create: bool) -> dict[st
         if body.get(name) is None:
             problems[name] = ["is missing"]
     for name in _IDS:
-        if body.get(name) is not None and not _integer(body[name]):
+        if body.get(name) is not None and not is_integer(body[name]):
             problems[name] = ["must be an integer"]
     for name, words in _ENUMS[dialect].items():
         value = body.get(name)
@@ -132,7 +129,7 @@ def _schedule_problems(body: Mapping[str, Any]) -> dict[str, list[str]]:
     """Interval and cron line are checked only if the schedule type is in the same body (contract S8)."""
     match str(body.get("schedule_type")).lower():
         case "interval":
-            if not _integer(body.get("sync_interval")) or int(body["sync_interval"]) <= 0:
+            if not is_integer(body.get("sync_interval")) or int(body["sync_interval"]) <= 0:
                 return {"sync_interval": ["must be greater than 0"]}
             if body.get("sync_interval_unit") not in _UNITS:
                 return {"sync_interval_unit": ["must be filled"]}
@@ -145,20 +142,23 @@ def _schedule_problems(body: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def _check_references(store: Store, body: Mapping[str, Any], *, create: bool) -> None:
     failed = "Sync creation failed" if create else "Sync update failed"
-    for name, kind in (("source", "connector"), ("destination", "connector"), ("model", "model")):
+    for name in ("source", "destination", "model"):
         value = body.get(f"{name}_id")
-        if (value is None and create) or (value is not None and (kind, int(value)) in store.missing):
+        held = None if value is None else _referred(store, name, int(value))
+        if held is None:
             raise api_error(422, failed, {name: "must exist"})
     if create and not isinstance(body.get("configuration"), (dict, list)):
         raise api_error(422, failed, {"configuration": "can't be blank"})
-    destination = body.get("destination_id")
-    if destination is None or int(destination) not in store.catalogs:
-        return
-    streams = store.catalogs[int(destination)]
-    if streams is None:
+    catalog = store.catalog(int(body["destination_id"]))
+    if catalog is None:
         raise api_error(422, failed, {"catalog": "Catalog is missing"})
-    if body.get("stream_name") not in streams:
+    if not catalog.accepts(body.get("stream_name")):
         raise api_error(422, failed, {"stream_name": "Add a valid stream_name associated with destination connector"})
+
+
+def _referred(store: Store, name: str, number: int) -> object | None:
+    """The connector or model of an id; those of other workspaces are accepted too."""
+    return store.model(number) if name == "model" else store.connector(number, name)
 
 
 def _item(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,15 +176,8 @@ def _item(item: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _jsonb(value: Any) -> Any:
-    """A value as the database returns it: keys sorted by length, then by bytes."""
-    if isinstance(value, dict):
-        order = sorted(value, key=lambda key: (len(key.encode()), key.encode()))
-        return {key: _jsonb(value[key]) for key in order}
-    return [_jsonb(entry) for entry in value] if isinstance(value, list) else value
-
-
-def _integer(value: Any) -> bool:
+def is_integer(value: Any) -> bool:
+    """True for what the server takes as an integer: a number, or digits in a string."""
     if isinstance(value, bool):
         return False
     return isinstance(value, int) or (isinstance(value, str) and value.lstrip("-").isdigit())

@@ -27,7 +27,7 @@ async def create(request: web.Request) -> web.Response:
     validate_contract(store.dialect, body, create=True)
     workspace_id = workspace_of(request, token)
     may_write(token)
-    validate_model(store, body, create=True)
+    validate_model(store, body)
     now = store.clock()
     kept = permitted_fields(body, create=True, dialect=store.dialect)
     sync = StoredSync(store.next_sync, workspace_id, kept, created_at=now, updated_at=now)
@@ -76,7 +76,7 @@ async def update(request: web.Request) -> web.Response:
     may_write(token)
     if not body:
         raise plain_error(422, "param is missing or the value is empty: sync")
-    validate_model(store, body, create=False)
+    validate_model(store, body, sync.attributes)
     before = dict(sync.attributes)
     sync.attributes |= permitted_fields(body, create=False, dialect=store.dialect)
     if sync.attributes != before:
@@ -109,6 +109,8 @@ async def enable(request: web.Request) -> web.Response:
     if wanted == (sync.status != "disabled"):
         verb = "enable" if wanted else "disable"
         raise bad_request(f"Event '{verb}' cannot transition from '{sync.status}'.")
+    if store.catalog(sync.attributes["destination_id"]) is None:
+        raise bad_request("Validation failed: Catalog Catalog is missing")
     sync.status = "pending" if wanted else "disabled"
     sync.updated_at = store.clock()
     if wanted:

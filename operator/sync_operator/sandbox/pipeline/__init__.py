@@ -1,0 +1,1 @@
+"""What the sandbox holds of connector definitions, connectors, catalogs and models."""

@@ -1,0 +1,1 @@
+"""The routes of connector definitions, connectors, catalogs and models."""
