@@ -159,6 +159,7 @@ def test_what_is_deleted_and_made_again_under_its_name_is_found_again(tenant: Te
 
     tenant.sandbox.unname("source", 21)
     tenant.sandbox.name("source", 31, "Warehouse")
+    tenant.sandbox.name("model", 23, "Customers", source=31)  # it was deleted with its source
 
     def anew() -> bool:
         sync = tenant.get()
