@@ -5,6 +5,7 @@ SyncOperatorError
 │   ├── InvalidSpecError          the manifest asks for something that cannot be done; names the field
 │   ├── InvalidSettingsError      an environment variable is unknown or cannot be used
 │   ├── RejectedError             the server rejected the request body (its E1 and 422 responses)
+│   │   └── NameTakenError        the same, because something else there has the name
 │   ├── ConflictError             an object that is not ours has the name that we need
 │   ├── IdentityError             the id belongs to another sync on the server than the registered one
 │   ├── NotFoundError             404: no such resource on the server
@@ -40,6 +41,7 @@ __all__ = [
     "InvalidSettingsError",
     "InvalidSpecError",
     "KubernetesError",
+    "NameTakenError",
     "NotAdmittedError",
     "NotFoundError",
     "OutcomeUnknownError",
@@ -105,6 +107,10 @@ class RejectedError(PermanentError):
         self.details = details or {}
         self.retryable = retryable
         super().__init__(message)
+
+
+class NameTakenError(RejectedError):
+    """422: something else on the server has the name; perhaps the result of an earlier create without an answer."""
 
 
 class ConflictError(PermanentError):

@@ -16,7 +16,8 @@ from tests.support.plane import Plane
 
 from sync_operator.errors import KubernetesError
 from sync_operator.kubernetes.auth.cluster_auth import open_session
-from sync_operator.kubernetes.kube_client import NAMESPACES, KubeClient
+from sync_operator.kubernetes.kube_client import KubeClient
+from sync_operator.kubernetes.resources import NAMESPACES
 
 REVIEW: Final = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 ACCOUNT: Final = "system:serviceaccount:default:default"

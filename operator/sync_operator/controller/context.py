@@ -7,12 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sync_operator.api.constants import (
-    MANAGED_BY,
-    MANAGED_BY_LABEL,
-    SYNC_KIND,
-    WORKSPACE_KIND,
-)
+from sync_operator.api.constants import MANAGED_BY, MANAGED_BY_LABEL, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.api.scope import Scope
 from sync_operator.api.statuses.conditions import Reason
 from sync_operator.api.statuses.run_status import LastRun
@@ -21,7 +16,7 @@ from sync_operator.controller.drift.comparisons import Comparisons
 from sync_operator.controller.drift.list_memory import ListMemory
 from sync_operator.controller.drift.name_lists import NameListCache
 from sync_operator.controller.informer.compact import trimmed_metadata
-from sync_operator.controller.informer.in_sync import is_in_sync
+from sync_operator.controller.informer.in_sync import is_in_sync, is_scheduled
 from sync_operator.controller.informer.store import NamespacedName, Store, workspace_name
 from sync_operator.controller.registration.registered_kind import RegisteredKind
 from sync_operator.controller.registration.registrations import Registrations
@@ -36,25 +31,18 @@ from sync_operator.domain.snapshot import RunnerConfig
 from sync_operator.domain.status.event_specs import EventSpec
 from sync_operator.errors import ClusterRestoredError, KubernetesError
 from sync_operator.kubernetes.event_recorder import EventRecorder
-from sync_operator.kubernetes.kube_client import CRONJOBS, JOBS, SYNCS, WORKSPACES, KubeClient, Resource
+from sync_operator.kubernetes.kube_client import KubeClient
 from sync_operator.kubernetes.merge_patch import merge_patch
+from sync_operator.kubernetes.resources import CRONJOBS, JOBS, WORKSPACES, Resource
 from sync_operator.kubernetes.watch.own_write_filter import ObjectVersion
 from sync_operator.syncapi.types import RemoteSync
 from sync_operator.util.redact import redact
 
-__all__ = ["OURS", "WATCHED", "ControllerContext"]
+__all__ = ["OURS", "ControllerContext"]
 
 _log = logging.getLogger(__name__)
 
 OURS = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
-WATCHED: Mapping[str, tuple[Resource, str]] = {
-    WORKSPACE_KIND: (WORKSPACES, ""),
-    SYNC_KIND: (SYNCS, ""),
-    "CronJob": (CRONJOBS, OURS),
-    "Job": (JOBS, OURS),
-}
-"""Cached kinds, each with its resource and label selector."""
-_KINDS: Mapping[str, str] = {resource.plural: kind for kind, (resource, _) in WATCHED.items()}
 _DESIRED_STATE_FIELDS = ("generation", "deletionTimestamp", "finalizers", "annotations")
 """Metadata fields whose change means that another client changed the desired state."""
 _MAX_UNCACHEABLE = 1024
@@ -78,16 +66,17 @@ class ControllerContext:
         require_secret_label: True if only labelled Secrets may be sent in a configuration.
         events: records Kubernetes events.
         registrations: what is remembered of the registered resources of each kind.
+        watched: the cached kinds, each with its resource and label selector.
         comparisons: state of each Workspace's drift check.
         name_lists: the last lists of connectors and models, for Syncs that refer to them by name.
         batch_streams: which streams of each destination are written in batches.
         start_diagnoses: the last start check of each Job that has not started.
         watch_runs: uids of Syncs scheduled by their servers whose runs the next reconcile must read.
-        recheck: uids of Syncs with a configuration value from a Secret that may have changed.
+        recheck: uids of resources with a value from a Secret or ConfigMap that may have changed.
         on_workspace_gone: called with each Workspace that is gone (``namespace/name``), to drop their state of it.
         on_run_ended: called with each run of a Sync that has ended, once the Sync's status holds it.
         children_deleted: uids of Syncs under deletion whose CronJob and Jobs this process has deleted.
-        finalizer_removed: uids of Syncs whose finalizer was removed, until the watch event of their deletion arrives.
+        finalizer_removed: uids of resources whose finalizer was removed, until the watch event of their deletion comes.
     """
 
     kube: KubeClient
@@ -113,9 +102,11 @@ class ControllerContext:
     _versions: dict[str, int] = field(default_factory=dict)
     kinds: tuple[RegisteredKind[Any], ...] = (REGISTERED_SYNC,)
     registrations: Mapping[str, Registrations[Any]] = field(init=False)
+    watched: Mapping[str, tuple[Resource, str]] = field(init=False)
     comparisons: Comparisons = field(init=False)
     name_lists: NameListCache = field(init=False)
     batch_streams: BatchStreams = field(init=False)
+    _kinds: Mapping[str, str] = field(init=False)
     _uncacheable: dict[NamespacedName, str] = field(init=False, default_factory=dict)
     _enqueue_backlog: Backlog[Key] = field(init=False)
 
@@ -133,6 +124,13 @@ class ControllerContext:
             memory=memory,
         )
         self.registrations = {each.kind.kind: begin(each) for each in self.kinds}
+        self.watched = {
+            WORKSPACE_KIND: (WORKSPACES, ""),
+            **{each.kind.kind: (each.resource, "") for each in self.kinds},
+            "CronJob": (CRONJOBS, OURS),
+            "Job": (JOBS, OURS),
+        }
+        self._kinds = {resource.plural: kind for kind, (resource, _) in self.watched.items()}
         self.comparisons = Comparisons(self.clock, self.drift_period)
         self.name_lists = NameListCache(self.clock, memory)
         self.batch_streams = BatchStreams(self.clock, memory)
@@ -160,7 +158,7 @@ class ControllerContext:
             ClusterRestoredError: a list is older than the list before it.
         """
         versions = {}
-        for kind, (resource, selector) in WATCHED.items():
+        for kind, (resource, selector) in self.watched.items():
             known = list(self.store.all(kind))
             objects: list[dict[str, Any]] = []
             for namespace in self.namespaces or (None,):
@@ -210,25 +208,25 @@ class ControllerContext:
         if kind == WORKSPACE_KIND:
             self.connections.workspace_deleted(NamespacedName(metadata["namespace"], metadata["name"]))
             self.queue.add(Key(WORKSPACE_KIND, metadata["namespace"], metadata["name"]))
-        if kind == SYNC_KIND:
-            self.forget_sync(gone)
+        if kind in self.registrations:
+            self.forget_resource(kind, gone)
             self.queue.add(Key(WORKSPACE_KIND, metadata["namespace"], workspace_name(gone)))
 
-    def forget_sync(self, sync: Mapping[str, Any]) -> None:
-        """Drop all in-memory state of a Sync that no longer exists, whether or not its deletion was carried out."""
-        metadata = sync["metadata"]
-        key = Key(SYNC_KIND, metadata["namespace"], metadata["name"])
-        if not self.store.has(SYNC_KIND, NamespacedName(key.namespace, key.name)):
+    def forget_resource(self, kind: str, obj: Mapping[str, Any]) -> None:
+        """Drop all in-memory state of a resource that no longer exists, whether or not its deletion was carried out."""
+        metadata = obj["metadata"]
+        key = Key(kind, metadata["namespace"], metadata["name"])
+        if not self.store.has(kind, NamespacedName(key.namespace, key.name)):
             self.queue.forget(key)
-            if route := self.connections.route(NamespacedName(key.namespace, workspace_name(sync))):
+            if route := self.connections.route(NamespacedName(key.namespace, workspace_name(obj))):
                 route.forget(key)
-        for memory in (self.syncs, self.start_diagnoses):
+        for memory in (self.registrations[kind], self.start_diagnoses):
             memory.forget(metadata["uid"])
         for uids in (self.recheck, self.watch_runs, self.children_deleted, self.finalizer_removed):
             uids.discard(metadata["uid"])
 
     def forget_workspace(self, ref: NamespacedName) -> None:
-        """Drop all in-memory state of a Workspace that no longer exists and that no Sync refers to."""
+        """Drop all in-memory state of a Workspace that no longer exists and that no resource refers to."""
         self.connections.forget(ref)
         self.comparisons.forget(ref)
         for kind in (WORKSPACE_KIND, DRIFT_KIND):
@@ -249,7 +247,7 @@ class ControllerContext:
 
     def is_cached(self, plural: str, seen: ObjectVersion) -> bool:
         """True if this version of an object, or a later one, is in the cache; False for kinds that are not cached."""
-        return plural in _KINDS and self.store.has_version_at_least(_KINDS[plural], seen)
+        return plural in self._kinds and self.store.has_version_at_least(self._kinds[plural], seen)
 
     def lacks_cronjob(self, seen: ObjectVersion) -> bool:
         """True if a CronJob is not in the cache; our own deletion removes it from there at once."""
@@ -289,38 +287,39 @@ class ControllerContext:
         self.events.record(obj, EventSpec(Reason.INVALID_SPEC, words, warning=True), now=self.clock())
 
     def enqueue_all(self) -> None:
-        """Queue every Workspace and Sync; Syncs that are in sync have low priority, within one drift period."""
+        """Queue everything; resources that are in sync have low priority, within one drift period."""
         for obj in self.store.all(WORKSPACE_KIND):
             self.queue.add(Key(WORKSPACE_KIND, obj["metadata"]["namespace"], obj["metadata"]["name"]))
-        self._enqueue_backlog.add(
-            Key(SYNC_KIND, obj["metadata"]["namespace"], obj["metadata"]["name"]) for obj in self.store.all(SYNC_KIND)
-        )
+        for kind in self.registrations:
+            refs = (obj["metadata"] for obj in self.store.all(kind))
+            self._enqueue_backlog.add(Key(kind, ref["namespace"], ref["name"]) for ref in refs)
 
-    def enqueue_syncs(self, workspace: NamespacedName, *, changed: bool) -> None:
-        """Queue every Sync of a Workspace; those in sync have low priority unless the Workspace has changed."""
-        syncs = self.store.resources_of(SYNC_KIND, workspace)
+    def enqueue_dependents(self, workspace: NamespacedName, *, changed: bool) -> None:
+        """Queue every resource of a Workspace; those in sync have low priority unless the Workspace has changed."""
         if not changed:
-            self._enqueue_backlog.add(syncs)
+            self._enqueue_backlog.add(self.dependents(workspace))
             return
-        for key in syncs:
+        for key in self.dependents(workspace):
             self.queue.add(key)
 
-    def _enqueue_by_priority(self, sync: Key) -> None:
-        if self._is_in_sync(sync):
-            self.queue.add_low_priority((sync,), within=self.drift_period.total_seconds())
+    def dependents(self, workspace: NamespacedName) -> list[Key]:
+        """Keys of the registered resources that refer to a Workspace, of all kinds."""
+        return [key for kind in self.registrations for key in self.store.resources_of(kind, workspace)]
+
+    def _enqueue_by_priority(self, key: Key) -> None:
+        if self._is_in_sync(key):
+            self.queue.add_low_priority((key,), within=self.drift_period.total_seconds())
         else:
-            self.queue.add(sync)
+            self.queue.add(key)
 
     def _is_in_sync(self, key: Key) -> bool:
-        here, cronjob = NamespacedName(key.namespace, key.name), NamespacedName(key.namespace, cronjob_name(key.name))
-        obj = self.store.get(SYNC_KIND, here)
-        return obj is not None and is_in_sync(
-            obj,
-            has_cronjob=self.store.has("CronJob", cronjob),
-            jobs=self.store.jobs_of(here),
-            now=self.clock(),
-            cluster=self.cluster,
-        )
+        here = NamespacedName(key.namespace, key.name)
+        obj, finalizer = self.store.get(key.kind, here), self.registrations[key.kind].registered_kind.kind.finalizer
+        if obj is None or not is_in_sync(obj, finalizer, cluster=self.cluster):
+            return False
+        has_cronjob = self.store.has("CronJob", NamespacedName(key.namespace, cronjob_name(key.name)))
+        jobs = self.store.jobs_of(here)
+        return key.kind != SYNC_KIND or is_scheduled(obj, has_cronjob=has_cronjob, jobs=jobs, now=self.clock())
 
     async def write_status(
         self, resource: Resource, kind: str, obj: Mapping[str, Any], status: Mapping[str, Any]

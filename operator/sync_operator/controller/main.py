@@ -30,8 +30,9 @@ from sync_operator.controller.workqueue.core_tasks import CoreTasks
 from sync_operator.errors import InvalidSettingsError, KubernetesError
 from sync_operator.kubernetes.auth.cluster_auth import ClusterSession, open_session
 from sync_operator.kubernetes.cluster_identity import cluster_uid
-from sync_operator.kubernetes.kube_client import CRONJOBS, SECRETS, KubeClient
+from sync_operator.kubernetes.kube_client import KubeClient
 from sync_operator.kubernetes.lease_client import Lease
+from sync_operator.kubernetes.resources import CRONJOBS, SECRETS
 from sync_operator.log import configure_logging
 from sync_operator.settings import ControllerSettings
 from sync_operator.syncapi.http.connection_pool import PoolManager

@@ -4,14 +4,16 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
 
-from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.api.kinds.run import PodDefaults
 from sync_operator.api.kinds.workspace import server_of
 from sync_operator.api.scope import Scope
+from sync_operator.controller.connector.connector_reconciler import CONNECTOR_STEPS, reconcile_connector
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.drift.drift_reconciler import reconcile_drift
 from sync_operator.controller.informer.store import NamespacedName, Store, workspace_name
 from sync_operator.controller.metrics.metrics import Metrics
+from sync_operator.controller.model.model_reconciler import MODEL_STEPS, reconcile_model
 from sync_operator.controller.sync.sync_reconciler import SYNC_STEPS, reconcile_sync
 from sync_operator.controller.workqueue.workqueue import DRIFT_KIND, Key, Result, WorkQueue
 from sync_operator.controller.workspace.connections import WorkspaceConnections
@@ -100,17 +102,19 @@ def build_context(
 def reconcilers(context: ControllerContext) -> dict[str, Callable[[Key], Awaitable[Result]]]:
     """What reconciles the keys of the work queue, by their kind."""
     return {
+        CONNECTOR_KIND: partial(reconcile_connector, context),
+        MODEL_KIND: partial(reconcile_model, context),
         SYNC_KIND: partial(reconcile_sync, context),
         WORKSPACE_KIND: partial(reconcile_workspace, context),
-        DRIFT_KIND: partial(reconcile_drift, (SYNC_STEPS,), context),
+        DRIFT_KIND: partial(reconcile_drift, (CONNECTOR_STEPS, MODEL_STEPS, SYNC_STEPS), context),
     }
 
 
 def _server_of(store: Store, key: Key) -> str | None:
     """The server that the reconcile of a key may call, as host and port; None if unknown."""
     home = NamespacedName(key.namespace, key.name)
-    if key.kind == SYNC_KIND:
-        sync = store.get(SYNC_KIND, home)
-        home = NamespacedName(key.namespace, workspace_name(sync)) if sync else home
+    if key.kind not in {WORKSPACE_KIND, DRIFT_KIND}:
+        resource = store.get(key.kind, home)
+        home = NamespacedName(key.namespace, workspace_name(resource)) if resource else home
     url = (store.get(WORKSPACE_KIND, home) or {}).get("spec", {}).get("url")
     return server_of(url) if isinstance(url, str) else None

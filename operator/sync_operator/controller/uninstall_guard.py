@@ -12,7 +12,8 @@ from typing import Final
 
 from sync_operator.errors import KubernetesError
 from sync_operator.kubernetes.auth.cluster_auth import open_session
-from sync_operator.kubernetes.kube_client import SYNCS, KubeClient
+from sync_operator.kubernetes.kube_client import KubeClient
+from sync_operator.kubernetes.resources import SYNCS
 from sync_operator.settings import watch_namespaces
 
 __all__ = ["main", "reason_to_refuse"]

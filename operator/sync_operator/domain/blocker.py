@@ -14,6 +14,9 @@ class Phase(Enum):
     REGISTRATION = "registration"
     SCHEDULING = "scheduling"
     RUNS = "runs"
+    DISCOVERY = "discovery"
+    CHECK = "check"
+    PREVIEW = "preview"
     DELETION = "deletion"
 
 

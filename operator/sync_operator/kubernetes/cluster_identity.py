@@ -4,7 +4,8 @@ import logging
 from typing import Final
 
 from sync_operator.errors import KubernetesError
-from sync_operator.kubernetes.kube_client import NAMESPACES, KubeClient
+from sync_operator.kubernetes.kube_client import KubeClient
+from sync_operator.kubernetes.resources import NAMESPACES
 
 __all__ = ["cluster_uid"]
 

@@ -1,6 +1,6 @@
 """Converts objects as returned by the API server to the views in a snapshot. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,15 +13,17 @@ from sync_operator.api.constants import (
     TEMPLATE_ANNOTATION,
 )
 from sync_operator.api.statuses.run_status import RunTrigger
-from sync_operator.api.statuses.status import read_sync_status
-from sync_operator.api.validation.strict_validation import read_sync_spec
+from sync_operator.api.statuses.status import read_connector_status, read_model_status, read_sync_status
+from sync_operator.api.validation.strict_validation import read_connector_spec, read_model_spec, read_sync_spec
+from sync_operator.domain.connector.connector_snapshot import ConnectorView
+from sync_operator.domain.model.model_snapshot import ModelView
 from sync_operator.domain.runs.job_state import JobView
 from sync_operator.domain.snapshot import SyncView
 from sync_operator.errors import InvalidSpecError
 from sync_operator.schedule.effective_schedule import effective_schedule
 from sync_operator.util.bounds import bounded_time
 
-__all__ = ["job_view", "owning_sync", "sync_view"]
+__all__ = ["connector_view", "job_view", "model_view", "owning_sync", "sync_view"]
 
 _SCHEDULED: Final = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 _OF_PODS: Final = ("ready", "succeeded", "failed")
@@ -36,28 +38,53 @@ MAX_ID_DIGITS: Final = 19
 def sync_view(obj: Mapping[str, Any]) -> SyncView:
     """Convert a Sync; an invalid spec is returned in ``spec_error`` and never raised."""
     metadata = obj["metadata"]
-    namespace, name = metadata["namespace"], metadata["name"]
     spec = schedule = error = None
     try:
         spec = read_sync_spec(obj.get("spec", {}))
-        schedule = effective_schedule(spec, namespace, name)
+        schedule = effective_schedule(spec, metadata["namespace"], metadata["name"])
     except InvalidSpecError as invalid:
         error = invalid
-    return SyncView(
-        namespace=namespace,
-        name=name,
-        uid=metadata["uid"],
-        generation=metadata["generation"],
-        resource_version=metadata["resourceVersion"],
-        created_at=datetime.fromisoformat(metadata["creationTimestamp"]),
-        status=read_sync_status(obj.get("status", {})),
-        spec=spec,
-        schedule=schedule,
-        spec_error=error,
-        finalizers=tuple(metadata.get("finalizers", ())),
-        annotations=metadata.get("annotations", {}),
-        deleting="deletionTimestamp" in metadata,
-    )
+    status = read_sync_status(obj.get("status", {}))
+    return SyncView(status=status, spec=spec, schedule=schedule, spec_error=error, **_common(metadata))
+
+
+def connector_view(obj: Mapping[str, Any]) -> ConnectorView:
+    """Convert a Connector; as `sync_view`."""
+    spec, error = _read(read_connector_spec, obj)
+    status = read_connector_status(obj.get("status", {}))
+    return ConnectorView(status=status, spec=spec, spec_error=error, **_common(obj["metadata"]))
+
+
+def model_view(obj: Mapping[str, Any]) -> ModelView:
+    """Convert a Model; as `sync_view`."""
+    spec, error = _read(read_model_spec, obj)
+    status = read_model_status(obj.get("status", {}))
+    return ModelView(status=status, spec=spec, spec_error=error, **_common(obj["metadata"]))
+
+
+def _read[S](
+    read: Callable[[Mapping[str, Any]], S], obj: Mapping[str, Any]
+) -> tuple[S | None, InvalidSpecError | None]:
+    """The spec, or why it is invalid."""
+    try:
+        return read(obj.get("spec", {})), None
+    except InvalidSpecError as invalid:
+        return None, invalid
+
+
+def _common(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that every view has."""
+    return {
+        "namespace": metadata["namespace"],
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+        "generation": metadata["generation"],
+        "resource_version": metadata["resourceVersion"],
+        "created_at": datetime.fromisoformat(metadata["creationTimestamp"]),
+        "finalizers": tuple(metadata.get("finalizers", ())),
+        "annotations": metadata.get("annotations", {}),
+        "deleting": "deletionTimestamp" in metadata,
+    }
 
 
 def job_view(obj: Mapping[str, Any]) -> JobView:

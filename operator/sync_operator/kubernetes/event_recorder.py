@@ -12,7 +12,8 @@ from sync_operator.api.base import rfc3339
 from sync_operator.api.constants import FIELD_MANAGER
 from sync_operator.domain.status.event_specs import EventSpec
 from sync_operator.errors import KubernetesError
-from sync_operator.kubernetes.kube_client import EVENTS, KubeClient
+from sync_operator.kubernetes.kube_client import KubeClient
+from sync_operator.kubernetes.resources import EVENTS
 from sync_operator.util.bounds import one_line
 from sync_operator.util.fair_shares import FairShares
 

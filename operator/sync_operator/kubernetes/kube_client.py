@@ -4,32 +4,17 @@ import asyncio
 import json
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
 
-from sync_operator.api.constants import FIELD_MANAGER, GROUP, SYNC_PLURAL, VERSION, WORKSPACE_PLURAL
+from sync_operator.api.constants import FIELD_MANAGER
 from sync_operator.errors import KubernetesError
 from sync_operator.kubernetes.auth.cluster_auth import ClusterSession
+from sync_operator.kubernetes.resources import Resource
 from sync_operator.kubernetes.watch.watch_middleware import METADATA_LIST
 
-__all__ = [
-    "CRDS",
-    "CRONJOBS",
-    "EVENTS",
-    "GROUP_VERSIONS",
-    "JOBS",
-    "LEASES",
-    "NAMESPACES",
-    "PAGE_SIZE",
-    "PODS",
-    "SECRETS",
-    "SYNCS",
-    "WORKSPACES",
-    "KubeClient",
-    "Resource",
-]
+__all__ = ["PAGE_SIZE", "KubeClient"]
 
 type _Items = list[dict[str, Any]]
 _JSON: Final = "application/json"
@@ -51,38 +36,6 @@ MAX_ATTEMPTS_ON_RETRY_AFTER: Final = 10
 """Attempts of a request if the API server sends Retry-After; client-go makes as many."""
 MAX_RETRY_AFTER: Final = 30.0
 """Maximum Retry-After in seconds; the API server sends 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """One API resource: its URL prefix and plural."""
-
-    prefix: str
-    plural: str
-
-    @property
-    def api_version(self) -> str:
-        """Group and version for the field ``apiVersion``; items of a list come without it."""
-        return self.prefix.removeprefix("/apis/").removeprefix("/api/")
-
-    def path(self, namespace: str | None, name: str | None = None, subresource: str | None = None) -> str:
-        """URL path of a collection or an object."""
-        parts = [self.prefix, f"namespaces/{namespace}" if namespace else None, self.plural, name, subresource]
-        return "/".join(part for part in parts if part)
-
-
-SYNCS: Final = Resource(f"/apis/{GROUP}/{VERSION}", SYNC_PLURAL)
-WORKSPACES: Final = Resource(f"/apis/{GROUP}/{VERSION}", WORKSPACE_PLURAL)
-CRONJOBS: Final = Resource("/apis/batch/v1", "cronjobs")
-JOBS: Final = Resource("/apis/batch/v1", "jobs")
-PODS: Final = Resource("/api/v1", "pods")
-SECRETS: Final = Resource("/api/v1", "secrets")
-EVENTS: Final = Resource("/api/v1", "events")
-LEASES: Final = Resource("/apis/coordination.k8s.io/v1", "leases")
-NAMESPACES: Final = Resource("/api/v1", "namespaces")
-CRDS: Final = Resource("/apis/apiextensions.k8s.io/v1", "customresourcedefinitions")
-GROUP_VERSIONS: Final = Resource(f"/apis/{GROUP}", "")
-"""Discovery: ``get`` with the name of a version returns the kinds of our group and their verbs."""
 
 
 class _PageTooLargeError(Exception):

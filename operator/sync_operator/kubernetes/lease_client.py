@@ -6,7 +6,8 @@ from typing import Any
 
 from sync_operator.domain.lease_record import LeaseTimes, LeaseView, ObservedRecord, acquire_record, release_record
 from sync_operator.errors import KubernetesError
-from sync_operator.kubernetes.kube_client import LEASES, KubeClient
+from sync_operator.kubernetes.kube_client import KubeClient
+from sync_operator.kubernetes.resources import LEASES
 
 __all__ = ["Lease"]
 

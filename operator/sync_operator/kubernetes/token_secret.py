@@ -16,7 +16,8 @@ from sync_operator.api.constants import (
 )
 from sync_operator.domain.scheduling.cronjob_manifest import hashed_name
 from sync_operator.errors import ConflictError, KubernetesError
-from sync_operator.kubernetes.kube_client import SECRETS, KubeClient
+from sync_operator.kubernetes.kube_client import KubeClient
+from sync_operator.kubernetes.resources import SECRETS
 from sync_operator.syncapi.auth.login import Token, token_ttl
 
 __all__ = ["KEY", "TokenSecret", "token_secret_name"]

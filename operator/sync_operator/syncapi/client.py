@@ -13,6 +13,7 @@ from sync_operator.errors import (
 )
 from sync_operator.syncapi.collection import CollectionPath, ListReader, ResourceCollection, as_read, digits
 from sync_operator.syncapi.http.connection_pool import Owner, PoolManager
+from sync_operator.syncapi.http.responses import Quoting
 from sync_operator.syncapi.http.server_client import (
     Gate,
     RequestObserver,
@@ -23,13 +24,16 @@ from sync_operator.syncapi.http.server_client import (
 from sync_operator.syncapi.list_size import ListSize, ignore_growth
 from sync_operator.syncapi.parsing import (
     parse_batch_streams,
+    parse_connector,
     parse_list,
+    parse_model,
     parse_named,
     parse_run,
     parse_sync,
     parse_user,
     size_of,
 )
+from sync_operator.syncapi.pipeline.pipeline_client import PipelineClient
 from sync_operator.syncapi.row_reasons import reason_of
 from sync_operator.syncapi.types import (
     Dialect,
@@ -50,6 +54,18 @@ _MAX_REASON: Final = 120
 _MAX_ACTIVE_RUNS: Final = 10
 """The server allows one active run; rows left behind when a sync was disabled come on top."""
 _SYNCS: Final = CollectionPath("/syncs", "sync", "sync", parse_sync)
+_CONNECTORS: Final = CollectionPath(
+    "/connectors",
+    "connector",
+    "connector",
+    parse_connector,
+    Quoting.NOTHING,
+    "whose definition the server no longer has",
+)
+_MODELS: Final = CollectionPath(
+    "/models", "model", "model", parse_model, Quoting.NOTHING, "whose connector has no catalog"
+)
+"""Neither is quoted: a model embeds its connector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +104,9 @@ class ApiClient:
         dialect: which one the server speaks.
         namespace: of the Workspace; empty if this is the only client.
         syncs: the workspace's syncs.
+        connectors: its sources and destinations.
+        models: its models.
+        pipeline: the calls on connectors that are not those of every collection.
     """
 
     def __init__(
@@ -115,6 +134,9 @@ class ApiClient:
         )
         self._reader = ListReader(self._server, endpoint.dialect)
         self.syncs = self.collection(_SYNCS)
+        self.connectors = self.collection(_CONNECTORS)
+        self.models = self.collection(_MODELS)
+        self.pipeline = PipelineClient(self._server)
 
     def collection[R: RemoteResource](self, path: CollectionPath[R]) -> ResourceCollection[R]:
         """One of the workspace's collections."""
@@ -122,11 +144,11 @@ class ApiClient:
 
     async def whoami(self) -> User:
         """`GET /users/me`: verifies token, workspace and role in one cheap call."""
-        return parse_user((await self._server.send("GET", "/users/me", quote_response=False)).body)
+        return parse_user((await self._server.send("GET", "/users/me", quoting=Quoting.NOTHING)).body)
 
     async def ping(self) -> None:
         """`GET /syncs?page=1`: verifies the token on servers without ``users/me``."""
-        await self._server.send("GET", "/syncs", query={"page": "1"}, quote_response=False)
+        await self._server.send("GET", "/syncs", query={"page": "1"}, quoting=Quoting.NOTHING)
 
     async def list_named(
         self, kind: RefKind, on_growth: Callable[[int], None] = ignore_growth
@@ -150,14 +172,16 @@ class ApiClient:
         )
 
         sized = kind is RefKind.MODEL or self.dialect is Dialect.DOCUMENTED
-        return (await self._reader.read_all(path, parse_named, tally, filters=filters, sized=sized))[0].rows
+        reading = self._reader.read_all(path, parse_named, tally, filters=filters, sized=sized, quoting=Quoting.NOTHING)
+        return (await reading)[0].rows
 
     async def batch_streams(self, connector_id: int) -> frozenset[str]:
         """`GET /connectors/:id/discover`: names of the streams that the server writes in batches.
 
         The server returns its stored catalog, which exists for each destination that a sync writes to.
         """
-        return parse_batch_streams((await self._server.send("GET", f"/connectors/{connector_id}/discover")).body)
+        path = f"/connectors/{connector_id}/discover"
+        return parse_batch_streams((await self._server.send("GET", path, quoting=Quoting.NOTHING)).body)
 
     async def cancel_all(self, sync_id: str) -> None:
         """Cancel every active run, one call for each: a call cancels the newest one only."""

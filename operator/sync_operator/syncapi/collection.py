@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sync_operator.errors import NotFoundError, OutcomeUnknownError, TransientError
-from sync_operator.syncapi.http.responses import Response
+from sync_operator.syncapi.http.responses import Quoting, Response
 from sync_operator.syncapi.http.server_client import ServerClient
 from sync_operator.syncapi.list_size import ListSize, ignore_growth
 from sync_operator.syncapi.paging import Page, Row, WholeList, read_whole_list
@@ -33,12 +33,16 @@ class CollectionPath[R: RemoteResource]:
         key: name of the only field of a body that is written.
         noun: for one resource, in messages.
         parse: reads a resource; None if it has no id or no attributes.
+        quoting: which error responses an error may quote.
+        broken_rows: for a message: which of them a server may fail to list.
     """
 
     path: str
     key: str
     noun: str
     parse: Callable[[Any], R | None]
+    quoting: Quoting = Quoting.ALL
+    broken_rows: str = "whose connector or model is gone"
 
 
 class ListReader:
@@ -67,6 +71,7 @@ class ListReader:
         *,
         filters: Mapping[str, str] | None = None,
         sized: bool = True,
+        quoting: Quoting = Quoting.ALL,
     ) -> tuple[WholeList[T], datetime | None]:
         """Read a list page by page, with a longer timeout than other calls have; see `read_whole_list`.
 
@@ -76,6 +81,7 @@ class ListReader:
             tally: counts the memory of the rows.
             filters: further query parameters.
             sized: False if the server ignores the page size that is requested.
+            quoting: which error responses an error may quote.
 
         Returns:
             The rows, and the server's time in the last response.
@@ -92,7 +98,7 @@ class ListReader:
             nonlocal clock
             query = {"page": str(page), **self.page_size(size), **(filters or {})}
             answer = await self._server.send(
-                "GET", path, query=query, timeout_seconds=MAX_PAGE_SECONDS, parse_item=counted
+                "GET", path, query=query, timeout_seconds=MAX_PAGE_SECONDS, parse_item=counted, quoting=quoting
             )
             clock = bounded_date(answer.headers.get("date", ""))
             return parse_page(answer.body, as_read)
@@ -133,12 +139,13 @@ class ResourceCollection[R: RemoteResource]:
             f"the {self.path.noun}s of this workspace hold more than {MAX_KEPT_BYTES // 2**20} MiB of configuration; "
             "so much is not read: spread them over several workspaces",
         )
-        whole, clock = await self._reader.read_all(self.path.path, self._parse_packed, tally)
+        whole, clock = await self._reader.read_all(self.path.path, self._parse_packed, tally, quoting=self.path.quoting)
         return RemoteList(whole.rows, clock, whole.unlisted)
 
     async def get(self, remote_id: str) -> R:
         """`GET` by id."""
-        return self._parse_required(await self._server.send("GET", self._by_id(remote_id)), "GET")
+        answer = await self._server.send("GET", self._by_id(remote_id), quoting=self.path.quoting)
+        return self._parse_required(answer, "GET")
 
     async def create(self, body: Mapping[str, Any]) -> R:
         """`POST` to the collection. Never retried here.
@@ -147,7 +154,8 @@ class ResourceCollection[R: RemoteResource]:
             OutcomeUnknownError: it may have been created; list the collection before another create.
         """
         path = self.path
-        answer = await self._server.send("POST", path.path, body={path.key: dict(body)}, idempotent=False)
+        wrapped = {path.key: dict(body)}
+        answer = await self._server.send("POST", path.path, body=wrapped, idempotent=False, quoting=path.quoting)
         remote = path.parse(answer.body)
         if remote is None:
             raise OutcomeUnknownError(f"POST {path.path} was accepted, but the answer names no id", settled=True)
@@ -156,12 +164,14 @@ class ResourceCollection[R: RemoteResource]:
     async def update(self, remote_id: str, body: Mapping[str, Any]) -> R:
         """`PUT` by id with the whole body."""
         wrapped = {self.path.key: dict(body)}
-        return self._parse_required(await self._server.send("PUT", self._by_id(remote_id), body=wrapped), "PUT")
+        path = self._by_id(remote_id)
+        answer = await self._server.send("PUT", path, body=wrapped, quoting=self.path.quoting)
+        return self._parse_required(answer, "PUT")
 
     async def delete(self, remote_id: str) -> None:
         """`DELETE` by id; what does not exist counts as deleted."""
         try:
-            await self._server.send("DELETE", self._by_id(remote_id))
+            await self._server.send("DELETE", self._by_id(remote_id), quoting=self.path.quoting)
         except NotFoundError:
             return
 

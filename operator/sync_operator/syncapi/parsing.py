@@ -9,7 +9,17 @@ from typing import Any, Final
 from sync_operator.errors import TransientError
 from sync_operator.syncapi.list_size import RowSize
 from sync_operator.syncapi.paging import Page, Row
-from sync_operator.syncapi.types import NamedResource, RemoteResource, RemoteRun, RemoteSync, Rows, RunStatus, User
+from sync_operator.syncapi.types import (
+    NamedResource,
+    RemoteConnector,
+    RemoteModel,
+    RemoteResource,
+    RemoteRun,
+    RemoteSync,
+    Rows,
+    RunStatus,
+    User,
+)
 from sync_operator.util.bounds import (
     MAX_ITEM_BYTES,
     MAX_VALUES_OF_SERVER,
@@ -24,7 +34,9 @@ from sync_operator.util.redact import redact
 
 __all__ = [
     "parse_batch_streams",
+    "parse_connector",
     "parse_list",
+    "parse_model",
     "parse_named",
     "parse_page",
     "parse_run",
@@ -46,6 +58,9 @@ _WRITABLE_ATTRIBUTES: Final = (
     *("sync_interval_unit", "cron_expression", "stream_name", "cursor_field"),
 )
 """Writable attributes. The server returns many more, which need not be kept for ten thousand syncs."""
+_CONNECTOR_ATTRIBUTES: Final = ("name", "description", "connector_type", "connector_name", "configuration")
+_MODEL_ATTRIBUTES: Final = ("name", "description", "query_type", "query", "primary_key")
+"""Of a model without the connector that is embedded in it, whose configuration may hold secrets."""
 
 
 def parse_sync(body: Any) -> RemoteSync | None:
@@ -61,6 +76,42 @@ def parse_sync(body: Any) -> RemoteSync | None:
         created_at=bounded_time(attributes.get("created_at")),
         updated_at=bounded_time(attributes.get("updated_at")),
     )
+
+
+def parse_connector(body: Any) -> RemoteConnector | None:
+    """Parse a connector; None if it has no id or no attributes."""
+    return _parse_resource(body, RemoteConnector, _CONNECTOR_ATTRIBUTES)
+
+
+def parse_model(body: Any) -> RemoteModel | None:
+    """Parse a model, with the id of its connector; None if it has no id or no attributes."""
+    model = _parse_resource(body, RemoteModel, _MODEL_ATTRIBUTES)
+    number = _connector_id(_unwrap(body).get("attributes"))
+    if model is None or number is None:
+        return model
+    return replace(model, attributes={**model.attributes, "connector_id": number})
+
+
+def _parse_resource[R: RemoteResource](body: Any, made: type[R], names: tuple[str, ...]) -> R | None:
+    resource = _unwrap(body)
+    remote_id, attributes = bounded_id(resource.get("id")), resource.get("attributes")
+    if remote_id is None or not isinstance(attributes, Mapping):
+        return None
+    return made(
+        id=remote_id,
+        attributes={name: _bounded_attribute(attributes[name]) for name in names if name in attributes},
+        created_at=bounded_time(attributes.get("created_at")),
+        updated_at=bounded_time(attributes.get("updated_at")),
+    )
+
+
+def _connector_id(attributes: Any) -> int | None:
+    """Id of a model's connector, which is embedded in it, or named by its id alone (documented dialect)."""
+    if not isinstance(attributes, Mapping):
+        return None
+    connector = attributes.get("connector")
+    number = connector.get("id") if isinstance(connector, Mapping) else attributes.get("connector_id")
+    return bounded_number(number) or None
 
 
 def _bounded_attribute(value: Any) -> Any:
@@ -102,9 +153,7 @@ def parse_named(body: Any) -> NamedResource | None:
     name = attributes.get("name") if isinstance(attributes, Mapping) else None
     if not number or not isinstance(attributes, Mapping) or not isinstance(name, str) or len(name) > _MAX_NAME:
         return None
-    connector = attributes.get("connector")
-    source = bounded_number(connector.get("id")) if isinstance(connector, Mapping) else None
-    return NamedResource(number, name, bounded_time(attributes.get("updated_at")), source or None)
+    return NamedResource(number, name, bounded_time(attributes.get("updated_at")), _connector_id(attributes))
 
 
 def parse_batch_streams(body: Any) -> frozenset[str]:

@@ -7,10 +7,15 @@ from enum import StrEnum
 from typing import Any, Final
 
 __all__ = [
+    "Catalog",
+    "Columns",
+    "ConnectionCheck",
     "Dialect",
     "NamedResource",
     "RefKind",
+    "RemoteConnector",
     "RemoteList",
+    "RemoteModel",
     "RemoteResource",
     "RemoteRun",
     "RemoteSync",
@@ -138,11 +143,17 @@ class RemoteResource:
         Where either has no fraction of a second, as a server or an earlier release leaves it out, whole seconds are
         compared. Else they may differ by a millisecond: one may be rounded where the other is cut.
         """
-        if self.created_at is None:
-            return False
-        if self.created_at.microsecond and recorded.microsecond:
-            return abs(self.created_at - recorded) <= _ROUNDING
-        return self.created_at.replace(microsecond=0) == recorded.replace(microsecond=0)
+        return self.created_at is not None and _is_same_time(self.created_at, recorded)
+
+    def was_updated_at(self, recorded: datetime) -> bool:
+        """True if this is the time of the last change that was recorded; compared as in `was_created_at`."""
+        return self.updated_at is not None and _is_same_time(self.updated_at, recorded)
+
+
+def _is_same_time(shown: datetime, recorded: datetime) -> bool:
+    if shown.microsecond and recorded.microsecond:
+        return abs(shown - recorded) <= _ROUNDING
+    return shown.replace(microsecond=0) == recorded.replace(microsecond=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +165,51 @@ class RemoteSync(RemoteResource):
     """
 
     status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteConnector(RemoteResource):
+    """One source or destination (API resource ``connectors``). Its configuration may hold secrets that no mask hides.
+
+    Attributes:
+        attributes: as of every resource; never part of a log.
+    """
+
+    attributes: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteModel(RemoteResource):
+    """One model (API resource ``models``); the id of its connector is the attribute ``connector_id``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The stored catalog of a connector.
+
+    Attributes:
+        streams: names of the first streams.
+        count: number of all streams.
+    """
+
+    streams: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of a query's result; ``names`` has the first ones."""
+
+    names: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionCheck:
+    """What the server's connection check has found; ``message`` is the server's reason, redacted, or empty."""
+
+    succeeded: bool
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)

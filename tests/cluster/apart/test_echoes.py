@@ -14,7 +14,8 @@ from sync_operator.controller.workqueue.workqueue import WorkQueue
 from sync_operator.domain.snapshot import RunnerConfig
 from sync_operator.kubernetes.auth.cluster_auth import ClusterSession
 from sync_operator.kubernetes.event_recorder import EventRecorder
-from sync_operator.kubernetes.kube_client import CRONJOBS, SYNCS, KubeClient, Resource
+from sync_operator.kubernetes.kube_client import KubeClient
+from sync_operator.kubernetes.resources import CRONJOBS, SYNCS, Resource
 from sync_operator.kubernetes.watch.own_write_filter import ObjectVersion
 
 

@@ -14,7 +14,8 @@ from tests.support.syncs import Tenant
 
 from sync_operator.errors import KubernetesError
 from sync_operator.kubernetes.auth.cluster_auth import open_session
-from sync_operator.kubernetes.kube_client import EVENTS, SYNCS, KubeClient
+from sync_operator.kubernetes.kube_client import KubeClient
+from sync_operator.kubernetes.resources import EVENTS, SYNCS
 
 BROKEN: Final = {code: Answer(code, {"kind": "Status", "code": code}) for code in (500, 502, 503, 504)}
 ASKED: Final = Answer(503, {"kind": "Status", "code": 503}, {"Retry-After": "1"})

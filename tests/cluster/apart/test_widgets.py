@@ -55,7 +55,8 @@ from sync_operator.domain.workspace_view import WorkspaceView
 from sync_operator.errors import RejectedError
 from sync_operator.kubernetes.auth.cluster_auth import ClusterSession
 from sync_operator.kubernetes.event_recorder import EventRecorder
-from sync_operator.kubernetes.kube_client import SECRETS, KubeClient, Resource
+from sync_operator.kubernetes.kube_client import KubeClient
+from sync_operator.kubernetes.resources import SECRETS, Resource
 from sync_operator.syncapi.client import ApiClient, Endpoint
 from sync_operator.syncapi.collection import CollectionPath
 from sync_operator.syncapi.http.connection_pool import PoolManager

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from tests.support.snapshots import NOW, connected, pictured, registered, synced
 
+from sync_operator.api.constants import SYNC_KIND
 from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.api.statuses.status import SyncStatus, WorkspaceStatus
 from sync_operator.api.statuses.status_fields import Condition
@@ -132,7 +133,9 @@ def test_when_a_workspace_is_looked_at_again(
 
 
 def test_a_look_that_asked_nobody_changes_nothing_in_the_status() -> None:
-    asked = workspace_status(connected(), WorkspaceStatus(), user=User("a@b", "Admin"), syncs=1, generation=1, now=NOW)
+    asked = workspace_status(
+        connected(), WorkspaceStatus(), user=User("a@b", "Admin"), dependents={SYNC_KIND: 1}, generation=1, now=NOW
+    )
     later = NOW + timedelta(minutes=1)
-    assert workspace_status(connected(), asked, user=None, syncs=1, generation=1, now=later) == asked
+    assert workspace_status(connected(), asked, user=None, dependents={SYNC_KIND: 1}, generation=1, now=later) == asked
     assert "connected as a@b" in asked.conditions[0].message

@@ -17,6 +17,7 @@ from tests.unit.domain.model_server import Client, Died, Fate, Server
 
 from sync_operator.api.base import rfc3339
 from sync_operator.api.constants import FINALIZER, HANDLED_RUN_REQUEST_ANNOTATION, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.kinds.resource_ref import ConfigurationSecret
 from sync_operator.api.scope import Scope, scope_of
 from sync_operator.api.statuses.status import SyncStatus, read_sync_status
 from sync_operator.api.statuses.status_fields import to_dict
@@ -312,7 +313,8 @@ class World:
         return replace(snapshot, sync=replace(snapshot.sync, annotations=annotations))
 
     def _secrets(self, action: ReadSecrets) -> dict[str, str]:
-        names = {entry.pointer: entry.secret_key_ref.name for entry in action.wanted}
+        secrets = [entry for entry in action.wanted if isinstance(entry, ConfigurationSecret)]
+        names = {entry.pointer: entry.secret_key_ref.name for entry in secrets}
         missing = set(names.values()) - set(self.secrets)
         if missing:
             raise InvalidSpecError("spec.configurationSecrets[0].secretKeyRef.name", f"there is no Secret {missing}")

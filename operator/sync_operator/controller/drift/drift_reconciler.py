@@ -29,7 +29,12 @@ from sync_operator.domain.create_fence.late_creates import looks_for_duplicates
 from sync_operator.domain.identity.resource_identity import identity_error_changed, lacks_identity
 from sync_operator.domain.registration.desired_state import has_drift
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
-from sync_operator.domain.status.compared_condition import CompareMethod, comparison_changed
+from sync_operator.domain.status.compared_condition import (
+    CompareMethod,
+    KindComparison,
+    comparison_changed,
+    comparison_message,
+)
 from sync_operator.errors import (
     NotAdmittedError,
     ServerFaultError,
@@ -39,6 +44,7 @@ from sync_operator.errors import (
     UnsupportedEndpointError,
 )
 from sync_operator.syncapi.client import ApiClient
+from sync_operator.syncapi.collection import ResourceCollection
 from sync_operator.syncapi.types import RefKind
 
 __all__ = ["reconcile_drift", "record_absent", "schedule_drift_check"]
@@ -66,11 +72,7 @@ async def reconcile_drift(kinds: Sequence[ReconcileSteps[Any]], context: Control
     workspace = NamespacedName(key.namespace, key.name)
     connection = context.connections.get(workspace)
     comparisons = context.comparisons
-    if (
-        connection is None
-        or connection.view.suspended
-        or not any(context.store.resources_of(steps.kind.kind, workspace) for steps in kinds)
-    ):
+    if connection is None or connection.view.suspended or not context.dependents(workspace):
         comparisons.forget(workspace)
         return DONE
     blocker = connection.view.blocker
@@ -102,12 +104,17 @@ async def _compare(
     since = started_at - timedelta(seconds=_SHARED_AGE * context.drift_period.total_seconds())
     try:
         await _look_up_names(context, workspace, scope, client, since)
-        said = [await _compare_kind(steps, context, workspace, scope, client, since) for steps in kinds]
+        said = [
+            await _compare_kind(steps, context, workspace, scope, client, since)
+            for steps in kinds
+            if context.store.resources_of(steps.kind.kind, workspace)
+        ]
     except SyncOperatorError as error:
         _log.warning("Workspace %s/%s: not compared with the server: %s", *workspace, error)
         context.comparisons.failed(workspace, str(error))
     else:
-        context.comparisons.completed(workspace, started_at, "; ".join(said))
+        if said:
+            context.comparisons.completed(workspace, started_at, comparison_message(said))
     _queue_if_outdated(context, workspace)
 
 
@@ -118,7 +125,7 @@ async def _compare_kind(
     scope: Scope,
     client: ApiClient,
     since: datetime,
-) -> str:
+) -> KindComparison:
     """Compare all resources of a kind with the server.
 
     Returns:
@@ -136,13 +143,13 @@ async def _compare_kind(
         words = "Workspace %s/%s: no list, so its %ss are read one by one: %s"
         _log.warning(words, *workspace, steps.kind.noun, error)
         await _read_one_by_one(steps, context, workspace, scope, client, since)
-        return f"{CompareMethod.ONE_BY_ONE}{error}"
+        return KindComparison(kind, CompareMethod.ONE_BY_ONE, str(error))
     if await record_absent(context, kind, workspace, scope, listed.at):
         context.queue.add(Key(WORKSPACE_KIND, *workspace))
     watched = await _queue_differing(steps, context, context.store.resources_of(kind, workspace))
     for resource in await find_duplicates(context, workspace, scope, listed, watched):
         context.queue.add(Key(kind, resource.namespace, resource.name))
-    return _compare_method(listed)
+    return _completeness(listed, kind, steps.kind.noun, context.registrations[kind].registered_kind.collection(client))
 
 
 async def record_absent(
@@ -194,14 +201,16 @@ async def _queue_differing(
     return watched
 
 
-def _compare_method(listed: CachedList[Any]) -> str:
+def _completeness(listed: CachedList[Any], kind: str, noun: str, collection: ResourceCollection[Any]) -> KindComparison:
     """How complete a list is; names the rows that the server refuses, so that they can be found and repaired."""
     if not listed.unlisted and not listed.unconfirmed:
-        return CompareMethod.BY_LIST
+        return KindComparison(kind)
     rows = ", ".join(map(str, listed.unlisted))
-    found = f"GET /syncs is refused for row {rows} of it (per_page=1&page={rows})" if rows else "single reads"
-    ours = f", and reads of sync {', '.join(sorted(listed.unconfirmed))} are too" if listed.unconfirmed else ""
-    return f"{CompareMethod.BUT_FOR_ROWS}{found}{ours}. Look for syncs there whose connector or model is gone"
+    path = collection.path.path
+    found = f"GET {path} is refused for row {rows} of it (per_page=1&page={rows})" if rows else "single reads"
+    ours = f", and reads of {noun} {', '.join(sorted(listed.unconfirmed))} are too" if listed.unconfirmed else ""
+    detail = f"{found}{ours}. Look for {noun}s there {collection.path.broken_rows}"
+    return KindComparison(kind, CompareMethod.BUT_FOR_ROWS, detail)
 
 
 async def _read_one_by_one(

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sync_operator.api.constants import GROUP, SYNC_KIND
+from sync_operator.api.constants import CONNECTOR_KIND, GROUP, MODEL_KIND, SYNC_KIND
 from sync_operator.domain.scheduling.field_ownership import applied_fields
 from sync_operator.util.bounds import bounded_token
 from sync_operator.util.packed_json import Outgrown, Text, packed
@@ -16,6 +16,8 @@ _FREE_FORM: Final = "configuration"
 """The only field of a spec without a schema."""
 _RECENT_RUNS: Final = "recentRuns"
 _MAX_SHARED_LENGTH: Final = 32
+_REGISTERED: Final = frozenset({SYNC_KIND, CONNECTOR_KIND, MODEL_KIND})
+"""Kinds that are registered on servers."""
 _IDENTITY: Final = ("namespace", "name", "uid", "resourceVersion")
 
 
@@ -23,8 +25,9 @@ def trim(kind: str, obj: dict[str, Any], before: Mapping[str, Any] | None = None
     """The object as it is cached, always with its identity in ``metadata``; a packed CronJob is returned unchanged.
 
     A CronJob is packed as JSON text, and of its ``managedFields`` only the fields that we apply are kept. A Job loses
-    its spec. A Sync's recent runs and configuration are packed as text, and a configuration that is too large is
-    dropped. Of its annotations only our own are kept, each of bounded length: others repeat the whole manifest.
+    its spec. Of what is registered on servers, recent runs and configuration are packed as text, and a configuration
+    that is too large is dropped. Of its annotations only our own are kept, each of bounded length: others repeat the
+    whole manifest.
 
     Args:
         kind: kind of the object.
@@ -40,7 +43,7 @@ def trim(kind: str, obj: dict[str, Any], before: Mapping[str, Any] | None = None
             return {"metadata": identity, _PACKED: Text.of(obj | {"metadata": metadata})}
         case "Job":
             obj = {name: value for name, value in obj.items() if name != "spec"}
-        case str() if kind == SYNC_KIND and "spec" in obj:
+        case str() if kind in _REGISTERED and "spec" in obj:
             obj = _with_packed_runs(obj | {"spec": _with_packed_configuration(obj["spec"])})
     same = {"spec": before["spec"]} if before is not None and _has_same_spec(obj, before) else {}
     rest = {name: value for name, value in obj.items() if name not in same} | {"metadata": metadata}
@@ -54,7 +57,7 @@ def trimmed_metadata(kind: str, obj: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "CronJob" and (ours := applied_fields(obj["metadata"])) is not None:
         metadata["managedFields"] = [ours]
     annotations = metadata.get("annotations")
-    if kind == SYNC_KIND and annotations:
+    if kind in _REGISTERED and annotations:
         metadata["annotations"] = {
             name: bounded_token(value) for name, value in annotations.items() if name.startswith(f"{GROUP}/")
         }
@@ -72,7 +75,7 @@ def expand(kept: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_packed_configuration(spec: Any) -> Any:
-    """The spec of a Sync with its configuration packed as text, or replaced by a marker if it is too large."""
+    """A spec with its configuration packed as text, or replaced by a marker if it is too large."""
     if not isinstance(spec, dict) or isinstance(spec.get(_FREE_FORM), Text | Outgrown | None):
         return spec
     return spec | {_FREE_FORM: packed(spec[_FREE_FORM])}

@@ -9,7 +9,8 @@ from typing import Final
 from sync_operator.api.constants import GROUP, VERSION
 from sync_operator.controller.drift.single_flight import Grow, SingleFlightCache
 from sync_operator.errors import KubernetesError
-from sync_operator.kubernetes.kube_client import CRDS, GROUP_VERSIONS, KubeClient, Resource
+from sync_operator.kubernetes.kube_client import KubeClient
+from sync_operator.kubernetes.resources import CRDS, GROUP_VERSIONS, Resource
 
 __all__ = ["CrdDeletion"]
 

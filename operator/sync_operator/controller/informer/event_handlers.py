@@ -1,6 +1,7 @@
 """kopf's event handlers: put watch events into the cache and queue the affected keys. They do no other work."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from itertools import chain, repeat
 from typing import Any
 
@@ -18,8 +19,8 @@ __all__ = ["make_registry", "make_settings"]
 _LABELS = {MANAGED_BY_LABEL: MANAGED_BY}
 _CHUNK = 50
 """Page size of kopf's own lists; small, because single objects may be as large as the API server allows."""
-_SYNC_COUNT_DELAY = 2.0
-"""Seconds for which added and deleted Syncs are collected before their Workspace's count is updated."""
+_COUNT_DELAY = 2.0
+"""Seconds for which added and deleted resources are collected before their Workspace's count is updated."""
 
 
 class _NoDiffBase(kopf.DiffBaseStorage):
@@ -88,7 +89,9 @@ def make_registry(context: ControllerContext) -> kopf.OperatorRegistry:
     """A registry with handlers for every kind that a reconcile depends on."""
     registry = kopf.OperatorRegistry()
     handlers = _Handlers(context)
-    kopf.on.event(GROUP, VERSION, "syncs", registry=registry)(handlers.on_sync)
+    for kind, registrations in context.registrations.items():
+        plural = registrations.registered_kind.resource.plural
+        kopf.on.event(GROUP, VERSION, plural, registry=registry)(partial(handlers.on_resource, kind))
     kopf.on.event(GROUP, VERSION, "workspaces", registry=registry)(handlers.on_workspace)
     kopf.on.event("batch", "v1", "cronjobs", labels=_LABELS, registry=registry)(handlers.on_cronjob)
     kopf.on.event("batch", "v1", "jobs", labels=_LABELS, registry=registry)(handlers.on_job)
@@ -102,24 +105,25 @@ class _Handlers:
     def __init__(self, context: ControllerContext) -> None:
         self._context = context
 
-    async def on_sync(self, event: Mapping[str, Any], **_: Any) -> None:
+    async def on_resource(self, kind: str, event: Mapping[str, Any], **_: Any) -> None:
+        """For every kind that is registered on servers."""
         queue = self._context.queue
         obj = dict(event["object"])
-        key = _key(SYNC_KIND, obj)
+        key = _key(kind, obj)
         here = NamespacedName(key.namespace, key.name)
-        held = self._context.store.get(SYNC_KIND, here)
-        new, gone = self._apply_event(SYNC_KIND, event["type"], obj)
+        held = self._context.store.get(kind, here)
+        new, gone = self._apply_event(kind, event["type"], obj)
         wanted = wanted_id(held) if held is not None else None
         if wanted is not None and (gone or wanted_id(obj) != wanted):
-            for ref in self._context.store.claimants(SYNC_KIND, wanted) - {here}:
-                queue.add(Key(SYNC_KIND, *ref))
+            for ref in self._context.store.claimants(kind, wanted) - {here}:
+                queue.add(Key(kind, *ref))
         if gone:
-            self._context.forget_sync(obj)
+            self._context.forget_resource(kind, obj)
         elif new:
-            self._context.syncs.observe_event(obj, self._context.clock())
+            self._context.registrations[kind].observe_event(obj, self._context.clock())
             queue.add(key)
         if gone or (new and event["type"] == "ADDED"):
-            queue.add_after(Key(WORKSPACE_KIND, key.namespace, workspace_name(obj)), _SYNC_COUNT_DELAY)
+            queue.add_after(Key(WORKSPACE_KIND, key.namespace, workspace_name(obj)), _COUNT_DELAY)
 
     async def on_workspace(self, event: Mapping[str, Any], **_: Any) -> None:
         obj = dict(event["object"])
@@ -139,6 +143,11 @@ class _Handlers:
     async def on_job(self, event: Mapping[str, Any], **_: Any) -> None:
         self._on_child("Job", event)
 
+    async def on_config_map(self, event: Mapping[str, Any], **_: Any) -> None:
+        if event["type"] is not None:
+            metadata = event["object"]["metadata"]
+            self._recheck(self._context.store.models_using(NamespacedName(metadata["namespace"], metadata["name"])))
+
     async def on_secret(self, event: Mapping[str, Any], **_: Any) -> None:
         if event["type"] is None:
             return  # the first reconcile of a Workspace reads its Secrets itself
@@ -146,10 +155,15 @@ class _Handlers:
         secret = NamespacedName(metadata["namespace"], metadata["name"])
         for key in self._context.store.resources_using(WORKSPACE_KIND, secret):
             self._context.queue.add(key)
-        for key in self._context.store.resources_using(SYNC_KIND, secret):
-            sync = self._context.store.get(SYNC_KIND, NamespacedName(key.namespace, key.name))
-            if sync is not None:
-                self._context.recheck.add(sync["metadata"]["uid"])
+        for kind in self._context.registrations:
+            self._recheck(self._context.store.resources_using(kind, secret))
+
+    def _recheck(self, keys: Iterable[Key]) -> None:
+        """Queue resources with a value that may have changed in a Secret or ConfigMap."""
+        for key in keys:
+            obj = self._context.store.get(key.kind, NamespacedName(key.namespace, key.name))
+            if obj is not None:
+                self._context.recheck.add(obj["metadata"]["uid"])
                 self._context.queue.add(key)
 
     def _on_child(self, kind: str, event: Mapping[str, Any]) -> None:

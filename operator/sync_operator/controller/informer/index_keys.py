@@ -8,7 +8,7 @@ from sync_operator.api.constants import CREATE_STARTED_ANNOTATION, WORKSPACE_KIN
 from sync_operator.domain.create_fence.matching import Claim
 from sync_operator.kubernetes.token_secret import token_secret_name
 
-__all__ = ["claim_of", "is_unresolved", "secrets_of"]
+__all__ = ["claim_of", "config_map_of", "is_unresolved", "secrets_of"]
 
 
 def is_unresolved(resource: Mapping[str, Any], finalizer: str) -> bool:
@@ -41,3 +41,9 @@ def secrets_of(kind: str, obj: Mapping[str, Any]) -> set[str]:
     refs = (auth.get("tokenSecretRef"), auth.get("loginSecretRef"), spec.get("caSecretRef"))
     names = {ref["name"] for ref in refs if ref and "name" in ref}
     return names | {token_secret_name(obj["metadata"]["name"])} if auth.get("loginSecretRef") else names
+
+
+def config_map_of(obj: Mapping[str, Any]) -> str | None:
+    """Name of the ConfigMap that a Model takes its query from; None if it takes it from none."""
+    name: str | None = obj.get("spec", {}).get("queryFrom", {}).get("configMapKeyRef", {}).get("name")
+    return name

@@ -9,10 +9,18 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from sync_operator.api.base import normalized_id
-from sync_operator.api.constants import FINALIZER, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import (
+    CONNECTOR_FINALIZER,
+    CONNECTOR_KIND,
+    FINALIZER,
+    MODEL_FINALIZER,
+    MODEL_KIND,
+    SYNC_KIND,
+    WORKSPACE_KIND,
+)
 from sync_operator.api.kinds.workspace import RemoteWorkspace, remote_workspace_now, remote_workspace_of
 from sync_operator.controller.informer.compact import expand, trim
-from sync_operator.controller.informer.index_keys import claim_of, is_unresolved, secrets_of
+from sync_operator.controller.informer.index_keys import claim_of, config_map_of, is_unresolved, secrets_of
 from sync_operator.controller.informer.indexer import Indexer
 from sync_operator.controller.workqueue.time_slices import Slices
 from sync_operator.controller.workqueue.workqueue import Key
@@ -25,6 +33,9 @@ __all__ = ["NamespacedName", "Store", "wanted_id", "workspace_name"]
 
 TOMBSTONE_SECONDS: Final = 90.0
 """Seconds for which a tombstone is kept: longer than a response may be late, as the client's timeout is a minute."""
+_REGISTERED: Final = MappingProxyType(
+    {SYNC_KIND: FINALIZER, CONNECTOR_KIND: CONNECTOR_FINALIZER, MODEL_KIND: MODEL_FINALIZER}
+)
 
 
 class NamespacedName(NamedTuple):
@@ -48,7 +59,7 @@ class Store:
     def __init__(
         self,
         monotonic: Callable[[], float] = time.monotonic,
-        registered: Mapping[str, str] = MappingProxyType({SYNC_KIND: FINALIZER}),
+        registered: Mapping[str, str] = _REGISTERED,
     ) -> None:
         self._monotonic = monotonic
         self._registered = registered
@@ -59,6 +70,7 @@ class Store:
         self._unresolved: Indexer[str, NamespacedName] = Indexer()
         self._by_workspace: Indexer[tuple[str, NamespacedName], NamespacedName] = Indexer()
         self._by_secret: Indexer[tuple[str, NamespacedName], NamespacedName] = Indexer()
+        self._by_config_map: Indexer[NamespacedName, NamespacedName] = Indexer()
 
     def get(self, kind: str, ref: NamespacedName) -> dict[str, Any] | None:
         """The cached object, unpacked; None if there is none."""
@@ -129,6 +141,8 @@ class Store:
         if kind == WORKSPACE_KIND or kind in self._registered:
             for name in secrets_of(kind, obj):
                 yield self._by_secret, (kind, NamespacedName(ref.namespace, name))
+        if kind == MODEL_KIND and (config_map := config_map_of(obj)):
+            yield self._by_config_map, NamespacedName(ref.namespace, config_map)
 
     def trimmed(self, kind: str, obj: dict[str, Any]) -> dict[str, Any]:
         """The object as it is cached: the cached one itself if it has this version, else the trimmed object."""
@@ -209,6 +223,10 @@ class Store:
     def resources_using(self, kind: str, secret: NamespacedName) -> list[Key]:
         """Keys of a kind's resources that refer to a Secret: Workspaces, or those with values of it in a body."""
         return [Key(kind, *ref) for ref in self._by_secret.get((kind, secret))]
+
+    def models_using(self, config_map: NamespacedName) -> list[Key]:
+        """Keys of the Models that take their query from a ConfigMap."""
+        return [Key(MODEL_KIND, *ref) for ref in self._by_config_map.get(config_map)]
 
     def registered_at(
         self, kind: str, remote_workspace: RemoteWorkspace, homes: Iterable[NamespacedName]

@@ -7,7 +7,7 @@ from typing import Any
 
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.informer.store import NamespacedName
-from sync_operator.controller.workspace.secret_values import read_secret_values
+from sync_operator.controller.workspace.secret_values import read_values
 from sync_operator.domain.create_fence.create_intent import intent_annotations
 from sync_operator.domain.identity.cluster_mark import cluster_marks
 from sync_operator.domain.registration.registration_actions import (
@@ -36,7 +36,7 @@ async def act_on_resource[S: ResourceSnapshot](context: ControllerContext, snaps
     resource = snapshot.resource
     match action:
         case ReadSecrets():
-            values = await read_secret_values(
+            values = await read_values(
                 context.kube, resource.namespace, action.wanted, require_label=context.require_secret_label
             )
             return replace(snapshot, secrets=values)

@@ -5,17 +5,29 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from sync_operator.api.constants import WORKSPACE_KIND
 from sync_operator.api.scope import Scope
 from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.controller.context import ControllerContext
-from sync_operator.controller.informer.store import NamespacedName, wanted_id
+from sync_operator.controller.informer.store import NamespacedName, wanted_id, workspace_name
 from sync_operator.controller.workspace.workspace_connection import WorkspaceConnection
 from sync_operator.domain.create_fence.matching import Claim
 from sync_operator.domain.registration.resource_kind import ResourceKind
 from sync_operator.domain.registration.resource_snapshot import ResourceView
 from sync_operator.domain.workspace_view import WorkspaceView
 
-__all__ = ["list_scope", "observe_registration"]
+__all__ = ["list_scope", "observe_registration", "workspace_of"]
+
+
+def workspace_of(
+    context: ControllerContext, obj: Mapping[str, Any]
+) -> tuple[WorkspaceConnection | None, WorkspaceView] | None:
+    """A resource's Workspace and its connection; None if it exists and this process has not reconciled it yet."""
+    home = NamespacedName(obj["metadata"]["namespace"], workspace_name(obj))
+    connection = context.connections.get(home)
+    if connection is None and context.store.has(WORKSPACE_KIND, home):
+        return None
+    return connection, connection.view if connection else WorkspaceView(name=home.name, found=False)
 
 
 def list_scope(

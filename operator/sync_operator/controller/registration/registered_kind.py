@@ -9,7 +9,7 @@ from typing import Any
 
 from sync_operator.domain.registration.resource_kind import ResourceKind
 from sync_operator.domain.registration.resource_snapshot import ResourceView
-from sync_operator.kubernetes.kube_client import Resource
+from sync_operator.kubernetes.resources import Resource
 from sync_operator.syncapi.client import ApiClient
 from sync_operator.syncapi.collection import ResourceCollection
 from sync_operator.syncapi.types import RemoteResource

@@ -34,7 +34,7 @@ from sync_operator.domain.scheduling.field_ownership import restored
 from sync_operator.domain.snapshot import Snapshot
 from sync_operator.errors import KubernetesError
 from sync_operator.kubernetes.converters import job_view, owning_sync
-from sync_operator.kubernetes.kube_client import CRONJOBS, JOBS
+from sync_operator.kubernetes.resources import CRONJOBS, JOBS
 from sync_operator.util.redact import redact
 
 __all__ = ["act", "suspend_cronjob"]

@@ -12,7 +12,7 @@ from sync_operator.domain.runs.job_state import StartDiagnosis
 from sync_operator.domain.runs.start_actions import DiagnoseCronJob, DiagnoseJob, FailStart, ReplaceJob, StartAction
 from sync_operator.domain.snapshot import Snapshot
 from sync_operator.kubernetes.converters import job_view
-from sync_operator.kubernetes.kube_client import JOBS
+from sync_operator.kubernetes.resources import JOBS
 from sync_operator.util.bounds import one_line
 
 __all__ = ["act_on_start"]

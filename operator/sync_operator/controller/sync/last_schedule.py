@@ -7,7 +7,7 @@ from sync_operator.api.base import rfc3339
 from sync_operator.controller.context import ControllerContext
 from sync_operator.domain.snapshot import Snapshot
 from sync_operator.kubernetes.converters import owning_sync
-from sync_operator.kubernetes.kube_client import CRONJOBS
+from sync_operator.kubernetes.resources import CRONJOBS
 
 __all__ = ["set_last_schedule"]
 

@@ -3,15 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sync_operator.api.constants import WORKSPACE_KIND
 from sync_operator.controller.context import ControllerContext
-from sync_operator.controller.informer.store import NamespacedName, workspace_name
-from sync_operator.controller.registration.observe_registration import list_scope, observe_registration
+from sync_operator.controller.informer.store import NamespacedName
+from sync_operator.controller.registration.observe_registration import list_scope, observe_registration, workspace_of
 from sync_operator.domain.scheduling.cronjob_manifest import cronjob_name
 from sync_operator.domain.snapshot import Snapshot
 from sync_operator.domain.sync.references import named_roles
 from sync_operator.domain.sync.sync_kind import SYNC
-from sync_operator.domain.workspace_view import WorkspaceView
 from sync_operator.kubernetes.converters import job_view, sync_view
 
 __all__ = ["observe"]
@@ -19,12 +17,11 @@ __all__ = ["observe"]
 
 def observe(context: ControllerContext, obj: Mapping[str, Any]) -> Snapshot | None:
     """The snapshot of a Sync; None if its Workspace exists but has not been reconciled by this process yet."""
-    home = NamespacedName(obj["metadata"]["namespace"], workspace_name(obj))
-    connection = context.connections.get(home)
-    if connection is None and context.store.has(WORKSPACE_KIND, home):
+    found = workspace_of(context, obj)
+    if found is None:
         return None  # checked before parsing the Sync: at startup this applies to all of them
+    connection, workspace = found
     sync, lists = sync_view(obj), context.name_lists
-    workspace = connection.view if connection else WorkspaceView(name=home.name, found=False)
     scope = list_scope(connection, workspace, sync)
     looks_up = sync.status.id is None or (sync.spec is not None and bool(named_roles(sync.spec)))
     cronjob = context.store.get("CronJob", NamespacedName(sync.namespace, cronjob_name(sync.name)))

@@ -5,7 +5,7 @@ from typing import Final
 from sync_operator.controller.registration.registered_kind import RegisteredKind
 from sync_operator.domain.sync.sync_kind import SYNC
 from sync_operator.kubernetes.converters import sync_view
-from sync_operator.kubernetes.kube_client import SYNCS
+from sync_operator.kubernetes.resources import SYNCS
 from sync_operator.syncapi.client import ApiClient
 from sync_operator.syncapi.types import RemoteSync
 

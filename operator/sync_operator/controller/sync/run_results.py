@@ -12,7 +12,8 @@ from sync_operator.domain.runs.job_state import JobResult
 from sync_operator.domain.runs.runs_step import attributed_runs, probable_run
 from sync_operator.domain.snapshot import Snapshot
 from sync_operator.errors import InvalidSpecError, NotFoundError, SyncOperatorError
-from sync_operator.kubernetes.kube_client import JOBS, PODS, KubeClient
+from sync_operator.kubernetes.kube_client import KubeClient
+from sync_operator.kubernetes.resources import JOBS, PODS
 from sync_operator.syncapi.client import ApiClient
 from sync_operator.syncapi.types import RemoteRun
 

@@ -10,7 +10,8 @@ from sync_operator.domain.runs.job_state import JobView, StartDiagnosis
 from sync_operator.domain.runs.start_messages import has_run, newest_warning, pod_words
 from sync_operator.errors import KubernetesError
 from sync_operator.kubernetes.converters import job_view
-from sync_operator.kubernetes.kube_client import EVENTS, PODS, KubeClient
+from sync_operator.kubernetes.kube_client import KubeClient
+from sync_operator.kubernetes.resources import EVENTS, PODS
 
 __all__ = ["StartDiagnoses", "diagnose_start", "firing_lag", "latest_jobs", "latest_warning_about"]
 

@@ -20,7 +20,8 @@ from sync_operator.controller.workspace.workspace_connection import WorkspaceCon
 from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.workspace_view import WorkspaceView
 from sync_operator.errors import AccessError
-from sync_operator.kubernetes.kube_client import SECRETS, KubeClient
+from sync_operator.kubernetes.kube_client import KubeClient
+from sync_operator.kubernetes.resources import SECRETS
 from sync_operator.kubernetes.token_secret import KEY, TokenSecret, token_secret_name
 from sync_operator.syncapi.auth.login_session import LoginSession, LoginSessions, TokenSource
 from sync_operator.syncapi.client import ApiClient, Endpoint

@@ -6,7 +6,8 @@ from typing import Any
 
 from sync_operator.api.kinds.workspace import LoginSecretRef, TokenSecretRef, WorkspaceSpec
 from sync_operator.domain.status.workspace_status import decode_secret
-from sync_operator.kubernetes.kube_client import SECRETS, KubeClient
+from sync_operator.kubernetes.kube_client import KubeClient
+from sync_operator.kubernetes.resources import SECRETS
 
 __all__ = ["Credentials", "read_credentials"]
 

@@ -1,12 +1,13 @@
-"""The reconcile of a Workspace: checks URL, Secrets and server, and wakes the Syncs when the result changes."""
+"""The reconcile of a Workspace: checks URL, Secrets and server, and wakes what refers to it when that changes."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sync_operator.api.constants import CONFIRM_SERVER_ANNOTATION, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import CONFIRM_SERVER_ANNOTATION, WORKSPACE_KIND
 from sync_operator.api.enums import DialectChoice
 from sync_operator.api.kinds.workspace import WorkspaceSpec
 from sync_operator.api.statuses.conditions import Reason
@@ -28,7 +29,7 @@ from sync_operator.domain.status.workspace_status import (
     workspace_status,
 )
 from sync_operator.errors import AccessError, NotAdmittedError, SyncOperatorError, TransientError, UnauthorizedError
-from sync_operator.kubernetes.kube_client import WORKSPACES
+from sync_operator.kubernetes.resources import WORKSPACES
 from sync_operator.syncapi.auth.login import token_subject
 from sync_operator.syncapi.dialect import detect_dialect
 from sync_operator.syncapi.flow.permit import Permit
@@ -110,7 +111,7 @@ async def reconcile_workspace(context: ControllerContext, key: Key) -> Result:
         or not before.dependents_notified
         or (before.view, before.client) != (connection.view, connection.client)
     ):
-        context.enqueue_syncs(ref, changed=before is not None or connection.view.blocker is not None)
+        context.enqueue_dependents(ref, changed=before is not None or connection.view.blocker is not None)
     schedule_drift_check(context, ref)
     return outcome
 
@@ -246,22 +247,27 @@ def _apply_confirmation(
     """
     token = str(obj["metadata"].get("annotations", {}).get(CONFIRM_SERVER_ANNOTATION, ""))[:MAX_CONFIRMATION_LENGTH]
     handled = status.last_handled_server_confirmation
-    changed, used = context.syncs.absences.confirm(ref, token if token != handled else "")
-    return changed, token if used else None
+    changed, answers = False, set[bool]()
+    for registrations in context.registrations.values():
+        of_kind, used = registrations.absences.confirm(ref, token if token != handled else "")
+        changed |= of_kind
+        if registrations.absences.compared_at(ref) is not None:
+            answers.add(used)
+    return changed, token if answers == {True} else None
 
 
 def _handle_deleted(context: ControllerContext, ref: NamespacedName) -> None:
-    """Handle a deleted Workspace: block and wake its Syncs; keep its credentials as long as it has any."""
+    """Handle a deleted Workspace: block and wake what refers to it; keep its credentials as long as anything does."""
     for registrations in context.registrations.values():
         registrations.absences.forget(ref)
-    if not context.store.resources_of(SYNC_KIND, ref):
+    if not context.dependents(ref):
         context.forget_workspace(ref)
         return
     message = f"Workspace {ref.name!r} was deleted; create it again"
     context.connections.mark_blocked(
         ref, Blocker(Reason.WORKSPACE_NOT_FOUND, message, resolved_by_watch=True), found=False
     )
-    context.enqueue_syncs(ref, changed=True)
+    context.enqueue_dependents(ref, changed=True)
 
 
 async def _report(
@@ -275,18 +281,26 @@ async def _report(
     ref = NamespacedName(metadata["namespace"], metadata["name"])
     now = context.clock()
     before = read_workspace_status(obj.get("status", {}))
-    absence = context.syncs.absences.mass_absence(ref)
     confirmation = {} if confirmed is None else {"last_handled_server_confirmation": confirmed}
     after = workspace_status(
         replace(connection.view, annotations=metadata.get("annotations", {})),
         before.model_copy(update=confirmation),
         user=user,
-        syncs=len(context.store.resources_of(SYNC_KIND, ref)),
+        dependents=Counter(key.kind for key in context.dependents(ref)),
         generation=metadata["generation"],
         now=now,
         comparison=context.comparisons.get(ref),
-        reset=server_reset(absence, namespace=ref.namespace, name=ref.name) if absence is not None else None,
+        reset=_reset(context, ref),
     )
     await context.write_status(WORKSPACES, WORKSPACE_KIND, obj, to_dict(after))
     for notice in workspace_events(before, after):
         context.events.record(obj, notice, now=now)
+
+
+def _reset(context: ControllerContext, ref: NamespacedName) -> Blocker | None:
+    """The blocker if the server lacks too many of a kind to create any of them again."""
+    for registrations in context.registrations.values():
+        absence, noun = registrations.absences.mass_absence(ref), registrations.registered_kind.kind.noun
+        if absence is not None:
+            return server_reset(absence, noun, namespace=ref.namespace, name=ref.name)
+    return None

@@ -63,6 +63,8 @@ class FieldRules:
         normalize: of the configuration, what the server keeps and shows of it. Values that it masks are left out here.
         is_default: of an API name and the body, True if the server stores null whatever the body says.
         titles: API name → how a message calls a field whose value is not simply that of the spec.
+        mask: text that the server shows in place of secrets in the configuration; empty if it shows them. Where a value
+            is hidden, it is taken for the one that was written.
     """
 
     fixed: tuple[str, ...] = ()
@@ -70,6 +72,7 @@ class FieldRules:
     normalize: Callable[[Any], Any] = _unchanged
     is_default: Callable[[str, Mapping[str, Any]], bool] = _never
     titles: Mapping[str, str] = field(default_factory=dict)
+    mask: str = ""
 
     def differing(
         self, body: Mapping[str, Any], attributes: Mapping[str, Any], *, names: Collection[str] | None = None
@@ -140,12 +143,17 @@ class FieldRules:
     def _same(self, name: str, body: Mapping[str, Any], found: Any) -> bool:
         wanted = body.get(name)
         if name == CONFIGURATION:
-            return same_value(self.normalize(wanted), self.normalize(found))
+            return same_value(*self._compared(wanted, found))
         if found is None and self.is_default(name, body):
             return True
         if isinstance(wanted, int) and isinstance(found, str):
             return str(wanted) == found.strip()
         return same_value(wanted, found)
+
+    def _compared(self, wanted: Any, found: Any) -> tuple[Any, Any]:
+        """Two configurations as they are compared."""
+        wanted, found = self.normalize(wanted), self.normalize(found)
+        return wanted, _unmasked(wanted, found, self.mask) if self.mask else found
 
     def _differences(
         self, body: Mapping[str, Any], attributes: Mapping[str, Any], fields: Collection[str]
@@ -154,7 +162,7 @@ class FieldRules:
         for name in fields:
             old, new = body.get(name), attributes.get(name)
             if name == CONFIGURATION:
-                for pointer, was, now in _flatten(self.normalize(old), self.normalize(new), ""):
+                for pointer, was, now in _flatten(*self._compared(old, new), ""):
                     yield name, pointer, was, now
             else:
                 yield name, None, old, new
@@ -194,6 +202,18 @@ def same_value(one: Any, other: Any) -> bool:
     if isinstance(one, int) and isinstance(other, float):
         return _is_float(one, other)
     return bool(one == other)
+
+
+def _unmasked(wanted: Any, found: Any, mask: str) -> Any:
+    """What the server returned, with each masked value replaced by the one that was written there, if there is one."""
+    if wanted is not None and found == mask:
+        return wanted
+    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        return {key: _unmasked(wanted.get(key), value, mask) for key, value in found.items()}
+    if isinstance(wanted, list) and isinstance(found, list):
+        pairs = zip_longest(_without_nulls(wanted), found)
+        return [_unmasked(was, now, mask) for was, now in pairs][: len(found)]
+    return found
 
 
 def _is_float(whole: int, number: float) -> bool:

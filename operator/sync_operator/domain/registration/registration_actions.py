@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from sync_operator.api.kinds.resource_ref import ConfigurationSecret
 from sync_operator.domain.blocker import Phase
+from sync_operator.domain.registration.resource_kind import ConfigMapText
 from sync_operator.domain.registration.resource_snapshot import Duplicate
 
 __all__ = [
@@ -35,9 +36,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ReadSecrets:
-    """Read the Secrets whose values are inserted into ``configuration``."""
+    """Read the values that a body needs: those of Secrets for its ``configuration``, and texts in ConfigMaps."""
 
-    wanted: tuple[ConfigurationSecret, ...]
+    wanted: tuple[ConfigurationSecret | ConfigMapText, ...]
     phase: Phase
 
 

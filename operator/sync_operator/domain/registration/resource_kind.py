@@ -15,7 +15,7 @@ from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.registration.field_diff import FieldRules
 from sync_operator.errors import InvalidSpecError
 
-__all__ = ["HiddenDrift", "RegisteredStatus", "ResourceKind", "ResourceSpec"]
+__all__ = ["ConfigMapText", "HiddenDrift", "RegisteredStatus", "ResourceKind", "ResourceSpec"]
 
 
 class ResourceSpec(Protocol):
@@ -71,6 +71,23 @@ class RegisteredStatus(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigMapText:
+    """A text in a ConfigMap that a body needs.
+
+    Attributes:
+        pointer: its name among the values of the snapshot.
+        name: of the ConfigMap, in the resource's namespace.
+        key: in its data.
+        field: path of the reference in the manifest.
+    """
+
+    pointer: str
+    name: str
+    key: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
 class HiddenDrift:
     """Drift that a comparison of the attributes does not show.
 
@@ -107,7 +124,7 @@ class ResourceKind[S]:
         partition: the one of them for whose values creates and searches for lost ones exclude each other; all of the
             kind if empty.
         field_path: of a spec, the path in the manifest of an API field.
-        secrets: of a spec, the values from Secrets that are inserted into the body.
+        secrets: of a spec, the values from Secrets and ConfigMaps that are inserted into the body.
         lookup: the next action that resolves references before the registration; None if none is needed.
         reference_blocker: why the references do not resolve.
         hidden_drift: drift that the comparison of the attributes does not show: a state that is set by a call of its
@@ -130,7 +147,7 @@ class ResourceKind[S]:
     body: Callable[[S], dict[str, Any]]
     known_fields: Callable[[S, datetime], tuple[Mapping[str, Any], bool]]
     field_path: Callable[[Any, str], str]
-    secrets: Callable[[Any], tuple[ConfigurationSecret, ...]]
+    secrets: Callable[[Any], tuple[ConfigurationSecret | ConfigMapText, ...]]
     update: Callable[[S, Any, tuple[str, ...]], Any]
     delete: Callable[[S, str], Any]
     identifying: tuple[str, ...] = ()

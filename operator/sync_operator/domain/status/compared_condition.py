@@ -1,5 +1,6 @@
-"""The condition ``Compared`` of a Workspace: the periodic comparison of its Syncs with the server. Pure."""
+"""The condition ``Compared`` of a Workspace: the periodic comparison of its resources with the server. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,7 +11,16 @@ from sync_operator.api.statuses.status_fields import Condition
 from sync_operator.domain.status.event_specs import EventSpec
 from sync_operator.domain.status.set_conditions import DesiredCondition
 
-__all__ = ["CompareMethod", "Comparison", "compared", "compared_event", "comparison_changed", "last_compared_at"]
+__all__ = [
+    "CompareMethod",
+    "Comparison",
+    "KindComparison",
+    "compared",
+    "compared_event",
+    "comparison_changed",
+    "comparison_message",
+    "last_compared_at",
+]
 
 PERIODS: Final = 3
 """A comparison older than this many periods is too old."""
@@ -19,11 +29,36 @@ STATUS_PRECISION: Final = timedelta(hours=1)
 
 
 class CompareMethod:
-    """How Syncs are compared; each value is the beginning of the condition's message, and identifies it."""
+    """How the resources of a kind are compared; each value is in the condition's message, and identifies it."""
 
-    BY_LIST: Final = "all its Syncs are compared with the server's list"
-    BUT_FOR_ROWS: Final = "its Syncs are compared with the server's list, but for what the server refuses to list: "
-    ONE_BY_ONE: Final = "its Syncs are compared one by one, because the server's list cannot be read: "
+    BY_LIST: Final = " are compared with the server's list"
+    BUT_FOR_ROWS: Final = " are compared with the server's list, but for what the server refuses to list: "
+    ONE_BY_ONE: Final = " are compared one by one, because the server's list cannot be read: "
+
+
+@dataclass(frozen=True, slots=True)
+class KindComparison:
+    """How the resources of one kind were compared.
+
+    Attributes:
+        kind: such as ``Sync``.
+        method: one of `CompareMethod`.
+        detail: the end of the message, for a method other than `CompareMethod.BY_LIST`.
+    """
+
+    kind: str
+    method: str = CompareMethod.BY_LIST
+    detail: str = ""
+
+
+def comparison_message(kinds: Sequence[KindComparison]) -> str:
+    """The message about a complete comparison of these kinds."""
+    incomplete = [each for each in kinds if each.method != CompareMethod.BY_LIST]
+    if incomplete:
+        return "; ".join(f"its {each.kind}s{each.method}{each.detail}" for each in incomplete)
+    *names, last = (f"{each.kind}s" for each in kinds)
+    listed = f"{', '.join(names)} and {last}" if names else last
+    return f"all its {listed}{CompareMethod.BY_LIST}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +69,7 @@ class Comparison:
         period: time between two comparisons.
         due_from: since when there is something to compare.
         completed_at: start of the last complete comparison; None if this process has completed none.
-        message: message for that comparison: one of `CompareMethod` with details.
+        message: message for that comparison, by `comparison_message`.
         failure: why the last comparison was not completed; empty if it was.
     """
 
@@ -73,7 +108,8 @@ def compared(comparison: Comparison | None, before: tuple[Condition, ...], now: 
             if old
             else None
         )
-    same = old is not None and old.status == "True" and _method(old.message) == _method(comparison.message)
+    method = _method(comparison.message)
+    same = old is not None and old.status == "True" and _method(old.message) == method != CompareMethod.BY_LIST
     message = old.message if old is not None and same else comparison.message
     return DesiredCondition(ConditionType.COMPARED, True, Reason.RECONCILED, message)
 
@@ -96,11 +132,11 @@ def last_compared_at(comparison: Comparison, status: WorkspaceStatus) -> datetim
 def compared_event(before: WorkspaceStatus, after: WorkspaceStatus) -> EventSpec | None:
     """An event if the condition or the `CompareMethod` changed; none for a first comparison by the whole list."""
     old, new = _condition(before.conditions), _condition(after.conditions)
-    if new is None or (old is None and new.message == CompareMethod.BY_LIST):
+    if new is None or (old is None and _method(new.message) == CompareMethod.BY_LIST):
         return None
     if old is not None and (old.status, _method(old.message)) == (new.status, _method(new.message)):
         return None
-    fine = new.status == "True" and new.message == CompareMethod.BY_LIST
+    fine = new.status == "True" and _method(new.message) == CompareMethod.BY_LIST
     return EventSpec(Reason.RECONCILED if fine else Reason.COMPARE_FAILED, new.message, warning=not fine)
 
 
@@ -109,5 +145,5 @@ def _condition(conditions: tuple[Condition, ...]) -> Condition | None:
 
 
 def _method(message: str) -> str:
-    ways = (CompareMethod.BY_LIST, CompareMethod.BUT_FOR_ROWS, CompareMethod.ONE_BY_ONE)
-    return next((way for way in ways if message.startswith(way)), "")
+    ways = (CompareMethod.ONE_BY_ONE, CompareMethod.BUT_FOR_ROWS, CompareMethod.BY_LIST)
+    return next((way for way in ways if way in message), "")

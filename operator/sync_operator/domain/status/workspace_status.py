@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sync_operator.api.constants import WORKSPACE_ANNOTATIONS
+from sync_operator.api.constants import SYNC_KIND, WORKSPACE_ANNOTATIONS
 from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.api.statuses.status import WorkspaceStatus
 from sync_operator.api.validation.warning_rules import annotation_warnings
@@ -119,7 +119,7 @@ def workspace_status(
     before: WorkspaceStatus,
     *,
     user: User | None,
-    syncs: int,
+    dependents: Mapping[str, int],
     generation: int,
     now: datetime,
     comparison: Comparison | None = None,
@@ -131,7 +131,7 @@ def workspace_status(
         view: the result of the check.
         before: the status as last written.
         user: the token's user, or None if the server was not asked or did not say; then the status keeps the last one.
-        syncs: number of Syncs that reference the Workspace.
+        dependents: number of resources that reference the Workspace, by kind.
         generation: ``metadata.generation``.
         now: transition time of conditions that change.
         comparison: state of the comparisons with the server; None before this process has begun one, which leaves the
@@ -155,7 +155,9 @@ def workspace_status(
         ready = DesiredCondition(
             ConditionType.READY, True, Reason.RECONCILED, f"connected{who}, dialect {dialect}{doubts}"
         )
-    compared_condition = compared(comparison, before.conditions, now) if syncs and not view.suspended else None
+    compared_condition = (
+        compared(comparison, before.conditions, now) if any(dependents.values()) and not view.suspended else None
+    )
     desired = (
         ready,
         *((compared_condition,) if compared_condition else ()),
@@ -168,20 +170,24 @@ def workspace_status(
             "dialect": view.dialect.value if view.dialect else None,
             "user": (user.email or None) if user else before.user,
             "role": (user.role or None) if user else before.role,
-            "syncs": syncs,
+            "syncs": dependents.get(SYNC_KIND, 0),
             "token_secret": view.token_secret[0] if view.token_secret else None,
             "message": worst(conditions),
             "conditions": conditions,
         }
     )
-    if comparison is None or not syncs or (after == before and not comparison_changed(comparison, before, now)):
+    if (
+        comparison is None
+        or not any(dependents.values())
+        or (after == before and not comparison_changed(comparison, before, now))
+    ):
         return after
     return after.model_copy(update={"last_compared_at": last_compared_at(comparison, before)})
 
 
-def server_reset(absence: MassAbsence, *, namespace: str, name: str) -> Blocker:
-    """The blocker of a Workspace whose server lacks so many of its syncs."""
-    message = f"{reset_words(absence, 'sync')}; none is created again. {reset_remedy(name, namespace)}"
+def server_reset(absence: MassAbsence, noun: str, *, namespace: str, name: str) -> Blocker:
+    """The blocker of a Workspace whose server lacks so many of its resources; ``noun`` as in `ResourceKind`."""
+    message = f"{reset_words(absence, noun)}; none is created again. {reset_remedy(name, namespace)}"
     return Blocker(Reason.SERVER_RESET, message, stalled=True)
 
 

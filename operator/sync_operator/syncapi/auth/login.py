@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sync_operator.errors import TransientError, UnauthorizedError
+from sync_operator.syncapi.http.responses import Quoting
 from sync_operator.syncapi.http.server_client import ServerClient
 
 __all__ = ["RejectedCredentials", "Token", "request_token", "token_subject", "token_ttl"]
@@ -74,7 +75,7 @@ async def request_token(client: ServerClient, email: str, password: str, *, now:
     """
     body = {"email": email, "password": password}
     try:
-        answer = await client.send("POST", "/login", body=body, secrets=(email, password), quote_response=False)
+        answer = await client.send("POST", "/login", body=body, secrets=(email, password), quoting=Quoting.NOTHING)
     except UnauthorizedError:
         raise UnauthorizedError(
             "POST /login was refused: wrong e-mail address or password, or a locked account; put the right ones into "

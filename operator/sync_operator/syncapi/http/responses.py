@@ -1,14 +1,17 @@
 """Maps the server's error responses, distinguished by their shape (contract section 2), to the error tree."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Any, Final
 
 from sync_operator.errors import (
     FailedPreconditionError,
     ForbiddenError,
+    NameTakenError,
     NotFoundError,
     PreconditionFailure,
     RejectedError,
@@ -24,7 +27,15 @@ from sync_operator.util.bounds import bounded_date, bounded_text, is_too_deep
 from sync_operator.util.field_names import camel
 from sync_operator.util.redact import redact_each
 
-__all__ = ["REFERENCE_FIELDS", "Response", "error_from_response", "is_conclusive", "parse_body", "retry_after"]
+__all__ = [
+    "REFERENCE_FIELDS",
+    "Quoting",
+    "Response",
+    "error_from_response",
+    "is_conclusive",
+    "parse_body",
+    "retry_after",
+]
 
 _PRECONDITION_MESSAGES: Final = (
     ("due to no active sync run", PreconditionFailure.NO_RUN_ACTIVE),
@@ -57,6 +68,24 @@ _MAX_DETAILS: Final = 16
 _MAX_DETAIL: Final = 512
 _RETRYABLE_4XX: Final = frozenset({408, 425})
 """Client errors (4xx) that only mean "not now"."""
+_REFUSED: Final = 422
+_NAME_TAKEN: Final = "with the same name already exists"
+_PIPELINE_FIELDS: Final = frozenset(
+    {
+        *("name", "description", "connector_type", "connector_name", "configuration"),
+        *("connector_id", "query_type", "query", "primary_key"),
+    }
+)
+"""The API fields of connectors and models that a manifest contains, each in camel case."""
+_WORD: Final = re.compile(r"[a-z_]+")
+
+
+class Quoting(Enum):
+    """Which error responses a message may quote. An unforeseen error may print a whole connector with its secrets."""
+
+    ALL = "all"
+    REFUSALS = "those that refuse what was sent (422)"
+    NOTHING = "none; fields that one names are named"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +133,7 @@ def retry_after(answer: Response, now: datetime) -> float | None:
 
 
 def error_from_response(
-    answer: Response, call: str, *, now: datetime, secrets: tuple[str, ...] = (), quote_response: bool = True
+    answer: Response, call: str, *, now: datetime, secrets: tuple[str, ...] = (), quoting: Quoting = Quoting.ALL
 ) -> SyncOperatorError:
     """The error for a response outside 2xx.
 
@@ -113,14 +142,15 @@ def error_from_response(
         call: method and path, for the message.
         now: the time that a date in ``Retry-After`` is compared with.
         secrets: values that must not appear in the message.
-        quote_response: False if the message must not quote the response.
+        quoting: which responses the message may quote.
     """
     found = _details(answer.body)
     own, *redacted = redact_each((_server_message(answer.body), *found.keys(), *found.values()), secrets=secrets)
     details = dict(zip(redacted[: len(found)], redacted[len(found) :], strict=True))
     [words] = redact_each([": ".join(part for part in (own, _format_details(details)) if part)])
-    details = details if quote_response else {}
-    said = f"{call} was answered with {answer.status}" + (f": {words}" if words and quote_response else "")
+    quoted = quoting is Quoting.ALL or (quoting is Quoting.REFUSALS and answer.status == _REFUSED)
+    details = details if quoted else {}
+    said = f"{call} was answered with {answer.status}{_quoted(words) if quoted else _named_fields(found)}"
     match answer.status:
         case 401:
             return UnauthorizedError(
@@ -141,9 +171,7 @@ def error_from_response(
         case 429:
             return ThrottledError(said, retry_after=retry_after(answer, now))
         case 422:
-            return RejectedError(
-                said, details=details, retryable=any(word in words.lower() for word in _TRANSIENT_CODES)
-            )
+            return _refused_body(said, words, details)
         case 400:
             return _bad_request(answer, said, words, details)
         case status if 300 <= status < 400:  # noqa: PLR2004 (HTTP: redirects)
@@ -167,6 +195,24 @@ def _bad_request(answer: Response, said: str, words: str, details: dict[str, str
     if "is not a valid" in words:
         return RejectedError(said, details=details)
     return ServerFaultError(said)
+
+
+def _refused_body(said: str, words: str, details: dict[str, str]) -> RejectedError:
+    """The error for a 422."""
+    if _NAME_TAKEN in words:
+        return NameTakenError(f"{said}: something else of that type has this name on the server already")
+    return RejectedError(said, details=details, retryable=any(word in words.lower() for word in _TRANSIENT_CODES))
+
+
+def _quoted(words: str) -> str:
+    return f": {words}" if words else ""
+
+
+def _named_fields(found: Mapping[str, str]) -> str:
+    """Which fields of a manifest a response is about, as the end of a sentence that quotes nothing of it."""
+    words = (word for path in found for word in _WORD.findall(path))
+    names = [f"spec.{camel(word)}" for word in dict.fromkeys(words) if word in _PIPELINE_FIELDS]
+    return f" about {', '.join(names)}" if names else ""
 
 
 def _precondition_failure(words: str) -> PreconditionFailure:

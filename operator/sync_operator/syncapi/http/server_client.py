@@ -31,7 +31,7 @@ from sync_operator.errors import (
 from sync_operator.syncapi.flow.circuit_breaker import CallOutcome
 from sync_operator.syncapi.http.body_reader import read_response
 from sync_operator.syncapi.http.connection_pool import ServerTransport
-from sync_operator.syncapi.http.responses import Response, error_from_response, is_conclusive, retry_after
+from sync_operator.syncapi.http.responses import Quoting, Response, error_from_response, is_conclusive, retry_after
 from sync_operator.syncapi.http.transport_errors import INDETERMINATE, NOT_SENT, describe_error
 from sync_operator.util.bounds import MAX_BODY_BYTES, MAX_LIST_BYTES, texts_in
 from sync_operator.util.redact import redact
@@ -153,7 +153,8 @@ class ServerClient:
         timeout_seconds: float | None = None,
         parse_item: Callable[[Any], Any] | None = None,
         secrets: tuple[str, ...] = (),
-        quote_response: bool = True,
+        quoting: Quoting = Quoting.ALL,
+        max_bytes: int | None = None,
     ) -> Response:
         """Send one request and return its 2xx response.
 
@@ -166,7 +167,8 @@ class ServerClient:
             timeout_seconds: for this call, if the server is known to take longer for it.
             parse_item: parses one item of a list, which is parsed while it is received; see `ListBody`.
             secrets: values in the body that no message may show; a configuration in it is never shown anyway.
-            quote_response: False for a call that first verifies what kind of server responds: errors do not quote it.
+            quoting: which error responses the error may quote.
+            max_bytes: maximum size of the response; None for the usual one.
 
         Raises:
             NotAdmittedError: nothing was sent, because the gate did not admit it.
@@ -175,7 +177,8 @@ class ServerClient:
             OutcomeUnknownError: not idempotent, and it may have been carried out.
             SyncOperatorError: the server refused; which class, see `sync_operator.errors`.
         """
-        request = _Request(method, path, query, body, timeout_seconds or self._timeout_seconds, parse_item)
+        limit = max_bytes or (MAX_BODY_BYTES if parse_item is None else MAX_LIST_BYTES)
+        request = _Request(method, path, query, body, timeout_seconds or self._timeout_seconds, parse_item, limit)
         token = _checked_token(self._token()) if self._token else ""
         answer = await self._send_admitted(request, token, idempotent=idempotent)
         if answer.status == httpx.codes.UNAUTHORIZED and self._token and await self._renew(token):
@@ -188,9 +191,7 @@ class ServerClient:
             return answer
         hidden = (token, *secrets, *_configuration_values(body))
         call = self._describe_request(request, answer)
-        refused = error_from_response(
-            answer, call, now=datetime.now(UTC), secrets=hidden, quote_response=quote_response
-        )
+        refused = error_from_response(answer, call, now=datetime.now(UTC), secrets=hidden, quoting=quoting)
         if not idempotent and isinstance(refused, TransientError) and answer.status in _AMBIGUOUS_STATUSES:
             settled = answer.status not in _PROXY_STATUSES
             raise OutcomeUnknownError(f"{refused}; it may have been carried out all the same", settled=settled)
@@ -299,11 +300,7 @@ class _Request:
     body: Mapping[str, Any] | None
     timeout_seconds: float
     parse_item: Callable[[Any], Any] | None
-
-    @property
-    def max_bytes(self) -> int:
-        """Maximum size of the response."""
-        return MAX_BODY_BYTES if self.parse_item is None else MAX_LIST_BYTES
+    max_bytes: int
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

@@ -15,6 +15,8 @@ from sync_operator.controller.drift import drift_reconciler
 from sync_operator.controller.sync.sync_reconciler import SYNC_STEPS
 from sync_operator.domain.status.compared_condition import CompareMethod, Comparison
 from sync_operator.errors import NotAdmittedError, NotFoundError, ServerFaultError, SyncOperatorError, TransientError
+from sync_operator.syncapi.collection import CollectionPath
+from sync_operator.syncapi.parsing import parse_sync
 from sync_operator.syncapi.types import RemoteList, RemoteSync
 
 BODY = {"source_id": 1, "destination_id": 2, "model_id": 3, "stream_name": "contacts", "configuration": MAPPING}
@@ -44,6 +46,7 @@ class Server:
         return RemoteSync(sync_id, {**BODY, "schedule_type": "manual", "sync_mode": "full_refresh", **changes})
 
     namespace = "team"
+    path = CollectionPath("/syncs", "sync", "sync", parse_sync)
 
     @property
     def syncs(self) -> "Server":
@@ -90,11 +93,11 @@ def compared(server: Server) -> tuple[Comparison, int]:
 @pytest.mark.parametrize("fails", [ServerFaultError("undefined method 'x' for nil"), LATER])
 def test_without_a_list_each_sync_is_read(fails: SyncOperatorError) -> None:
     by_list, woken = compared(Server())
-    assert by_list.message == CompareMethod.BY_LIST
+    assert by_list.message == f"all its Syncs{CompareMethod.BY_LIST}"
 
     server = Server(list_fails=fails)
     singly, too = compared(server)
-    assert singly.message == f"{CompareMethod.ONE_BY_ONE}{fails}"
+    assert singly.message == f"its Syncs{CompareMethod.ONE_BY_ONE}{fails}"
     assert singly.completed_at is not None
     assert server.read == ["1", "2", "3"]
     assert too == woken
@@ -109,7 +112,7 @@ def test_single_reads_are_spread_over_the_period_and_keep_to_the_rate(rate: int 
 
 def test_rows_that_cannot_be_listed_are_named() -> None:
     comparison, _ = compared(Server(unlisted=(17,)))
-    assert comparison.message.startswith(CompareMethod.BUT_FOR_ROWS)
+    assert comparison.message.startswith(f"its Syncs{CompareMethod.BUT_FOR_ROWS}GET /syncs is refused for row 17")
     assert "per_page=1&page=17" in comparison.message
 
 

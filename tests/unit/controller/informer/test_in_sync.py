@@ -9,7 +9,7 @@ from tests.support.snapshots import NOW
 
 from sync_operator.api.base import rfc3339
 from sync_operator.api.constants import CLUSTER_ANNOTATION, FINALIZER, REPORTED_ANNOTATION, RUN_REQUESTED_AT_ANNOTATION
-from sync_operator.controller.informer.in_sync import is_in_sync
+from sync_operator.controller.informer.in_sync import is_in_sync, is_scheduled
 
 SYNC: dict[str, Any] = {
     "metadata": {
@@ -38,7 +38,8 @@ def job(*conditions: dict[str, str], **annotations: str) -> dict[str, Any]:
 
 
 def settled(sync: dict[str, Any], *jobs: dict[str, Any], has_cronjob: bool = True) -> bool:
-    return is_in_sync(sync, has_cronjob=has_cronjob, jobs=jobs, now=NOW, cluster="here")
+    scheduled = is_scheduled(sync, has_cronjob=has_cronjob, jobs=jobs, now=NOW)
+    return is_in_sync(sync, FINALIZER, cluster="here") and scheduled
 
 
 def changed(remote_workspace: str, value: Any) -> dict[str, Any]:

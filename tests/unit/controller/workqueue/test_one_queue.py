@@ -186,7 +186,7 @@ async def test_a_deleted_sync_leaves_the_gate_of_its_server() -> None:
     key = Key(SYNC_KIND, WORKSPACE.namespace, "orders")
     route.gate.enqueue(key)
 
-    context.forget_sync(gone)
+    context.forget_resource(SYNC_KIND, gone)
 
     assert not route.gate.waits(key)
     connections.close()

@@ -7,15 +7,16 @@ import pytest
 from tests.support.messages import Messages
 from tests.support.snapshots import NOW, connected
 
+from sync_operator.api.constants import SYNC_KIND
 from sync_operator.api.statuses.status import WorkspaceStatus
 from sync_operator.domain.status.compared_condition import CompareMethod, Comparison, comparison_changed
 from sync_operator.domain.status.workspace_status import workspace_events, workspace_status
 
 PERIOD = timedelta(seconds=300)
 DUE = Comparison(PERIOD, NOW)
-WHOLE = replace(DUE, completed_at=NOW, message=CompareMethod.BY_LIST)
-BROKEN = replace(WHOLE, message=f"{CompareMethod.BUT_FOR_ROWS}GET /syncs is refused for row 17")
-SINGLY = replace(WHOLE, message=f"{CompareMethod.ONE_BY_ONE}400")
+WHOLE = replace(DUE, completed_at=NOW, message=f"all its Syncs{CompareMethod.BY_LIST}")
+BROKEN = replace(WHOLE, message=f"its Syncs{CompareMethod.BUT_FOR_ROWS}GET /syncs is refused for row 17")
+SINGLY = replace(WHOLE, message=f"its Syncs{CompareMethod.ONE_BY_ONE}400")
 
 
 def status(
@@ -30,7 +31,7 @@ def status(
         connected(suspended=suspended),
         before or WorkspaceStatus(),
         user=None,
-        syncs=syncs,
+        dependents={SYNC_KIND: syncs},
         generation=1,
         now=NOW + timedelta(seconds=after),
         comparison=comparison,
@@ -57,7 +58,7 @@ def test_a_whole_comparison_is_said_without_an_event() -> None:
     before = status(DUE)
     after = status(WHOLE, before)
     assert comparison_changed(WHOLE, before, NOW)
-    assert told(after) == ("True", "Reconciled", CompareMethod.BY_LIST)
+    assert told(after) == ("True", "Reconciled", WHOLE.message)
     assert after.last_compared_at == NOW
     assert events(before, after) == []
 

@@ -9,6 +9,7 @@ import pytest
 from tests.support.messages import Messages
 from tests.support.snapshots import NOW, connected
 
+from sync_operator.api.constants import SYNC_KIND
 from sync_operator.api.statuses.conditions import Reason
 from sync_operator.api.statuses.status import WorkspaceStatus
 from sync_operator.domain.blocker import Blocker
@@ -48,7 +49,9 @@ def read(held: dict[str, Any] | None) -> str:
 
 
 def status(view: WorkspaceView, before: WorkspaceStatus, *, user: User | None = ADMIN, at: int = 0) -> WorkspaceStatus:
-    return workspace_status(view, before, user=user, syncs=3, generation=2, now=NOW + timedelta(seconds=at))
+    return workspace_status(
+        view, before, user=user, dependents={SYNC_KIND: 3}, generation=2, now=NOW + timedelta(seconds=at)
+    )
 
 
 @pytest.mark.parametrize("value", ["planted", " planted\n", "plänted"])

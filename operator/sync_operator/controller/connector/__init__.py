@@ -1,0 +1,1 @@
+"""The Connector reconciler: observe, decide, act, report."""

@@ -1,0 +1,1 @@
+"""The Model reconciler: observe, decide, act, report."""

@@ -1,0 +1,1 @@
+"""What the registration engine needs to know about Connectors, and their catalogs and connection checks."""

@@ -1,0 +1,46 @@
+"""The frozen snapshot from which a Connector is decided: its registration, its catalog, its connection check."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from sync_operator.api.kinds.connector import ConnectorSpec
+from sync_operator.api.statuses.status import ConnectorStatus
+from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot, ResourceView
+from sync_operator.syncapi.types import Catalog, ConnectionCheck, RemoteConnector
+
+__all__ = ["ConnectorSnapshot", "ConnectorView"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorView(ResourceView):
+    """A Connector as stored in the cluster, parsed."""
+
+    status: ConnectorStatus
+    spec: ConnectorSpec | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorSnapshot(ResourceSnapshot):
+    """Everything one decision about a Connector needs.
+
+    Attributes:
+        catalog: as read in this reconcile; None if it was not.
+        answered_request: token of the request for a new catalog that this reconcile has answered.
+        check: the result of the connection check of this reconcile; None if there was none.
+    """
+
+    connector: ConnectorView
+    remote: RemoteConnector | None = None
+    last_listed: RemoteConnector | None = None
+    catalog: Catalog | None = None
+    answered_request: str | None = None
+    check: ConnectionCheck | None = None
+
+    @property
+    def resource(self) -> ConnectorView:
+        """The Connector."""
+        return self.connector
+
+    def with_resource(self, resource: ConnectorView, **changes: Any) -> Self:
+        """The snapshot with the Connector as it is now, and changes of other fields."""
+        return replace(self, connector=resource, **changes)

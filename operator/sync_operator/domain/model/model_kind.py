@@ -1,0 +1,93 @@
+"""Models: what the registration engine needs to know about them, and the next action of their reconcile. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sync_operator.api.constants import MODEL_FINALIZER, MODEL_KIND
+from sync_operator.api.statuses.conditions import Reason
+from sync_operator.domain.blocker import Blocker
+from sync_operator.domain.create_fence.late_creates import duplicate_step
+from sync_operator.domain.identity.ownership_mark import ownership_proof
+from sync_operator.domain.model.model_body import model_body, query_of, texts_of
+from sync_operator.domain.model.model_snapshot import ModelSnapshot
+from sync_operator.domain.model.preview_step import TryQuery, preview_step
+from sync_operator.domain.registration.deletion_step import deletion_step
+from sync_operator.domain.registration.desired_state import update_body
+from sync_operator.domain.registration.field_diff import FieldRules
+from sync_operator.domain.registration.registration_actions import DeleteRemote, RegistrationAction, UpdateRemote
+from sync_operator.domain.registration.registration_step import registration_step
+from sync_operator.domain.registration.resource_kind import ResourceKind
+from sync_operator.errors import InvalidSpecError
+from sync_operator.syncapi.types import Dialect, RemoteModel
+from sync_operator.util.field_names import camel
+
+__all__ = ["MODEL", "next_model_action"]
+
+_CONNECTOR: Final = "connector_id"
+_RULES: Final = FieldRules(fixed=(_CONNECTOR,))
+
+
+def _refusal(snapshot: ModelSnapshot) -> InvalidSpecError | None:
+    try:
+        query_of(snapshot)
+    except InvalidSpecError as refused:
+        return refused
+    return None
+
+
+def _known_fields(snapshot: ModelSnapshot, _: datetime) -> tuple[Mapping[str, Any], bool]:
+    number = snapshot.connector_id
+    return ({_CONNECTOR: number}, True) if number is not None else ({}, False)
+
+
+def _reference_blocker(snapshot: ModelSnapshot) -> Blocker | None:
+    spec = snapshot.model.spec
+    if spec is None or snapshot.connector_id is not None:
+        return None
+    words = "spec.connectorRef: the connector that it leads to is not registered yet; this goes on by itself when it is"
+    return Blocker(Reason.REFERENCE_NOT_READY, words, resolved_by_watch=True)
+
+
+def _field_path(spec: Any, name: str) -> str:
+    if name == _CONNECTOR and spec.connector_id is None:
+        return "spec.connectorRef"
+    if name == "query" and spec.query is None:
+        return "spec.queryFrom"
+    return f"spec.{camel(name)}"
+
+
+def _update(snapshot: ModelSnapshot, remote: RemoteModel, changes: tuple[str, ...]) -> UpdateRemote:
+    body = update_body(snapshot)
+    if snapshot.workspace.dialect is Dialect.DOCUMENTED and _CONNECTOR in remote.attributes:
+        body |= {_CONNECTOR: remote.attributes[_CONNECTOR]}  # it asks for all
+    return UpdateRemote(remote.id, body, changes)
+
+
+MODEL: Final = ResourceKind[ModelSnapshot](
+    kind=MODEL_KIND,
+    noun="model",
+    finalizer=MODEL_FINALIZER,
+    rules=lambda _: _RULES,
+    refusal=_refusal,
+    body=model_body,
+    known_fields=_known_fields,
+    identifying=(_CONNECTOR, "primary_key"),
+    partition="primary_key",
+    field_path=_field_path,
+    secrets=texts_of,
+    reference_blocker=_reference_blocker,
+    proof=ownership_proof,
+    update=_update,
+    delete=lambda _, remote_id: DeleteRemote(remote_id),
+)
+
+
+def next_model_action(snapshot: ModelSnapshot) -> RegistrationAction | TryQuery | None:
+    """The next action for a Model, or None if everything is in place or blocked."""
+    action: RegistrationAction | TryQuery | None
+    if snapshot.model.deleting:
+        action = deletion_step(snapshot)
+    else:
+        action = registration_step(snapshot) or duplicate_step(snapshot) or preview_step(snapshot)
+    return action

@@ -1,0 +1,51 @@
+"""The frozen snapshot from which a Model is decided: its registration, its connector, the preview of its query."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from sync_operator.api.kinds.model import ModelSpec
+from sync_operator.api.statuses.status import ModelStatus
+from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot, ResourceView
+from sync_operator.syncapi.types import Columns, RemoteModel
+
+__all__ = ["ModelSnapshot", "ModelView", "connector_id_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelView(ResourceView):
+    """A Model as stored in the cluster, parsed."""
+
+    status: ModelStatus
+    spec: ModelSpec | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSnapshot(ResourceSnapshot):
+    """Everything one decision about a Model needs.
+
+    Attributes:
+        connector_id: the source that the query is sent to; None while it is not known.
+        columns: of the query's result, by a preview of this reconcile; None if there was none.
+    """
+
+    model: ModelView
+    remote: RemoteModel | None = None
+    last_listed: RemoteModel | None = None
+    connector_id: int | None = None
+    columns: Columns | None = None
+
+    @property
+    def resource(self) -> ModelView:
+        """The Model."""
+        return self.model
+
+    def with_resource(self, resource: ModelView, **changes: Any) -> Self:
+        """The snapshot with the Model as it is now, or with another one, and changes of other fields."""
+        if resource.uid != self.model.uid:
+            changes = {"connector_id": connector_id_of(resource)} | changes
+        return replace(self, model=resource, **changes)
+
+
+def connector_id_of(model: ModelView) -> int | None:
+    """A Model's source, by its id in the spec or as it was registered; None while neither is known."""
+    return (model.spec.connector_id if model.spec is not None else None) or model.status.connector_id

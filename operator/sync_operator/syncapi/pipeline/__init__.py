@@ -1,0 +1,1 @@
+"""Calls of the sync API about connectors and models that no other resource has."""
