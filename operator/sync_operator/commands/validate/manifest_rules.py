@@ -23,7 +23,7 @@ from sync_operator.commands.suggestions import fix_for, suggest_field
 from sync_operator.commands.validate.dst_warnings import dst_warnings
 from sync_operator.commands.validate.metadata_rules import MAX_ANNOTATION_BYTES, ObjectMeta
 from sync_operator.domain.registration.json_pointer import with_secrets
-from sync_operator.domain.scheduling.pod_template import pod_refusal
+from sync_operator.domain.scheduling.pod_settings import pod_refusal
 from sync_operator.domain.sync.request_body import check_dialect
 from sync_operator.errors import InvalidSpecError
 from sync_operator.schedule.effective_schedule import Schedule, effective_schedule, next_runs

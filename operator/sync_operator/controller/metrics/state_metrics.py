@@ -141,7 +141,7 @@ def _workspaces(state: _ScrapedState) -> Iterator[Family]:
 
 
 def _gates(state: _ScrapedState) -> Iterator[Family]:
-    """Gauges of each Workspace's request gate."""
+    """Gauges of each Workspace's request gate: circuit breaker, rate, who waits."""
     broken = Family(
         "sync_operator_workspace_circuit_breaker_open",
         "1 while requests to the server pause, because it fails or asked for it.",

@@ -25,8 +25,8 @@ from sync_operator.kubernetes.resources import SECRETS
 from sync_operator.kubernetes.token_secret import KEY, TokenSecret, token_secret_name
 from sync_operator.syncapi.auth.login_session import LoginSession, LoginSessions, TokenSource
 from sync_operator.syncapi.client import ApiClient, Endpoint
+from sync_operator.syncapi.flow.permit import Route
 from sync_operator.syncapi.flow.request_gate import GateState, RequestGate
-from sync_operator.syncapi.flow.route import Route
 from sync_operator.syncapi.http.blocked_hosts import check_url
 from sync_operator.syncapi.http.connection_pool import PoolManager
 from sync_operator.syncapi.http.server_client import ServerClient

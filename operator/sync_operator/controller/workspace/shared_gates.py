@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from sync_operator.api.kinds.workspace import RemoteWorkspace
 from sync_operator.api.scope import Scope
 from sync_operator.controller.workqueue.workqueue import Key
+from sync_operator.syncapi.flow.permit import Route
 from sync_operator.syncapi.flow.request_gate import RequestGate
-from sync_operator.syncapi.flow.route import Route
 
 __all__ = ["GateRegistry"]
 

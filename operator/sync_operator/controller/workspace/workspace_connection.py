@@ -8,7 +8,7 @@ from sync_operator.domain.workspace_view import WorkspaceView
 from sync_operator.errors import TransientError
 from sync_operator.syncapi.auth.login_session import TokenSource
 from sync_operator.syncapi.client import ApiClient, Endpoint
-from sync_operator.syncapi.flow.route import Route
+from sync_operator.syncapi.flow.permit import Route
 
 __all__ = ["WorkspaceConnection"]
 

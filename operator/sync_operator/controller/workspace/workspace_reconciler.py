@@ -32,8 +32,7 @@ from sync_operator.errors import AccessError, NotAdmittedError, SyncOperatorErro
 from sync_operator.kubernetes.resources import WORKSPACES
 from sync_operator.syncapi.auth.login import token_subject
 from sync_operator.syncapi.dialect import detect_dialect
-from sync_operator.syncapi.flow.permit import Permit
-from sync_operator.syncapi.flow.route import Route
+from sync_operator.syncapi.flow.permit import Permit, Route
 from sync_operator.syncapi.types import Dialect, User
 
 __all__ = ["reconcile_workspace"]

@@ -21,7 +21,7 @@ from sync_operator.api.constants import (
 )
 from sync_operator.api.kinds.sync import PodSpec, SyncSpec
 from sync_operator.domain.identity.resource_identity import registered_at
-from sync_operator.domain.scheduling.pod_template import with_defaults
+from sync_operator.domain.scheduling.pod_settings import with_defaults
 from sync_operator.domain.snapshot import Snapshot, SyncView
 from sync_operator.util.durations import format_duration, parse_duration
 

@@ -15,7 +15,7 @@ from sync_operator.domain.memo import memoize
 from sync_operator.domain.registration.preconditions import claim_conflict, workspace_changed
 from sync_operator.domain.scheduling.cronjob_manifest import cronjob_manifest, cronjob_name
 from sync_operator.domain.scheduling.field_ownership import differences, is_applied, stays_different
-from sync_operator.domain.scheduling.pod_template import pod_refusal
+from sync_operator.domain.scheduling.pod_settings import pod_refusal
 from sync_operator.domain.snapshot import Snapshot
 from sync_operator.domain.status.error_classification import classify_error
 from sync_operator.domain.sync.server_state import is_gone

@@ -23,7 +23,7 @@ from sync_operator.domain.registration.registration_step import registration_ste
 from sync_operator.domain.registration.resource_kind import ResourceKind
 from sync_operator.domain.runs.runs_step import run_step
 from sync_operator.domain.scheduling.cronjob_manifest import cronjob_name
-from sync_operator.domain.scheduling.pod_template import pod_refusal
+from sync_operator.domain.scheduling.pod_settings import pod_refusal
 from sync_operator.domain.scheduling.scheduling_step import scheduling_step
 from sync_operator.domain.snapshot import Snapshot
 from sync_operator.domain.sync.id_check import id_blocker, list_names

@@ -18,9 +18,8 @@ from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
 from sync_operator.controller.workqueue.workqueue import DONE, Key, Result, WorkQueue
 from sync_operator.errors import NotAdmittedError
 from sync_operator.syncapi.flow.circuit_breaker import CallOutcome, RequestKind
-from sync_operator.syncapi.flow.permit import Permit
+from sync_operator.syncapi.flow.permit import Permit, Route
 from sync_operator.syncapi.flow.request_gate import RequestGate
-from sync_operator.syncapi.flow.route import Route
 
 KEYS = [Key(SYNC_KIND, "team", name) for name in "abcde"]
 HOME = Key(WORKSPACE_KIND, "team", "default")

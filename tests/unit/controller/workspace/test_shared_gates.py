@@ -18,9 +18,8 @@ from sync_operator.controller.workqueue.workqueue import Key
 from sync_operator.controller.workspace.shared_gates import GateRegistry
 from sync_operator.errors import NotAdmittedError
 from sync_operator.syncapi.flow.circuit_breaker import CallOutcome, RequestKind
-from sync_operator.syncapi.flow.permit import Permit
+from sync_operator.syncapi.flow.permit import Permit, Route
 from sync_operator.syncapi.flow.request_gate import RequestGate
-from sync_operator.syncapi.flow.route import Route
 
 HERE = remote_workspace_of("https://api.example.com", None)
 A = Key(WORKSPACE_KIND, "team-a", "default")

@@ -6,8 +6,7 @@ from tests.support.timers import FakeTimers
 
 from sync_operator.errors import NotAdmittedError, ServerFaultError, ThrottledError
 from sync_operator.syncapi.flow.circuit_breaker import CallOutcome
-from sync_operator.syncapi.flow.permit import Permit
-from sync_operator.syncapi.flow.route import Route
+from sync_operator.syncapi.flow.permit import Permit, Route
 
 DEADLINE = 5.0
 

@@ -10,7 +10,7 @@ from sync_operator.api.kinds.run import PodSpec
 from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.actions import ApplyCronJob
 from sync_operator.domain.registration.preconditions import registration_blocker
-from sync_operator.domain.scheduling.pod_template import pod_refusal
+from sync_operator.domain.scheduling.pod_settings import pod_refusal
 from sync_operator.domain.scheduling.scheduling_step import scheduling_blocker, scheduling_step
 from sync_operator.domain.snapshot import RunnerConfig
 from sync_operator.settings import RunPodRules
