@@ -42,8 +42,6 @@ def _type(schema: Schema) -> str:
     match schema:
         case {"type": "array", "items": items}:
             return f"list of {_plural(_type(items))}"
-        case {"additionalProperties": {"x-kubernetes-preserve-unknown-fields": True}}:
-            return "object"
         case {"additionalProperties": values}:
             return f"map of {_plural(_type(values))}"
         case {"x-kubernetes-int-or-string": True}:

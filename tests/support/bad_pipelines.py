@@ -2,10 +2,20 @@
 
 from typing import Any, Final
 
+from hypothesis import strategies as st
 from tests.support.bad_manifests import Bad, Judge
 from tests.support.manifests import REMOVED
 
-__all__ = ["BAD_CONNECTORS", "BAD_MODELS", "BAD_QUERIES", "GOOD_CONNECTORS", "GOOD_MODELS", "GOOD_QUERIES", "MASK"]
+__all__ = [
+    "BAD_CONNECTORS",
+    "BAD_MODELS",
+    "BAD_QUERIES",
+    "GOOD_CONNECTORS",
+    "GOOD_MODELS",
+    "GOOD_QUERIES",
+    "MASK",
+    "PIECES",
+]
 
 MASK: Final = "*" * 13
 _SECRET: Final = {"name": "keys", "key": "one"}
@@ -29,7 +39,7 @@ BAD_CONNECTORS: Final = (
     Bad("long-name", {"name": "x" * 256}, "spec.name", "255"),
     Bad("long-description", {"description": "x" * 4097}, "spec.description", "4096"),
     Bad("no-configuration", {"configuration": REMOVED}, "spec.configuration", "write what the definition on the"),
-    Bad("empty-configuration", {"configuration": {}}, "spec.configuration", "write what the definition on the server"),
+    Bad("empty-configuration", {"configuration": {}}, "spec.configuration", "write what the", Judge.OPERATOR),
     Bad("list-configuration", {"configuration": [1]}, "spec.configuration", "must be of type object"),
     Bad("text-configuration", {"configuration": "host: a"}, "spec.configuration", "must be of type object"),
     Bad("null-configuration", {"configuration": None}, "spec.configuration", "write what the definition on the server"),
@@ -104,6 +114,7 @@ BAD_QUERIES: Final[dict[str, tuple[str, str]]] = {
     "comment-after-end": ("SELECT * FROM t; -- all of them;", "ends in a comment"),
     "comment-alone": ("-- nothing", "ends in a comment"),
     "open-comment": ("SELECT * FROM t /* all", "ends in a comment"),
+    "comment-open-after-stars": ("SELECT * FROM t /*/**", "ends in a comment"),
     "hardly-open-comment": ("SELECT * FROM t /*/", "ends in a comment"),
     "comment-like-before": ("SELECT '--x' FROM t --x", "ends in a comment"),
 }
@@ -129,6 +140,17 @@ GOOD_QUERIES: Final[dict[str, str]] = {
     "ordered": "SELECT id FROM t ORDER BY id",
 }
 """Name → query."""
+
+PIECES: Final[st.SearchStrategy[str]] = st.lists(
+    st.sampled_from(
+        [
+            *("limit", "LIMIT", "Offset", "5", "12", " ", "  ", "\n", "\t", ";", "x", "_", ")", "(", "'", '"', "`"),
+            *("--", "/*", "*/", "\\", "a b", "order by", "\u00e9", "\r\n", "\v", "*", "/"),
+        ]
+    ),
+    max_size=14,
+).map("".join)
+"""Queries that nobody thought of."""
 
 BAD_MODELS: Final = (
     Bad(

@@ -133,7 +133,9 @@ def model_crd() -> dict[str, Any]:
         _column("READY", f"{_READY}.status", "Whether what the spec asks for is in place."),
         _column("STATUS", f"{_READY}.reason", "Why it is ready, or why not."),
         _column("TYPE", ".spec.queryType", "How the source reads its query."),
-        _column("CONNECTOR", ".spec.connectorRef.name", "The Connector that its query is sent to."),
+        _column(
+            "CONNECTOR", ".spec.connectorRef.*", "The Connector that its query is sent to, or its name on the server."
+        ),
         _column("AGE", ".metadata.creationTimestamp", "Time since creation.", kind="date"),
         _column("ID", ".status.id", "The server's id of the model.", wide=True),
         _column("WORKSPACE", ".spec.workspaceRef.name", "The Workspace it lives in.", wide=True),

@@ -130,7 +130,7 @@ def _plain(found: Mapping[str, Any], defs: Mapping[str, Any], *, defaults: bool)
         if "required" in found:
             schema["required"] = found["required"]
     elif found.get("additionalProperties") is True:
-        schema["additionalProperties"] = {"x-kubernetes-preserve-unknown-fields": True}
+        schema["x-kubernetes-preserve-unknown-fields"] = True
     elif "additionalProperties" in found:
         schema["additionalProperties"] = _structural(found["additionalProperties"], defs, defaults=defaults)
     if "items" in found:

@@ -27,10 +27,8 @@ CONNECTOR_RULES: Final[tuple[Rule[ConnectorSpec], ...]] = (
     Rule(
         at="spec",
         field="spec.configuration",
-        cel=(
-            "(has(self.configuration) && size(self.configuration) > 0)"
-            " || (has(self.configurationSecrets) && size(self.configurationSecrets) > 0)"
-        ),
+        # CEL cannot tell whether an object of free form is empty.
+        cel="has(self.configuration) || (has(self.configurationSecrets) && size(self.configurationSecrets) > 0)",
         message="is missing; write what the definition on the server asks for, such as host and port",
         reason=CelReason.REQUIRED,
         predicate=lambda spec: bool(spec.configuration or spec.configuration_secrets),

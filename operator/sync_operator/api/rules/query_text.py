@@ -29,18 +29,41 @@ _PAGING: Final = (
     rf"|(?m:\b(?:{_LIMIT}|{_OFFSET})\b(?:{_BLANK}*[0-9]+)?{_BLANK}*(?:;[ \t\v\f\r]*)?$)"
 )
 """A limit as a run looks for it anywhere; or what the server looks for at the end of each line."""
+_SENT: Final = r"^[\s\S]*[^; \t\n\v\f\r]"
+"""All but the blanks and semicolons at the end."""
+_IN_COMMENT: Final = r"(?:[^*]|\*+[^*/])*"
 _LEXEME: Final = (
     r"'(?:[^'\\]|\\[\s\S])*'?"
     r'|"(?:[^"\\]|\\[\s\S])*"?'
     r"|`[^`]*`?"
     r"|--[^\n]*"
-    r"|/\*(?:[^*]|\*+[^*/])*(?:\*+/)?"
+    rf"|/\*{_IN_COMMENT}(?:\*+/?)?"
     r"|;"
 )
 """Texts, quoted names and comments, also without their ends, each as a whole; and semicolons beside them."""
 _CLOSED: Final = r"/\*[\s\S]*\*/"
-_SENT: Final = rf"^[\s\S]*[^;{_BLANKS.encode('unicode_escape').decode()}]"
-"""All but the blanks and semicolons at the end."""
+_ROW: Final = "(?:-?/)"
+"""A step in a row of ``-`` and ``/`` that has no ``--``."""
+
+
+def _code(without: str = "") -> str:
+    """A pattern for the beginning of a text, up to a place that is in no text, quoted name or comment.
+
+    It says the same as `_LEXEME`, but not by the order of its choices, which counts for nothing where only one match
+    is asked for. As ``-`` and ``/`` may begin a comment, it has rows of them that do not, each with what may follow.
+
+    Args:
+        without: characters that are not in it at such places.
+    """
+    quoted = r"""'(?:[^'\\]|\\[\s\S])*'|"(?:[^"\\]|\\[\s\S])*"|`[^`]*`"""
+    after_dash = rf"""(?:[^'"`/\-{without}]|{quoted})"""
+    after_slash = rf"""(?:[^'"`/\-*{without}]|{quoted})"""
+    comment = rf"{_ROW}*--[^\n]*\n|{_ROW}*-?/\*{_IN_COMMENT}\*+/"
+    return rf"^(?:{after_dash}|{_ROW}*-{after_dash}|{_ROW}+{after_slash}|{comment})*"
+
+
+_SEMICOLON: Final = f"{_code(';')}{_ROW}*-?;"
+_OPEN_COMMENT: Final = rf"{_code()}{_ROW}*(?:--[^\n]*|-?/\*{_IN_COMMENT}\**)$"
 
 _PAGING_PATTERN: Final = re.compile(_PAGING, re.ASCII)
 _LEXEME_PATTERN: Final = re.compile(_LEXEME, re.ASCII)
@@ -109,49 +132,42 @@ def _second_statement(text: str) -> int | None:
     return next((token.start() for token in _LEXEME_PATTERN.finditer(text) if token.group() == ";"), None)
 
 
-def _last_comment(text: str) -> int | None:
+def _open_comment(text: str) -> int | None:
     last = None
     for last in _LEXEME_PATTERN.finditer(text):  # noqa: B007 (the last one is what counts)
         pass
     if last is None or last.end() < len(text):
         return None
-    token = last.group()
-    is_open = token.startswith("--") or (token.startswith("/*") and not _CLOSED_PATTERN.fullmatch(token))
+    words = last.group()
+    is_open = words.startswith("--") or (words.startswith("/*") and not _CLOSED_PATTERN.fullmatch(words))
     return last.start() if is_open else None
 
 
-def _of_sent(condition: str) -> str:
-    """CEL: a condition on ``text``, which is the query without its end."""
-    return f"[self.find(r'{_SENT}')].all(text, {condition})"
+def _has_none(pattern: str) -> str:
+    """CEL: a pattern matches nothing in the query without its end."""
+    raw = f'r"""{pattern}"""'
+    return f"!self.find(r'{_SENT}').matches({raw})"
 
-
-def _of_tokens(condition: str) -> str:
-    """CEL: a condition on ``tokens`` of ``text``."""
-    return _of_sent(f'[text.findAll(r"""{_LEXEME}""")].all(tokens, {condition})')
-
-
-_LAST: Final = "tokens[tokens.size() - 1]"
-_OPEN: Final = f"({_LAST}.startsWith('--') || ({_LAST}.startsWith('/*') && !{_LAST}.matches(r'^{_CLOSED}$')))"
 
 QUERY_RULES: Final = (
-    QueryRule(_of_sent("text != ''"), "holds no query", "write one, such as SELECT id, email FROM customers", _empty),
+    QueryRule(f"self.matches(r'{_SENT}')", "holds no query", "write one, such as SELECT id, email FROM t", _empty),
     QueryRule(
-        _of_sent(f"!text.matches(r'{_PAGING}')"),
+        _has_none(_PAGING),
         "has LIMIT or OFFSET, and a run that appends its own to read page by page would fail",
         "remove it, and leave rows out by WHERE; put a column of that name in quotes",
         _paging,
     ),
     QueryRule(
-        _of_tokens("!tokens.exists(token, token == ';')"),
+        _has_none(_SEMICOLON),
         "has ';' before its end, and a run reads one statement",
         "keep one statement",
         _second_statement,
     ),
     QueryRule(
-        _of_tokens(f"tokens.size() == 0 || !{_OPEN} || !text.endsWith({_LAST})"),
+        _has_none(_OPEN_COMMENT),
         "ends in a comment, in which LIMIT and OFFSET of a run would be lost, so that it would never end",
         "remove the comment, or move it up",
-        _last_comment,
+        _open_comment,
     ),
 )
 """What the text of a query must not have."""

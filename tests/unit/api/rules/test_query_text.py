@@ -2,8 +2,7 @@ import re
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
-from tests.support.bad_pipelines import BAD_QUERIES, GOOD_QUERIES
+from tests.support.bad_pipelines import BAD_QUERIES, GOOD_QUERIES, PIECES
 from tests.support.messages import Messages
 
 from sync_operator.api.rules.query_text import is_ordered, normalized_query, query_faults
@@ -12,15 +11,6 @@ AT_A_LINE_END = re.compile(r"\b(?:LIMIT|OFFSET)\b\s*\d*\s*;?\s*$", re.IGNORECASE
 """What the server refuses when a model is written, as its own code has it."""
 AT_RUN_TIME = re.compile(r"LIMIT \d+", re.IGNORECASE | re.ASCII)
 """What it refuses when a run reads."""
-PIECES = st.lists(
-    st.sampled_from(
-        [
-            *("limit", "LIMIT", "Offset", "5", "12", " ", "  ", "\n", "\t", ";", "x", "_", ")", "(", "'", '"', "`"),
-            *("--", "/*", "*/", "\\", "a b", "order by", "\u00e9", "\r\n", "\v", "*", "/"),
-        ]
-    ),
-    max_size=14,
-).map("".join)
 
 
 @pytest.mark.parametrize("name", BAD_QUERIES)
