@@ -122,6 +122,16 @@ class Sandbox:
         body = {"syncs": syncs} | ({} if next_sync is None else {"next_sync": next_sync})
         assert self._http.put("/state", json=body).status_code == 200
 
+    def state(self) -> dict[str, Any]:
+        """Everything that is stored, with secrets in clear text."""
+        stored: dict[str, Any] = self._http.get("/state").json()
+        return stored
+
+    def control(self, method: str, path: str, json: Any = None) -> None:
+        """A call of the control API."""
+        answer = self._http.request(method, path, json=json)
+        assert answer.is_success, answer.text
+
     def runs(self) -> list[dict[str, Any]]:
         """Every run, with its present status."""
         stored: list[dict[str, Any]] = self._http.get("/state").json()["runs"]

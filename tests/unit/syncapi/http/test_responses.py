@@ -13,6 +13,7 @@ from sync_operator.domain.status.error_classification import SLOW_RETRY, classif
 from sync_operator.errors import (
     FailedPreconditionError,
     ForbiddenError,
+    NameTakenError,
     NotFoundError,
     PreconditionFailure,
     RejectedError,
@@ -24,7 +25,14 @@ from sync_operator.errors import (
     UnknownWorkspaceError,
     UnsupportedEndpointError,
 )
-from sync_operator.syncapi.http.responses import Response, error_from_response, is_conclusive, parse_body, retry_after
+from sync_operator.syncapi.http.responses import (
+    Quoting,
+    Response,
+    error_from_response,
+    is_conclusive,
+    parse_body,
+    retry_after,
+)
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 E1 = {"errors": {"sync": {"model_id": ["is missing"]}}}
@@ -247,3 +255,54 @@ def test_what_a_server_says_is_told_with_the_fields_of_the_manifest(status: int,
 
     assert type(error) is RejectedError
     assert str(error).endswith(words)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 422, 424, 429, 500])
+@pytest.mark.parametrize(
+    "body",
+    [
+        e2("#<Connector id: 1, configuration: {password: planted}>"),
+        e3("planted", configuration="Translation missing: planted"),
+        {"errors": {"connector": {"configuration": ["planted"]}}},
+        {"error": "planted"},
+        {"message": {"configuration": "planted"}},
+    ],
+)
+def test_what_may_hold_a_secret_is_not_quoted(status: int, body: Any) -> None:
+    error = error_from_response(Response(status, {}, body), "POST /connectors", now=NOW, quoting=Quoting.NOTHING)
+
+    assert "planted" not in str(error)
+    assert not getattr(error, "details", {})
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({"errors": {"connector": {"connector_name": ["x"], "name": ["y"]}}}, "spec.connectorName, spec.name"),
+        (
+            {"errors": {"connector": {"[:connector_type, :connector_name]": ["x"]}}},
+            "spec.connectorType, spec.connectorName",
+        ),
+        (e3("Model creation failed", query="must not end in LIMIT"), "spec.query"),
+    ],
+)
+def test_the_fields_of_an_answer_that_is_not_quoted_are_named(body: Any, fields: str) -> None:
+    error = error_from_response(Response(422, {}, body), "POST /x", now=NOW, quoting=Quoting.NOTHING)
+
+    assert str(error) == f"POST /x was answered with 422 about {fields}"
+
+
+@pytest.mark.parametrize(("status", "quoted"), [(422, True), (400, False), (500, False)])
+def test_only_refusals_are_quoted_if_that_is_asked_for(status: int, quoted: bool) -> None:
+    answer = Response(status, {}, e2("no such table"))
+
+    assert ("no such table" in str(error_from_response(answer, "POST /x", now=NOW, quoting=Quoting.REFUSALS))) is quoted
+
+
+@pytest.mark.parametrize("quoting", Quoting)
+def test_a_name_that_is_taken_is_told_from_other_refusals(quoting: Quoting) -> None:
+    taken = Response(422, {}, e3("A connector with the same name already exists."))
+    other = Response(422, {}, e3("Connector creation failed", configuration="invalid"))
+
+    assert isinstance(error_from_response(taken, "POST /connectors", now=NOW, quoting=quoting), NameTakenError)
+    assert not isinstance(error_from_response(other, "POST /connectors", now=NOW, quoting=quoting), NameTakenError)

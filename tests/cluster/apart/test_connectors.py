@@ -1,0 +1,385 @@
+"""Connectors through the real reconcile loop: a real API server on one side, the sandbox on the other."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.pipeline import DESTINATION, MASK, PASSWORD, SOURCE, Process, running_process, with_crds
+from tests.support.plane import Plane
+from tests.support.running import running_sandbox
+from tests.support.syncs import Tenant
+
+from sync_operator.api.constants import CONNECTOR_FINALIZER, CONNECTOR_KIND
+from sync_operator.kubernetes.auth.cluster_auth import ClusterSession
+
+pytestmark = pytest.mark.timeout(180)
+
+STRANGER: dict[str, Any] = {
+    "name": "shop",
+    "connector_type": "source",
+    "connector_name": "Postgresql",
+    "description": "made by hand",
+    "configuration": {
+        **SOURCE["configuration"],
+        "credentials": {**SOURCE["configuration"]["credentials"], "password": "theirs"},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def crds(plane: Plane) -> Iterator[None]:
+    with with_crds(plane):
+        yield
+
+
+@pytest.fixture
+async def world(session: ClusterSession, team: Tenant, crds: None, tmp_path: Path) -> AsyncIterator[Process]:  # noqa: ARG001 - they are there
+    with running_sandbox(tmp_path) as sandbox:
+        async with running_process(session, team.namespace, sandbox) as process:
+            sandbox.control("PUT", "/state", {"syncs": [], "connectors": [], "models": []})
+            await process.secret()
+            yield process
+
+
+async def settled(world: Process, **spec: Any) -> Process:
+    """With a Connector that is registered."""
+    await world.connector(**SOURCE | spec)
+    await world.reconcile()
+    assert (await world.told())[0] == "True", await world.told()
+    world.forget()
+    return world
+
+
+def sent(world: Process) -> dict[str, Any]:
+    """The one connector that the server has."""
+    [row] = world.stored()
+    return row
+
+
+async def test_it_is_created_once_with_its_secret_and_its_mark(world: Process) -> None:
+    await world.connector(**SOURCE, description="The shop.")
+    await world.reconcile()
+    await world.reconcile()
+    obj = await world.get(CONNECTOR_KIND, "shop")
+
+    assert obj is not None
+    assert world.calls() == ["POST /connectors"]
+    row, uid = sent(world), obj["metadata"]["uid"]
+    assert (row["name"], row["kind"], row["definition"]) == ("shop", "source", "Postgresql")
+    assert row["description"] == f"The shop.\nManaged by sync-operator: {uid} of cluster here"
+    assert row["configuration"]["credentials"] == {
+        "auth_type": "username/password",
+        "username": "reader",
+        "password": PASSWORD,
+    }
+    assert obj["metadata"]["finalizers"] == [CONNECTOR_FINALIZER]
+    status = obj["status"]
+    assert (status["id"], status["origin"], status["definition"]) == (str(row["id"]), "Created", "Postgresql")
+    assert await world.told() == ("True", "Registered", f"registered as connector {row['id']} in workspace 1")
+
+
+async def test_a_restart_and_resyncs_write_nothing_though_the_server_masks_the_secret(world: Process) -> None:
+    await settled(world)
+    before = await world.get(CONNECTOR_KIND, "shop")
+    for _ in range(2):
+        await world.resync()
+    world.start()
+    await world.reconcile()
+    await world.resync()
+
+    assert {call.split()[0] for call in world.calls()} == {"GET"}
+    after = await world.get(CONNECTOR_KIND, "shop")
+    assert before is not None
+    assert after is not None
+    assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+
+
+async def test_a_changed_secret_is_sent_exactly_once(world: Process) -> None:
+    await settled(world)
+    await world.secret("tr0ub4dor")
+    assert await world.resync(), "found without any event"
+    await world.resync()
+    await world.resync()
+
+    assert [call for call in world.calls() if call.startswith("PUT")] == [f"PUT /connectors/{sent(world)['id']}"]
+    assert sent(world)["configuration"]["credentials"]["password"] == "tr0ub4dor"
+    assert PASSWORD not in json.dumps(await world.status())
+
+
+async def test_a_rotation_back_after_an_update_that_nobody_saw_end_is_sent(world: Process) -> None:
+    await settled(world)
+    await world.secret("tr0ub4dor")
+    world.sandbox.fault(method="PUT", path="/connectors", lose="after")
+    await world.resync()
+    assert sent(world)["configuration"]["credentials"]["password"] == "tr0ub4dor"
+    world.start()
+    await world.secret(PASSWORD)
+    await world.reconcile()
+    await world.resync()
+
+    assert sent(world)["configuration"]["credentials"]["password"] == PASSWORD
+    assert (await world.told())[0] == "True"
+
+
+async def test_what_the_edit_page_of_the_server_stored_is_put_back(world: Process) -> None:
+    await settled(world)
+    row = sent(world)
+    shown = world.sandbox.call("GET", f"/connectors/{row['id']}").json()["data"]["attributes"]["configuration"]
+    assert shown["credentials"]["password"] == MASK
+    world.sandbox.call("PUT", f"/connectors/{row['id']}", connector={"configuration": shown})
+    assert sent(world)["configuration"]["credentials"]["password"] == MASK
+    await world.resync()
+
+    assert sent(world)["configuration"]["credentials"]["password"] == PASSWORD
+    status, reason, message = await world.told("Registered")
+    assert (status, reason) == ("True", "DriftCorrected")
+    assert "somebody else has written it" in message
+
+
+async def test_drift_is_put_back_and_told_without_secrets(world: Process) -> None:
+    await settled(world)
+    row = sent(world)
+    changed = {**row["configuration"], "host": "elsewhere.example.com"}
+    world.sandbox.control("PATCH", f"/connectors/{row['id']}", {"configuration": changed})
+    await world.resync()
+
+    assert sent(world)["configuration"]["host"] == "db.example.com"
+    message = (await world.told("Registered"))[2]
+    assert "spec.configuration/host from elsewhere.example.com back to db.example.com" in message
+    assert PASSWORD not in message
+
+
+async def test_drift_is_only_reported_if_the_policy_says_so(world: Process) -> None:
+    await settled(world, driftPolicy="Report")
+    row = sent(world)
+    world.sandbox.control("PATCH", f"/connectors/{row['id']}", {"name": "renamed"})
+    await world.resync()
+
+    assert sent(world)["name"] == "renamed"
+    assert (await world.status())["drift"][0] == "name: shop → renamed"
+    assert (await world.told())[1] == "DriftFound"
+
+
+async def test_a_change_of_the_spec_is_sent_once_with_the_secret(world: Process) -> None:
+    await settled(world)
+    await world.connector(configuration={**SOURCE["configuration"], "database": "archive"})
+    await world.reconcile()
+    await world.reconcile()
+
+    number = sent(world)["id"]
+    assert world.calls() == [f"GET /connectors/{number}", f"PUT /connectors/{number}"]
+    assert sent(world)["configuration"]["database"] == "archive"
+    assert sent(world)["configuration"]["credentials"]["password"] == PASSWORD
+
+
+async def test_a_lost_create_is_found_by_its_mark_and_taken(world: Process) -> None:
+    world.sandbox.fault(method="POST", path="/connectors", lose="after")
+    await world.connector(**SOURCE)
+    assert (await world.reconcile()).failed
+    assert (await world.told())[1] == "OutcomeUnknown"
+    world.start()
+    world.ahead = timedelta(minutes=1)
+    await world.reconcile()
+
+    assert len(world.stored()) == 1
+    assert [call for call in world.calls() if call.startswith("POST")] == ["POST /connectors"]
+    assert ((await world.status())["origin"], (await world.told())[0]) == ("Created", "True")
+
+
+async def test_a_repetition_that_is_refused_for_its_name_takes_what_the_lost_create_made(world: Process) -> None:
+    world.sandbox.fault(method="POST", path="/connectors", lose="after", delay=0)
+    await world.connector(**SOURCE)
+    await world.reconcile()
+    obj = await world.get(CONNECTOR_KIND, "shop")
+    assert obj is not None
+    row = sent(world)
+    world.sandbox.control("PUT", "/state", {"syncs": [], "connectors": []})
+    world.sandbox.fault(method="POST", path="/connectors", times=1, status=422, body=SAME_NAME)
+    world.ahead = timedelta(minutes=1)
+    # Between the list and the repetition the server carries out the first create.
+    world.after_list(lambda: world.sandbox.control("PUT", "/state", {"syncs": [], "connectors": [row]}))
+    await world.reconcile()
+
+    assert [call["id"] for call in world.stored()] == [row["id"]]
+    assert (await world.told())[0] == "True"
+    assert (await world.status())["id"] == str(row["id"])
+
+
+SAME_NAME = {"errors": [{"status": 422, "title": "Error", "detail": "A connector with the same name already exists."}]}
+
+
+async def test_a_name_that_somebody_else_has_blocks_and_is_left_alone(world: Process) -> None:
+    world.sandbox.call("POST", "/connectors", connector=STRANGER)
+    world.forget()
+    await world.connector(**SOURCE, adoptionPolicy="Create")
+    await world.reconcile()
+
+    status, reason, message = await world.told()
+    assert (status, reason) == ("False", "Rejected")
+    assert "has this name on the server already" in message
+    assert sent(world)["description"] == "made by hand"
+
+
+async def test_one_named_by_its_id_is_adopted_with_one_write_and_kept(world: Process) -> None:
+    world.sandbox.call("POST", "/connectors", connector=STRANGER)
+    number = sent(world)["id"]
+    world.forget()
+    await world.connector(**SOURCE, externalId=str(number))
+    await world.reconcile()
+    await world.reconcile()
+
+    assert world.calls() == [f"GET /connectors/{number}", f"PUT /connectors/{number}"]
+    assert sent(world)["configuration"]["credentials"]["password"] == PASSWORD
+    assert (await world.status())["origin"] == "Adopted"
+    await world.delete(CONNECTOR_KIND, "shop")
+    await world.reconcile()
+    assert await world.get(CONNECTOR_KIND, "shop") is None
+    assert sent(world)["id"] == number
+
+
+async def test_what_we_made_is_deleted_with_it(world: Process) -> None:
+    await settled(world)
+    await world.delete(CONNECTOR_KIND, "shop")
+    await world.reconcile()
+
+    assert await world.get(CONNECTOR_KIND, "shop") is None
+    assert world.stored() == []
+
+
+async def test_a_mask_is_never_sent(world: Process) -> None:
+    await world.secret(MASK)
+    await world.connector(**SOURCE)
+    await world.reconcile()
+
+    status, reason, message = await world.told()
+    assert (status, reason) == ("False", "InvalidSpec")
+    assert message.startswith("spec.configurationSecrets[0].secretKeyRef: key 'password' of Secret 'warehouse' holds")
+    assert world.calls() == []
+
+
+async def test_a_destination_is_ready_with_its_catalog(world: Process) -> None:
+    await world.connector(**DESTINATION)
+    await world.reconcile()
+    await world.reconcile()
+    number = sent(world)["id"]
+
+    assert world.calls() == ["POST /connectors", f"GET /connectors/{number}/discover"]
+    status = await world.status()
+    assert status["streamCount"] == len(status["streams"]) > 0
+    assert "contacts" in status["streams"]
+    assert (await world.told("Discovered"))[0] == "True"
+    assert (await world.told())[0] == "True"
+
+
+@pytest.mark.parametrize("failure", ["swallowed", "raised"])
+async def test_a_catalog_that_cannot_be_read_is_told_and_tried_again(world: Process, failure: str) -> None:
+    await world.connector(**DESTINATION)
+    world.sandbox.fault(method="GET", path=r"/connectors/\d+/discover", status=422, body=SWALLOWED[failure])
+    result = await world.reconcile()
+
+    assert result.requeue_after == pytest.approx(300, abs=1)
+    assert (await world.told("Registered"))[0] == "True"
+    status, reason, message = await world.told("Discovered")
+    assert (status, reason) == ("False", "CatalogMissing")
+    assert "its own log only" in message
+    assert PASSWORD not in message
+    assert (await world.told())[:2] == ("False", "CatalogMissing")
+    await world.reconcile()
+    assert (await world.told())[0] == "True"
+
+
+SWALLOWED = {
+    "swallowed": {
+        "errors": [{"status": 422, "detail": "Discover catalog failed", "source": {"catalog": "can't be blank"}}]
+    },
+    "raised": {"errors": [{"status": 400, "detail": f"#<Connector configuration: {PASSWORD}>"}]},
+}
+
+
+async def test_a_new_catalog_is_made_on_request_once(world: Process) -> None:
+    await world.connector(**DESTINATION)
+    await world.reconcile()
+    number = sent(world)["id"]
+    world.sandbox.control("PUT", f"/discovers/{number}", {"streams": ["orders"]})
+    world.forget()
+    await world.annotate(CONNECTOR_KIND, "shop", discover_requested_at="one")
+    for _ in range(3):
+        await world.reconcile()
+
+    assert world.calls() == [f"GET /connectors/{number}/discover"]
+    [asked] = world.sandbox.requests()
+    assert asked["query"] == {"refresh": "true"}
+    status = await world.status()
+    assert (status["streams"], status["lastHandledDiscoverRequest"]) == (["orders"], "one")
+
+
+async def test_a_refresh_that_fails_is_answered_and_the_catalog_made_without_another(world: Process) -> None:
+    await world.connector(**DESTINATION)
+    await world.reconcile()
+    number = sent(world)["id"]
+    world.sandbox.control("PUT", f"/discovers/{number}", {"failure": "swallowed"})
+    world.forget()
+    await world.annotate(CONNECTOR_KIND, "shop", discover_requested_at="one")
+    await world.reconcile()
+    assert (await world.told())[:2] == ("False", "CatalogMissing")
+    assert "streamCount" not in await world.status()
+    await world.reconcile()
+
+    assert (await world.told())[0] == "True"
+    assert [asked["query"] for asked in world.sandbox.requests()] == [{"refresh": "true"}, {}]
+
+
+async def test_a_check_is_made_after_each_write_alone(world: Process) -> None:
+    await settled(world, check="OnChange")
+    assert (await world.told("Connected"))[0] == "True"
+    await world.reconcile()
+    await world.resync()
+    assert [call for call in world.calls() if "check" in call] == []
+    world.sandbox.control("PUT", "/release", {"connections_work": False})
+    await world.connector(configuration={**SOURCE["configuration"], "database": "archive"})
+    await world.reconcile()
+
+    assert [call for call in world.calls() if "check" in call] == ["POST /connector_definitions/check_connection"]
+    status, reason, message = await world.told("Connected")
+    assert (status, reason) == ("False", "Rejected")
+    assert "Connection refused" in message
+    assert (await world.told())[0] == "True", "it is no part of Ready"
+
+
+async def test_one_bad_row_of_the_list_hides_no_change_of_another(world: Process) -> None:
+    await settled(world)
+    row = sent(world)
+    world.sandbox.call("POST", "/connectors", connector=dict(STRANGER, name="other", connector_name="Snowflake",
+        configuration={"host": "h", "role": "r", "warehouse": "w", "database": "d"}))  # fmt: skip
+    world.sandbox.control("DELETE", "/definitions/source/Snowflake")
+    assert world.sandbox.call("GET", "/connectors").status_code == 400
+    changed = {**row["configuration"], "host": "elsewhere.example.com"}
+    world.sandbox.control("PATCH", f"/connectors/{row['id']}", {"configuration": changed})
+    await world.resync()
+
+    assert world.stored()[0]["configuration"]["host"] == "db.example.com"
+    comparison = world.context.comparisons.get(world.home)
+    assert comparison is not None
+    assert comparison.message.startswith("its Connectors are compared")
+    assert "GET /connectors" in comparison.message
+
+
+async def test_no_secret_is_told_anywhere(world: Process, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    world.sandbox.fault(method="POST", path="/connectors", status=400, body={"error": f"#<Connector {PASSWORD}>"})
+    await world.connector(**SOURCE, check="OnChange")
+    await world.reconcile()
+    world.ahead = timedelta(minutes=1)
+    await world.reconcile()
+    world.sandbox.fault(method="GET", path="/connectors", status=400, body={"error": f"#<Connector {PASSWORD}>"})
+    await world.resync()
+    await world.secret("tr0ub4dor")
+    await world.resync()
+
+    told = json.dumps([await world.get(CONNECTOR_KIND, "shop"), [str(event) for event in world.events.told]])
+    for planted in (PASSWORD, "tr0ub4dor"):
+        assert planted not in told
+        assert planted not in caplog.text
