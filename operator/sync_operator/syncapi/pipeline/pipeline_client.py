@@ -1,4 +1,4 @@
-"""Catalogs, connection checks and previews: the calls on connectors that are not those of every collection.
+"""Definitions, catalogs, connection checks, previews: the calls on connectors that are not those of every collection.
 
 No error quotes what the server says of a connector, except a refused query, whose words are about the query.
 """
@@ -10,6 +10,7 @@ from sync_operator.errors import RejectedError, ServerFaultError, TransientError
 from sync_operator.syncapi.collection import digits
 from sync_operator.syncapi.http.responses import Quoting
 from sync_operator.syncapi.http.server_client import ServerClient
+from sync_operator.syncapi.pipeline.definitions import DefinitionSet, parse_definitions
 from sync_operator.syncapi.types import Catalog, Columns, ConnectionCheck
 from sync_operator.util.bounds import bounded_text, one_line
 from sync_operator.util.redact import redact
@@ -20,6 +21,8 @@ _LIVE_TIMEOUT_SECONDS: Final = 60.0
 """Timeout of calls for which the server asks another system, whatever the Workspace's timeout is."""
 MAX_CATALOG_BYTES: Final = 4 * 1024 * 1024
 """Maximum size of a catalog: a thousand tables with their columns."""
+MAX_DEFINITIONS_BYTES: Final = 2 * 1024 * 1024
+"""Maximum size of all definitions; servers have about 100 KiB, and icons of any size."""
 MAX_STREAMS: Final = 200
 """Maximum number of streams whose names are kept."""
 MAX_COLUMNS: Final = 200
@@ -35,6 +38,13 @@ class PipelineClient:
 
     def __init__(self, server: ServerClient) -> None:
         self._server = server
+
+    async def definitions(self) -> DefinitionSet:
+        """`GET /connector_definitions`: what connectors of this server are like; it changes with the release only."""
+        answer = await self._server.send(
+            "GET", "/connector_definitions", max_bytes=MAX_DEFINITIONS_BYTES, quoting=Quoting.NOTHING
+        )
+        return parse_definitions(answer.body)
 
     async def discover(self, connector_id: str, *, refresh: bool) -> Catalog:
         """`GET /connectors/:id/discover`: the stored catalog; without one, the server makes it from the live system.

@@ -14,7 +14,7 @@ from jsonschema import Draft7Validator, FormatChecker, ValidationError
 from jsonschema.validators import extend
 
 from sync_operator.api.validation.strict_validation import FieldPath, field_path
-from sync_operator.domain.connector.format_rules import is_email, is_uri
+from sync_operator.domain.definitions.format_rules import is_email, is_uri
 from sync_operator.errors import InvalidSpecError
 from sync_operator.syncapi.pipeline.definitions import Definition
 from sync_operator.util.bounds import one_line
