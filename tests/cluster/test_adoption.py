@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, Final
 
 from tests.support.running import Sandbox, eventually
 from tests.support.syncs import MAPPING, Tenant, condition
@@ -55,7 +55,7 @@ def test_advice_to_look_at_a_sync_is_taken_back_once_a_sync_has_it(tenant: Tenan
     tenant.connect()
     tenant.sandbox.fault(method="POST", path="/syncs$", lose="after")
     tenant.sandbox.fault(method="GET", path="/syncs$", times=-1, status=503)
-    tenant.sync()
+    tenant.sync(adoptionPolicy="Create")  # else it would wait for the list first
     eventually(tenant.sandbox.syncs, "the create whose answer is lost")
     made_by_somebody(tenant.sandbox, schedule_type="manual")
     tenant.sandbox.clear_faults()
@@ -76,7 +76,7 @@ def test_an_id_may_be_named_later(tenant: Tenant) -> None:
     tenant.sandbox.fault(
         method="POST", path="/syncs$", status=400, body={"errors": {"sync": {"stream_name": ["is unknown"]}}}
     )
-    tenant.sync()
+    tenant.sync(adoptionPolicy="Create")
     tenant.when(SYNC_KIND, "orders", "Stalled", reason="Rejected")
 
     tenant.patch(externalId="1")
@@ -162,6 +162,74 @@ def test_a_sync_restored_without_its_status_finds_its_own(tenant: Tenant) -> Non
     restored = tenant.when(SYNC_KIND, "orders", "Ready")
     assert restored["status"]["id"] == sync["status"]["id"]
     assert len(tenant.sandbox.syncs()) == 1
+
+
+NAMES: Final = [f"sync-{number}" for number in range(6)]
+
+
+def test_a_cluster_made_anew_from_git_finds_everything_and_creates_nothing(tenant: Tenant) -> None:
+    tenant.connect()
+    for name in NAMES:
+        tenant.sync(name, streamName=f"{name[:-2]}{int(name[-1]) % 2}")
+    before = {tenant.when(SYNC_KIND, name, "Ready")["status"]["id"] for name in NAMES}
+    for name in NAMES:
+        tenant.kube.patch(SYNC_KIND, name, tenant.namespace, {"spec": {"deletionPolicy": "Retain"}})
+        tenant.delete(name)
+    eventually(lambda: not tenant.names(), "all Syncs to be gone")
+    tenant.sandbox.forget_requests()
+    for name in NAMES:
+        tenant.sync(name, streamName=f"{name[:-2]}{int(name[-1]) % 2}")
+
+    syncs = [tenant.when(SYNC_KIND, name, "Ready") for name in NAMES]
+    assert {sync["status"]["id"] for sync in syncs} == before
+    assert {sync["status"]["origin"] for sync in syncs} == {"Adopted"}
+    assert not tenant.sandbox.requests("POST", "/syncs")
+    told = condition(syncs[0], "Registered")
+    assert told["reason"] == "Adopted"
+    assert "It stays on the server when this Sync is deleted, unless spec.deletionPolicy is Delete" in told["message"]
+
+
+def test_a_sync_that_is_to_make_its_own_makes_a_second_one(tenant: Tenant) -> None:
+    made_by_somebody(tenant.sandbox, schedule_type="manual")
+    tenant.connect()
+
+    assert tenant.ready(adoptionPolicy="Create")["status"]["origin"] == "Created"
+    assert len(tenant.sandbox.syncs()) == 2
+
+
+def test_of_several_equal_ones_the_oldest_is_taken_and_the_others_are_named(tenant: Tenant) -> None:
+    for _ in range(3):
+        made_by_somebody(tenant.sandbox, schedule_type="manual")
+    tenant.connect()
+    tenant.sandbox.forget_requests()
+
+    sync = tenant.ready()
+
+    assert (sync["status"]["id"], sync["status"]["origin"]) == ("1", "Adopted")
+    assert f"sync 2, 3 {ADVICE} Sync" in condition(sync, "Registered")["message"]
+    assert {entry["method"] for entry in tenant.sandbox.requests()} == {"GET"}
+
+
+def test_two_syncs_alike_take_two_and_the_third_makes_its_own(tenant: Tenant) -> None:
+    for _ in range(2):
+        made_by_somebody(tenant.sandbox, schedule_type="manual")
+    tenant.connect()
+    for name in ("one", "two", "three"):
+        tenant.sync(name)
+
+    found = [tenant.when(SYNC_KIND, name, "Ready")["status"] for name in ("one", "two", "three")]
+    assert sorted(status["id"] for status in found) == ["1", "2", "3"]
+    assert sorted(status["origin"] for status in found) == ["Adopted", "Adopted", "Created"]
+
+
+def test_where_the_server_refuses_the_list_a_sync_is_created_all_the_same(tenant: Tenant) -> None:
+    made_by_somebody(tenant.sandbox, schedule_type="manual")
+    tenant.sandbox.fault(method="GET", path="/syncs$", times=-1, status=400)
+    tenant.connect()
+    for name in ("one", "two"):
+        tenant.sync(name)
+
+    assert {tenant.when(SYNC_KIND, name, "Ready")["status"]["id"] for name in ("one", "two")} == {"2", "3"}
 
 
 def test_where_the_server_does_not_tell_ages_a_person_decides(

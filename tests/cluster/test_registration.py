@@ -225,7 +225,7 @@ def test_a_spec_edited_while_the_outcome_is_unknown_makes_no_twin(tenant: Tenant
     tenant.connect()
     tenant.sandbox.fault(method="POST", path="/syncs$", lose="after")
     tenant.sandbox.fault(method="GET", path="/syncs$", times=-1, status=503)
-    tenant.sync()
+    tenant.sync(adoptionPolicy="Create")  # else it would wait for the list first
     eventually(tenant.sandbox.syncs, "the create to arrive")
 
     tenant.patch(streamName="mended", syncMode="incremental")

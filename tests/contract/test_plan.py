@@ -134,8 +134,42 @@ async def test_the_live_objects_tell_which_sync_is_whose(plan: Planner) -> None:
     assert known[0] == own[0] == 0
     assert "nothing to do, sync 2 is up to date" in known[1]
     assert "assumed:" not in known[1] + own[1] + unknown[1]
-    assert unknown[0] == 10
-    assert "Sync fresh: a sync is created" in unknown[1]
+    assert "Sync fresh: sync 1 is taken over unchanged" in unknown[1]
+    assert "sync 1 equals it and belongs to no Sync: it is adopted" in " ".join(unknown[1].split())
+
+
+async def test_two_syncs_alike_do_not_adopt_the_same_one(plan: Planner) -> None:
+    await plan.api.client.syncs.create(body(plan.api))
+    other = sync(plan.api, "other", streamName="other")
+
+    _, out, _ = await plan.run(sync(plan.api, "one"), sync(plan.api, "two"), live=[other])
+
+    assert "Sync one: sync 1 is taken over unchanged" in out
+    assert "Sync two: a sync is created" in out
+
+
+async def test_a_sync_that_is_to_make_its_own_is_created_beside_an_equal_one(plan: Planner) -> None:
+    await plan.api.client.syncs.create(body(plan.api))
+    other = sync(plan.api, "other", streamName="other")
+
+    code, out, _ = await plan.run(sync(plan.api, adoptionPolicy="Create"), live=[other])
+
+    assert code == 10
+    assert "Sync orders: a sync is created" in out
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [("AdoptOrCreate", "it is adopted"), ("Create", "a second sync is created beside it")],
+)
+async def test_without_the_live_objects_it_says_what_happens_to_one_that_is_new(
+    plan: Planner, policy: str, words: str
+) -> None:
+    await plan.api.client.syncs.create(body(plan.api))
+
+    _, out, _ = await plan.run(sync(plan.api, adoptionPolicy=policy))
+
+    assert f"if this Sync was never applied, {words}" in " ".join(out.split())
 
 
 async def test_what_belongs_to_a_sync_of_the_cluster_is_not_taken_over(plan: Planner) -> None:
@@ -498,7 +532,6 @@ def test_pruned_workspaces_are_told_with_who_still_needs_them(
 
 
 async def test_what_cannot_be_read_of_the_cluster_is_said(plan: Planner) -> None:
-    await plan.api.client.syncs.create(body(plan.api))
     wanted = sync(plan.api)
     live = wanted | {"spec": wanted["spec"] | {"syncInterval": "soon"}}
 

@@ -109,6 +109,7 @@ def pictured(sync: SyncView | None = None, **changes: Any) -> Snapshot:
         "process": "process",
         "intent_verified": True,
         "unlisted": frozenset(RefKind),  # ids are not looked up
+        "adoptable": False,  # nor whether there is one to adopt
     }
     return Snapshot(**usual | changes)
 

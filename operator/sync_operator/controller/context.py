@@ -214,7 +214,10 @@ class ControllerContext:
 
     def forget_resource(self, kind: str, obj: Mapping[str, Any]) -> None:
         """Drop all in-memory state of a resource that no longer exists, whether or not its deletion was carried out."""
-        metadata = obj["metadata"]
+        metadata, remote_workspace = obj["metadata"], self.store.remote_workspace(obj)
+        by_others = metadata["uid"] not in self.finalizer_removed and bool(obj.get("status", {}).get("id"))
+        if by_others and remote_workspace is not None:
+            self.registrations[kind].lists.released(remote_workspace)
         key = Key(kind, metadata["namespace"], metadata["name"])
         if not self.store.has(kind, NamespacedName(key.namespace, key.name)):
             self.queue.forget(key)

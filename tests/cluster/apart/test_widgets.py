@@ -30,6 +30,7 @@ from tests.unit.domain.registration.widgets import (
 from sync_operator.api.base import Model
 from sync_operator.api.constants import API_VERSION, GROUP, SYNC_KIND, VERSION
 from sync_operator.api.constants import FINALIZER as SYNC_FINALIZER
+from sync_operator.api.enums import AdoptionPolicy
 from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.api.statuses.status_fields import Condition
 from sync_operator.controller.context import ControllerContext
@@ -125,7 +126,11 @@ def view(obj: Mapping[str, Any]) -> WidgetView:
         resource_version=metadata["resourceVersion"],
         created_at=datetime.fromisoformat(metadata["creationTimestamp"]),
         status=WidgetStatus(**{entry.name: getattr(status, entry.name) for entry in fields(WidgetStatus)}),
-        spec=WidgetSpec(external_id=spec.pop("externalId", None), **spec),
+        spec=WidgetSpec(
+            external_id=spec.pop("externalId", None),
+            adoption_policy=AdoptionPolicy(spec.pop("adoptionPolicy", AdoptionPolicy.ADOPT_OR_CREATE)),
+            **spec,
+        ),
         finalizers=tuple(metadata.get("finalizers", ())),
         annotations=metadata.get("annotations", {}),
         deleting="deletionTimestamp" in metadata,
@@ -413,12 +418,66 @@ async def test_it_is_created_once_with_its_secret_and_its_mark(world: Team) -> N
     obj = await world.get()
 
     assert obj is not None
-    assert world.served.calls == ["POST /widgets"]
+    assert world.served.calls == ["GET /widgets", "POST /widgets"], "is there one to adopt?"
     [row] = world.served.rows.values()
     assert (row["configuration"]["password"], row["description"]) == ("first", f"{MARK}{obj['metadata']['uid']}")
     assert obj["metadata"]["finalizers"] == [FINALIZER]
     assert (obj["status"]["id"], obj["status"]["origin"], obj["status"]["workspaceId"]) == ("1", "Created", "1")
     assert await world.told() == ("True", "Registered", "registered as widget 1 in workspace 1")
+
+
+async def test_a_create_costs_no_list_where_the_last_one_is_young_enough(world: Team) -> None:
+    await world.compare()
+    world.served.calls.clear()
+    await world.apply()
+    await world.reconcile()
+
+    assert world.served.calls == ["POST /widgets"]
+
+
+async def test_a_cluster_made_anew_takes_what_is_there_and_marks_it(world: Team) -> None:
+    await world.settled()
+    await world.kube.merge_patch(WIDGETS, world.namespace, "shop", {"metadata": {"finalizers": []}})
+    await world.kube.delete(WIDGETS, world.namespace, "shop")
+    world.start_process()
+    await world.apply()
+    await world.reconcile()
+    obj = await world.get()
+
+    assert obj is not None
+    assert world.served.calls == ["GET /widgets", "GET /widgets/1", "PUT /widgets/1"]
+    assert world.served.model.creates == ["1"]
+    assert (obj["status"]["id"], obj["status"]["origin"]) == ("1", "Adopted")
+    assert world.served.rows["1"]["description"] == f"{MARK}{obj['metadata']['uid']}"
+
+
+async def test_one_with_the_mark_of_another_that_is_here_is_not_taken(world: Team) -> None:
+    await world.settled()
+    obj = await world.get()
+    assert obj is not None
+    await world.kube.merge_patch(WIDGETS, world.namespace, "shop", {"metadata": {"finalizers": []}})
+    await world.kube.delete(WIDGETS, world.namespace, "shop")
+    world.start_process()
+    neighbor = obj | {"status": {}, "metadata": obj["metadata"] | {"name": "neighbor"}}
+    assert world.context.store.put(KIND, neighbor)
+    await world.apply()
+    await world.reconcile()
+
+    assert (await world.told())[1] == Reason.REJECTED
+    assert world.served.model.creates == ["1"]
+    assert "PUT /widgets/1" not in world.served.calls
+
+
+async def test_what_is_there_is_not_taken_where_that_is_not_wanted(world: Team) -> None:
+    await world.settled()
+    await world.kube.merge_patch(WIDGETS, world.namespace, "shop", {"metadata": {"finalizers": []}})
+    await world.kube.delete(WIDGETS, world.namespace, "shop")
+    world.start_process()
+    await world.apply(adoptionPolicy="Create")
+    await world.reconcile()
+
+    assert (await world.told())[1] == Reason.REJECTED
+    assert world.served.calls == ["POST /widgets", "GET /widgets"], "its name is taken"
 
 
 async def test_a_change_of_the_spec_is_sent_once(world: Team) -> None:
@@ -441,7 +500,7 @@ async def test_a_lost_create_is_found_and_taken(world: Team) -> None:
     await world.reconcile()
     assert (await world.status())["id"] == "1"
     assert (await world.status())["origin"] == "Created"
-    calls = ["POST /widgets", "GET /widgets", "GET /widgets/1", "PUT /widgets/1"]
+    calls = ["GET /widgets", "POST /widgets", "GET /widgets", "GET /widgets/1", "PUT /widgets/1"]
     assert world.served.calls == calls, "its Secret may be an older one"
 
 
@@ -496,7 +555,7 @@ async def test_a_name_that_somebody_else_has_blocks_and_is_left_alone(world: Tea
     status, reason, message = await world.told()
     assert (status, reason) == ("False", "Rejected")
     assert "same name" in message
-    assert world.served.calls == ["POST /widgets", "GET /widgets"]
+    assert world.served.calls == ["GET /widgets", "POST /widgets", "GET /widgets"]
     assert world.served.rows["1"]["description"] == "made by hand"
 
 

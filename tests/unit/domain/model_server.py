@@ -1,7 +1,8 @@
 """A model of the sync server for simulations: what it stores, and a client whose every call meets its fate."""
 
 import json
-from collections.abc import Callable, Mapping, MutableSequence
+from collections.abc import Callable, Iterator, Mapping, MutableSequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -149,6 +150,13 @@ class Client:
         """From now on calls are made for that Sync, and meet these fates in turn; when none is left, an answer."""
         self.caller = caller
         self._fates = fates
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """The calls meanwhile are answered, and none of the fates is theirs."""
+        coming, self._fates = self._fates, []
+        yield
+        self._fates = coming
 
     async def whoami(self) -> User:
         self._read()

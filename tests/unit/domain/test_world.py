@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.support.manifests import BY_NAME
-from tests.support.snapshots import URL, connected
+from tests.support.snapshots import MAPPING, URL, connected
 from tests.unit.domain.model_server import Fate
 from tests.unit.domain.verdicts import (
     check_orphans,
@@ -39,6 +39,8 @@ STRANGER |= {
     "sync_mode": "full_refresh",
     "configuration": OTHER_MAPPING,
 }
+LIKE_TWIN = STRANGER | {"schedule_type": "manual", "configuration": MAPPING}
+"""What two of the Syncs ask for."""
 
 NAMES: dict[str, dict[str, Any]] = {
     "twin": {},
@@ -87,13 +89,16 @@ class Lives(RuleBasedStateMachine):
         ahead=st.sampled_from([timedelta(), timedelta(hours=7), timedelta(minutes=-90)]),
         names=st.sets(SYNCS, min_size=1),
         made=st.booleans(),
+        equal=st.booleans(),
     )
-    def begin(self, ahead: timedelta, names: set[str], made: bool) -> None:
+    def begin(self, ahead: timedelta, names: set[str], made: bool, equal: bool) -> None:
         self.world = World(ahead)
         self.world.secrets["vectors"] = "one"
         for server in self.world.servers.values():
             for _ in range(3):
                 server.create(STRANGER)
+            if equal:
+                server.create(LIKE_TWIN)
         for name in sorted(names):
             self.world.cluster.apply(name, **NAMES[name])
             if made:

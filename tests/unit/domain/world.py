@@ -50,6 +50,7 @@ from sync_operator.domain.registration.registration_actions import (
     DropFinalizer,
     ForgetRemote,
     ListRemotes,
+    LookForEqual,
     ReadSecrets,
     RecordClusterUid,
     RecordCreateIntent,
@@ -296,7 +297,16 @@ class World:
             case AcknowledgeRunRequest() | RecordHandledRequest() | PruneJobs():
                 return self._request(snapshot, action)
             case _:
-                return _done(act(SYNC_STEPS, self.context, snapshot, action))
+                return self._call(snapshot, action)
+
+    def _call(self, snapshot: Snapshot, action: Action) -> Snapshot:
+        """Carry out one action on a server. To look for one to adopt is none of the calls that a story is about."""
+        if not isinstance(action, LookForEqual):
+            return _done(act(SYNC_STEPS, self.context, snapshot, action))
+        with self.clients[self.view.url].undisturbed():
+            found = _done(act(SYNC_STEPS, self.context, snapshot, action))
+        self.now += timedelta(milliseconds=1)  # what follows is later than the list
+        return found
 
     def _request(
         self, snapshot: Snapshot, action: AcknowledgeRunRequest | RecordHandledRequest | PruneJobs

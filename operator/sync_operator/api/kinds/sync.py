@@ -5,7 +5,15 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from sync_operator.api.base import MAX_ENTRIES, JsonBool, JsonInt, Model, NumericId, ServerId
-from sync_operator.api.enums import DeletionPolicy, DriftPolicy, IntervalUnit, Scheduler, ScheduleType, SyncMode
+from sync_operator.api.enums import (
+    AdoptionPolicy,
+    DeletionPolicy,
+    DriftPolicy,
+    IntervalUnit,
+    Scheduler,
+    ScheduleType,
+    SyncMode,
+)
 from sync_operator.api.kinds.resource_ref import ConfigurationSecrets, NameRef, WorkspaceRef
 from sync_operator.api.kinds.run import FreshnessSpec, PodSpec, RunSpec
 
@@ -73,6 +81,9 @@ class SyncSpec(Model):
     external_id: ServerId | None = None
     """Id of an existing sync on the server to take over instead of creating one. Can be set until the sync is
     registered (while status.id is empty), later only to status.id itself."""
+    adoption_policy: AdoptionPolicy = AdoptionPolicy.ADOPT_OR_CREATE
+    """Whether the first registration takes an equal sync that is on the server already and that nobody claims
+    (`AdoptOrCreate`), or always makes one (`Create`). Equal is one that holds every field that is written."""
     time_zone: Annotated[str, Field(min_length=1, max_length=64)] = "Etc/UTC"
     """Time zone that cronExpression is read in, an IANA name such as `Europe/Berlin`. Intervals need none. With
     scheduler `Server` the server reads it in UTC."""

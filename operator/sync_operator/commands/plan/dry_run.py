@@ -21,6 +21,7 @@ from sync_operator.domain.registration.registration_actions import (
     CreateRemote,
     ForgetRemote,
     ListRemotes,
+    LookForEqual,
     ReadRemote,
     UpdateRemote,
     VerifyWorkspace,
@@ -104,15 +105,18 @@ def snapshot_of(
     )
 
 
-def dry_run(snapshot: Snapshot, known: Mapping[str, str], syncs: Mapping[str, RemoteSync]) -> PlannedChange:
+def dry_run(
+    snapshot: Snapshot, known: Mapping[str, str], syncs: Mapping[str, RemoteSync], equal: tuple[RemoteSync, ...] = ()
+) -> PlannedChange:
     """Follow the controller's decisions; the server's list stands in for its responses.
 
     Args:
         snapshot: a snapshot from `snapshot_of`.
         known: values from Secrets by JSON pointer; missing ones are assumed to equal those on the server.
         syncs: the server's syncs by id.
+        equal: those of them that equal the spec and belong to no Sync.
     """
-    return _DryRun(snapshot, known, syncs).outcome()
+    return _DryRun(snapshot, known, syncs, equal).outcome()
 
 
 def filled(spec: SyncSpec, known: Mapping[str, str], remote: RemoteSync | None) -> dict[str, str]:
@@ -128,12 +132,19 @@ def filled(spec: SyncSpec, known: Mapping[str, str], remote: RemoteSync | None) 
 class _DryRun:
     """State of one Sync's dry run."""
 
-    def __init__(self, snapshot: Snapshot, known: Mapping[str, str], syncs: Mapping[str, RemoteSync]) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        known: Mapping[str, str],
+        syncs: Mapping[str, RemoteSync],
+        equal: tuple[RemoteSync, ...],
+    ) -> None:
         assert snapshot.sync.spec is not None  # noqa: S101 (only valid specs get a dry run)
         self._spec = snapshot.sync.spec
         self._adopts = snapshot.sync.status.id is None and self._spec.external_id is not None
         self._known = known
         self._syncs = syncs
+        self._equal = equal
         self._snapshot = replace(snapshot, secrets=filled(self._spec, known, None))
         self._changes: tuple[Change, ...] = ()
         self._notes: tuple[str, ...] = ()
@@ -171,6 +182,11 @@ class _DryRun:
                 return replace(snapshot, workspace_verified=True)
             case ForgetRemote():
                 return self._forgotten()
+            case LookForEqual():
+                return replace(snapshot, adoptable=bool(self._equal))
+            case ListRemotes() if snapshot.adoptable:
+                secrets = filled(self._spec, self._known, self._equal[0])
+                return replace(snapshot, listing=RemoteList(self._equal), listed_at=snapshot.now, secrets=secrets)
             case ListRemotes():
                 return replace(snapshot, listing=RemoteList(tuple(self._syncs.values())), listed_at=snapshot.now)
             case AdoptCreated(remote=taken, others=others):

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from sync_operator.api.enums import AdoptionPolicy
 from sync_operator.api.kinds.sync import SyncSpec
 from sync_operator.api.statuses.status import SyncStatus
 from sync_operator.commands.plan.candidate_index import CandidateIndex
@@ -28,8 +29,10 @@ __all__ = ["Applied", "Candidate", "plan_workspace"]
 _SHARED_REFERENCES = "the same source, destination, model and stream"
 _ASSUMED = (
     "assumed: sync {id} has {what}, so the plan takes it for this Sync's own; if this Sync was never applied, "
-    "a second sync is created beside it. Set spec.externalId, or pass --live, to be sure"
+    "{otherwise}. Set spec.externalId, or pass --live, to be sure"
 )
+_CREATED = "a second sync is created beside it"
+_ADOPTED = "it is adopted"
 _SIMILAR_NOTE = f"sync {{ids}} on the server has {_SHARED_REFERENCES}; to take it over, set spec.externalId to its id"
 _UNREAD = "values from Secrets that are not in the input are assumed to be as they are on the server"
 
@@ -114,7 +117,11 @@ def plan_workspace(
         rivals = (*_rivals(each, named[each.named], now), *_owner(each, owners, now)) if each.named else ()
         snapshot = snapshot_of(each.spec, each.home, status, view, now)
         snapshot = replace(snapshot, competing_claims=rivals, claimed=taken, names=found.names, unlisted=found.unlisted)
-        planned_change = dry_run(snapshot, known[index], found.syncs)
+        spec = specs[index] if each.named is None and index not in assumed else None
+        equal = shelf.equal(spec, known[index]) if spec is not None else ()
+        planned_change = dry_run(snapshot, known[index], found.syncs, equal)
+        if planned_change.action is PlanAction.ADOPT and equal:
+            shelf.take(equal[0])
         spec = specs[index] if planned_change.action is PlanAction.CREATE and each.applied is None else None
         alike = shelf.alike(spec) if spec else ()
         more = (_SIMILAR_NOTE.format(ids=" or ".join(remote.id for remote in alike[:3])),) if alike else ()
@@ -153,13 +160,17 @@ def _assumed(
         spec = specs[index]
         whole = shelf.equal(spec, known[index]) if spec else ()
         if whole:
-            assumed[index] = whole[0].id, _ASSUMED.format(id=whole[0].id, what="all values of the manifest")
+            adopts = candidates[index].spec.adoption_policy is AdoptionPolicy.ADOPT_OR_CREATE
+            words = _ASSUMED.format(
+                id=whole[0].id, what="all values of the manifest", otherwise=_ADOPTED if adopts else _CREATED
+            )
+            assumed[index] = whole[0].id, words
             shelf.take(whole[0])
     for index in open_ones:
         spec = specs[index]
         alike = shelf.alike(spec) if spec and index not in assumed else ()
         if len(alike) == 1:
-            assumed[index] = alike[0].id, _ASSUMED.format(id=alike[0].id, what=_SHARED_REFERENCES)
+            assumed[index] = alike[0].id, _ASSUMED.format(id=alike[0].id, what=_SHARED_REFERENCES, otherwise=_CREATED)
             shelf.take(alike[0])
     return assumed
 

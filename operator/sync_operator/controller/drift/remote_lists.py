@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from sync_operator.api.scope import Scope
 from sync_operator.controller.drift.list_memory import ListMemory, Share
 from sync_operator.controller.drift.single_flight import Grow, SingleFlightCache
 from sync_operator.controller.registration.registered_kind import RegisteredKind
+from sync_operator.domain.create_fence.alike_index import AlikeIndex
 from sync_operator.errors import NotAdmittedError, NotFoundError, ServerFaultError, ThrottledError, TransientError
 from sync_operator.syncapi.client import ApiClient
 from sync_operator.syncapi.parsing import size_of, with_packed_attributes
@@ -24,6 +25,8 @@ MAX_CONFIRMED: Final = 20
 """Maximum number of missing ones that are read singly to confirm their absence; the result holds for the rest."""
 MAX_PAUSE_SECONDS: Final = 3600.0
 MIN_PAUSED_SECONDS: Final = 1.0
+_REFUSED_FOR: Final = timedelta(minutes=5)
+"""Time for which a list that the server fails to produce is not requested again only to look something up."""
 _ROWS_AT_ONCE: Final = 200
 """Number of rows after which the loop yields."""
 
@@ -46,6 +49,7 @@ class CachedList[R: RemoteResource]:
     unlisted: tuple[int, ...] = ()
     unconfirmed: frozenset[str] = frozenset()
     _rows: dict[str, R] = field(default_factory=dict)
+    _index: AlikeIndex[R] | None = None
 
     async def add(self, remotes: Iterable[R]) -> None:
         """Add rows; yields to the event loop between batches."""
@@ -68,6 +72,17 @@ class CachedList[R: RemoteResource]:
             if count % _ROWS_AT_ONCE == 0:
                 await asyncio.sleep(0)
         return RemoteList(tuple(rows), self.clock, self.unlisted)
+
+    async def alike(self, names: Collection[str], body: Mapping[str, Any]) -> list[R]:
+        """The rows that do not differ from a body in these fields, which are the same in all calls; yields."""
+        if self._index is None:
+            index = AlikeIndex[R](names)
+            for count, remote in enumerate(self._rows.values(), 1):
+                index.add(remote)
+                if count % _ROWS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            self._index = index
+        return list(self._index.find(body))
 
     def get(self, remote_id: str) -> R | None:
         """A row, with attributes that are unpacked lazily; None if it is not there."""
@@ -129,6 +144,20 @@ class RemoteListCache[R: RemoteResource]:
         self._single_reads: dict[Scope, dict[str, _SingleRead[R]]] = {}
         self._shares: dict[Scope, Share] = {}
         self._missing: dict[Scope, dict[str, datetime]] = {}
+        self._refused: dict[Scope, datetime] = {}
+        self._released: dict[RemoteWorkspace, datetime] = {}
+
+    async def fetch_if_listed(self, scope: Scope, client: ApiClient, *, since: datetime) -> CachedList[R] | None:
+        """As `fetch`, with all that was released; None if the server fails to list: tried again after a while."""
+        refused_at = self._refused.get(scope)
+        if refused_at is not None and self._clock() - refused_at < _REFUSED_FOR:
+            return None
+        try:
+            since = max(since, self._released.get(scope.remote_workspace, since))
+            return await self.fetch(scope, client, since=since)
+        except ServerFaultError:
+            self._refused[scope] = self._clock()
+            return None
 
     async def fetch(self, scope: Scope, client: ApiClient, *, since: datetime) -> CachedList[R]:
         """A list that was requested at or after ``since``: the cached one if it is new enough, else a new one.
@@ -190,6 +219,10 @@ class RemoteListCache[R: RemoteResource]:
         """Invalidate what is cached of a remote resource: we have written to it."""
         self._written.setdefault(remote_workspace, {})[remote_id] = self._clock()
 
+    def released(self, remote_workspace: RemoteWorkspace) -> None:
+        """Record that what a resource had stays there without it: older lists need not show it."""
+        self._released[remote_workspace] = self._clock()
+
     def amend(self, remote_workspace: RemoteWorkspace, remote_id: str, **fields: Any) -> None:
         """Record fields that the server has changed by itself; they override those of older lists."""
         self._amendments.setdefault(remote_workspace, {})[remote_id] = self._clock(), fields
@@ -224,6 +257,7 @@ class RemoteListCache[R: RemoteResource]:
         """Drop the state of a scope that no Workspace uses any more."""
         self._lists.forget(scope)
         self._pauses.pop(scope, None)
+        self._refused.pop(scope, None)
         self._drop_single_reads(scope)
         self._missing.pop(scope, None)
         scopes = self._scopes.get(scope.remote_workspace, set())
@@ -231,6 +265,7 @@ class RemoteListCache[R: RemoteResource]:
         if not scopes:
             self._scopes.pop(scope.remote_workspace, None)
             self._written.pop(scope.remote_workspace, None)
+            self._released.pop(scope.remote_workspace, None)
             self._amendments.pop(scope.remote_workspace, None)
 
     async def _fetch(self, scope: Scope, client: ApiClient, at: datetime, grow: Grow) -> CachedList[R]:

@@ -1,6 +1,6 @@
 """Act on the sync server: sends the requests of a registration's action, and returns the snapshot with the responses.
 
-The search for a lost create is `controller.registration.lost_create_search`.
+The searches of the collection are `controller.registration.remote_search`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,12 @@ from sync_operator.api.scope import Scope
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.drift.duplicates import delete_duplicate
 from sync_operator.controller.informer.store import NamespacedName
-from sync_operator.controller.registration.lost_create_search import ensure_unclaimed, search_lost_create
+from sync_operator.controller.registration.remote_search import (
+    ensure_unclaimed,
+    look_for_equal,
+    search_equal,
+    search_lost_create,
+)
 from sync_operator.domain.blocker import Phase
 from sync_operator.domain.registration.registration_actions import (
     AdoptCreated,
@@ -20,6 +25,7 @@ from sync_operator.domain.registration.registration_actions import (
     DeleteDuplicate,
     DeleteRemote,
     ListRemotes,
+    LookForEqual,
     ReadRemote,
     RemoteAction,
     UpdateRemote,
@@ -68,7 +74,10 @@ async def act_on_remote[S: ResourceSnapshot](
         case CreateRemote():
             return await _create(context, client, scope, snapshot, action)
         case ListRemotes():
-            return await search_lost_create(context, client, scope, snapshot)
+            search = search_equal if snapshot.adoptable else search_lost_create
+            return await search(context, client, scope, snapshot)
+        case LookForEqual():
+            return await look_for_equal(context, client, scope, snapshot)
         case AdoptCreated():
             ensure_unclaimed(context, snapshot, action.remote.id)
             uid, remote_workspace = snapshot.resource.uid, snapshot.workspace.remote_workspace

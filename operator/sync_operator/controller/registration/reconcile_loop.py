@@ -14,7 +14,7 @@ from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.informer.store import NamespacedName, workspace_name
 from sync_operator.controller.registration.act_on_remote import act_on_remote, connected_client
 from sync_operator.controller.registration.act_on_resource import act_on_resource, forget_remote
-from sync_operator.controller.registration.lost_create_search import search_lock
+from sync_operator.controller.registration.remote_search import search_lock
 from sync_operator.controller.workqueue.workqueue import DONE, Key, Result
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.registration.deletion_step import keeps
@@ -271,6 +271,8 @@ def _finish_deletion(context: ControllerContext, snapshot: ResourceSnapshot, obj
         context.finalizer_removed.add(resource.uid)
     if remote_id is not None:
         kept = keeps(snapshot)
+        if kept:
+            context.registrations_of(snapshot).lists.released(snapshot.workspace.remote_workspace)
         done = "stays on the server" if kept else "was deleted on the server"
         words = f"{kind.noun} {remote_id} {done}"
         if snapshot.crd_deleted:

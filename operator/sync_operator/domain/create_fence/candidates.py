@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from sync_operator.api.enums import AdoptionPolicy
 from sync_operator.domain.create_fence.create_intent import intent_time, repeated_at
 from sync_operator.domain.create_fence.matching import earliest_creation, matches_create
 from sync_operator.domain.create_fence.unresolved_creates import (
@@ -17,11 +18,15 @@ from sync_operator.domain.registration.desired_state import desired_body
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
 from sync_operator.errors import InvalidSpecError
 from sync_operator.syncapi.types import RemoteResource
+from sync_operator.util.packed_json import unpacked
 
 __all__ = [
+    "adopts",
     "doubtful_creates",
+    "equals",
     "is_certain",
     "lost_creates",
+    "made_by_own_create",
     "rival_creates",
     "sent_body",
     "takeable",
@@ -41,14 +46,27 @@ def lost_creates(snapshot: ResourceSnapshot) -> tuple[RemoteResource, ...]:
     return _made(snapshot, body, complete=True) if body is not None else ()
 
 
+def adopts(snapshot: ResourceSnapshot) -> bool:
+    """True if the resource, when it is registered for the first time, takes one that equals it."""
+    spec = snapshot.resource.spec
+    return spec is not None and spec.external_id is None and spec.adoption_policy is AdoptionPolicy.ADOPT_OR_CREATE
+
+
+def equals(snapshot: ResourceSnapshot, remote: RemoteResource) -> bool:
+    """True if a remote resource holds the desired state, whoever has made it and whatever its mark is."""
+    kind = snapshot.kind
+    wanted, found = kind.unmarked(desired_body(snapshot)), kind.unmarked(unpacked(remote.attributes))
+    return not kind.rules(snapshot).differing(wanted, found)
+
+
 def _equals(snapshot: ResourceSnapshot) -> tuple[RemoteResource, ...]:
-    """Remote resources that match the desired state and are unclaimed, whoever created them, oldest first.
+    """Remote resources that hold the desired state and are unclaimed, whoever created them, oldest first.
 
     Those that unresolved creates of other resources are to have are left out.
     """
-    if snapshot.listing is None:
-        return ()
-    found = _equal(snapshot, desired_body(snapshot))
+    rows = snapshot.listing.rows if snapshot.listing is not None else ()
+    free = [remote for remote in rows if remote.id not in snapshot.claimed and equals(snapshot, remote)]
+    found = sorted(free, key=lambda remote: int(remote.id))
     owners = assign(snapshot.unresolved, found, _ahead(snapshot))
     return tuple(remote for remote in found if remote.id not in owners)
 
@@ -56,13 +74,18 @@ def _equals(snapshot: ResourceSnapshot) -> tuple[RemoteResource, ...]:
 def takeable(snapshot: ResourceSnapshot) -> tuple[RemoteResource, ...]:
     """Remote resources that this resource takes as its own instead of creating one, oldest first.
 
-    Those that a lost create may have made. Where none was sent: those with its mark, else, to replace one that others
-    have deleted, any that equals it.
+    Those that a lost create may have made, or that have its mark. Else those that equal it: if it adopts such, or to
+    replace one that others have deleted.
     """
-    if not snapshot.create_fresh:
-        return lost_creates(snapshot)
-    marked = _proven(snapshot, snapshot.listing.rows if snapshot.listing else ())
-    return marked or (_equals(snapshot) if snapshot.name_taken is None else ())
+    replaces = snapshot.create_fresh and snapshot.name_taken is None
+    return made_by_own_create(snapshot) or (_equals(snapshot) if replaces or adopts(snapshot) else ())
+
+
+def made_by_own_create(snapshot: ResourceSnapshot) -> tuple[RemoteResource, ...]:
+    """Of those, the ones that a create of this resource has made, as far as can be told."""
+    if snapshot.create_fresh:
+        return _proven(snapshot, snapshot.listing.rows if snapshot.listing else ())
+    return lost_creates(snapshot)
 
 
 def is_certain(snapshot: ResourceSnapshot, remote: RemoteResource) -> bool:

@@ -110,7 +110,7 @@ def _is_certain(snapshot: ResourceSnapshot, actual: RemoteResource) -> bool:
 
 def _other_mark(snapshot: ResourceSnapshot, actual: RemoteResource) -> str:
     proof = snapshot.kind.proof
-    if proof is None or proof(snapshot, actual) is not False:
+    if proof is None or proof(snapshot, actual) is not False or _is_as_adopted(snapshot, actual):
         return ""
     noun = snapshot.kind.noun
     return (
@@ -118,6 +118,13 @@ def _other_mark(snapshot: ResourceSnapshot, actual: RemoteResource) -> str:
         f"{noun}: {_UNTOUCHED}; let Workspace {snapshot.workspace.name!r} name the server that has yours, or "
         f"{_way_out(snapshot)}"
     )
+
+
+def _is_as_adopted(snapshot: ResourceSnapshot, actual: RemoteResource) -> bool:
+    """True if it was adopted with the mark of another, which the next update replaces, and is still the same one."""
+    status = snapshot.resource.status
+    recorded = status.registered_at if status.origin == "Adopted" else None
+    return recorded is not None and actual.was_created_at(recorded)
 
 
 def _other_time(snapshot: ResourceSnapshot, actual: RemoteResource) -> str:

@@ -22,6 +22,7 @@ __all__ = [
     "DropFinalizer",
     "ForgetRemote",
     "ListRemotes",
+    "LookForEqual",
     "ReadRemote",
     "ReadSecrets",
     "RecordClusterUid",
@@ -76,9 +77,16 @@ class CreateRemote:
 
 @dataclass(frozen=True, slots=True)
 class ListRemotes:
-    """List the workspace's collection, because the outcome of an earlier create is unknown."""
+    """List the workspace's collection, to find what an earlier create has made, or one to adopt."""
 
     phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class LookForEqual:
+    """Look in the last list of the workspace's collection, unless it is too old, for one to adopt."""
+
+    phase: ClassVar[Phase] = Phase.REGISTRATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +175,7 @@ class DropFinalizer:
 type RemoteAction = (
     CreateRemote
     | ListRemotes
+    | LookForEqual
     | AdoptCreated
     | ReadRemote
     | UpdateRemote

@@ -4,7 +4,7 @@ from typing import Any
 
 from sync_operator.api.constants import CREATE_STARTED_ANNOTATION
 from sync_operator.domain.blocker import Phase
-from sync_operator.domain.create_fence.candidates import is_certain, takeable
+from sync_operator.domain.create_fence.candidates import adopts, is_certain, made_by_own_create, takeable
 from sync_operator.domain.create_fence.create_intent import intent_time, is_fenced, repeated_at
 from sync_operator.domain.identity.cluster_mark import cluster_changed, lacks_cluster_mark
 from sync_operator.domain.registration.desired_state import corrections, desired_body, is_registered, lacks_secrets
@@ -14,6 +14,7 @@ from sync_operator.domain.registration.registration_actions import (
     CreateRemote,
     ForgetRemote,
     ListRemotes,
+    LookForEqual,
     ReadRemote,
     ReadSecrets,
     RecordClusterUid,
@@ -43,8 +44,8 @@ def registration_step(snapshot: ResourceSnapshot) -> RegistrationAction | Any:
         return lookup
     if lacks_secrets(snapshot):
         return ReadSecrets(kind.secrets(resource.spec), Phase.REGISTRATION)
-    if not snapshot.remote_id and not is_fenced(snapshot):
-        return _mark(snapshot)
+    if snapshot.remote_id is None and (first := _before_create(snapshot)) is not None:
+        return first
     if lacks_cluster_mark(snapshot):
         return RecordClusterUid()
     if snapshot.remote_id is None:
@@ -57,28 +58,47 @@ def registration_step(snapshot: ResourceSnapshot) -> RegistrationAction | Any:
     return kind.update(snapshot, snapshot.remote, changes)
 
 
-def _mark(snapshot: ResourceSnapshot, *, repeats: bool = False) -> RecordCreateIntent:
-    """Write finalizer and create intent. If either exists, a create may have been sent: the intent keeps its time."""
+def _before_create(snapshot: ResourceSnapshot) -> LookForEqual | RecordCreateIntent | None:
+    """What comes before anything is taken or created: to look whether there is one to adopt, and the create intent.
+
+    Where a create may have been sent, the list that is read for that shows what can be adopted, too.
+    """
+    if snapshot.adoptable is None and adopts(snapshot) and not (snapshot.recreated or _may_have_sent(snapshot)):
+        return LookForEqual()
+    return None if is_fenced(snapshot) else _mark(snapshot)
+
+
+def _may_have_sent(snapshot: ResourceSnapshot) -> bool:
+    """True if there is our finalizer or a create intent, so that an earlier process may have sent a create."""
     known = (
         snapshot.kind.finalizer in snapshot.resource.finalizers
         or CREATE_STARTED_ANNOTATION in snapshot.resource.annotations
     )
-    lost = (known or snapshot.create_sent is not None) and not snapshot.create_fresh
+    return (known or snapshot.create_sent is not None) and not snapshot.create_fresh
+
+
+def _mark(snapshot: ResourceSnapshot, *, repeats: bool = False) -> RecordCreateIntent:
+    """Write finalizer and create intent; the intent keeps its time if a create may have been sent."""
+    lost = _may_have_sent(snapshot)
     return RecordCreateIntent(intent_time(snapshot) if lost else snapshot.now, fresh=not lost, repeats=repeats)
 
 
 def _take_or_create(snapshot: ResourceSnapshot, spec: ResourceSpec) -> RegistrationAction:
     if spec.external_id:
         return ReadRemote(spec.external_id, Phase.REGISTRATION)
-    if snapshot.create_fresh and not snapshot.recreated and snapshot.name_taken is None:
+    fresh = snapshot.create_fresh and snapshot.name_taken is None
+    if fresh and not snapshot.recreated and not snapshot.adoptable:
         return _create(snapshot)
     if snapshot.listing is None:
         return ListRemotes(Phase.REGISTRATION)
     found = takeable(snapshot)
     if not found:
         return _create(snapshot)
-    unsure = snapshot.create_fresh and snapshot.name_taken is None
-    certain = () if unsure else tuple(remote for remote in found if is_certain(snapshot, remote))
+    made = made_by_own_create(snapshot)
+    if not made and not snapshot.create_fresh and repeated_at(snapshot) is None:
+        # One that equals it instead of the create that was given up, which may still be carried out late.
+        return _mark(snapshot, repeats=True)
+    certain = tuple(remote for remote in made if is_certain(snapshot, remote))
     taken = (certain or found)[0]
     others = tuple(remote.id for remote in found if remote is not taken)
     return AdoptCreated(taken, others, adopted=not certain)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sync_operator.api.enums import DeletionPolicy, DriftPolicy
+from sync_operator.api.enums import AdoptionPolicy, DeletionPolicy, DriftPolicy
 from sync_operator.api.kinds.resource_ref import ConfigurationSecret
 from sync_operator.api.statuses.status_fields import Condition
 from sync_operator.domain.blocker import Blocker
@@ -24,6 +24,10 @@ class ResourceSpec(Protocol):
     @property
     def external_id(self) -> str | None:
         """Id of a remote resource to adopt."""
+
+    @property
+    def adoption_policy(self) -> AdoptionPolicy:
+        """Whether one that equals it is adopted instead of creating one."""
 
     @property
     def deletion_policy(self) -> DeletionPolicy | None:
@@ -104,6 +108,11 @@ def _nothing(*_: object) -> None:
     """The answer of a kind that has no such thing."""
 
 
+def _unchanged(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields of a kind without marks."""
+    return fields
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceKind[S]:
     """One kind, as the registration engine knows it: words for messages, and pure functions on a snapshot of type S.
@@ -132,6 +141,8 @@ class ResourceKind[S]:
         is_name_taken: of an error, True if the server has refused a create because its name is taken.
         proof: True if a mark on the remote resource proves that a create of this resource made it, False if it proves
             that another's did; None without one. None for a kind without marks.
+        mark_owner: of a remote resource, the uid of the resource that its mark names; None without a mark.
+        unmarked: of a body or of attributes, the same fields without the mark, to compare what others have made.
         update: of a remote resource and the corrections that it makes, the action that ends its drift.
         before_delete: the next action of a deletion before the remote resource is deleted; None if all is done.
         deletion_lookup: as ``lookup``, for what a deletion has to know to find the result of a lost create.
@@ -158,6 +169,8 @@ class ResourceKind[S]:
     hidden_drift: Callable[[S, Any], HiddenDrift | None] = _nothing
     is_name_taken: Callable[[Exception], bool | None] = _nothing
     proof: Callable[[S, Any], bool | None] | None = None
+    mark_owner: Callable[[Any], str | None] = _nothing
+    unmarked: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _unchanged
     before_delete: Callable[[S], Any] = _nothing
     deletion_lookup: Callable[[S], Any] = _nothing
     in_use: Callable[[S], Blocker | None] = _nothing

@@ -89,7 +89,10 @@ class ResourceSnapshot(ABC):
         intent_verified: True if the API server confirmed moments ago that the create intent is this process's.
         create_sent: body of a create that this process has sent and whose outcome is unknown, or None.
         indeterminate_until: until when an unanswered create may still be carried out; None if none can be.
-        listing: the workspace's collection on the server, listed to find the outcome of a create; None before.
+        listing: the workspace's collection on the server, listed to find the outcome of a create, or one to adopt; None
+            before.
+        adoptable: True if a list shows one that equals the desired state and that nobody claims, so that it may be
+            adopted instead of creating one; None before that was looked up.
         name_taken: the server's refusal of a create because its name is taken, perhaps by an earlier one; else None.
         listed_at: when that list was requested, by our clock.
         competing_claims: claims of other resources to the remote resource that this one owns or asks for.
@@ -130,6 +133,7 @@ class ResourceSnapshot(ABC):
     create_sent: Mapping[str, Any] | None = field(default=None, repr=False)
     indeterminate_until: datetime | None = None
     listing: RemoteList[RemoteResource] | None = None
+    adoptable: bool | None = None
     name_taken: Blocker | None = None
     listed_at: datetime | None = None
     competing_claims: tuple[Claim, ...] = ()
@@ -190,7 +194,7 @@ class ResourceSnapshot(ABC):
 
         An earlier create whose answer was lost may have taken it.
         """
-        return replace(self, name_taken=blocker, listing=None)
+        return replace(self, name_taken=blocker, listing=None, adoptable=False)
 
     def forgotten(self) -> Self:
         """The snapshot after the id was removed from the status, and a create intent was written for its successor."""

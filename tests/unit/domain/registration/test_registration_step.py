@@ -16,6 +16,7 @@ from sync_operator.domain.registration.registration_actions import (
     CreateRemote,
     ForgetRemote,
     ListRemotes,
+    LookForEqual,
     ReadRemote,
     ReadSecrets,
     RecordCreateIntent,
@@ -51,6 +52,44 @@ def listed(*syncs: RemoteSync, **changes: Any) -> dict[str, Any]:
 
 NEXT: dict[str, tuple[Snapshot, Action | None]] = {
     "a new Sync": (pictured(), RecordCreateIntent(NOW, fresh=True)),
+    "a new Sync, and nothing is known of what the server has": (pictured(adoptable=None), LookForEqual()),
+    "a new Sync that takes nothing": (
+        pictured(synced(adoptionPolicy="Create"), adoptable=None),
+        RecordCreateIntent(NOW, fresh=True),
+    ),
+    "a new Sync that names what it takes": (
+        pictured(synced(externalId="5"), adoptable=None),
+        RecordCreateIntent(NOW, fresh=True),
+    ),
+    "a new Sync, and there is one like it": (pictured(adoptable=True), RecordCreateIntent(NOW, fresh=True)),
+    "its create was refused, and nothing is known of what the server has": (
+        pictured(MARKED, create_fresh=True, adoptable=None),
+        LookForEqual(),
+    ),
+    "marked by this process, and there is one like it": (
+        pictured(MARKED, create_fresh=True, adoptable=True),
+        ListRemotes(Phase.REGISTRATION),
+    ),
+    "marked by this process, and there are several like it": (
+        pictured(MARKED, create_fresh=True, adoptable=True, **listed(replace(OLD, id="10"), replace(OLD, id="9"))),
+        AdoptCreated(replace(OLD, id="9"), ("10",), adopted=True),
+    ),
+    "marked by this process, and the one like it was made just now": (
+        pictured(MARKED, create_fresh=True, adoptable=True, **listed(OURS)),
+        AdoptCreated(OURS, (), adopted=True),
+    ),
+    "marked by this process, and the one like it belongs to others by now": (
+        pictured(MARKED, create_fresh=True, adoptable=True, **listed(OLD, claimed=frozenset({"7"}))),
+        CreateRemote(BODY),
+    ),
+    "marked by this process, and the one like it was changed": (
+        pictured(MARKED, create_fresh=True, adoptable=True, **listed(stored(pictured(), sync_mode="incremental"))),
+        CreateRemote(BODY),
+    ),
+    "marked by this process, and the list took long": (
+        pictured(MARKED, create_fresh=True, adoptable=True, intent_verified=False, **listed()),
+        RecordCreateIntent(NOW, fresh=True),
+    ),
     "its finalizer is there, and the mark is lost": (
         pictured(synced(metadata={"finalizers": [FINALIZER]})),
         RecordCreateIntent(BORN, fresh=False),
@@ -76,7 +115,15 @@ NEXT: dict[str, tuple[Snapshot, Action | None]] = {
         CreateRemote(BODY),
     ),
     "what the list shows is older than the mark": (
-        pictured(REPEATED, **listed(replace(OURS, created_at=BORN - timedelta(minutes=6)))),
+        pictured(REPEATED, **listed(OLD)),
+        AdoptCreated(OLD, (), adopted=True),
+    ),
+    "what the list shows is older than the mark, and a late create has to be looked for": (
+        pictured(MARKED, **listed(OLD)),
+        RecordCreateIntent(NOW - timedelta(minutes=10), fresh=False, repeats=True),
+    ),
+    "what the list shows is older than the mark, and the Sync takes nothing": (
+        pictured(synced(adoptionPolicy="Create", metadata=repeated(NOW - timedelta(minutes=10))), **listed(OLD)),
         CreateRemote(BODY),
     ),
     "somebody spoiled the mark": (
@@ -104,11 +151,19 @@ NEXT: dict[str, tuple[Snapshot, Action | None]] = {
     ),
     "the spec has changed since this process has sent it, and it did not get through": (
         pictured(
-            synced(metadata=repeated(), generation=2, syncMode="incremental"),
+            synced(metadata=repeated(), generation=2, syncMode="incremental", adoptionPolicy="Create"),
             create_sent=BODY,
             **listed(stored(pictured(), sync_mode="incremental")),
         ),
         CreateRemote(BODY | {"sync_mode": "incremental"}),
+    ),
+    "the spec has changed since this process has sent it, and there is just what it says now": (
+        pictured(
+            synced(metadata=repeated(), generation=2, syncMode="incremental"),
+            create_sent=BODY,
+            **listed(stored(pictured(), sync_mode="incremental")),
+        ),
+        AdoptCreated(stored(pictured(), sync_mode="incremental"), (), adopted=True),
     ),
     "the spec has changed, but there is just what it says now": (
         pictured(

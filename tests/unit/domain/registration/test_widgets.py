@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.unit.domain.registration.widgets import MARK, MASK, STRANGER, Fate, World
 
-from sync_operator.api.enums import DriftPolicy
+from sync_operator.api.enums import AdoptionPolicy, DriftPolicy
 from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.registration.registration_actions import (
     AdoptCreated,
@@ -127,6 +127,54 @@ def test_a_name_that_somebody_else_has_blocks_and_is_left_alone() -> None:
     assert "same name" in world.blocker.message
     assert list(world.server.rows) == ["1"]
     assert world.server.rows["1"]["description"] == "made by hand"
+
+
+def test_a_rebuilt_cluster_takes_what_is_there_and_writes_its_own_mark() -> None:
+    world = settled()
+    world.lose_cluster()
+    world.password = "second"
+    world.apply()
+    world.reconcile()
+
+    assert world.stored is not None
+    assert world.server.creates == ["1"]
+    assert (world.stored.status.id, world.stored.status.origin) == ("1", "Adopted")
+    assert world.server.rows["1"]["description"] == f"{MARK}uid-2"
+    assert world.server.rows["1"]["configuration"]["password"] == "second"
+
+
+def test_what_was_adopted_is_ours_though_the_first_write_got_no_answer() -> None:
+    world = settled()
+    world.lose_cluster()
+    world.apply()
+    world.reconcile([Fate.LOST_BEFORE])
+    assert world.server.rows["1"]["description"] == f"{MARK}uid-1"
+    world.reconcile()
+
+    assert world.told() is None
+    assert world.server.rows["1"]["description"] == f"{MARK}uid-2"
+
+
+def test_what_differs_is_not_adopted() -> None:
+    world = settled(size=2)
+    world.lose_cluster()
+    world.apply(size=3)
+    world.reconcile()
+
+    assert world.blocker is not None
+    assert "same name" in world.blocker.message
+    assert world.server.rows["1"]["configuration"] == {"size": 2, "password": "first"}
+
+
+def test_nothing_is_adopted_where_that_is_not_wanted() -> None:
+    world = settled()
+    world.lose_cluster()
+    world.apply(adoption_policy=AdoptionPolicy.CREATE)
+    world.reconcile()
+
+    assert world.blocker is not None
+    assert "same name" in world.blocker.message
+    assert world.server.rows["1"]["description"] == f"{MARK}uid-1"
 
 
 def test_one_named_by_its_id_is_adopted_and_kept() -> None:

@@ -14,12 +14,13 @@ from typing import Any, Final, Self
 
 from tests.support.snapshots import NOW, URL, connected
 
-from sync_operator.api.enums import DeletionPolicy, DriftPolicy
+from sync_operator.api.enums import AdoptionPolicy, DeletionPolicy, DriftPolicy
 from sync_operator.api.kinds.resource_ref import ConfigurationSecret, SecretKeyRef
 from sync_operator.api.statuses.conditions import Reason
 from sync_operator.api.statuses.status_fields import Condition
 from sync_operator.controller.registration.create_fence import CreateFence
 from sync_operator.domain.blocker import Blocker
+from sync_operator.domain.create_fence.candidates import equals
 from sync_operator.domain.create_fence.create_intent import intent_annotations
 from sync_operator.domain.identity.resource_identity import registered_account, registered_at
 from sync_operator.domain.registration.deletion_step import deletion_step
@@ -35,6 +36,7 @@ from sync_operator.domain.registration.registration_actions import (
     DropFinalizer,
     ForgetRemote,
     ListRemotes,
+    LookForEqual,
     ReadRemote,
     ReadSecrets,
     RecordCreateIntent,
@@ -68,6 +70,7 @@ class WidgetSpec:
     family: str = "sprocket"
     size: int = 1
     external_id: str | None = None
+    adoption_policy: AdoptionPolicy = AdoptionPolicy.ADOPT_OR_CREATE
     deletion_policy: DeletionPolicy | None = None
     drift_policy: DriftPolicy = DriftPolicy.CORRECT
 
@@ -139,9 +142,14 @@ def _hidden_drift(snapshot: WidgetSnapshot, remote: RemoteResource) -> HiddenDri
     return None
 
 
-def _proof(snapshot: WidgetSnapshot, remote: RemoteResource) -> bool | None:
+def _mark_owner(remote: RemoteResource) -> str | None:
     last = str(remote.attributes.get("description")).rpartition("\n")[2]
-    return last == f"{MARK}{snapshot.widget.uid}" if last.startswith(MARK) else None
+    return last.removeprefix(MARK) if last.startswith(MARK) else None
+
+
+def _proof(snapshot: WidgetSnapshot, remote: RemoteResource) -> bool | None:
+    owner = _mark_owner(remote)
+    return owner == snapshot.widget.uid if owner is not None else None
 
 
 def _update(snapshot: WidgetSnapshot, remote: RemoteResource, changes: tuple[str, ...]) -> UpdateRemote:
@@ -169,6 +177,8 @@ WIDGET: Final = ResourceKind[WidgetSnapshot](
     hidden_drift=_hidden_drift,
     is_name_taken=lambda error: isinstance(error, RejectedError) and "same name" in str(error),
     proof=_proof,
+    mark_owner=_mark_owner,
+    unmarked=lambda fields: {name: value for name, value in fields.items() if name != "description"},
     update=_update,
     delete=lambda _, remote_id: DeleteRemote(remote_id),
     in_use=_in_use,
@@ -292,6 +302,11 @@ class World:
             self.stored.deleting = True
             self.stored = self.stored if self.stored.finalizers else None
 
+    def lose_cluster(self) -> None:
+        """The cluster is made anew: it has nothing, and the server has everything."""
+        self.stored = None
+        self.start_process()
+
     def list_server(self) -> None:
         self.listed, self.written = self.server.list(), set()
 
@@ -379,6 +394,8 @@ class World:
         match action:
             case CreateRemote():
                 return self._create(stored, snapshot, action, next(fates, Fate.DONE))
+            case LookForEqual():
+                return replace(snapshot, adoptable=any(equals(snapshot, row) for row in self.server.list().rows))
             case ListRemotes():
                 return replace(snapshot, listing=self.server.list(), listed_at=self.server.now)
             case AdoptCreated():

@@ -1,35 +1,71 @@
-"""The search for what a create without an answer has made: lists the collection, and says what belongs to others."""
+"""Searches of a collection: for what a create without an answer has made, and for one to adopt instead of a create."""
 
 import asyncio
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import batched
-from typing import Final
+from typing import Any, Final
 
 from sync_operator.api.scope import Scope
 from sync_operator.controller.context import ControllerContext
+from sync_operator.controller.drift.remote_lists import CachedList
 from sync_operator.controller.informer.store import NamespacedName
 from sync_operator.controller.registration.other_creates import unresolved_creates
-from sync_operator.domain.create_fence.candidates import undecided_until
+from sync_operator.domain.create_fence.candidates import equals, undecided_until
+from sync_operator.domain.registration.desired_state import desired_body
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
 from sync_operator.errors import TransientError
 from sync_operator.syncapi.client import ApiClient
+from sync_operator.syncapi.types import RemoteList, RemoteResource
 
-__all__ = ["ensure_unclaimed", "search_lock", "search_lost_create"]
+__all__ = ["ensure_unclaimed", "look_for_equal", "search_equal", "search_lock", "search_lost_create"]
 
 _IDS_PER_TURN: Final = 200
 """Number of listed resources after which the loop yields."""
+MAX_ADOPTED_AGE: Final = timedelta(seconds=60)
+"""Maximum age of a list from which something is adopted: it may have been changed or deleted since."""
 
 
 def search_lock(context: ControllerContext, snapshot: ResourceSnapshot) -> AbstractAsyncContextManager[None]:
-    """The lock for the search of a lost create: creates whose results it could take by mistake wait meanwhile."""
+    """The lock for a search: creates whose results it could take by mistake wait meanwhile."""
     connection = context.connections.get(NamespacedName(snapshot.resource.namespace, snapshot.workspace.name))
     if connection is None or connection.scope is None:
         return nullcontext()  # without a scope, ListRemotes fails anyway
     return context.registrations_of(snapshot).create_fence.lock(connection.scope, snapshot.partition).exclusive()
+
+
+async def look_for_equal[S: ResourceSnapshot](
+    context: ControllerContext, client: ApiClient, scope: Scope, snapshot: S
+) -> S:
+    """Look in a list no older than the resync period for one that equals the desired state and that nobody claims.
+
+    That needs no lock, so it does not hold up creates: what it finds is searched for once more before it is adopted. If
+    the server fails to produce the list, none is adopted.
+    """
+    lists, kind = context.registrations_of(snapshot).lists, snapshot.kind
+    listed = await lists.fetch_if_listed(scope, client, since=context.clock() - context.drift_period)
+    alike = await listed.alike(kind.identifying, desired_body(snapshot)) if listed is not None else []
+    for batch in batched(alike, _IDS_PER_TURN, strict=False):
+        free = [remote for remote in batch if not context.store.is_registered(kind.kind, remote)]
+        claimed = _claimed(context, scope, snapshot, free)
+        if any(remote.id not in claimed and equals(snapshot, remote) for remote in free):
+            return replace(snapshot, adoptable=True)
+        if len(batch) == _IDS_PER_TURN:
+            await asyncio.sleep(0)
+    return replace(snapshot, adoptable=False)
+
+
+async def search_equal[S: ResourceSnapshot](
+    context: ControllerContext, client: ApiClient, scope: Scope, snapshot: S
+) -> S:
+    """Fetch a list that is new enough to adopt something from it, with the present claims; the caller has the lock."""
+    registrations, since = context.registrations_of(snapshot), context.clock() - MAX_ADOPTED_AGE
+    listed = await registrations.lists.fetch(scope, client, since=since)
+    rows = await listed.alike(snapshot.kind.identifying, desired_body(snapshot))
+    return _with_listing(context, scope, snapshot, listed, RemoteList(tuple(rows), listed.clock))
 
 
 async def search_lost_create[S: ResourceSnapshot](
@@ -37,6 +73,8 @@ async def search_lost_create[S: ResourceSnapshot](
 ) -> S:
     """Fetch a list that is newer than the lost create, to find its result there; with the present claims."""
     since = context.registrations_of(snapshot).create_fence.list_not_before(snapshot.resource.uid)
+    if snapshot.name_taken is not None:
+        since = context.clock()
     if snapshot.indeterminate_until is not None and snapshot.indeterminate_until <= context.clock():
         since = max(since, snapshot.indeterminate_until)
     seen = await _list_since(context, client, scope, snapshot, since)
@@ -66,15 +104,48 @@ async def _list_since[S: ResourceSnapshot](
         if len(ids) == _IDS_PER_TURN:
             await asyncio.sleep(0)
     listing = await listed.listing(without=claimed)
-    # The loop yields, so another reconcile may have claimed one of the rest meanwhile.
-    claimed |= _claimed_by_others(context, snapshot, (remote.id for remote in listing.rows))
+    return _with_listing(context, scope, snapshot, listed, listing)
+
+
+def _with_listing[S: ResourceSnapshot](
+    context: ControllerContext, scope: Scope, snapshot: S, listed: CachedList[Any], listing: RemoteList[Any]
+) -> S:
+    """The snapshot with rows of a list, what others claim of them now, and other unresolved creates."""
+    fence, uid = context.registrations_of(snapshot).create_fence, snapshot.resource.uid
+    found = replace(
+        snapshot,
+        listing=listing,
+        listed_at=listed.at,
+        claimed=_claimed(context, scope, snapshot, listing.rows),
+        # The list may have taken long.
+        intent_verified=fence.verified(uid, context.clock()),
+    )
+    return replace(found, unresolved=unresolved_creates(context, found))
+
+
+def _claimed(
+    context: ControllerContext, scope: Scope, snapshot: ResourceSnapshot, remotes: Iterable[RemoteResource]
+) -> frozenset[str]:
+    """Ids of listed resources that others have, or may ask for, as far as is known at this moment."""
+    registrations, kind, rows = context.registrations_of(snapshot), snapshot.kind, tuple(remotes)
+    claimed = _claimed_by_others(context, snapshot, (remote.id for remote in rows))
     claimed |= _claimed_in_flight(context, snapshot)
     # What was written to since the list belongs to another resource, even if both are gone by now.
     claimed |= registrations.lists.written_since(scope)
     # The same one may be registered in a Workspace that reaches the server by another URL.
-    claimed |= {remote.id for remote in listing.rows if context.store.is_registered(kind.kind, remote)}
-    found = replace(snapshot, listing=listing, listed_at=listed.at, claimed=claimed)
-    return replace(found, unresolved=unresolved_creates(context, found))
+    claimed |= {remote.id for remote in rows if context.store.is_registered(kind.kind, remote)}
+    return claimed | _marked_by_others(context, snapshot, rows)
+
+
+def _marked_by_others(
+    context: ControllerContext, snapshot: ResourceSnapshot, remotes: Iterable[RemoteResource]
+) -> frozenset[str]:
+    """Ids of those with the mark of another resource that this cluster has."""
+    marked = {remote.id: owner for remote in remotes if (owner := snapshot.kind.mark_owner(remote)) is not None}
+    if not marked:
+        return frozenset()
+    here = {obj["metadata"]["uid"] for obj in context.store.all(snapshot.kind.kind)} - {snapshot.resource.uid}
+    return frozenset(remote_id for remote_id, owner in marked.items() if owner in here)
 
 
 def ensure_unclaimed(context: ControllerContext, snapshot: ResourceSnapshot, remote_id: str) -> None:
