@@ -33,6 +33,10 @@ COMMANDS: Final = {
         "sync_operator.commands.export.export_command",
         "write manifests for the syncs that a server already has",
     ),
+    "definitions": (
+        "sync_operator.commands.definitions.definitions_command",
+        "write what a server asks of the configuration of its connectors",
+    ),
     "sandbox": ("sync_operator.sandbox.main", "serve the sync API from memory, for demos and tests"),
 }
 """Command → its module, with ``add_arguments(parser)`` and ``main(args) -> exit code``, and a one-line help text."""

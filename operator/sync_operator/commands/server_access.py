@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from sync_operator.commands.targets import Target
-from sync_operator.commands.throttled import throttled
+from sync_operator.commands.throttled import Throttle, throttled
 from sync_operator.domain.sync.name_resolution import Names, name_list
 from sync_operator.errors import SyncOperatorError, TransientError
 from sync_operator.settings import ToolSettings
@@ -18,9 +18,10 @@ from sync_operator.syncapi.dialect import detect_dialect
 from sync_operator.syncapi.http.blocked_hosts import check_url
 from sync_operator.syncapi.http.connection_pool import PoolManager
 from sync_operator.syncapi.http.server_client import ServerClient
+from sync_operator.syncapi.pipeline.definitions import DefinitionSet
 from sync_operator.syncapi.types import Dialect, RefKind, RemoteSync
 
-__all__ = ["WorkspaceContent", "read_workspace"]
+__all__ = ["WorkspaceContent", "read_definitions", "read_workspace"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +67,36 @@ def read_workspace(
     return asyncio.run(_read(target, settings, tell, roles, checked))
 
 
-async def _read(
-    target: Target,
-    settings: ToolSettings,
-    tell: Callable[[str], None],
-    roles: Collection[RefKind],
-    checked: Collection[RefKind],
-) -> WorkspaceContent:
+def read_definitions(target: Target, settings: ToolSettings, tell: Callable[[str], None]) -> DefinitionSet:
+    """Read the connector definitions of a server.
+
+    Args:
+        target: a workspace of the server, and its credentials.
+        settings: host rules and proxies.
+        tell: shows the progress.
+
+    Raises:
+        SyncOperatorError: as `read_workspace`.
+    """
+    check_url(target.url, settings.hosts)
+    return asyncio.run(_read_definitions(target, settings, tell))
+
+
+async def _read_definitions(target: Target, settings: ToolSettings, tell: Callable[[str], None]) -> DefinitionSet:
+    async with _connected(target, settings, tell) as server:
+        return await server.throttle.call(server.client.pipeline.definitions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """A client of a server whose dialect is known, and what keeps it to the rate."""
+
+    client: ApiClient
+    throttle: Throttle
+
+
+@asynccontextmanager
+async def _connected(target: Target, settings: ToolSettings, tell: Callable[[str], None]) -> AsyncIterator[_Server]:
     async with _pool(settings) as pool, throttled(target.url, target.requests_per_minute, tell) as throttle:
         token = target.token or await _log_in(target, pool)
         response_count = 0
@@ -93,7 +117,18 @@ async def _read(
         make = partial(ApiClient, token=lambda: token, pool=pool, observer=on_response, gate=throttle.gate)
         detecting_client = make(endpoint)
         dialect, _ = await throttle.call(lambda: detect_dialect(detecting_client, target.dialect))
-        client = make(replace(endpoint, dialect=dialect))
+        yield _Server(make(replace(endpoint, dialect=dialect)), throttle)
+
+
+async def _read(
+    target: Target,
+    settings: ToolSettings,
+    tell: Callable[[str], None],
+    roles: Collection[RefKind],
+    checked: Collection[RefKind],
+) -> WorkspaceContent:
+    async with _connected(target, settings, tell) as server:
+        client, throttle = server.client, server.throttle
         names, unlisted = {}, set[RefKind]()
         for role in sorted({*roles, *checked}):
             try:
@@ -109,7 +144,7 @@ async def _read(
                 f"GET /syncs was refused for row {rows} of it (per_page=1&page={rows}): a sync there is broken; repair "
                 "it, or delete it"
             )
-    return WorkspaceContent(dialect, {sync.id: sync for sync in listing.rows}, names, frozenset(unlisted))
+    return WorkspaceContent(client.dialect, {sync.id: sync for sync in listing.rows}, names, frozenset(unlisted))
 
 
 @asynccontextmanager

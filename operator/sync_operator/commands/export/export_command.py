@@ -22,7 +22,7 @@ from sync_operator.domain.workspace_view import WorkspaceView
 from sync_operator.errors import InvalidSettingsError, SyncOperatorError
 from sync_operator.settings import ToolSettings
 
-__all__ = ["add_arguments", "main"]
+__all__ = ["add_arguments", "main", "target_of"]
 
 _HEADER: Final = "# Written by `sync-operator export`, which overwrites it.\n"
 _EPILOG: Final = """\
@@ -84,7 +84,7 @@ def main(args: argparse.Namespace) -> int:
         if not judged.valid:
             show_problems(judged, settings, "export")
             return 1
-        target = _target(args, found, judged, live, settings)
+        target = target_of(args, found, judged, live, settings)
         try:
             exported = _export(target, live, args, settings, now)
         except SyncOperatorError as error:
@@ -124,10 +124,10 @@ def _export(
     return exported
 
 
-def _target(
+def target_of(
     args: argparse.Namespace, found: ManifestSet, judged: Judged, live: ManifestSet, settings: ToolSettings
 ) -> Target:
-    """The server workspace that is exported.
+    """The server workspace that the arguments and the input lead to.
 
     Raises:
         UsageError: it cannot be determined, or there are no credentials.
