@@ -5,11 +5,10 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any, Final
 
-from sync_operator.api.constants import SYNC_KIND
-from sync_operator.api.crd.crd_manifests import sync_crd, workspace_crd
+from sync_operator.api.crd.crd_manifests import crd_of
 from sync_operator.api.crd.openapi_schema import Schema
 from sync_operator.api.validation.strict_validation import FieldPath, field_path
-from sync_operator.commands.validate.metadata_rules import ObjectMeta
+from sync_operator.commands.validate.checks.metadata_rules import ObjectMeta
 
 __all__ = ["fix_for", "suggest_field"]
 
@@ -20,7 +19,7 @@ def suggest_field(kind: str, path: FieldPath) -> FieldPath | None:
     """The field that was probably meant: a sibling with a similar name, or a field elsewhere with the same name.
 
     Args:
-        kind: Sync or Workspace.
+        kind: of the object.
         path: path of the unknown field from the object's root.
 
     Returns:
@@ -47,8 +46,7 @@ def fix_for(path: FieldPath, suggestion: FieldPath | None) -> str:
 
 @cache
 def _schema(kind: str) -> Schema:
-    crd = sync_crd() if kind == SYNC_KIND else workspace_crd()
-    root: Schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    root: Schema = crd_of(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     names: dict[str, Schema] = {alias: {} for alias in ObjectMeta.model_json_schema()["properties"]}
     return root | {"properties": root["properties"] | {"metadata": {"properties": names}}}
 

@@ -17,8 +17,8 @@ from sync_operator.commands.export.yaml_writer import dump_yaml
 from sync_operator.commands.input_files import Source
 from sync_operator.commands.manifests.manifest_set import load_manifests
 from sync_operator.commands.plan.dry_run import dry_run, snapshot_of
+from sync_operator.commands.validate.checks.metadata_rules import slug
 from sync_operator.commands.validate.manifest_set_rules import judge_all
-from sync_operator.commands.validate.metadata_rules import slug
 from sync_operator.domain.workspace_view import WorkspaceView
 from sync_operator.syncapi.types import Dialect, RemoteSync
 from sync_operator.util.field_names import camel

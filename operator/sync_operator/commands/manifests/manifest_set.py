@@ -1,4 +1,4 @@
-"""Finds the Syncs, Workspaces and Secrets in texts; objects of other kinds are counted and skipped."""
+"""Finds objects of our kinds and Secrets in texts; objects of other kinds are counted and skipped."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,8 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, Final
 
-from sync_operator.api.constants import API_VERSION, GROUP, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import API_VERSION, GROUP, SYNC_KIND
+from sync_operator.api.crd.crd_manifests import PUBLISHED
 from sync_operator.api.validation.strict_validation import FieldPath, field_path
 from sync_operator.commands.diagnostics import Diagnostic, Severity
 from sync_operator.commands.input_files import Source
@@ -17,7 +18,6 @@ __all__ = ["SECRET_KIND", "Manifest", "ManifestSet", "load_manifests", "manifest
 
 LIST_KIND: Final = "List"
 SECRET_KIND: Final = "Secret"  # noqa: S105 (the name of a kind)
-_OURS: Final = (SYNC_KIND, WORKSPACE_KIND)
 _LISTED: Final = (
     "is a list, which kubectl does not take; put --- on a line before each object instead of the '-', or write "
     "kind: List, apiVersion: v1 and the list below items:"
@@ -40,7 +40,7 @@ class Manifest:
         document: the document that contains it.
         path: path in the document; empty unless it is an item of a List.
         value: the object.
-        kind: Sync, Workspace or Secret.
+        kind: one of ours, or Secret.
         namespace: its own namespace, or the one given to the command.
         name: ``metadata.name``; empty if it is missing or no text.
     """
@@ -93,7 +93,7 @@ class ManifestSet:
     """The content of the input.
 
     Attributes:
-        manifests: the Syncs, Workspaces and Secrets.
+        manifests: the objects of our kinds, and the Secrets.
         problems: errors of texts that cannot be read, and of objects with an unknown kind or version.
         passed_over: number of objects of other kinds, and of documents that are no Kubernetes objects.
     """
@@ -186,7 +186,7 @@ def _item(outer: Mapping[str, Any], item: Any) -> Any:
 
 
 def _sort(found: ManifestSet, manifest: Manifest) -> Manifest | None:
-    """Return a Sync, Workspace or Secret; record a problem for an object that was meant to be one; count the rest."""
+    """Return an object of ours or a Secret; record a problem for one that was meant to be ours; count the rest."""
     value = manifest.value
     version = str(value.get("apiVersion")) if isinstance(value, dict) else ""
     said = _list_refused(manifest)
@@ -195,7 +195,7 @@ def _sort(found: ManifestSet, manifest: Manifest) -> Manifest | None:
         refused = _refused(manifest, version)
     if refused is not None:
         found.problems.append(refused)
-    elif (version == API_VERSION and manifest.kind in _OURS) or (version, manifest.kind) == ("v1", SECRET_KIND):
+    elif (version == API_VERSION and manifest.kind in PUBLISHED) or (version, manifest.kind) == ("v1", SECRET_KIND):
         return manifest
     else:
         found.passed_over += 1
@@ -223,10 +223,10 @@ def _holds_ours(value: dict[str, Any]) -> bool:
 
 
 def _refused(manifest: Manifest, version: str) -> Diagnostic | None:
-    """The problem of an object that looks like a Sync or Workspace, or like any Kubernetes object, but is none."""
+    """The problem of an object that looks like one of ours, or like any Kubernetes object, but is none."""
     value, group = manifest.value, version.partition("/")[0]
     if not {"apiVersion", "kind"} <= set(value):
-        if manifest.kind not in _OURS and group != GROUP and not {"metadata", "spec"} <= set(value):
+        if manifest.kind not in PUBLISHED and group != GROUP and not {"metadata", "spec"} <= set(value):
             return None
         missing = "apiVersion" if "apiVersion" not in value else "kind"
         remedy = f"write {missing}: {API_VERSION if missing == 'apiVersion' else SYNC_KIND}, if this is one of ours"
@@ -234,10 +234,11 @@ def _refused(manifest: Manifest, version: str) -> Diagnostic | None:
     if group == GROUP:
         if version != API_VERSION:
             return manifest.problem(("apiVersion",), f"{version!r} is not a version that there is; write {API_VERSION}")
-        if manifest.kind not in _OURS:
-            near = get_close_matches(manifest.kind.capitalize(), _OURS, n=1) or [" or ".join(_OURS)]
+        if manifest.kind not in PUBLISHED:
+            every = f"{', '.join(PUBLISHED[:-1])} or {PUBLISHED[-1]}"
+            near = get_close_matches(manifest.kind.capitalize(), PUBLISHED, n=1) or [every]
             return manifest.problem(("kind",), f"{manifest.kind!r} is not a kind of {GROUP}; write {near[0]}")
-    elif manifest.kind in _OURS and get_close_matches(group, [GROUP], cutoff=0.7):
+    elif manifest.kind in PUBLISHED and get_close_matches(group, [GROUP], cutoff=0.7):
         return manifest.problem(("apiVersion",), f"{version!r} is not ours; write {API_VERSION}")
     return None
 

@@ -23,7 +23,7 @@ from sync_operator.commands.plan.planner import Applied, Candidate, plan_workspa
 from sync_operator.commands.server_access import read_workspace
 from sync_operator.commands.targets import Home, Secrets, Target, environment_target, workspace_target
 from sync_operator.commands.terminal import Progress, in_utf8, print_error, style_of
-from sync_operator.commands.validate.manifest_rules import check_workspace
+from sync_operator.commands.validate.checks.kind_checks import check_workspace
 from sync_operator.commands.validate.manifest_set_rules import Judged, judge_all
 from sync_operator.commands.validate.validate_command import add_input_arguments
 from sync_operator.domain.sync.references import named_roles

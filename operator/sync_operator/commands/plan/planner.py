@@ -17,7 +17,7 @@ from sync_operator.commands.plan.candidate_index import CandidateIndex
 from sync_operator.commands.plan.dry_run import PlanAction, PlannedChange, dry_run, snapshot_of
 from sync_operator.commands.server_access import WorkspaceContent
 from sync_operator.commands.targets import Home, Secrets, Target
-from sync_operator.commands.validate.manifest_rules import Checked
+from sync_operator.commands.validate.checks.object_checks import Checked
 from sync_operator.domain.create_fence.matching import Claim
 from sync_operator.domain.sync.name_resolution import Names
 from sync_operator.domain.sync.references import found_by_name, named_roles

@@ -3,18 +3,20 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api import constants
+from sync_operator.api.constants import WORKSPACE_KIND
 from sync_operator.api.enums import DialectChoice
-from sync_operator.api.kinds.resource_ref import WorkspaceRef
-from sync_operator.api.kinds.sync import SyncSpec
 from sync_operator.api.kinds.workspace import WorkspaceSpec
 from sync_operator.commands.input_files import Source
 from sync_operator.commands.manifests.manifest_set import Manifest, ManifestSet, manifests_in
 from sync_operator.commands.manifests.spans import YamlError
 from sync_operator.commands.manifests.yaml_reader import Document, Piece, read_piece, read_rest, split_text
-from sync_operator.commands.validate.manifest_rules import MAX_RUNS, Checked, check_sync, check_workspace
+from sync_operator.commands.validate.checks.kind_checks import check_connector, check_model, check_workspace
+from sync_operator.commands.validate.checks.object_checks import Checked
+from sync_operator.commands.validate.checks.sync_checks import MAX_RUNS, check_sync
+from sync_operator.commands.validate.facts import Facts, facts_of, workspace_name
 from sync_operator.settings import ToolSettings
 from sync_operator.syncapi.types import Dialect
 
@@ -23,9 +25,10 @@ __all__ = ["Batch", "Home", "Judge", "Results", "cut_batches", "home_of"]
 type Home = tuple[str, str]
 """Namespace and name."""
 
+_REGISTERED_KINDS: Final = frozenset({constants.CONNECTOR_KIND, constants.MODEL_KIND, constants.SYNC_KIND})
+"""The kinds of what is registered on a server."""
 _MAX_CHARACTERS: Final = 128 * 1024
 """Size of a batch: large against the cost of sending one, small enough to keep several processes busy to the end."""
-_DEFAULT_WORKSPACE: Final = WorkspaceRef().name
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +57,27 @@ class Results:
 
     Attributes:
         workspaces: the Workspaces.
-        syncs: the Syncs, each with the name of its Workspace and its externalId.
+        registered: the Connectors, Models and Syncs, each with its facts.
         found: problems of texts, and the number of objects of other kinds.
         failed_at: index of the piece that must be read together with all other items of its List, and from which on
             nothing was checked; None if there is none.
     """
 
     workspaces: list[Checked[WorkspaceSpec]] = field(default_factory=list)
-    syncs: list[tuple[Checked[SyncSpec], str, str | None]] = field(default_factory=list)
+    registered: list[tuple[Checked[Any], Facts]] = field(default_factory=list)
     found: ManifestSet = field(default_factory=ManifestSet)
     failed_at: int | None = None
 
     def add(self, more: "Results") -> None:
         """Add the results for the next objects."""
         self.workspaces += more.workspaces
-        self.syncs += more.syncs
+        self.registered += more.registered
         self.found.problems += more.found.problems
         self.found.passed_over += more.found.passed_over
+
+    def of(self, kind: str) -> list[tuple[Checked[Any], Facts]]:
+        """The registered ones of a kind."""
+        return [entry for entry in self.registered if entry[0].manifest.kind == kind]
 
     def dialects(self) -> dict[Home, Dialect]:
         """The dialects that Workspaces name explicitly."""
@@ -101,16 +108,30 @@ class Judge:
     max_runs: int = MAX_RUNS
 
     def check(self, manifests: Iterable[Manifest], results: Results, *, is_kept: bool) -> None:
-        """Check objects and add the results; ``is_kept`` says whether these include the values and specs of Syncs."""
+        """Check objects and add the results.
+
+        Args:
+            manifests: the objects; those of other kinds are skipped.
+            results: receives the results.
+            is_kept: whether these include the values and, but for Workspaces, which always have theirs, the specs.
+        """
         for manifest in manifests:
             if manifest.kind == WORKSPACE_KIND:
                 results.workspaces.append(check_workspace(manifest, self.settings.hosts))
-            elif manifest.kind == SYNC_KIND:
-                workspace = _workspace_name(manifest)
-                dialect = self.dialects.get((manifest.namespace, workspace))
-                checked = check_sync(manifest, dialect, self.now, self.settings.run_pods, max_runs=self.max_runs)
-                external = checked.spec.external_id if checked.spec else None
-                results.syncs.append((checked if is_kept else checked.without_values(), workspace, external))
+            elif manifest.kind in _REGISTERED_KINDS:
+                checked = self._check_registered(manifest)
+                facts = facts_of(manifest, checked.spec)
+                results.registered.append((checked if is_kept else checked.without_values(), facts))
+
+    def _check_registered(self, manifest: Manifest) -> Checked[Any]:
+        match manifest.kind:
+            case constants.CONNECTOR_KIND:
+                return check_connector(manifest)
+            case constants.MODEL_KIND:
+                return check_model(manifest)
+            case _:
+                dialect = self.dialects.get((manifest.namespace, workspace_name(manifest)))
+                return check_sync(manifest, dialect, self.now, self.settings.run_pods, max_runs=self.max_runs)
 
     def judge(self, source: Source, pieces: Iterable[Piece], error: YamlError | None = None) -> Results:
         """Read and check a batch of a text, up to the first piece that cannot be read by itself."""
@@ -159,11 +180,3 @@ def cut_batches(sources: Sequence[Source]) -> Iterator[Batch]:
 def home_of(manifest: Manifest) -> Home:
     """Namespace and name of an object."""
     return manifest.namespace, manifest.name
-
-
-def _workspace_name(manifest: Manifest) -> str:
-    """Name of a Sync's Workspace from the unchecked manifest; the default if it is not there."""
-    try:
-        return str(manifest.value["spec"]["workspaceRef"]["name"])
-    except (KeyError, TypeError):
-        return _DEFAULT_WORKSPACE

@@ -7,14 +7,18 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, Final
 
-from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.kinds.connector import ConnectorSpec
+from sync_operator.api.kinds.model import ModelSpec
 from sync_operator.api.kinds.sync import SyncSpec
 from sync_operator.api.kinds.workspace import RemoteWorkspace, WorkspaceSpec, remote_workspace_of
 from sync_operator.commands.diagnostics import Diagnostic, Severity
 from sync_operator.commands.input_files import Source
 from sync_operator.commands.manifests.manifest_set import ManifestSet
 from sync_operator.commands.validate.batches import Home, Judge, Results, home_of
-from sync_operator.commands.validate.manifest_rules import MAX_RUNS, Checked
+from sync_operator.commands.validate.checks.object_checks import Checked
+from sync_operator.commands.validate.checks.sync_checks import MAX_RUNS
+from sync_operator.commands.validate.reference_rules import reference_problems, same_server_names
 from sync_operator.commands.validate.worker_pool import judge_batches
 from sync_operator.settings import ToolSettings
 
@@ -32,20 +36,24 @@ class Judged:
     Attributes:
         syncs: the checked Syncs.
         workspaces: the checked Workspaces.
+        connectors: the checked Connectors.
+        models: the checked Models.
         loose: problems of texts that could not be read as manifests.
         passed_over: number of documents of other kinds.
     """
 
     syncs: tuple[Checked[SyncSpec], ...]
     workspaces: tuple[Checked[WorkspaceSpec], ...]
+    connectors: tuple[Checked[ConnectorSpec], ...]
+    models: tuple[Checked[ModelSpec], ...]
     loose: tuple[Diagnostic, ...]
     passed_over: int
 
     @cached_property
     def all(self) -> tuple[Checked[Any], ...]:
-        """Workspaces and Syncs, sorted by file and line."""
-        both: tuple[Checked[Any], ...] = (*self.workspaces, *self.syncs)
-        return tuple(sorted(both, key=lambda checked: (checked.manifest.source.name, checked.manifest.line)))
+        """All of them, sorted by file and line."""
+        every: tuple[Checked[Any], ...] = (*self.workspaces, *self.connectors, *self.models, *self.syncs)
+        return tuple(sorted(every, key=lambda checked: (checked.manifest.source.name, checked.manifest.line)))
 
     @cached_property
     def problems(self) -> tuple[Diagnostic, ...]:
@@ -70,7 +78,8 @@ def judge_all(found: ManifestSet, now: datetime, settings: ToolSettings = _DEFAU
     results = Results(found=found)
     judge = Judge(now, settings)
     judge.check(found.of(WORKSPACE_KIND), results, is_kept=True)
-    replace(judge, dialects=results.dialects()).check(found.of(SYNC_KIND), results, is_kept=True)
+    others = (manifest for manifest in found.manifests if manifest.kind != WORKSPACE_KIND)
+    replace(judge, dialects=results.dialects()).check(others, results, is_kept=True)
     return _judged(results)
 
 
@@ -100,7 +109,7 @@ def judge_sources(
             results.found.note_unread(source)
         for more in judge_batches(sources, judge):
             results.add(more)
-            tell(len(results.syncs) + len(results.workspaces))
+            tell(len(results.registered) + len(results.workspaces))
         if results.dialects() == judge.dialects:
             return _judged(results)
         # One more pass, because a Workspace may come after its Syncs.
@@ -109,13 +118,27 @@ def judge_sources(
 
 def _judged(seen: Results) -> Judged:
     """Add the problems that only a comparison of the manifests shows."""
+    workspaces = {home_of(it.manifest): it.spec for it in seen.workspaces}
+    remote = {home: remote_workspace_of(it.url, it.workspace_id) for home, it in workspaces.items() if it}
     clashes: dict[int, list[Diagnostic]] = {}
-    syncs = [checked for checked, _, _ in seen.syncs]
-    for checked, problem in (*_twice((*seen.workspaces, *syncs)), *_same_external(seen), *_almost_named(seen)):
+    for checked, problem in (
+        *_twice(seen),
+        *_same_external(seen, remote),
+        *_almost_named(seen),
+        *same_server_names(seen, remote),
+        *reference_problems(seen),
+    ):
         clashes.setdefault(id(checked), []).append(problem)
+    registered = [_with(checked, clashes) for checked, _ in seen.registered]
+
+    def of(kind: str) -> tuple[Checked[Any], ...]:
+        return tuple(checked for checked in registered if checked.manifest.kind == kind)
+
     return Judged(
-        syncs=tuple(_with(checked, clashes) for checked in syncs),
+        syncs=of(SYNC_KIND),
         workspaces=tuple(_with(checked, clashes) for checked in seen.workspaces),
+        connectors=of(CONNECTOR_KIND),
+        models=of(MODEL_KIND),
         loose=tuple(seen.found.problems),
         passed_over=seen.found.passed_over,
     )
@@ -126,9 +149,9 @@ def _with[S](checked: Checked[S], clashes: Mapping[int, list[Diagnostic]]) -> Ch
     return replace(checked, problems=(*checked.problems, *more)) if more else checked
 
 
-def _twice(every: Sequence[Checked[Any]]) -> Iterator[tuple[Checked[Any], Diagnostic]]:
+def _twice(seen: Results) -> Iterator[tuple[Checked[Any], Diagnostic]]:
     first: dict[tuple[str, str, str], Checked[Any]] = {}
-    for checked in every:
+    for checked in (*seen.workspaces, *(checked for checked, _ in seen.registered)):
         manifest = checked.manifest
         known = first.setdefault((manifest.kind, manifest.namespace, manifest.name), checked)
         if known is not checked and manifest.name:
@@ -137,30 +160,27 @@ def _twice(every: Sequence[Checked[Any]]) -> Iterator[tuple[Checked[Any], Diagno
             yield checked, manifest.problem(("metadata", "name"), message)
 
 
-def _same_external(seen: Results) -> Iterator[tuple[Checked[Any], Diagnostic]]:
-    specs = {home_of(it.manifest): it.spec for it in seen.workspaces}
-    first: dict[tuple[RemoteWorkspace | Home, str], Checked[SyncSpec]] = {}
-    for checked, workspace, external in seen.syncs:
-        if external is None:
+def _same_external(seen: Results, remote: Mapping[Home, RemoteWorkspace]) -> Iterator[tuple[Checked[Any], Diagnostic]]:
+    first: dict[tuple[RemoteWorkspace | Home, str, str], Checked[Any]] = {}
+    for checked, facts in seen.registered:
+        if facts.external_id is None:
             continue
         manifest = checked.manifest
-        home = (manifest.namespace, workspace)
-        spec = specs.get(home)
-        known = first.setdefault(
-            (remote_workspace_of(spec.url, spec.workspace_id) if spec else home, external), checked
-        )
+        home = (manifest.namespace, facts.workspace)
+        known = first.setdefault((remote.get(home, home), manifest.kind, facts.external_id), checked)
         if known is not checked:
-            message = f"sync {external} is asked for by {known.manifest.subject} too; delete one of the two"
+            noun = manifest.kind.lower()
+            message = f"{noun} {facts.external_id} is asked for by {known.manifest.subject} too; delete one of the two"
             yield checked, manifest.problem(("spec", "externalId"), message)
 
 
 def _almost_named(seen: Results) -> Iterator[tuple[Checked[Any], Diagnostic]]:
-    """Warnings for Syncs whose Workspace is not in the input while one with a similar name is: a typo, or a rename."""
+    """Warnings about a Workspace that is not in the input while one with a similar name is: a typo, or a rename."""
     names: dict[str, list[str]] = {}
     for workspace in seen.workspaces:
         names.setdefault(workspace.manifest.namespace, []).append(workspace.manifest.name)
-    for checked, name, _ in seen.syncs if names else ():
-        manifest = checked.manifest
+    for checked, facts in seen.registered if names else ():
+        manifest, name = checked.manifest, facts.workspace
         beside = sorted(names.get(manifest.namespace, ()))
         if name in beside:
             continue

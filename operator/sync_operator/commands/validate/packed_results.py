@@ -10,7 +10,8 @@ from sync_operator.commands.manifests.manifest_set import Manifest, ManifestSet
 from sync_operator.commands.manifests.spans import Span
 from sync_operator.commands.manifests.yaml_reader import Document
 from sync_operator.commands.validate.batches import Results
-from sync_operator.commands.validate.manifest_rules import Checked
+from sync_operator.commands.validate.checks.object_checks import Checked
+from sync_operator.commands.validate.facts import Facts
 from sync_operator.schedule.effective_schedule import Schedule
 
 __all__ = ["PackedResults", "pack", "unpack"]
@@ -22,7 +23,7 @@ class PackedResults(NamedTuple):
     """`Results` without their text."""
 
     workspaces: list[tuple[_Values, Any]]
-    syncs: list[tuple[_Values, str, str | None]]
+    registered: list[tuple[_Values, _Values]]
     problems: list[_Values]
     passed_over: int
     failed_at: int | None
@@ -32,7 +33,7 @@ def pack(results: Results) -> PackedResults:
     """Pack the results for a part of one text. Of the values and specs, only the specs of Workspaces are packed."""
     return PackedResults(
         [(_packed(checked), checked.spec) for checked in results.workspaces],
-        [(_packed(checked), workspace, external) for checked, workspace, external in results.syncs],
+        [(_packed(checked), tuple(facts)) for checked, facts in results.registered],
         _packed_problems(results.found.problems),
         results.found.passed_over,
         results.failed_at,
@@ -49,7 +50,7 @@ def unpack(packed: PackedResults, source: Source, head: Mapping[str, Any] | None
     """
     return Results(
         [_unpacked(values, source, head, spec) for values, spec in packed.workspaces],
-        [(_unpacked(values, source, head), workspace, external) for values, workspace, external in packed.syncs],
+        [(_unpacked(values, source, head), Facts(*facts)) for values, facts in packed.registered],
         ManifestSet(problems=list(_unpacked_problems(packed.problems, source)), passed_over=packed.passed_over),
         packed.failed_at,
     )

@@ -7,11 +7,13 @@ from functools import lru_cache
 from typing import Any, Final
 
 from sync_operator.api.base import rfc3339
-from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.crd.crd_manifests import PUBLISHED
 from sync_operator.api.kinds.sync import SyncSpec
 from sync_operator.commands.diagnostics import Diagnostic, Severity, github_line, shown_problem
 from sync_operator.commands.terminal import Style, wrapped
-from sync_operator.commands.validate.manifest_rules import MAX_RUNS, Checked
+from sync_operator.commands.validate.checks.object_checks import Checked
+from sync_operator.commands.validate.checks.sync_checks import MAX_RUNS
 from sync_operator.commands.validate.manifest_set_rules import Judged
 from sync_operator.schedule.timezones import load_zone
 
@@ -31,6 +33,12 @@ def as_text(judged: Judged, style: Style) -> Iterator[str]:
     for checked in judged.syncs:
         if checked.valid:
             yield from _sync_text(checked, style)
+    for connector in judged.connectors:
+        if connector.valid:
+            yield f"{style.bold(connector.manifest.subject)}  {style.green('valid')}"
+    for model in judged.models:
+        if model.valid:
+            yield f"{style.bold(model.manifest.subject)}  {style.green('valid')}"
     for workspace in judged.workspaces:
         if workspace.valid and workspace.spec is not None:
             yield f"{style.bold(workspace.manifest.subject)}  {style.green('valid')}"
@@ -85,10 +93,16 @@ def _clock(time: datetime) -> str:
 
 def _count(judged: Judged, style: Style) -> str:
     if not judged.all and judged.valid:
-        among = f"no {SYNC_KIND} and no {WORKSPACE_KIND} among {_passed(judged)}"
+        among = f"{' and '.join(f'no {kind}' for kind in PUBLISHED)} among {_passed(judged)}"
         return f"nothing to validate: {among if judged.passed_over else 'the input is empty'}"
     parts = []
-    for kind, checked in ((SYNC_KIND, judged.syncs), (WORKSPACE_KIND, judged.workspaces)):
+    every: tuple[tuple[str, tuple[Checked[Any], ...]], ...] = (
+        (SYNC_KIND, judged.syncs),
+        (MODEL_KIND, judged.models),
+        (CONNECTOR_KIND, judged.connectors),
+        (WORKSPACE_KIND, judged.workspaces),
+    )
+    for kind, checked in every:
         bad = sum(not entry.valid for entry in checked)
         if checked:
             found = f"{len(checked)} {kind}{'s' * (len(checked) != 1)}"

@@ -3,7 +3,7 @@ from itertools import takewhile
 
 import pytest
 
-from sync_operator.commands.validate.dst_warnings import dst_warnings
+from sync_operator.commands.validate.checks.dst_warnings import dst_warnings
 from sync_operator.schedule.clock_changes import clock_changes
 from sync_operator.schedule.cron import parse_cron
 from sync_operator.schedule.cron_next import fire_times, next_by_steps

@@ -1,0 +1,1 @@
+"""Checks of one manifest, with the controller's own models and rules."""

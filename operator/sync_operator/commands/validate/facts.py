@@ -1,0 +1,78 @@
+"""What the rules across manifests need to know of an object whose value and spec are dropped. Pure."""
+
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple
+
+from sync_operator.api.kinds.connector import ConnectorSpec
+from sync_operator.api.kinds.model import ModelSpec
+from sync_operator.api.kinds.resource_ref import NameRef, ResourceRef, WorkspaceRef
+from sync_operator.api.kinds.sync import SyncSpec
+from sync_operator.commands.manifests.manifest_set import Manifest
+
+__all__ = ["Facts", "Form", "Reference", "facts_of", "workspace_name"]
+
+type Form = Literal["name", "serverName", "id"]
+"""How a reference says what it means."""
+type Reference = tuple[str, Form, str | int]
+"""Role (``source``, ``destination``, ``model`` or ``connector``), form and value."""
+
+_DEFAULT_WORKSPACE: Final = WorkspaceRef().name
+
+
+class Facts(NamedTuple):
+    """Of one object.
+
+    Attributes:
+        workspace: name of its Workspace.
+        external_id: ``spec.externalId``.
+        references: what it refers to.
+        connector_type: of a Connector.
+        server_name: of a Connector: its name on the server.
+    """
+
+    workspace: str
+    external_id: str | None = None
+    references: tuple[Reference, ...] = ()
+    connector_type: str = ""
+    server_name: str = ""
+
+    def reference(self, role: str) -> tuple[Form, str | int] | None:
+        """Form and value of the reference of a role."""
+        return next(((form, value) for name, form, value in self.references if name == role), None)
+
+
+def facts_of(manifest: Manifest, spec: ConnectorSpec | ModelSpec | SyncSpec | None) -> Facts:
+    """The facts of an object; of one that cannot be read only its Workspace."""
+    match spec:
+        case None:
+            return Facts(workspace_name(manifest))
+        case ConnectorSpec():
+            name = spec.name or manifest.name
+            return Facts(spec.workspace_ref.name, spec.external_id, (), spec.connector_type.value, name)
+        case ModelSpec():
+            found = _reference("connector", spec.connector_ref, spec.connector_id)
+            return Facts(spec.workspace_ref.name, spec.external_id, (*found,))
+        case SyncSpec():
+            source = _reference("source", spec.source_ref, spec.source_id)
+            destination = _reference("destination", spec.destination_ref, spec.destination_id)
+            model = _reference("model", spec.model_ref, spec.model_id)
+            return Facts(spec.workspace_ref.name, spec.external_id, (*source, *destination, *model))
+
+
+def _reference(role: str, ref: NameRef | ResourceRef | None, number: int | None) -> Iterator[Reference]:
+    if number is not None:
+        yield role, "id", number
+    if isinstance(ref, NameRef):
+        yield role, "serverName", ref.name
+    elif ref is not None and ref.name is not None:
+        yield role, "name", ref.name
+    elif ref is not None and ref.server_name is not None:
+        yield role, "serverName", ref.server_name
+
+
+def workspace_name(manifest: Manifest) -> str:
+    """Name of its Workspace from the unchecked manifest; the default if it is not there."""
+    try:
+        return str(manifest.value["spec"]["workspaceRef"]["name"])
+    except (KeyError, TypeError):
+        return _DEFAULT_WORKSPACE
