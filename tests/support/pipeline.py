@@ -62,6 +62,7 @@ DESTINATION: dict[str, Any] = {
     "configuration": {},
     "configurationSecrets": [{"pointer": "/access_token", "secretKeyRef": {"name": "warehouse", "key": "password"}}],
 }
+_SHARED = ("GET /connectors", "GET /models", "GET /connector_definitions")
 _SECONDS = 5.0
 """Timeout of a request."""
 
@@ -237,10 +238,10 @@ class Process:
 
         lists.fetch = then  # type: ignore[method-assign]
 
-    def calls(self, *, but: Callable[[str], bool] = lambda _: False) -> list[str]:
-        """The requests since the last `forget`, in order."""
+    def calls(self) -> list[str]:
+        """The requests since the last `forget`, in order, without those whose answers serve all resources."""
         found = [f"{entry['method']} {entry['path'].removeprefix('/api/v1')}" for entry in self.sandbox.requests()]
-        return [call for call in found if not but(call)]
+        return [call for call in found if call not in _SHARED]
 
     def forget(self) -> None:
         self.sandbox.forget_requests()

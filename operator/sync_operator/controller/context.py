@@ -11,12 +11,13 @@ from sync_operator.api.constants import MANAGED_BY, MANAGED_BY_LABEL, SYNC_KIND,
 from sync_operator.api.scope import Scope
 from sync_operator.api.statuses.conditions import Reason
 from sync_operator.api.statuses.run_status import LastRun
+from sync_operator.controller.connector.definition_cache import DefinitionCache
 from sync_operator.controller.drift.batch_streams import BatchStreams
 from sync_operator.controller.drift.comparisons import Comparisons
 from sync_operator.controller.drift.list_memory import ListMemory
 from sync_operator.controller.drift.name_lists import NameListCache
 from sync_operator.controller.informer.compact import trimmed_metadata
-from sync_operator.controller.informer.in_sync import is_in_sync, is_scheduled
+from sync_operator.controller.informer.in_sync import is_cached_in_sync
 from sync_operator.controller.informer.store import NamespacedName, Store, workspace_name
 from sync_operator.controller.registration.registered_kind import RegisteredKind
 from sync_operator.controller.registration.registrations import Registrations
@@ -26,7 +27,6 @@ from sync_operator.controller.workqueue.time_slices import Backlog
 from sync_operator.controller.workqueue.workqueue import DRIFT_KIND, Key, WorkQueue
 from sync_operator.controller.workspace.connections import WorkspaceConnections
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
-from sync_operator.domain.scheduling.cronjob_manifest import cronjob_name
 from sync_operator.domain.snapshot import RunnerConfig
 from sync_operator.domain.status.event_specs import EventSpec
 from sync_operator.errors import ClusterRestoredError, KubernetesError
@@ -70,6 +70,7 @@ class ControllerContext:
         comparisons: state of each Workspace's drift check.
         name_lists: the last lists of connectors and models, for Syncs that refer to them by name.
         batch_streams: which streams of each destination are written in batches.
+        definitions: the connector definitions of each server.
         start_diagnoses: the last start check of each Job that has not started.
         watch_runs: uids of Syncs scheduled by their servers whose runs the next reconcile must read.
         recheck: uids of resources with a value from a Secret or ConfigMap that may have changed.
@@ -106,6 +107,7 @@ class ControllerContext:
     comparisons: Comparisons = field(init=False)
     name_lists: NameListCache = field(init=False)
     batch_streams: BatchStreams = field(init=False)
+    definitions: DefinitionCache = field(init=False)
     _kinds: Mapping[str, str] = field(init=False)
     _uncacheable: dict[NamespacedName, str] = field(init=False, default_factory=dict)
     _enqueue_backlog: Backlog[Key] = field(init=False)
@@ -134,6 +136,7 @@ class ControllerContext:
         self.comparisons = Comparisons(self.clock, self.drift_period)
         self.name_lists = NameListCache(self.clock, memory)
         self.batch_streams = BatchStreams(self.clock, memory)
+        self.definitions = DefinitionCache(self.clock, memory)
         self._enqueue_backlog = Backlog(self._enqueue_by_priority)
 
     @property
@@ -192,6 +195,7 @@ class ControllerContext:
             registrations.lists.forget(scope)
         self.name_lists.forget(scope)
         self.batch_streams.forget(scope)
+        self.definitions.forget(scope)
 
     def _check_version(self, path: str, version: int) -> None:
         """Record the resource version of a list; a lower one than before means a cluster restored from a backup."""
@@ -245,6 +249,7 @@ class ControllerContext:
             "listings": sum(held.lists.entry_count for held in self.registrations.values()),
             "names": self.name_lists.entry_count,
             "batches": self.batch_streams.entry_count,
+            "definitions": self.definitions.entry_count,
             **self.connections.entry_counts(),
         }
 
@@ -310,19 +315,11 @@ class ControllerContext:
         return [key for kind in self.registrations for key in self.store.resources_of(kind, workspace)]
 
     def _enqueue_by_priority(self, key: Key) -> None:
-        if self._is_in_sync(key):
+        finalizer = self.registrations[key.kind].registered_kind.kind.finalizer
+        if is_cached_in_sync(self.store, key, finalizer, cluster=self.cluster, now=self.clock()):
             self.queue.add_low_priority((key,), within=self.drift_period.total_seconds())
         else:
             self.queue.add(key)
-
-    def _is_in_sync(self, key: Key) -> bool:
-        here = NamespacedName(key.namespace, key.name)
-        obj, finalizer = self.store.get(key.kind, here), self.registrations[key.kind].registered_kind.kind.finalizer
-        if obj is None or not is_in_sync(obj, finalizer, cluster=self.cluster):
-            return False
-        has_cronjob = self.store.has("CronJob", NamespacedName(key.namespace, cronjob_name(key.name)))
-        jobs = self.store.jobs_of(here)
-        return key.kind != SYNC_KIND or is_scheduled(obj, has_cronjob=has_cronjob, jobs=jobs, now=self.clock())
 
     async def write_status(
         self, resource: Resource, kind: str, obj: Mapping[str, Any], status: Mapping[str, Any]

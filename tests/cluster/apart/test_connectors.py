@@ -90,7 +90,7 @@ async def test_a_restart_and_resyncs_write_nothing_though_the_server_masks_the_s
     await world.reconcile()
     await world.resync()
 
-    assert {call.split()[0] for call in world.calls()} == {"GET"}
+    assert world.calls() == []
     after = await world.get(CONNECTOR_KIND, "shop")
     assert before is not None
     assert after is not None
@@ -238,6 +238,77 @@ async def test_one_named_by_its_id_is_adopted_with_one_write_and_kept(world: Pro
     await world.reconcile()
     assert await world.get(CONNECTOR_KIND, "shop") is None
     assert sent(world)["id"] == number
+
+
+def of_another_cluster(world: Process, **fields: Any) -> dict[str, Any]:
+    """The body of what this manifest made for a cluster that is gone."""
+    mark = "Managed by sync-operator: 0d0a1d1c-0000-4000-8000-000000000000 of cluster gone"
+    configuration = {
+        **SOURCE["configuration"],
+        "credentials": {**SOURCE["configuration"]["credentials"], "password": "old"},
+    }
+    world.sandbox.call(
+        "POST", "/connectors", connector={**STRANGER, "description": mark, "configuration": configuration, **fields}
+    )
+    row = sent(world)
+    world.forget()
+    return row
+
+
+async def test_a_cluster_that_was_rebuilt_takes_what_is_there_and_sends_the_secrets_once(world: Process) -> None:
+    before = of_another_cluster(world)
+    await world.connector(**SOURCE)
+    await world.reconcile()
+    await world.reconcile()
+
+    assert [call for call in world.calls() if not call.startswith("GET")] == [f"PUT /connectors/{before['id']}"]
+    row = sent(world)
+    assert (row["id"], row["configuration"]["credentials"]["password"]) == (before["id"], PASSWORD)
+    assert row["description"].endswith("of cluster here")
+    assert ((await world.told())[0], (await world.status())["origin"]) == ("True", "Adopted")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"host": None}, "spec.configuration.host: is missing"),
+        ({"port": 5432}, "spec.configuration.port: must be a string; put it in quotes"),
+        (
+            {"credentials": {"password": "in clear"}},
+            "spec.configuration.credentials.password: is a secret in clear text",
+        ),
+    ],
+)
+async def test_a_configuration_that_the_server_would_refuse_is_not_sent(
+    world: Process, changes: dict[str, Any], field: str
+) -> None:
+    configuration = {key: value for key, value in {**SOURCE["configuration"], **changes}.items() if value is not None}
+    secrets = [] if "credentials" in changes else SOURCE["configurationSecrets"]
+    await world.connector(**{**SOURCE, "configuration": configuration, "configurationSecrets": secrets})
+    await world.reconcile()
+
+    status, reason, message = await world.told()
+    assert (status, reason) == ("False", "InvalidSpec")
+    assert message.startswith(field)
+    assert "in clear" not in message.replace("in clear text", "")
+    assert world.stored() == []
+
+
+async def test_a_definition_that_the_server_does_not_have_is_told(world: Process) -> None:
+    await world.connector(**{**SOURCE, "connectorName": "Postgres"})
+    await world.reconcile()
+
+    assert (await world.told())[1] == "InvalidSpec"
+    assert "did you mean 'Postgresql'?" in (await world.told())[2]
+    assert world.stored() == []
+
+
+async def test_a_server_that_tells_no_definitions_checks_alone(world: Process) -> None:
+    world.sandbox.fault(method="GET", path="/connector_definitions", status=404)
+    await world.connector(**SOURCE)
+    await world.reconcile()
+
+    assert (await world.told())[0] == "True"
 
 
 async def test_what_we_made_is_deleted_with_it(world: Process) -> None:

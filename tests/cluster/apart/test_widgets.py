@@ -427,9 +427,13 @@ async def test_it_is_created_once_with_its_secret_and_its_mark(world: Team) -> N
 
 
 async def test_a_create_costs_no_list_where_the_last_one_is_young_enough(world: Team) -> None:
-    await world.compare()
-    world.served.calls.clear()
     await world.apply()
+    obj = await world.get()
+    assert obj is not None
+    world.context.store.put(KIND, obj)
+    await world.compare()
+    assert world.served.calls == ["GET /widgets"]
+    world.served.calls.clear()
     await world.reconcile()
 
     assert world.served.calls == ["POST /widgets"]

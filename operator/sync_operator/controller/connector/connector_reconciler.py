@@ -11,9 +11,10 @@ from sync_operator.controller.registration.observe_registration import list_scop
 from sync_operator.controller.registration.reconcile_loop import ReconcileSteps, reconcile_registered
 from sync_operator.domain.connector.catalog_step import DiscoverCatalog
 from sync_operator.domain.connector.check_step import CheckConnection
-from sync_operator.domain.connector.connector_kind import CONNECTOR, next_connector_action
+from sync_operator.domain.connector.connector_kind import CONNECTOR, ConnectorAction, next_connector_action
 from sync_operator.domain.connector.connector_snapshot import ConnectorSnapshot
 from sync_operator.domain.connector.connector_status import connector_blockers, connector_events, connector_status
+from sync_operator.domain.connector.definition_check import ReadDefinitions
 from sync_operator.domain.status.error_classification import classify_error
 from sync_operator.errors import RejectedError
 from sync_operator.kubernetes.converters import connector_view
@@ -30,19 +31,21 @@ def _observe(context: ControllerContext, obj: Mapping[str, Any]) -> ConnectorSna
     connector = connector_view(obj)
     scope = list_scope(connection, workspace, connector)
     registration = observe_registration(context, CONNECTOR, connector, workspace, obj, scope)
-    return ConnectorSnapshot(**registration, connector=connector)
+    definitions = context.definitions.cached(scope) if scope else None
+    return ConnectorSnapshot(**registration, connector=connector, definitions=definitions)
 
 
-async def _act(
-    context: ControllerContext, snapshot: ConnectorSnapshot, action: DiscoverCatalog | CheckConnection
-) -> ConnectorSnapshot:
+async def _act(context: ControllerContext, snapshot: ConnectorSnapshot, action: ConnectorAction) -> ConnectorSnapshot:
     """Carry out one action of a Connector alone.
 
     Raises:
         SyncOperatorError: it failed.
     """
-    client, _ = connected_client(context, snapshot)
+    client, scope = connected_client(context, snapshot)
     match action:
+        case ReadDefinitions():
+            definitions = await context.definitions.fetch(scope, client)
+            return replace(snapshot, definitions=definitions, definitions_read=True)
         case DiscoverCatalog():
             try:
                 catalog = await client.pipeline.discover(action.connector_id, refresh=action.refresh)
@@ -67,7 +70,7 @@ CONNECTOR_STEPS: Final = ReconcileSteps[ConnectorSnapshot](
     status=connector_status,
     blockers=connector_blockers,
     events=connector_events,
-    server_actions=(DiscoverCatalog, CheckConnection),
+    server_actions=(ReadDefinitions, DiscoverCatalog, CheckConnection),
 )
 
 reconcile_connector: Final = partial(reconcile_registered, CONNECTOR_STEPS)

@@ -9,11 +9,15 @@ from sync_operator.api.constants import (
     CLUSTER_ANNOTATION,
     DISCOVER_REQUESTED_AT_ANNOTATION,
     RUN_REQUESTED_AT_ANNOTATION,
+    SYNC_KIND,
 )
+from sync_operator.controller.informer.store import NamespacedName, Store
+from sync_operator.controller.workqueue.workqueue import Key
+from sync_operator.domain.scheduling.cronjob_manifest import cronjob_name
 from sync_operator.kubernetes.converters import job_view
 from sync_operator.util.bounds import bounded_token
 
-__all__ = ["is_in_sync", "is_scheduled"]
+__all__ = ["is_cached_in_sync", "is_in_sync", "is_scheduled"]
 
 _REQUESTS: Final = (
     (RUN_REQUESTED_AT_ANNOTATION, "lastHandledRunRequest"),
@@ -22,6 +26,16 @@ _REQUESTS: Final = (
 """Annotations by which users ask for something, and the fields of a status that say what was answered."""
 _CHANGED_ELSEWHERE: Final = ("freshness", "configurationSecrets", "queryFrom")
 """Fields of a spec on which more depends than on the object itself."""
+
+
+def is_cached_in_sync(store: Store, key: Key, finalizer: str, *, cluster: str, now: datetime) -> bool:
+    """True if a resource is cached and, by `is_in_sync` and for a Sync by `is_scheduled`, in sync."""
+    here = NamespacedName(key.namespace, key.name)
+    obj = store.get(key.kind, here)
+    if obj is None or not is_in_sync(obj, finalizer, cluster=cluster):
+        return False
+    has_cronjob = store.has("CronJob", NamespacedName(key.namespace, cronjob_name(key.name)))
+    return key.kind != SYNC_KIND or is_scheduled(obj, has_cronjob=has_cronjob, jobs=store.jobs_of(here), now=now)
 
 
 def is_in_sync(obj: Mapping[str, Any], finalizer: str, *, cluster: str) -> bool:

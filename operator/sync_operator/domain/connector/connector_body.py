@@ -32,9 +32,9 @@ def connector_body(snapshot: ConnectorSnapshot) -> dict[str, Any]:
     }
 
 
-def configuration_of(snapshot: ConnectorSnapshot) -> dict[str, Any]:
-    """The configuration with the values of its Secrets; raises as `connector_body`."""
-    spec, values = snapshot.connector.spec, snapshot.secrets or {}
+def configuration_of(snapshot: ConnectorSnapshot, values: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The configuration with the values of its Secrets, or with others in their places; raises as `connector_body`."""
+    spec, values = snapshot.connector.spec, (snapshot.secrets or {}) if values is None else values
     for number, entry in enumerate(spec.configuration_secrets if spec else ()):
         if values.get(entry.pointer) == MASK:
             raise InvalidSpecError(

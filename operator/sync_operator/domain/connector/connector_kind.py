@@ -10,9 +10,10 @@ from sync_operator.domain.connector.catalog_step import DiscoverCatalog, catalog
 from sync_operator.domain.connector.check_step import CheckConnection, check_step
 from sync_operator.domain.connector.connector_body import MASK, configuration_of, connector_body
 from sync_operator.domain.connector.connector_snapshot import ConnectorSnapshot
+from sync_operator.domain.connector.definition_check import ReadDefinitions, definition_error, definition_lookup
 from sync_operator.domain.connector.secrets_digest import secrets_digest
 from sync_operator.domain.create_fence.late_creates import duplicate_step
-from sync_operator.domain.identity.ownership_mark import ownership_proof
+from sync_operator.domain.identity.ownership_mark import mark_owner, ownership_proof, unmarked
 from sync_operator.domain.registration.deletion_step import deletion_step
 from sync_operator.domain.registration.desired_state import drifted_fields, update_body
 from sync_operator.domain.registration.field_diff import CONFIGURATION, FieldRules
@@ -23,7 +24,7 @@ from sync_operator.errors import InvalidSpecError, NameTakenError
 from sync_operator.syncapi.types import Dialect, RemoteConnector
 from sync_operator.util.field_names import camel
 
-__all__ = ["CONNECTOR", "next_connector_action", "sent_digest"]
+__all__ = ["CONNECTOR", "ConnectorAction", "next_connector_action", "sent_digest"]
 
 _FIXED: Final = ("connector_type", "connector_name")
 _ROTATED_BY_SERVER: Final = frozenset({"IntuitQuickBooks"})
@@ -38,7 +39,7 @@ def _refusal(snapshot: ConnectorSnapshot) -> InvalidSpecError | None:
         configuration_of(snapshot)
     except InvalidSpecError as refused:
         return refused
-    return None
+    return definition_error(snapshot)
 
 
 def _known_fields(snapshot: ConnectorSnapshot, _: datetime) -> tuple[Mapping[str, Any], bool]:
@@ -98,19 +99,24 @@ CONNECTOR: Final = ResourceKind[ConnectorSnapshot](
     partition="connector_name",
     field_path=lambda _, name: f"spec.{camel(name)}",
     secrets=attrgetter("configuration_secrets"),
+    lookup=definition_lookup,
     hidden_drift=_hidden_drift,
     is_name_taken=lambda error: isinstance(error, NameTakenError),
     proof=ownership_proof,
+    mark_owner=mark_owner,
+    unmarked=unmarked,
     update=_update,
     delete=lambda _, remote_id: DeleteRemote(remote_id),
 )
 
 
-def next_connector_action(
-    snapshot: ConnectorSnapshot,
-) -> RegistrationAction | DiscoverCatalog | CheckConnection | None:
+type ConnectorAction = ReadDefinitions | DiscoverCatalog | CheckConnection
+"""The actions of Connectors alone."""
+
+
+def next_connector_action(snapshot: ConnectorSnapshot) -> RegistrationAction | ConnectorAction | None:
     """The next action for a Connector, or None if everything is in place or blocked."""
-    action: RegistrationAction | DiscoverCatalog | CheckConnection | None
+    action: RegistrationAction | ConnectorAction | None
     if snapshot.connector.deleting:
         action = deletion_step(snapshot)
     else:

@@ -6,6 +6,7 @@ from typing import Any, Self
 from sync_operator.api.kinds.connector import ConnectorSpec
 from sync_operator.api.statuses.status import ConnectorStatus
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot, ResourceView
+from sync_operator.syncapi.pipeline.definitions import DefinitionSet
 from sync_operator.syncapi.types import Catalog, ConnectionCheck, RemoteConnector
 
 __all__ = ["ConnectorSnapshot", "ConnectorView"]
@@ -27,6 +28,8 @@ class ConnectorSnapshot(ResourceSnapshot):
         catalog: as read in this reconcile; None if it was not.
         answered_request: token of the request for a new catalog that this reconcile has answered.
         check: the result of the connection check of this reconcile; None if there was none.
+        definitions: those of the server, if they were read lately; else None.
+        definitions_read: True once they were asked for in this reconcile; the server may not tell them.
     """
 
     connector: ConnectorView
@@ -35,6 +38,8 @@ class ConnectorSnapshot(ResourceSnapshot):
     catalog: Catalog | None = None
     answered_request: str | None = None
     check: ConnectionCheck | None = None
+    definitions: DefinitionSet | None = None
+    definitions_read: bool = False
 
     @property
     def resource(self) -> ConnectorView:

@@ -4,14 +4,16 @@ It is read by people, too: short and plain.
 """
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from sync_operator.api.constants import CLUSTER_ANNOTATION
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
 from sync_operator.syncapi.types import RemoteResource
 
-__all__ = ["marked_description", "ownership_proof", "without_mark"]
+__all__ = ["mark_owner", "marked_description", "ownership_proof", "unmarked"]
 
+_DESCRIPTION: Final = "description"
 _PREFIX: Final = "Managed by sync-operator: "
 _MARK: Final = re.compile(rf"{_PREFIX}(?P<uid>[0-9a-zA-Z-]{{1,64}})(?: of cluster (?P<cluster>[0-9a-zA-Z-]{{1,64}}))?")
 
@@ -23,10 +25,19 @@ def marked_description(snapshot: ResourceSnapshot, description: str | None) -> s
     return f"{description}\n{mark}" if description else mark
 
 
-def without_mark(description: str) -> str:
-    """A description without the mark of any resource."""
+def unmarked(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A body or attributes, with a description that lacks the mark of whatever resource."""
+    description = fields.get(_DESCRIPTION)
+    if not isinstance(description, str):
+        return fields
     text, _, last = description.rpartition("\n")
-    return text if _MARK.fullmatch(last.strip()) else description
+    return {**fields, _DESCRIPTION: (text or None) if _MARK.fullmatch(last.strip()) else description}
+
+
+def mark_owner(remote: RemoteResource) -> str | None:
+    """The uid of the resource that the mark names; None without a mark."""
+    found = _mark(remote)
+    return found["uid"] if found is not None else None
 
 
 def ownership_proof(snapshot: ResourceSnapshot, remote: RemoteResource) -> bool | None:
@@ -34,14 +45,17 @@ def ownership_proof(snapshot: ResourceSnapshot, remote: RemoteResource) -> bool 
 
     The mark of another cluster proves nothing: that cluster may be gone, and this one made from the same manifests.
     """
-    description = remote.attributes.get("description")
-    last = description.rpartition("\n")[2].strip() if isinstance(description, str) else ""
-    found = _MARK.fullmatch(last)
+    found = _mark(remote)
     if found is None:
         return None
     if found["uid"] == snapshot.resource.uid:
         return True
     return False if found["cluster"] and found["cluster"] == _cluster(snapshot) else None
+
+
+def _mark(remote: RemoteResource) -> re.Match[str] | None:
+    description = remote.attributes.get(_DESCRIPTION)
+    return _MARK.fullmatch(description.rpartition("\n")[2].strip()) if isinstance(description, str) else None
 
 
 def _cluster(snapshot: ResourceSnapshot) -> str:

@@ -8,7 +8,7 @@ from sync_operator.api.constants import MODEL_FINALIZER, MODEL_KIND
 from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.create_fence.late_creates import duplicate_step
-from sync_operator.domain.identity.ownership_mark import ownership_proof
+from sync_operator.domain.identity.ownership_mark import mark_owner, ownership_proof, unmarked
 from sync_operator.domain.model.model_body import model_body, query_of, texts_of
 from sync_operator.domain.model.model_snapshot import ModelSnapshot
 from sync_operator.domain.model.preview_step import TryQuery, preview_step
@@ -78,6 +78,8 @@ MODEL: Final = ResourceKind[ModelSnapshot](
     secrets=texts_of,
     reference_blocker=_reference_blocker,
     proof=ownership_proof,
+    mark_owner=mark_owner,
+    unmarked=unmarked,
     update=_update,
     delete=lambda _, remote_id: DeleteRemote(remote_id),
 )

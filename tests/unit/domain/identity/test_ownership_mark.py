@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.domain.registration.widgets import World
 
 from sync_operator.api.constants import CLUSTER_ANNOTATION
-from sync_operator.domain.identity.ownership_mark import marked_description, ownership_proof, without_mark
+from sync_operator.domain.identity.ownership_mark import mark_owner, marked_description, ownership_proof, unmarked
 from sync_operator.syncapi.types import RemoteResource
 
 
@@ -31,7 +31,8 @@ def test_a_mark_is_known_again_below_any_words(words: str | None) -> None:
 
     assert ownership_proof(snapshot(), remote(written)) is True
     assert ownership_proof(snapshot(uid="uid-2"), remote(written)) is False
-    assert without_mark(written) == (words or "")
+    assert unmarked({"description": written, "name": "a"}) == {"description": words or None, "name": "a"}
+    assert mark_owner(remote(written)) == "uid-1"
 
 
 def test_the_mark_of_another_cluster_proves_nothing() -> None:
@@ -48,3 +49,5 @@ def test_the_mark_stays_the_same_while_the_process_does_not_know_its_cluster() -
 @pytest.mark.parametrize("description", [None, 5, {"a": 1}, "", "made by hand", "Managed by sync-operator: two words"])
 def test_what_is_no_mark_proves_nothing(description: Any) -> None:
     assert ownership_proof(snapshot(), remote(description)) is None
+    assert mark_owner(remote(description)) is None
+    assert unmarked({"description": description}) == {"description": description}
