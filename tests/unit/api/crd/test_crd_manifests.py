@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from sync_operator.api.base import Model
-from sync_operator.api.crd.crd_manifests import sync_crd, workspace_crd
+from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.crd.crd_manifests import crd_of
 from sync_operator.api.crd.openapi_schema import structural_schema
 
 type Node = dict[str, Any]
 
 ROOT = Path(__file__).parents[4]
-CRDS = {"Sync": sync_crd(), "Workspace": workspace_crd()}
+CRDS = {kind: crd_of(kind) for kind in (SYNC_KIND, WORKSPACE_KIND, CONNECTOR_KIND, MODEL_KIND)}
 
 
 def root(kind: str) -> Node:
@@ -75,7 +76,7 @@ def test_a_fresh_resource_is_not_taken_for_done(kind: str) -> None:
 
 
 def test_rules_name_their_field_and_a_remedy() -> None:
-    nodes = [root("Sync"), root("Workspace"), *(node for kind in CRDS for _, node in fields(root(kind)))]
+    nodes = [*map(root, CRDS), *(node for kind in CRDS for _, node in fields(root(kind)))]
     rules = [rule for node in nodes for rule in node.get("x-kubernetes-validations", ())]
 
     assert len(rules) > 15
@@ -123,10 +124,27 @@ def test_columns_and_selectable_fields_are_those_of_the_design() -> None:
     assert CRDS["Sync"]["spec"]["names"]["categories"] == ["squared"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "narrow", "wide"),
+    [
+        ("Connector", ["TYPE", "DEFINITION"], ["ID", "STREAMS", "WORKSPACE", "MESSAGE"]),
+        ("Model", ["TYPE", "CONNECTOR"], ["ID", "WORKSPACE", "MESSAGE"]),
+    ],
+)
+def test_columns_of_the_pipeline(kind: str, narrow: list[str], wide: list[str]) -> None:
+    columns = CRDS[kind]["spec"]["versions"][0]["additionalPrinterColumns"]
+
+    told = [column["name"] for column in columns if not column.get("priority")]
+    assert told == ["READY", "STATUS", *narrow, "AGE"]
+    assert [column["name"] for column in columns if column.get("priority")] == wide
+
+
 def test_short_names_and_a_message_for_every_kind() -> None:
     assert {kind: crd["spec"]["names"]["shortNames"] for kind, crd in CRDS.items()} == {
         "Sync": ["sy"],
         "Workspace": ["sws"],
+        "Connector": ["sconn"],
+        "Model": ["smod"],
     }
     for crd in CRDS.values():
         last = crd["spec"]["versions"][0]["additionalPrinterColumns"][-1]

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -5,10 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_operator.api.base import rfc3339
+from sync_operator.api.base import Model, rfc3339
 from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.api.statuses.run_status import LastRun, RowCounts
-from sync_operator.api.statuses.status import SyncStatus, WorkspaceStatus, read_sync_status, read_workspace_status
+from sync_operator.api.statuses.status import (
+    ConnectorStatus,
+    ConnectorUse,
+    ModelStatus,
+    ModelUse,
+    SyncStatus,
+    WorkspaceStatus,
+    read_connector_status,
+    read_model_status,
+    read_sync_status,
+    read_workspace_status,
+)
 from sync_operator.api.statuses.status_fields import Condition, to_dict
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, 999_999, tzinfo=UTC)
@@ -99,6 +111,24 @@ def test_a_workspace_status_is_read_as_it_was_written() -> None:
     status = WorkspaceStatus(observed_generation=1, dialect="Multiwoven", user="a@b.c", syncs=0, conditions=(ready(),))
 
     assert read_workspace_status(to_dict(status)) == status
+
+
+@pytest.mark.parametrize(
+    ("read", "status"),
+    [
+        (
+            read_connector_status,
+            ConnectorStatus(
+                id="7", streams=("a",), stream_count=0, used_by=ConnectorUse(models=1), conditions=(ready(),)
+            ),
+        ),
+        (read_model_status, ModelStatus(connector_id=5, columns=("id",), used_by=ModelUse(syncs=2), drift=("a → b",))),
+    ],
+)
+def test_a_status_of_the_pipeline_is_read_as_it_was_written(read: Callable[[object], Model], status: Model) -> None:
+    assert read(to_dict(status)) == status
+    assert read(None) == type(status)()
+    assert read({**to_dict(status), "usedBy": "everybody", "novelty": 1}) == status.model_copy(update={"used_by": None})
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=5), JSON) | JSON)
