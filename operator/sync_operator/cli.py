@@ -35,7 +35,7 @@ COMMANDS: Final = {
     ),
     "definitions": (
         "sync_operator.commands.definitions.definitions_command",
-        "write what a server asks of the configuration of its connectors",
+        "write what a server asks of the configuration of its connectors, for validate --definitions",
     ),
     "sandbox": ("sync_operator.sandbox.main", "serve the sync API from memory, for demos and tests"),
 }

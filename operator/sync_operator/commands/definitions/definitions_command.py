@@ -42,6 +42,7 @@ exit codes:
 
 examples:
   sync-operator definitions workspace.yaml secret.yaml --output definitions.json
+  sync-operator validate --definitions definitions.json pipeline/
 """
 
 

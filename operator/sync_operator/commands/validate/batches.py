@@ -18,6 +18,7 @@ from sync_operator.commands.validate.checks.object_checks import Checked
 from sync_operator.commands.validate.checks.sync_checks import MAX_RUNS, check_sync
 from sync_operator.commands.validate.facts import Facts, facts_of, workspace_name
 from sync_operator.settings import ToolSettings
+from sync_operator.syncapi.pipeline.definitions import DefinitionSet
 from sync_operator.syncapi.types import Dialect
 
 __all__ = ["Batch", "Home", "Judge", "Results", "cut_batches", "home_of"]
@@ -99,6 +100,7 @@ class Judge:
         namespace: namespace of objects that name none.
         dialects: the dialects of Workspaces, as far as they are known.
         max_runs: maximum number of next runs to compute for a Sync; at least 1.
+        definitions: of connectors; None if they are not known.
     """
 
     now: datetime
@@ -106,6 +108,7 @@ class Judge:
     namespace: str = ""
     dialects: Mapping[Home, Dialect] = field(default_factory=dict)
     max_runs: int = MAX_RUNS
+    definitions: DefinitionSet | None = None
 
     def check(self, manifests: Iterable[Manifest], results: Results, *, is_kept: bool) -> None:
         """Check objects and add the results.
@@ -126,7 +129,7 @@ class Judge:
     def _check_registered(self, manifest: Manifest) -> Checked[Any]:
         match manifest.kind:
             case constants.CONNECTOR_KIND:
-                return check_connector(manifest)
+                return check_connector(manifest, self.definitions)
             case constants.MODEL_KIND:
                 return check_model(manifest)
             case _:

@@ -28,6 +28,8 @@ class Facts(NamedTuple):
         references: what it refers to.
         connector_type: of a Connector.
         server_name: of a Connector: its name on the server.
+        definition: of a Connector: its definition.
+        query_type: of a Model.
     """
 
     workspace: str
@@ -35,6 +37,8 @@ class Facts(NamedTuple):
     references: tuple[Reference, ...] = ()
     connector_type: str = ""
     server_name: str = ""
+    definition: str = ""
+    query_type: str = ""
 
     def reference(self, role: str) -> tuple[Form, str | int] | None:
         """Form and value of the reference of a role."""
@@ -48,10 +52,12 @@ def facts_of(manifest: Manifest, spec: ConnectorSpec | ModelSpec | SyncSpec | No
             return Facts(workspace_name(manifest))
         case ConnectorSpec():
             name = spec.name or manifest.name
-            return Facts(spec.workspace_ref.name, spec.external_id, (), spec.connector_type.value, name)
+            kind, definition = spec.connector_type.value, spec.connector_name
+            return Facts(spec.workspace_ref.name, spec.external_id, (), kind, name, definition)
         case ModelSpec():
             found = _reference("connector", spec.connector_ref, spec.connector_id)
-            return Facts(spec.workspace_ref.name, spec.external_id, (*found,))
+            query_type = spec.query_type.value
+            return Facts(spec.workspace_ref.name, spec.external_id, (*found,), query_type=query_type)
         case SyncSpec():
             source = _reference("source", spec.source_ref, spec.source_id)
             destination = _reference("destination", spec.destination_ref, spec.destination_id)

@@ -18,9 +18,10 @@ from sync_operator.commands.manifests.manifest_set import ManifestSet
 from sync_operator.commands.validate.batches import Home, Judge, Results, home_of
 from sync_operator.commands.validate.checks.object_checks import Checked
 from sync_operator.commands.validate.checks.sync_checks import MAX_RUNS
-from sync_operator.commands.validate.reference_rules import reference_problems, same_server_names
+from sync_operator.commands.validate.reference_rules import query_type_problems, reference_problems, same_server_names
 from sync_operator.commands.validate.worker_pool import judge_batches
 from sync_operator.settings import ToolSettings
+from sync_operator.syncapi.pipeline.definitions import DefinitionSet
 
 __all__ = ["Judged", "judge_all", "judge_sources"]
 
@@ -67,20 +68,26 @@ class Judged:
         return all(problem.severity is not Severity.ERROR for problem in self.problems)
 
 
-def judge_all(found: ManifestSet, now: datetime, settings: ToolSettings = _DEFAULT_SETTINGS) -> Judged:
+def judge_all(
+    found: ManifestSet,
+    now: datetime,
+    settings: ToolSettings = _DEFAULT_SETTINGS,
+    definitions: DefinitionSet | None = None,
+) -> Judged:
     """Check all manifests of an input.
 
     Args:
         found: the input.
         now: time from which next runs are computed (aware).
         settings: the operator's settings, as far as the environment holds them.
+        definitions: of connectors; None if they are not known.
     """
     results = Results(found=found)
-    judge = Judge(now, settings)
+    judge = Judge(now, settings, definitions=definitions)
     judge.check(found.of(WORKSPACE_KIND), results, is_kept=True)
     others = (manifest for manifest in found.manifests if manifest.kind != WORKSPACE_KIND)
     replace(judge, dialects=results.dialects()).check(others, results, is_kept=True)
-    return _judged(results)
+    return _judged(results, definitions)
 
 
 def judge_sources(
@@ -91,6 +98,7 @@ def judge_sources(
     tell: Callable[[int], None] = lambda _: None,
     *,
     max_runs: int = MAX_RUNS,
+    definitions: DefinitionSet | None = None,
 ) -> Judged:
     """Check texts object by object, and keep only the results: neither value nor spec.
 
@@ -101,8 +109,9 @@ def judge_sources(
         settings: the operator's settings, as far as the environment holds them.
         tell: called with the number of objects checked so far.
         max_runs: maximum number of next runs to compute for a Sync; at least 1.
+        definitions: of connectors; None if they are not known.
     """
-    judge = Judge(now, settings, namespace, max_runs=max_runs)
+    judge = Judge(now, settings, namespace, max_runs=max_runs, definitions=definitions)
     while True:
         results = Results()
         for source in sources:
@@ -111,12 +120,12 @@ def judge_sources(
             results.add(more)
             tell(len(results.registered) + len(results.workspaces))
         if results.dialects() == judge.dialects:
-            return _judged(results)
+            return _judged(results, definitions)
         # One more pass, because a Workspace may come after its Syncs.
         judge = replace(judge, dialects=results.dialects())
 
 
-def _judged(seen: Results) -> Judged:
+def _judged(seen: Results, definitions: DefinitionSet | None) -> Judged:
     """Add the problems that only a comparison of the manifests shows."""
     workspaces = {home_of(it.manifest): it.spec for it in seen.workspaces}
     remote = {home: remote_workspace_of(it.url, it.workspace_id) for home, it in workspaces.items() if it}
@@ -127,6 +136,7 @@ def _judged(seen: Results) -> Judged:
         *_almost_named(seen),
         *same_server_names(seen, remote),
         *reference_problems(seen),
+        *(query_type_problems(seen, definitions) if definitions is not None else ()),
     ):
         clashes.setdefault(id(checked), []).append(problem)
     registered = [_with(checked, clashes) for checked, _ in seen.registered]

@@ -9,10 +9,12 @@ from sync_operator.api.enums import ConnectorType
 from sync_operator.api.kinds.workspace import RemoteWorkspace
 from sync_operator.commands.diagnostics import Diagnostic, Severity
 from sync_operator.commands.validate.batches import Home, Results, home_of
-from sync_operator.commands.validate.checks.object_checks import Checked
+from sync_operator.commands.validate.checks.object_checks import Checked, invalid
 from sync_operator.commands.validate.facts import Facts
+from sync_operator.domain.definitions.query_types import query_type_error
+from sync_operator.syncapi.pipeline.definitions import DefinitionSet
 
-__all__ = ["reference_problems", "same_server_names"]
+__all__ = ["query_type_problems", "reference_problems", "same_server_names"]
 
 _TYPES: Final = {
     "source": ConnectorType.SOURCE,
@@ -35,6 +37,18 @@ def reference_problems(seen: Results) -> _Found:
                 yield from _of_reference(checked, facts, role, kind, known, str(value))
     for checked, facts in seen.of(SYNC_KIND):
         yield from _other_source(checked, facts, models)
+
+
+def query_type_problems(seen: Results, definitions: DefinitionSet) -> _Found:
+    """Models whose query type does not fit the definition of the Connector of the input that they refer to."""
+    connectors = {home_of(checked.manifest): facts for checked, facts in seen.of(CONNECTOR_KIND)}
+    for checked, facts in seen.of(MODEL_KIND):
+        form, name = facts.reference("connector") or ("id", 0)
+        target = connectors.get((checked.manifest.namespace, str(name))) if form == "name" else None
+        definition = definitions.get(target.connector_type, target.definition) if target else None
+        error = query_type_error(definition, facts.query_type) if definition else None
+        if error is not None:
+            yield checked, invalid(checked.manifest, error)
 
 
 def same_server_names(seen: Results, remote: dict[Home, RemoteWorkspace]) -> _Found:

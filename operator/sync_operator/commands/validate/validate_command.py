@@ -6,8 +6,10 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Final
 
+from sync_operator.commands.definitions.definitions_file import read_definitions_file
 from sync_operator.commands.input_files import UsageError, read_with_errors
 from sync_operator.commands.terminal import Progress, Style, in_utf8, print_error, style_of
 from sync_operator.commands.validate.manifest_set_rules import Judged, judge_sources
@@ -38,6 +40,7 @@ examples:
   kustomize build overlays/prod | sync-operator validate -
   sync-operator validate --strict syncs/
   sync-operator validate -o github syncs/*.yaml
+  sync-operator validate --definitions definitions.json pipeline/
 """
 
 
@@ -77,6 +80,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=moment,
         help="count next runs from this time on, such as 2027-03-27T12:00:00Z (default: now)",
     )
+    parser.add_argument(
+        "--definitions",
+        metavar="FILE",
+        type=Path,
+        help="what the server asks of Connectors, from `sync-operator definitions`: check them against it, too",
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -84,6 +93,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         settings = ToolSettings.from_environment()
         style = style_of(sys.stdout, colour=settings.colour)
+        definitions = read_definitions_file(args.definitions) if args.definitions else None
         sources = read_with_errors(args.files, sys.stdin.buffer)
     except (UsageError, InvalidSettingsError) as error:
         print_error("validate", error)
@@ -93,7 +103,7 @@ def main(args: argparse.Namespace) -> int:
     # There are no reference cycles to collect, and searching for them would take longer than the validation.
     gc.disable()
     tell, max_runs = partial(_tell, progress), SHOWN_RUNS[args.output]
-    judged = judge_sources(sources, args.namespace, now, settings, tell, max_runs=max_runs)
+    judged = judge_sources(sources, args.namespace, now, settings, tell, max_runs=max_runs, definitions=definitions)
     progress.done()
     stream = in_utf8(sys.stdout) if args.output == "json" else sys.stdout
     stream.writelines(f"{line}\n" for line in _lines(judged, args.output, style))

@@ -1,6 +1,8 @@
 """Checks one Workspace, Connector or Model; Syncs are checked in `sync_checks`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib import import_module
 from typing import Final
 
 from sync_operator.api.kinds.connector import ConnectorSpec
@@ -18,6 +20,7 @@ from sync_operator.commands.validate.checks.object_checks import (
 )
 from sync_operator.errors import InvalidSpecError
 from sync_operator.syncapi.http.blocked_hosts import check_url
+from sync_operator.syncapi.pipeline.definitions import DefinitionSet
 from sync_operator.util.host_patterns import EgressPolicy
 
 __all__ = ["check_connector", "check_model", "check_workspace"]
@@ -40,12 +43,20 @@ def check_workspace(manifest: Manifest, hosts: EgressPolicy = _NONE_LISTED) -> C
     return Checked(manifest, tuple(problems), spec)
 
 
-def check_connector(manifest: Manifest) -> Checked[ConnectorSpec]:
-    """Check a Connector."""
+def check_connector(manifest: Manifest, definitions: DefinitionSet | None = None) -> Checked[ConnectorSpec]:
+    """Check a Connector.
+
+    Args:
+        manifest: the Connector.
+        definitions: of its server; None if they are not known.
+    """
     spec, problems, is_read = read_object(manifest, ConnectorSpec)
     if spec is not None and is_read:
         pointers = (entry.pointer for entry in spec.configuration_secrets)
-        problems += pointer_problems(manifest, spec.configuration, pointers)
+        misplaced = list(pointer_problems(manifest, spec.configuration, pointers))
+        problems += misplaced
+        if definitions is not None and not misplaced:
+            problems += _definition_check()(manifest, spec, definitions)
         problems += warnings_about(manifest, spec_warnings(spec))
     return Checked(manifest, tuple(problems), spec)
 
@@ -56,6 +67,14 @@ def check_model(manifest: Manifest) -> Checked[ModelSpec]:
     if spec is not None and is_read:
         problems += warnings_about(manifest, spec_warnings(spec))
     return Checked(manifest, tuple(problems), spec)
+
+
+@cache
+def _definition_check() -> Callable[[Manifest, ConnectorSpec, DefinitionSet], Iterator[Diagnostic]]:
+    """The check against definitions; the library that it needs takes a tenth of the command's start."""
+    module = import_module("sync_operator.commands.validate.checks.definition_checks")
+    check: Callable[[Manifest, ConnectorSpec, DefinitionSet], Iterator[Diagnostic]] = module.definition_problems
+    return check
 
 
 def _url_problems(manifest: Manifest, url: str, hosts: EgressPolicy) -> Iterator[Diagnostic]:

@@ -4,6 +4,7 @@ The CRDs are generated from these models, so nothing here repeats them; a test c
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -33,6 +34,8 @@ from sync_operator.schedule.effective_schedule import Schedule
 
 __all__ = ["Checked", "invalid", "pointer_problems", "read_object", "warnings_about"]
 
+_PART: Final = re.compile(r"\[([^\]]*)\]|([^.\[]+)")
+"""A part of a field path: in brackets (a position, or a key that is no plain word), or a field."""
 _ROOT = ("apiVersion", "kind", "metadata", "spec", "status")
 _KINDS: Final[Mapping[str, tuple[type[Model], tuple[str, ...]]]] = {
     CONNECTOR_KIND: (ConnectorStatus, CONNECTOR_ANNOTATIONS),
@@ -115,8 +118,9 @@ def pointer_problems(manifest: Manifest, configuration: object, pointers: Iterab
 
 def invalid(manifest: Manifest, error: InvalidSpecError, severity: Severity = Severity.ERROR) -> Diagnostic:
     """An error of the controller as a problem at the position of its field."""
-    parts = error.field.replace("[", ".[").split(".")
-    path: FieldPath = tuple(int(part.strip("[]")) if part.startswith("[") else part for part in parts)
+    path: FieldPath = tuple(
+        int(within) if within.isdigit() else within or name for within, name in _PART.findall(error.field)
+    )
     return manifest.problem(path, str(error).removeprefix(f"{error.field}: "), severity=severity)
 
 
