@@ -34,7 +34,7 @@ from sync_operator.schedule.effective_schedule import Schedule
 
 __all__ = ["Checked", "invalid", "pointer_problems", "read_object", "warnings_about"]
 
-_PART: Final = re.compile(r"\[([^\]]*)\]|([^.\[]+)")
+_PART: Final = re.compile(r"\[([^\[\]]*)\]|([^.\[]+)")
 """A part of a field path: in brackets (a position, or a key that is no plain word), or a field."""
 _ROOT = ("apiVersion", "kind", "metadata", "spec", "status")
 _KINDS: Final[Mapping[str, tuple[type[Model], tuple[str, ...]]]] = {
