@@ -8,21 +8,22 @@ import json
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tests.support.plane import ROOT
 from tests.support.served import Served
 
+from sync_operator.domain.connector.connector_kind import CONNECTOR
 from sync_operator.domain.definitions.clear_text_secrets import clear_text_errors
 from sync_operator.domain.definitions.definition_schema import schema_errors
 from sync_operator.errors import ResponseTooLargeError, SyncOperatorError
 from sync_operator.sandbox.pipeline.bundled_definitions import KINDS, DefinitionCatalogue
 from sync_operator.sandbox.pipeline.configuration_check import is_valid
-from sync_operator.sandbox.pipeline.secret_mask import MASK, mask_secrets
-from sync_operator.sandbox.routes.stored_json import without_list_nulls
+from sync_operator.sandbox.pipeline.secret_mask import MASK, holds_mask, mask_secrets
+from sync_operator.sandbox.routes.stored_json import as_jsonb, without_list_nulls
 from sync_operator.syncapi.pipeline.definitions import parse_definitions
 
 PLACE: Final = Path(os.environ.get("CONNECTOR_DEFINITIONS") or ROOT.parent / "shared" / "connector-definitions.json")
@@ -124,6 +125,28 @@ def test_every_secret_that_is_masked_is_told_if_it_is_in_clear_text(kind: str, n
     told = {error.field for error in clear_text_errors(definition, configuration, ())}
 
     assert (configuration == shown) or told or harmless(configuration, definition.secret_names)
+
+
+@pytest.mark.parametrize(("kind", "name"), sorted(SCHEMAS))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_what_the_server_shows_of_what_it_took_is_no_drift(kind: str, name: str, data: st.DataObject) -> None:
+    schema, definition = SCHEMAS[(kind, name)], DEFINITIONS.get(kind, name)
+    assert definition is not None
+    written = data.draw(configurations(schema))
+    stored = as_jsonb(without_list_nulls(written))
+    assume(is_valid(schema, stored) and not holds_mask(written))
+    assume(not holds_null(stored, definition.secret_names))  # the schemas mostly refuse it
+    shown = {"configuration": mask_secrets(stored, definition.secret_names)}
+
+    assert CONNECTOR.rules(cast("Any", None)).differing({"configuration": written}, shown) == ()
+
+
+def holds_null(value: Any, names: Collection[str]) -> bool:
+    """True if a value of a secret name is null: masked, it looks as if something was there."""
+    if isinstance(value, dict):
+        return any(inner is None if name in names else holds_null(inner, names) for name, inner in value.items())
+    return isinstance(value, list) and any(holds_null(entry, names) for entry in value)
 
 
 def harmless(value: Any, names: Collection[str]) -> bool:

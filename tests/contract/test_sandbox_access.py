@@ -33,6 +33,11 @@ async def test_1_a_workspace_that_is_not_ours_is_400(call: Caller, workspace: st
     assert detail(response).endswith("Workspace not found")
 
 
+@pytest.mark.parametrize("workspace", ["00001", "1abc"])
+async def test_12_p4_leading_digits_are_read_as_the_workspace(call: Caller, workspace: str) -> None:
+    assert (await call("GET", "/syncs", workspace=workspace)).status_code == 200
+
+
 async def test_1_bodies_that_are_no_json(call: Caller) -> None:
     malformed = await call("POST", "/syncs", content="{")
     assert (malformed.status_code, malformed.text) == (400, "")

@@ -48,6 +48,7 @@ LONG: Final[dict[str, int]] = {
     "tests/contract/test_docs_of_tools.py": 60,
     "tests/contract/test_outbound.py": 60,
     "tests/contract/test_export.py": 30,
+    "tests/contract/test_definitions.py": 35,
     "tests/unit/domain/test_world.py": 80,
     "tests/unit/controller/test_steps.py": 60,
     "tests/unit/controller/workspace/test_shared_gates.py": 70,

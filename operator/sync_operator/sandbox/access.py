@@ -1,5 +1,8 @@
 """Authentication and authorization: token, workspace and role, in the server's order (contract section 1)."""
 
+import re
+from typing import Final
+
 from aiohttp import web
 
 from sync_operator.sandbox.error_shapes import Refusal, api_error, bad_request, plain_error
@@ -8,6 +11,7 @@ from sync_operator.sandbox.state import Store, StoredSync, Token
 __all__ = ["STORE", "authenticate", "find_sync", "may_write", "workspace_of"]
 
 STORE = web.AppKey("store", Store)
+_LEADING_DIGITS: Final = re.compile(r"[0-9]{1,18}")
 
 
 def authenticate(request: web.Request) -> Token:
@@ -27,16 +31,18 @@ def authenticate(request: web.Request) -> Token:
 def workspace_of(request: web.Request, token: Token) -> int:
     """The workspace of the header ``Workspace-Id``; in the documented dialect, the one of the token's account.
 
+    Of a text that begins with digits these are read, and the rest is ignored (contract, part two, section 12, P4).
+
     Raises:
         Refusal: 400, also for a workspace that the user is not a member of.
     """
     store = request.app[STORE]
     if store.dialect == "documented":
         return min(token.workspaces)
-    value = request.headers.get("Workspace-Id", "")
-    if not value.isdigit() or int(value) not in token.workspaces & store.workspaces:
+    digits = _LEADING_DIGITS.match(request.headers.get("Workspace-Id", ""))
+    if digits is None or int(digits[0]) not in token.workspaces & store.workspaces:
         raise bad_request("Workspace not found")
-    return int(value)
+    return int(digits[0])
 
 
 def find_sync(store: Store, sync_id: int, workspace_id: int) -> StoredSync | None:
