@@ -64,7 +64,7 @@ def test_a_missing_name_is_told_with_what_was_meant_and_heals_by_itself(tenant: 
     sync = tenant.when(SYNC_KIND, "orders", "Stalled", reason="InvalidSpec")
     for kind in ("Ready", "Registered"):
         assert condition(sync, kind)["status"] == "False"
-        assert "spec.modelRef.name" in condition(sync, kind)["message"]
+        assert "spec.modelRef.serverName" in condition(sync, kind)["message"]
         assert "did you mean 'Custmers' (id 23)?" in condition(sync, kind)["message"]
     assert writes(tenant.sandbox) == []
 
@@ -119,9 +119,9 @@ def test_once_registered_another_id_is_refused_and_another_name_is_told(tenant: 
         tenant.patch(sourceRef=None, sourceId=31)
     assert "spec.sourceId" in refused.value.fields
 
-    tenant.patch(sourceRef={"name": "Another"})
+    tenant.patch(sourceRef={"serverName": "Another"})
     sync = tenant.when(SYNC_KIND, "orders", "Stalled", reason="Conflict")
-    assert "spec.sourceRef.name: 'Another' is source 31" in condition(sync)["message"]
+    assert "spec.sourceRef.serverName: 'Another' is source 31" in condition(sync)["message"]
     assert "registered with source 21, which is named 'Warehouse'" in condition(sync)["message"]
     assert told_ids(sync) == (21, 22, 23)
 
@@ -180,7 +180,7 @@ def test_a_sync_is_adopted_by_names_or_not(tenant: Tenant) -> None:
 
     tenant.sync("other", externalId="2", **BY_NAME)
     sync = tenant.when(SYNC_KIND, "other", "Stalled", reason="Conflict")
-    assert "spec.sourceRef.name" in condition(sync)["message"]
+    assert "spec.sourceRef.serverName" in condition(sync)["message"]
     assert writes(tenant.sandbox) == ["POST", "POST"], "ours to make them"
 
 

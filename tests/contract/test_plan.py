@@ -621,10 +621,10 @@ async def test_a_name_that_leads_nowhere_is_told_with_what_was_meant(plan: Plann
     give_names(plan.api)
     await plan.api.client.syncs.create(body(plan.api))
 
-    code, out, _ = await plan.run(sync(plan.api, **BY_NAME | {"modelRef": {"name": "Custmers"}}))
+    code, out, _ = await plan.run(sync(plan.api, **BY_NAME | {"modelRef": {"serverName": "Custmers"}}))
 
     assert code == 1
-    assert "InvalidSpec: spec.modelRef.name" in out
+    assert "InvalidSpec: spec.modelRef.serverName" in out
     assert "did you mean 'Customers' (id 3)?" in " ".join(out.split())
 
 
@@ -637,4 +637,4 @@ async def test_a_name_that_leads_elsewhere_than_what_was_registered_is_told(plan
     code, out, _ = await plan.run(sync(plan.api, **BY_NAME), live=[live])
 
     assert code == 1
-    assert "Conflict: spec.sourceRef.name: 'Warehouse' is source 1" in " ".join(out.split())
+    assert "Conflict: spec.sourceRef.serverName: 'Warehouse' is source 1" in " ".join(out.split())

@@ -77,7 +77,7 @@ def test_a_tenant_sees_nothing_of_another_account_at_the_same_url(
 
     for other in others:
         other.sync("orders", **BY_NAME, **EVERY_FIVE_MINUTES)
-        unknown = {"sourceRef": {"name": "no-such-source"}}
+        unknown = {"sourceRef": {"serverName": "no-such-source"}}
         other.sync("unknown", **(BY_NAME | unknown), streamName="unknown", **EVERY_FIVE_MINUTES)
     for other in others:
         for name in ("orders", "unknown"):

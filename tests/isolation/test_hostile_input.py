@@ -99,7 +99,7 @@ def test_an_answer_without_bounds_stops_nobody(
 ) -> None:
     for call, body, status, headers in ANSWERS[kind]:
         hostile.says(call, body, status, headers)
-    by_name = {"sourceId": REMOVED, "sourceRef": {"name": "Warehouse"}} if kind == "names" else {}
+    by_name = {"sourceId": REMOVED, "sourceRef": {"serverName": "Warehouse"}} if kind == "names" else {}
     attack(attacker, hostile, scheduleType="automated", syncInterval=1, syncIntervalUnit="hours", **by_name)
     asked = ANSWERS[kind][-1][0]
     eventually(lambda: any(call.startswith(asked) for call in hostile.asked), asked)

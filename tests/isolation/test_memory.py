@@ -74,7 +74,7 @@ def test_the_worst_tenant_stays_far_below_the_limit(
         spec = {"url": server.url, "workspaceId": "1", "requestsPerMinute": 100_000}
         attacker.kube.create(workspace_manifest(f"workspace-{number}", **spec), attacker.namespace)
     for number, home in zip(range(SYNCS), cycle(range(WORKSPACES)), strict=False):
-        by_name = {"sourceId": REMOVED, "sourceRef": {"name": "Warehouse"}} if number % 2 else {}
+        by_name = {"sourceId": REMOVED, "sourceRef": {"serverName": "Warehouse"}} if number % 2 else {}
         spec = {"workspaceRef": {"name": f"workspace-{home}"}, "configuration": NEAR_THE_LIMIT, **by_name}
         attacker.kube.create(sync_manifest(f"sync-{number}", **spec), attacker.namespace)
     eventually(lambda: all_read(hostile), "every large list to be read", seconds=120)

@@ -25,11 +25,11 @@ REMOVED = object()
 
 BY_NAME: dict[str, Any] = {
     "sourceId": REMOVED,
-    "sourceRef": {"name": "Warehouse"},
+    "sourceRef": {"serverName": "Warehouse"},
     "destinationId": REMOVED,
-    "destinationRef": {"name": "CRM"},
+    "destinationRef": {"serverName": "CRM"},
     "modelId": REMOVED,
-    "modelRef": {"name": "Customers"},
+    "modelRef": {"serverName": "Customers"},
 }
 """Changes: source, destination and model by name."""
 

@@ -10,18 +10,21 @@ from typing import Any, cast
 
 from tests.support.plane import Plane
 from tests.support.running import TOKEN, Sandbox
+from tests.support.syncs import MAPPING
 
-from sync_operator.api.constants import API_VERSION, CONNECTOR_KIND, GROUP, MODEL_KIND
+from sync_operator.api.constants import API_VERSION, CONNECTOR_KIND, GROUP, MODEL_KIND, SYNC_KIND
 from sync_operator.api.crd.crd_manifests import crd_of
 from sync_operator.controller.connector.connector_reconciler import CONNECTOR_STEPS
 from sync_operator.controller.connector.registered_connector import REGISTERED_CONNECTOR
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.drift import drift_reconciler
+from sync_operator.controller.informer.event_handlers import _Handlers
 from sync_operator.controller.informer.store import NamespacedName
 from sync_operator.controller.model.model_reconciler import MODEL_STEPS
 from sync_operator.controller.model.registered_model import REGISTERED_MODEL
 from sync_operator.controller.registration.reconcile_loop import ReconcileSteps, reconcile_registered
 from sync_operator.controller.sync.registered_sync import REGISTERED_SYNC
+from sync_operator.controller.sync.sync_reconciler import SYNC_STEPS
 from sync_operator.controller.workqueue.workqueue import Key, Result, WorkQueue
 from sync_operator.controller.workspace.connections import WorkspaceConnections
 from sync_operator.controller.workspace.workspace_connection import WorkspaceConnection
@@ -31,7 +34,7 @@ from sync_operator.domain.workspace_view import WorkspaceView
 from sync_operator.kubernetes.auth.cluster_auth import ClusterSession
 from sync_operator.kubernetes.event_recorder import EventRecorder
 from sync_operator.kubernetes.kube_client import KubeClient
-from sync_operator.kubernetes.resources import CONFIG_MAPS, CONNECTORS, MODELS, SECRETS, Resource
+from sync_operator.kubernetes.resources import CONFIG_MAPS, CONNECTORS, MODELS, SECRETS, SYNCS, Resource
 from sync_operator.syncapi.client import ApiClient, Endpoint
 from sync_operator.syncapi.http.connection_pool import PoolManager
 from sync_operator.syncapi.types import Dialect
@@ -168,6 +171,11 @@ class Process:
         """Create a Model, or change fields of its spec."""
         await self._apply(MODELS, MODEL_KIND, name, spec)
 
+    async def sync(self, name: str = "orders", **spec: Any) -> None:
+        """Create a manual Sync, or change fields of its spec."""
+        usual = {"scheduleType": "manual", "streamName": "contacts", "configuration": MAPPING}
+        await self._apply(SYNCS, SYNC_KIND, name, usual | spec)
+
     async def annotate(self, kind: str, name: str, **annotations: str) -> None:
         patch = {
             "metadata": {
@@ -188,8 +196,21 @@ class Process:
         assert obj is not None
         self.context.store.put(kind, obj)
         self.context.registrations[kind].observe_event(obj, self.now())
-        steps = cast("ReconcileSteps[Any]", CONNECTOR_STEPS if kind == CONNECTOR_KIND else MODEL_STEPS)
-        return await asyncio.wait_for(reconcile_registered(steps, self.context, Key(kind, self.namespace, name)), 60)
+        steps = {CONNECTOR_KIND: CONNECTOR_STEPS, MODEL_KIND: MODEL_STEPS, SYNC_KIND: SYNC_STEPS}[kind]
+        key = Key(kind, self.namespace, name)
+        return await asyncio.wait_for(reconcile_registered(cast("ReconcileSteps[Any]", steps), self.context, key), 60)
+
+    async def release(self, kind: str, name: str) -> None:
+        """The object goes without the operator, as with a cluster that is lost."""
+        await self.kube.merge_patch(_resource(kind), self.namespace, name, {"metadata": {"finalizers": []}})
+        await self.kube.delete(_resource(kind), self.namespace, name)
+
+    async def gone(self, kind: str, name: str) -> None:
+        """What the watch tells of an object that is gone."""
+        held = self.context.store.get(kind, NamespacedName(self.namespace, name))
+        assert held is not None
+        assert await self.get(kind, name) is None
+        await _Handlers(self.context).on_resource(kind, {"type": "DELETED", "object": held})
 
     async def compare(self) -> None:
         """The periodic comparison with the server."""
@@ -266,7 +287,7 @@ async def running_process(session: ClusterSession, namespace: str, sandbox: Sand
     pool = PoolManager(EgressPolicy(insecure=("127.0.0.1",), internal=("127.0.0.1",)))
     process = Process(KubeClient(session), namespace, sandbox, pool)
     yield process
-    for resource in (CONNECTORS, MODELS):
+    for resource in (CONNECTORS, MODELS, SYNCS):
         for obj in await process.kube.list(resource, namespace):
             await process.kube.merge_patch(
                 resource, namespace, obj["metadata"]["name"], {"metadata": {"finalizers": []}}
@@ -287,4 +308,4 @@ def with_crds(plane: Plane) -> Iterator[None]:
 
 
 def _resource(kind: str) -> Resource:
-    return CONNECTORS if kind == CONNECTOR_KIND else MODELS
+    return {CONNECTOR_KIND: CONNECTORS, MODEL_KIND: MODELS, SYNC_KIND: SYNCS}[kind]

@@ -93,8 +93,8 @@ class Sandbox:
     def name_all(self, source: int = 1, destination: int = 2, model: int = 3) -> None:
         """Let the names of `BY_NAME` lead to these ids, by default those of all other specs."""
         for kind, number in (("source", source), ("destination", destination)):
-            self.name(kind, number, BY_NAME[f"{kind}Ref"]["name"])
-        self.name("model", model, BY_NAME["modelRef"]["name"], source=source)
+            self.name(kind, number, BY_NAME[f"{kind}Ref"]["serverName"])
+        self.name("model", model, BY_NAME["modelRef"]["serverName"], source=source)
 
     def unname(self, kind: str, number: int) -> None:
         """Somebody deletes it, with its syncs."""

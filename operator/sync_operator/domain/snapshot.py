@@ -8,6 +8,7 @@ from typing import Any, Self
 from sync_operator.api.kinds.run import PodDefaults
 from sync_operator.api.kinds.sync import SyncSpec
 from sync_operator.api.statuses.status import SyncStatus
+from sync_operator.domain.reference_view import ReferenceView
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot, ResourceView
 from sync_operator.domain.runs.job_state import JobResult, JobView, StartDiagnosis
 from sync_operator.domain.sync.name_resolution import Names
@@ -65,6 +66,7 @@ class Snapshot(ResourceSnapshot):
         applied: True once this reconcile has applied the CronJob.
         names: the server's lists of sources, destinations and models, as far as they are cached.
         unlisted: kinds that the server recently refused to list.
+        references: Connectors and Models that the spec names by their resource.
         results: results of runs that ended and were not reported yet, in the order of their ends.
         diagnoses: Job uid → the last lookup of why no pod of it runs, for Jobs that should have started by then.
         replaced: Jobs that never started, and were deleted in this reconcile because their template has changed.
@@ -86,6 +88,7 @@ class Snapshot(ResourceSnapshot):
     applied: bool = False
     names: Names = field(default_factory=dict)
     unlisted: frozenset[RefKind] = frozenset()
+    references: Mapping[RefKind, ReferenceView] = field(default_factory=dict)
     results: tuple[JobResult, ...] = ()
     diagnoses: Mapping[str, StartDiagnosis] = field(default_factory=dict)
     replaced: tuple[JobView, ...] = ()

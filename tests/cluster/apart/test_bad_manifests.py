@@ -121,7 +121,7 @@ def registered_with(kube: Kube, namespace: str, spec: dict[str, Any], **ids: int
 def test_an_id_may_become_a_name_and_the_same_id_again(kube: Kube, namespace: str) -> None:
     registered_with(kube, namespace, {}, **IDS)
 
-    for change in (NAMED, {"modelRef": {"name": "Another"}}, UNNAMED | IDS):
+    for change in (NAMED, {"modelRef": {"serverName": "Another"}}, UNNAMED | IDS):
         kube.patch(SYNC_KIND, "orders", namespace, {"spec": change})
 
 
@@ -138,7 +138,7 @@ def test_a_name_may_become_no_other_id_than_the_registered_one(kube: Kube, names
 
 
 def test_where_the_status_tells_no_ids_a_name_may_become_any_and_an_id_no_other(kube: Kube, namespace: str) -> None:
-    registered_with(kube, namespace, {"sourceId": REMOVED, "sourceRef": {"name": "Warehouse"}})
+    registered_with(kube, namespace, {"sourceId": REMOVED, "sourceRef": {"serverName": "Warehouse"}})
 
     kube.patch(SYNC_KIND, "orders", namespace, {"spec": {"sourceRef": None, "sourceId": 9}})
     with pytest.raises(Refusal):
@@ -295,7 +295,7 @@ def test_kubectl_get_shows_the_columns(plane_binary: Path, tmp_path: Path) -> No
         ("sync.spec.run", ["timeout", "retries", "maxFailedRowsPercent", "pod"]),
         ("sync.spec.run.pod", ["resources", "tolerations", "priorityClassName"]),
         ("sync.spec.configurationSecrets", ["pointer", "secretKeyRef"]),
-        ("sync.spec.sourceRef", ["name"]),
+        ("sync.spec.sourceRef", ["name", "serverName"]),
         ("sync.status", ["sourceId", "nextRuns", "lastRun", "conditions", "drift"]),
         ("workspace.spec", ["url", "auth", "requestsPerMinute"]),
         ("workspace.status", ["dialect", "syncs", "tokenSecret"]),

@@ -5,18 +5,17 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from sync_operator.api.base import DnsName, Model, SecretKey, ServerName
-from sync_operator.api.field_patterns import POINTER
+from sync_operator.api.field_patterns import POINTER, RESOURCE_NAME
 
 __all__ = [
     "ConfigurationSecret",
     "ConfigurationSecrets",
-    "NameRef",
     "ResourceRef",
     "SecretKeyRef",
     "WorkspaceRef",
 ]
 
-type _Name = Annotated[str, Field(min_length=1, max_length=255)]
+type _ResourceName = Annotated[str, Field(min_length=1, max_length=253, pattern=RESOURCE_NAME)]
 type _Pointer = Annotated[str, Field(min_length=2, max_length=1024, pattern=POINTER)]
 
 
@@ -27,25 +26,17 @@ class WorkspaceRef(Model):
     """Name of a Workspace in the same namespace. Fixed once the sync is registered."""
 
 
-class NameRef(Model):
-    """Something in the server's workspace, by the name that it has there."""
-
-    name: _Name
-    """Its name, to the letter. It is looked up when the sync is registered, in a list no older than a minute, and
-    then with each comparison with the server. A name that is missing, or that several have, stalls the Sync until the
-    server has it once. Once the sync is registered, a name that leads elsewhere changes nothing there: it is told."""
-
-
 class ResourceRef(Model):
     """Something that is registered on the server: by its resource in the cluster, or by its name on the server."""
 
-    name: DnsName | None = None
-    """Name of a resource of that kind in the same namespace. What refers to it waits until it is Ready. Exactly one of
-    this and serverName."""
+    name: _ResourceName | None = None
+    """Name of a Connector or Model in the same namespace. What refers to it waits until it is Ready, and goes on by
+    itself then. Exactly one of this and serverName."""
     server_name: ServerName | None = None
-    """Name on the server, to the letter, of something that has no resource in the cluster. It is looked up in a list no
-    older than a minute, and then with each comparison with the server; a name that is missing, or that several have, is
-    waited for. Exactly one of this and name."""
+    """Name on the server, to the letter, of something that is there already. It is looked up at the registration, in a
+    list no older than a minute, and then with each comparison with the server. A name that is missing, or that several
+    have, stalls what refers to it until the server has it once. After the registration, a name that leads elsewhere
+    changes nothing there: it is told. Exactly one of this and name."""
 
 
 class SecretKeyRef(Model):

@@ -14,7 +14,7 @@ from sync_operator.api.enums import (
     ScheduleType,
     SyncMode,
 )
-from sync_operator.api.kinds.resource_ref import ConfigurationSecrets, NameRef, WorkspaceRef
+from sync_operator.api.kinds.resource_ref import ConfigurationSecrets, ResourceRef, WorkspaceRef
 from sync_operator.api.kinds.run import FreshnessSpec, PodSpec, RunSpec
 
 __all__ = [
@@ -35,21 +35,24 @@ class SyncSpec(Model):
     source_id: NumericId | None = None
     """API field source_id: the connector that rows are read from. Exactly one of this and sourceRef. Fixed once the
     sync is registered."""
-    source_ref: NameRef | None = None
-    """The connector that rows are read from, by its name, so that one manifest serves several workspaces. Exactly one
-    of this and sourceId; may become the other for the same connector. The id found is in status.sourceId."""
+    source_ref: ResourceRef | None = None
+    """The connector that rows are read from: a Connector of this namespace, or a name on the server. So one manifest
+    serves several workspaces. Exactly one of this and sourceId; may become the other for the same connector. The id
+    found is in status.sourceId."""
     destination_id: NumericId | None = None
     """API field destination_id: the connector that rows are sent to. Exactly one of this and destinationRef. Fixed
     once the sync is registered."""
-    destination_ref: NameRef | None = None
-    """The connector that rows are sent to, by its name, so that one manifest serves several workspaces. Exactly one of
-    this and destinationId; may become the other for the same connector. The id found is in status.destinationId."""
+    destination_ref: ResourceRef | None = None
+    """The connector that rows are sent to: a Connector of this namespace, or a name on the server. So one manifest
+    serves several workspaces. Exactly one of this and destinationId; may become the other for the same connector. The
+    id found is in status.destinationId."""
     model_id: NumericId | None = None
     """API field model_id: the model whose rows are sent. Exactly one of this and modelRef. Fixed once the sync is
     registered."""
-    model_ref: NameRef | None = None
-    """The model whose rows are sent, by its name, so that one manifest serves several workspaces. Exactly one of this
-    and modelId; may become the other for the same model. The id found is in status.modelId."""
+    model_ref: ResourceRef | None = None
+    """The model whose rows are sent: a Model of this namespace, or a name on the server. So one manifest serves several
+    workspaces. Exactly one of this and modelId; may become the other for the same model. The id found is in
+    status.modelId."""
     schedule_type: ScheduleType
     """API field schedule_type, which says what starts runs: `interval` (syncInterval with its unit), `cron_expression`
     (cronExpression), `automated` (cronExpression if given, else the interval), `manual` (nothing: by request only)."""

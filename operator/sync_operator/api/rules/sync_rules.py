@@ -4,15 +4,14 @@ Rules that compare the old with the new object exist only as CEL.
 """
 
 from collections.abc import Callable
-from operator import attrgetter
 from typing import Final
 
-from sync_operator.api.constants import SYNC_KIND
+from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND
 from sync_operator.api.kinds.sync import ScheduleType, SyncSpec
 from sync_operator.api.rules.cel import CelReason, CelRule, Rule
 from sync_operator.api.rules.cron_pattern import CRON_HELP, CRON_PATTERN, EVERY_NOT_SUPPORTED, ZONE_NOT_SUPPORTED
 from sync_operator.api.rules.pod_rules import POD_RULES
-from sync_operator.api.rules.shared_rules import external_id_rule, immutable, immutable_id
+from sync_operator.api.rules.shared_rules import external_id_rule, id_or_ref, immutable, immutable_id
 from sync_operator.util.durations import DURATION_PATTERN
 
 __all__ = [
@@ -30,30 +29,6 @@ def _needs(given: str, other: str, remedy: str, predicate: Callable[[SyncSpec], 
         message=f"is missing, and {given} needs it; {remedy} or remove {given}",
         reason=CelReason.REQUIRED,
         predicate=predicate,
-    )
-
-
-def _id_or_ref(thing: str) -> tuple[Rule[SyncSpec], Rule[SyncSpec]]:
-    """Exactly one of the two must be set: the id, or the reference by name."""
-    by_id, by_name = f"{thing}Id", f"{thing}Ref"
-    both = attrgetter(f"{thing}_id", f"{thing}_ref")
-    return (
-        Rule(
-            at="spec",
-            field=f"spec.{by_id}",
-            cel=f"has(self.{by_id}) || has(self.{by_name})",
-            message=f"is missing; set it, or set {by_name}.name to the name that the server shows",
-            reason=CelReason.REQUIRED,
-            predicate=lambda spec: both(spec) != (None, None),
-        ),
-        Rule(
-            at="spec",
-            field=f"spec.{by_name}",
-            cel=f"!has(self.{by_id}) || !has(self.{by_name})",
-            message=f"cannot stand beside {by_id}; remove one of the two",
-            reason=CelReason.FORBIDDEN,
-            predicate=lambda spec: None in both(spec),
-        ),
     )
 
 
@@ -101,7 +76,13 @@ _SCHEDULE: Final[tuple[Rule[SyncSpec], ...]] = (
     ),
 )
 
-SYNC_RULES: Final = (*_id_or_ref("source"), *_id_or_ref("destination"), *_id_or_ref("model"), *_SCHEDULE, *POD_RULES)
+SYNC_RULES: Final[tuple[Rule[SyncSpec], ...]] = (
+    *id_or_ref("source", CONNECTOR_KIND),
+    *id_or_ref("destination", CONNECTOR_KIND),
+    *id_or_ref("model", MODEL_KIND),
+    *_SCHEDULE,
+    *POD_RULES,
+)
 """Rules for a Sync's spec beyond the schema of its single fields."""
 
 SYNC_FIELD_RULES: Final = (

@@ -5,7 +5,7 @@ from typing import Final, Literal, NamedTuple
 
 from sync_operator.api.kinds.connector import ConnectorSpec
 from sync_operator.api.kinds.model import ModelSpec
-from sync_operator.api.kinds.resource_ref import NameRef, ResourceRef, WorkspaceRef
+from sync_operator.api.kinds.resource_ref import ResourceRef, WorkspaceRef
 from sync_operator.api.kinds.sync import SyncSpec
 from sync_operator.commands.manifests.manifest_set import Manifest
 
@@ -65,12 +65,10 @@ def facts_of(manifest: Manifest, spec: ConnectorSpec | ModelSpec | SyncSpec | No
             return Facts(spec.workspace_ref.name, spec.external_id, (*source, *destination, *model))
 
 
-def _reference(role: str, ref: NameRef | ResourceRef | None, number: int | None) -> Iterator[Reference]:
+def _reference(role: str, ref: ResourceRef | None, number: int | None) -> Iterator[Reference]:
     if number is not None:
         yield role, "id", number
-    if isinstance(ref, NameRef):
-        yield role, "serverName", ref.name
-    elif ref is not None and ref.name is not None:
+    if ref is not None and ref.name is not None:
         yield role, "name", ref.name
     elif ref is not None and ref.server_name is not None:
         yield role, "serverName", ref.server_name

@@ -5,7 +5,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
+from sync_operator.api.constants import CONNECTOR_KIND
 from sync_operator.controller.context import ControllerContext
+from sync_operator.controller.references.reference_views import tell_referrers
+from sync_operator.controller.references.users import read_usage, usage_of
 from sync_operator.controller.registration.act_on_remote import connected_client
 from sync_operator.controller.registration.observe_registration import list_scope, observe_registration, workspace_of
 from sync_operator.controller.registration.reconcile_loop import ReconcileSteps, reconcile_registered
@@ -16,6 +19,7 @@ from sync_operator.domain.connector.connector_snapshot import ConnectorSnapshot
 from sync_operator.domain.connector.connector_status import connector_blockers, connector_events, connector_status
 from sync_operator.domain.connector.definition_check import ReadDefinitions
 from sync_operator.domain.status.error_classification import classify_error
+from sync_operator.domain.usage import ListUsers
 from sync_operator.errors import RejectedError
 from sync_operator.kubernetes.converters import connector_view
 
@@ -32,7 +36,8 @@ def _observe(context: ControllerContext, obj: Mapping[str, Any]) -> ConnectorSna
     scope = list_scope(connection, workspace, connector)
     registration = observe_registration(context, CONNECTOR, connector, workspace, obj, scope)
     definitions = context.definitions.cached(scope) if scope else None
-    return ConnectorSnapshot(**registration, connector=connector, definitions=definitions)
+    usage = usage_of(context, CONNECTOR_KIND, connector, workspace.remote_workspace)
+    return ConnectorSnapshot(**registration, connector=connector, usage=usage, definitions=definitions)
 
 
 async def _act(context: ControllerContext, snapshot: ConnectorSnapshot, action: ConnectorAction) -> ConnectorSnapshot:
@@ -60,6 +65,9 @@ async def _act(context: ControllerContext, snapshot: ConnectorSnapshot, action: 
                 action.connector_type, action.connector_name, action.configuration, secrets=action.secrets
             )
             return replace(snapshot, check=check)
+        case ListUsers():
+            usage = await read_usage(context, client, scope, CONNECTOR_KIND, snapshot.usage, action)
+            return replace(snapshot, usage=usage)
 
 
 CONNECTOR_STEPS: Final = ReconcileSteps[ConnectorSnapshot](
@@ -70,7 +78,8 @@ CONNECTOR_STEPS: Final = ReconcileSteps[ConnectorSnapshot](
     status=connector_status,
     blockers=connector_blockers,
     events=connector_events,
-    server_actions=(ReadDefinitions, DiscoverCatalog, CheckConnection),
+    reported=tell_referrers,
+    server_actions=(ReadDefinitions, DiscoverCatalog, CheckConnection, ListUsers),
 )
 
 reconcile_connector: Final = partial(reconcile_registered, CONNECTOR_STEPS)

@@ -99,4 +99,4 @@ def roles_of(sync: dict[str, Any]) -> set[RefKind]:
         (entry for entry in status.get("conditions", ()) if entry["type"] == ConditionType.REGISTERED), {}
     )
     refused = "id" not in status and reported.get("reason") == Reason.INVALID_SPEC
-    return set(RefKind) if refused else {role for role in RefKind if f"{role}Ref" in spec}
+    return set(RefKind) if refused else {role for role in RefKind if "serverName" in spec.get(f"{role}Ref", {})}

@@ -49,7 +49,7 @@ class CachedList[R: RemoteResource]:
     unlisted: tuple[int, ...] = ()
     unconfirmed: frozenset[str] = frozenset()
     _rows: dict[str, R] = field(default_factory=dict)
-    _index: AlikeIndex[R] | None = None
+    _indexes: dict[tuple[str, ...], AlikeIndex[R]] = field(default_factory=dict)
 
     async def add(self, remotes: Iterable[R]) -> None:
         """Add rows; yields to the event loop between batches."""
@@ -73,16 +73,16 @@ class CachedList[R: RemoteResource]:
                 await asyncio.sleep(0)
         return RemoteList(tuple(rows), self.clock, self.unlisted)
 
-    async def alike(self, names: Collection[str], body: Mapping[str, Any]) -> list[R]:
-        """The rows that do not differ from a body in these fields, which are the same in all calls; yields."""
-        if self._index is None:
+    async def alike(self, names: tuple[str, ...], body: Mapping[str, Any]) -> list[R]:
+        """The rows that do not differ from a body in these fields, as far as they have them; yields."""
+        if names not in self._indexes:
             index = AlikeIndex[R](names)
             for count, remote in enumerate(self._rows.values(), 1):
                 index.add(remote)
                 if count % _ROWS_AT_ONCE == 0:
                     await asyncio.sleep(0)
-            self._index = index
-        return list(self._index.find(body))
+            self._indexes[names] = index
+        return list(self._indexes[names].find(body))
 
     def get(self, remote_id: str) -> R | None:
         """A row, with attributes that are unpacked lazily; None if it is not there."""

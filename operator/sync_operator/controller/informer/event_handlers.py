@@ -10,6 +10,8 @@ import kopf
 from sync_operator.api.constants import GROUP, MANAGED_BY, MANAGED_BY_LABEL, SYNC_KIND, VERSION, WORKSPACE_KIND
 from sync_operator.controller.context import OURS, ControllerContext
 from sync_operator.controller.informer.store import NamespacedName, wanted_id, workspace_name
+from sync_operator.controller.references.reference_views import KIND_OF, enqueue_referrers
+from sync_operator.controller.references.users import enqueue_released
 from sync_operator.controller.workqueue.workqueue import Key
 from sync_operator.kubernetes.converters import owning_sync
 from sync_operator.kubernetes.watch.watch_middleware import CLIENT_TIMEOUT, WATCH_TIMEOUT
@@ -117,7 +119,10 @@ class _Handlers:
         if wanted is not None and (gone or wanted_id(obj) != wanted):
             for ref in self._context.store.claimants(kind, wanted) - {here}:
                 queue.add(Key(kind, *ref))
+        if (new or gone) and kind in KIND_OF.values():
+            enqueue_referrers(self._context.store, queue, kind, held, None if gone else obj)
         if gone:
+            enqueue_released(self._context, kind, obj)
             self._context.forget_resource(kind, obj)
         elif new:
             self._context.registrations[kind].observe_event(obj, self._context.clock())

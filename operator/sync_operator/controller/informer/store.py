@@ -22,6 +22,7 @@ from sync_operator.api.kinds.workspace import RemoteWorkspace, remote_workspace_
 from sync_operator.controller.informer.compact import expand, trim
 from sync_operator.controller.informer.index_keys import claim_of, config_map_of, is_unresolved, secrets_of
 from sync_operator.controller.informer.indexer import Indexer
+from sync_operator.controller.informer.reference_index import ReferenceIndex
 from sync_operator.controller.workqueue.time_slices import Slices
 from sync_operator.controller.workqueue.workqueue import Key
 from sync_operator.domain.create_fence.matching import Claim
@@ -69,6 +70,7 @@ class Store:
         self._by_remote_id: Indexer[tuple[str, str], NamespacedName] = Indexer()
         self._unresolved: Indexer[str, NamespacedName] = Indexer()
         self._by_workspace: Indexer[tuple[str, NamespacedName], NamespacedName] = Indexer()
+        self.references = ReferenceIndex()
         self._by_secret: Indexer[tuple[str, NamespacedName], NamespacedName] = Indexer()
         self._by_config_map: Indexer[NamespacedName, NamespacedName] = Indexer()
 
@@ -131,6 +133,7 @@ class Store:
     ) -> Iterator[tuple[Indexer[Any, NamespacedName], Any]]:
         """The indexes that an object is in, each with its index key."""
         if kind in self._registered:
+            yield from self.references.entries(kind, obj)
             yield self._by_workspace, (kind, NamespacedName(ref.namespace, workspace_name(obj)))
             if remote_id := wanted_id(obj):
                 yield self._by_remote_id, (kind, remote_id)

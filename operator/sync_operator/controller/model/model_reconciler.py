@@ -5,15 +5,22 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
+from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND
 from sync_operator.controller.context import ControllerContext
+from sync_operator.controller.informer.store import NamespacedName
+from sync_operator.controller.references.reference_views import reference_view, tell_referrers
+from sync_operator.controller.references.users import read_usage, usage_of
 from sync_operator.controller.registration.act_on_remote import connected_client
 from sync_operator.controller.registration.observe_registration import list_scope, observe_registration, workspace_of
 from sync_operator.controller.registration.reconcile_loop import ReconcileSteps, reconcile_registered
 from sync_operator.domain.model.model_kind import MODEL, next_model_action
 from sync_operator.domain.model.model_snapshot import ModelSnapshot, connector_id_of
+from sync_operator.domain.model.model_source import MAX_NAMES_AGE, ListSources, with_source
 from sync_operator.domain.model.model_status import model_blockers, model_events, model_status
 from sync_operator.domain.model.preview_step import TryQuery
+from sync_operator.domain.usage import ListUsers
 from sync_operator.kubernetes.converters import model_view
+from sync_operator.syncapi.types import RefKind
 
 __all__ = ["MODEL_STEPS", "reconcile_model"]
 
@@ -25,18 +32,39 @@ def _observe(context: ControllerContext, obj: Mapping[str, Any]) -> ModelSnapsho
         return None
     connection, workspace = found
     model = model_view(obj)
-    registration = observe_registration(context, MODEL, model, workspace, obj, list_scope(connection, workspace, model))
-    return ModelSnapshot(**registration, model=model, connector_id=connector_id_of(model))
+    scope = list_scope(connection, workspace, model)
+    ref = model.spec.connector_ref if model.spec is not None else None
+    resource = NamespacedName(model.namespace, ref.name) if ref is not None and ref.name is not None else None
+    snapshot = ModelSnapshot(
+        **observe_registration(context, MODEL, model, workspace, obj, scope),
+        model=model,
+        usage=usage_of(context, MODEL_KIND, model, workspace.remote_workspace),
+        connector_id=connector_id_of(model),
+        reference=reference_view(context.store, CONNECTOR_KIND, resource) if resource is not None else None,
+        sources=context.name_lists.cached(scope).get(RefKind.SOURCE) if scope is not None else None,
+    )
+    return with_source(snapshot)
 
 
-async def _act(context: ControllerContext, snapshot: ModelSnapshot, action: TryQuery) -> ModelSnapshot:
-    """Carry out the one action of a Model alone.
+async def _act(
+    context: ControllerContext, snapshot: ModelSnapshot, action: TryQuery | ListSources | ListUsers
+) -> ModelSnapshot:
+    """Carry out one action of a Model alone.
 
     Raises:
-        SyncOperatorError: the query was refused, or there was no answer.
+        SyncOperatorError: a request was refused, or there was no answer.
     """
-    client, _ = connected_client(context, snapshot)
-    return replace(snapshot, columns=await client.pipeline.query_columns(action.connector_id, action.query))
+    client, scope = connected_client(context, snapshot)
+    match action:
+        case TryQuery():
+            return replace(snapshot, columns=await client.pipeline.query_columns(action.connector_id, action.query))
+        case ListSources():
+            since = snapshot.now - MAX_NAMES_AGE
+            names = await context.name_lists.fetch(scope, client, [RefKind.SOURCE], since=since)
+            return with_source(replace(snapshot, sources=names[RefKind.SOURCE]))
+        case ListUsers():
+            usage = await read_usage(context, client, scope, MODEL_KIND, snapshot.usage, action)
+            return replace(snapshot, usage=usage)
 
 
 MODEL_STEPS: Final = ReconcileSteps[ModelSnapshot](
@@ -47,7 +75,8 @@ MODEL_STEPS: Final = ReconcileSteps[ModelSnapshot](
     status=model_status,
     blockers=model_blockers,
     events=model_events,
-    server_actions=(TryQuery,),
+    reported=tell_referrers,
+    server_actions=(TryQuery, ListSources, ListUsers),
 )
 
 reconcile_model: Final = partial(reconcile_registered, MODEL_STEPS)

@@ -17,9 +17,10 @@ from sync_operator.domain.identity.ownership_mark import mark_owner, ownership_p
 from sync_operator.domain.registration.deletion_step import deletion_step
 from sync_operator.domain.registration.desired_state import drifted_fields, update_body
 from sync_operator.domain.registration.field_diff import CONFIGURATION, FieldRules
-from sync_operator.domain.registration.registration_actions import DeleteRemote, RegistrationAction, UpdateRemote
+from sync_operator.domain.registration.registration_actions import RegistrationAction, UpdateRemote
 from sync_operator.domain.registration.registration_step import registration_step
 from sync_operator.domain.registration.resource_kind import HiddenDrift, ResourceKind
+from sync_operator.domain.usage import ListUsers, delete_unused, in_use
 from sync_operator.errors import InvalidSpecError, NameTakenError
 from sync_operator.syncapi.types import Dialect, RemoteConnector
 from sync_operator.util.field_names import camel
@@ -106,11 +107,12 @@ CONNECTOR: Final = ResourceKind[ConnectorSnapshot](
     mark_owner=mark_owner,
     unmarked=unmarked,
     update=_update,
-    delete=lambda _, remote_id: DeleteRemote(remote_id),
+    in_use=in_use,
+    delete=delete_unused,
 )
 
 
-type ConnectorAction = ReadDefinitions | DiscoverCatalog | CheckConnection
+type ConnectorAction = ReadDefinitions | DiscoverCatalog | CheckConnection | ListUsers
 """The actions of Connectors alone."""
 
 

@@ -1,11 +1,12 @@
 """The frozen snapshot from which a Connector is decided: its registration, its catalog, its connection check."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from sync_operator.api.kinds.connector import ConnectorSpec
 from sync_operator.api.statuses.status import ConnectorStatus
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot, ResourceView
+from sync_operator.domain.usage import Usage
 from sync_operator.syncapi.pipeline.definitions import DefinitionSet
 from sync_operator.syncapi.types import Catalog, ConnectionCheck, RemoteConnector
 
@@ -25,6 +26,7 @@ class ConnectorSnapshot(ResourceSnapshot):
     """Everything one decision about a Connector needs.
 
     Attributes:
+        usage: what uses it, looked up for its deletion.
         catalog: as read in this reconcile; None if it was not.
         answered_request: token of the request for a new catalog that this reconcile has answered.
         check: the result of the connection check of this reconcile; None if there was none.
@@ -35,6 +37,7 @@ class ConnectorSnapshot(ResourceSnapshot):
     connector: ConnectorView
     remote: RemoteConnector | None = None
     last_listed: RemoteConnector | None = None
+    usage: Usage = field(default_factory=Usage)
     catalog: Catalog | None = None
     answered_request: str | None = None
     check: ConnectionCheck | None = None

@@ -5,19 +5,19 @@ from datetime import datetime
 from typing import Any, Final
 
 from sync_operator.api.constants import MODEL_FINALIZER, MODEL_KIND
-from sync_operator.api.statuses.conditions import Reason
-from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.create_fence.late_creates import duplicate_step
 from sync_operator.domain.identity.ownership_mark import mark_owner, ownership_proof, unmarked
 from sync_operator.domain.model.model_body import model_body, query_of, texts_of
 from sync_operator.domain.model.model_snapshot import ModelSnapshot
+from sync_operator.domain.model.model_source import ListSources, source_blocker, source_lookup
 from sync_operator.domain.model.preview_step import TryQuery, preview_step
 from sync_operator.domain.registration.deletion_step import deletion_step
 from sync_operator.domain.registration.desired_state import update_body
 from sync_operator.domain.registration.field_diff import FieldRules
-from sync_operator.domain.registration.registration_actions import DeleteRemote, RegistrationAction, UpdateRemote
+from sync_operator.domain.registration.registration_actions import RegistrationAction, UpdateRemote
 from sync_operator.domain.registration.registration_step import registration_step
 from sync_operator.domain.registration.resource_kind import ResourceKind
+from sync_operator.domain.usage import ListUsers, delete_unused, in_use
 from sync_operator.errors import InvalidSpecError
 from sync_operator.syncapi.types import Dialect, RemoteModel
 from sync_operator.util.field_names import camel
@@ -41,17 +41,9 @@ def _known_fields(snapshot: ModelSnapshot, _: datetime) -> tuple[Mapping[str, An
     return ({_CONNECTOR: number}, True) if number is not None else ({}, False)
 
 
-def _reference_blocker(snapshot: ModelSnapshot) -> Blocker | None:
-    spec = snapshot.model.spec
-    if spec is None or snapshot.connector_id is not None:
-        return None
-    words = "spec.connectorRef: the connector that it leads to is not registered yet; this goes on by itself when it is"
-    return Blocker(Reason.REFERENCE_NOT_READY, words, resolved_by_watch=True)
-
-
 def _field_path(spec: Any, name: str) -> str:
-    if name == _CONNECTOR and spec.connector_id is None:
-        return "spec.connectorRef"
+    if name == _CONNECTOR and spec.connector_ref is not None:
+        return f"spec.connectorRef.{'name' if spec.connector_ref.name is not None else 'serverName'}"
     if name == "query" and spec.query is None:
         return "spec.queryFrom"
     return f"spec.{camel(name)}"
@@ -76,18 +68,20 @@ MODEL: Final = ResourceKind[ModelSnapshot](
     partition="primary_key",
     field_path=_field_path,
     secrets=texts_of,
-    reference_blocker=_reference_blocker,
+    lookup=source_lookup,
+    reference_blocker=source_blocker,
     proof=ownership_proof,
     mark_owner=mark_owner,
     unmarked=unmarked,
     update=_update,
-    delete=lambda _, remote_id: DeleteRemote(remote_id),
+    in_use=in_use,
+    delete=delete_unused,
 )
 
 
-def next_model_action(snapshot: ModelSnapshot) -> RegistrationAction | TryQuery | None:
+def next_model_action(snapshot: ModelSnapshot) -> RegistrationAction | TryQuery | ListSources | ListUsers | None:
     """The next action for a Model, or None if everything is in place or blocked."""
-    action: RegistrationAction | TryQuery | None
+    action: RegistrationAction | TryQuery | ListSources | ListUsers | None
     if snapshot.model.deleting:
         action = deletion_step(snapshot)
     else:

@@ -1,11 +1,14 @@
 """The frozen snapshot from which a Model is decided: its registration, its connector, the preview of its query."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from sync_operator.api.kinds.model import ModelSpec
 from sync_operator.api.statuses.status import ModelStatus
+from sync_operator.domain.reference_view import ReferenceView
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot, ResourceView
+from sync_operator.domain.sync.name_resolution import NameList
+from sync_operator.domain.usage import Usage
 from sync_operator.syncapi.types import Columns, RemoteModel
 
 __all__ = ["ModelSnapshot", "ModelView", "connector_id_of"]
@@ -24,14 +27,20 @@ class ModelSnapshot(ResourceSnapshot):
     """Everything one decision about a Model needs.
 
     Attributes:
+        usage: what uses it, looked up for its deletion.
         connector_id: the source that the query is sent to; None while it is not known.
+        reference: the Connector that the spec names by its resource; None without such a reference.
+        sources: the server's list of its sources, if it is cached.
         columns: of the query's result, by a preview of this reconcile; None if there was none.
     """
 
     model: ModelView
     remote: RemoteModel | None = None
     last_listed: RemoteModel | None = None
+    usage: Usage = field(default_factory=Usage)
     connector_id: int | None = None
+    reference: ReferenceView | None = None
+    sources: NameList | None = None
     columns: Columns | None = None
 
     @property

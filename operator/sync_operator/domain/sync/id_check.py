@@ -16,8 +16,15 @@ from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.snapshot import Snapshot
 from sync_operator.domain.status.error_classification import SLOW_RETRY
 from sync_operator.domain.sync.name_resolution import other_source, wrong_id
-from sync_operator.domain.sync.references import found_by_name, lacks_names, named_roles, spec_field_path
-from sync_operator.errors import InvalidSpecError
+from sync_operator.domain.sync.references import (
+    found_reference,
+    lacks_names,
+    named_roles,
+    resource_roles,
+    spec_field_path,
+    spec_ids,
+)
+from sync_operator.domain.sync.resource_references import resource_blocker
 from sync_operator.syncapi.types import NamedResource, RefKind
 
 __all__ = ["id_blocker", "id_error_changed", "id_message", "list_names", "lists_not_before"]
@@ -56,22 +63,31 @@ def id_message(snapshot: Snapshot) -> str:
 
 def id_error_changed(snapshot: Snapshot) -> bool:
     """True if the status rejects the spec, but the cached lists no longer do, or for another reason."""
-    reported, current = snapshot.sync.condition(ConditionType.REGISTERED), next(_errors(snapshot), None)
+    reported = snapshot.sync.condition(ConditionType.REGISTERED)
+    current = resource_blocker(snapshot) or next(_errors(snapshot), None)
     refused = reported is not None and reported.status == "False" and reported.reason == Reason.INVALID_SPEC
-    if not _roles(snapshot) or reported is None or not refused:
+    if not _is_checked(snapshot) or reported is None or not refused:
         return False
     return current is None or current.message != reported.message
 
 
-def _roles(snapshot: Snapshot) -> tuple[RefKind, ...]:
-    """Kinds to check: all of them while no create was sent, because the model must belong to the source; else none."""
+def _is_checked(snapshot: Snapshot) -> bool:
+    """True while no create was sent: what is registered is fixed."""
     sync, spec = snapshot.sync, snapshot.sync.spec
     if spec is None or sync.deleting or snapshot.remote_id is not None or spec.external_id:
+        return False
+    return snapshot.create_sent is None and (CREATE_STARTED_ANNOTATION not in sync.annotations or snapshot.create_fresh)
+
+
+def _roles(snapshot: Snapshot) -> tuple[RefKind, ...]:
+    """Kinds whose lists are needed to check ids: all but those given by a resource, as the model has to fit the source.
+
+    None if no id is given.
+    """
+    spec = snapshot.sync.spec
+    if spec is None or not _is_checked(snapshot) or not spec_ids(spec):
         return ()
-    sent = snapshot.create_sent is not None or (
-        CREATE_STARTED_ANNOTATION in sync.annotations and not snapshot.create_fresh
-    )
-    return () if sent or len(named_roles(spec)) == len(RefKind) else tuple(RefKind)
+    return tuple(role for role in RefKind if role not in resource_roles(spec))
 
 
 def _lacks_lists(snapshot: Snapshot) -> bool:
@@ -82,7 +98,7 @@ def _lacks_lists(snapshot: Snapshot) -> bool:
 
 def _errors(snapshot: Snapshot) -> Iterator[Blocker]:
     spec = snapshot.sync.spec
-    if spec is None or not _roles(snapshot):
+    if spec is None or not _is_checked(snapshot):
         return
     for role in RefKind:
         number = getattr(spec, f"{role}_id")
@@ -96,12 +112,9 @@ def _errors(snapshot: Snapshot) -> Iterator[Blocker]:
 
 def _found(snapshot: Snapshot, spec: SyncSpec, role: RefKind) -> NamedResource | None:
     held, number = snapshot.names.get(role), getattr(spec, f"{role}_id")
-    if held is None or number is not None:
-        return held.by_id.get(number) if held is not None else None
-    try:
-        return found_by_name(spec, role, snapshot.names)
-    except InvalidSpecError:
-        return None
+    if number is None:
+        return found_reference(snapshot, spec, role)
+    return held.by_id.get(number) if held is not None else None
 
 
 def _refused(message: str) -> Blocker:

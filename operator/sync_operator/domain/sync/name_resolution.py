@@ -74,11 +74,11 @@ def missing(role: RefKind, name: str, held: NameList) -> str:
     )
 
 
-def ambiguous(role: RefKind, name: str, same: Iterable[NamedResource]) -> str:
-    """Message: several resources have this name."""
+def ambiguous(role: RefKind, name: str, same: Iterable[NamedResource], field: str) -> str:
+    """Message: several resources have this name; ``field`` is where an id can be written instead."""
     ids = _joined([str(named.id) for named in same])
     return (
-        f"the server has several {role}s {_quoted(name)}, with the ids {ids}; write one of them into spec.{role}Id "
+        f"the server has several {role}s {_quoted(name)}, with the ids {ids}; write one of them into {field} "
         f"instead, or rename the others there: {_RETRYABLE} once"
     )
 

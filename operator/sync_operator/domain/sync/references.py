@@ -1,10 +1,11 @@
-"""Source, destination and model of a Sync: given by id or by name, and immutable once registered. Pure."""
+"""Source, destination and model of a Sync, immutable once registered: by id, resource or name on the server. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final
 
+from sync_operator.api.kinds.resource_ref import ResourceRef
 from sync_operator.api.kinds.sync import SyncSpec
 from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.api.statuses.status_fields import Condition
@@ -19,12 +20,15 @@ __all__ = [
     "body_ids",
     "certain_ids",
     "found_by_name",
+    "found_reference",
     "lacks_names",
     "name_blocker",
     "name_error_changed",
     "named_roles",
     "names_not_before",
+    "registered_id",
     "registered_ids",
+    "resource_roles",
     "spec_field_path",
     "spec_ids",
 ]
@@ -41,9 +45,20 @@ _ABOUT_NAMES: Final = (Reason.INVALID_SPEC, Reason.CONFLICT)
 
 
 def named_roles(spec: SyncSpec) -> tuple[RefKind, ...]:
-    """Kinds that the spec references by name."""
+    """Kinds that the spec references by their name on the server (``…Ref.serverName``)."""
+    return _roles(spec, lambda ref: ref.server_name)
+
+
+def resource_roles(spec: SyncSpec) -> tuple[RefKind, ...]:
+    """Kinds that the spec references by a resource of the cluster (``…Ref.name``)."""
+    return _roles(spec, lambda ref: ref.name)
+
+
+def _roles(spec: SyncSpec, name_of: Callable[[ResourceRef], str | None]) -> tuple[RefKind, ...]:
     refs = _refs(spec)
-    return () if refs == _NOTHING else tuple(role for role, ref in zip(RefKind, refs, strict=True) if ref is not None)
+    if refs == _NOTHING:
+        return ()
+    return tuple(role for role, ref in zip(RefKind, refs, strict=True) if ref is not None and name_of(ref) is not None)
 
 
 def spec_ids(spec: SyncSpec) -> dict[str, int]:
@@ -53,25 +68,28 @@ def spec_ids(spec: SyncSpec) -> dict[str, int]:
 
 def spec_field_path(spec: SyncSpec, name: str) -> str:
     """Path in the manifest of an API field."""
-    role = next((role for role in named_roles(spec) if _FIELDS[role][0] == name), None)
-    return f"spec.{role}Ref.name" if role else f"spec.{camel(name)}"
+    for roles, part in ((named_roles(spec), "serverName"), (resource_roles(spec), "name")):
+        role = next((role for role in roles if _FIELDS[role][0] == name), None)
+        if role is not None:
+            return f"spec.{role}Ref.{part}"
+    return f"spec.{camel(name)}"
 
 
 def found_by_name(spec: SyncSpec, role: RefKind, names: Names) -> NamedResource:
-    """The resource on the server that a reference by name resolves to.
+    """What the server has under the name that a reference gives (``serverName``).
 
     Raises:
         InvalidSpecError: no resource has the name, or several have it (with the candidates), or there is no list yet.
     """
-    name, held = getattr(spec, _FIELDS[role][1]).name, names.get(role)
-    field = f"spec.{role}Ref.name"
+    name, held = getattr(spec, _FIELDS[role][1]).server_name, names.get(role)
+    field = f"spec.{role}Ref.serverName"
     if held is None:
         raise InvalidSpecError(field, f"the server was not asked for its {role}s yet")
     same = held.by_name.get(name, ())
     if not same:
         raise InvalidSpecError(field, missing(role, name, held))
     if len(same) > 1:
-        raise InvalidSpecError(field, ambiguous(role, name, same))
+        raise InvalidSpecError(field, ambiguous(role, name, same, f"spec.{role}Id"))
     return same[0]
 
 
@@ -79,7 +97,7 @@ def body_ids(snapshot: Snapshot) -> dict[str, int]:
     """The ids for a create or update, by API field name; for a registered sync those that it was registered with.
 
     Raises:
-        InvalidSpecError: a name does not resolve to exactly one resource.
+        InvalidSpecError: a name does not resolve to exactly one thing on the server, or a resource is not registered.
     """
     spec = snapshot.sync.spec
     if spec is None:
@@ -88,9 +106,18 @@ def body_ids(snapshot: Snapshot) -> dict[str, int]:
     if None not in given:
         return dict(zip(_ID_FIELDS, given, strict=True))
     return {
-        name: getattr(spec, name) or _registered_id(snapshot, name) or found_by_name(spec, role, snapshot.names).id
+        name: getattr(spec, name) or registered_id(snapshot, name) or _referenced_id(snapshot, spec, role)
         for role, (name, _) in _FIELDS.items()
     }
+
+
+def _referenced_id(snapshot: Snapshot, spec: SyncSpec, role: RefKind) -> int:
+    if role not in resource_roles(spec):
+        return found_by_name(spec, role, snapshot.names).id
+    view = snapshot.references.get(role)
+    if view is None or view.id is None:
+        raise InvalidSpecError(f"spec.{role}Ref.name", "is not registered yet")
+    return view.id
 
 
 def registered_ids(snapshot: Snapshot, sync_id: str | None) -> dict[str, int | None]:
@@ -99,25 +126,44 @@ def registered_ids(snapshot: Snapshot, sync_id: str | None) -> dict[str, int | N
     ids = _ids(status) if status.id is not None and sync_id is not None else _NOTHING
     if sync_id is None or spec is None or None not in ids:
         return dict(zip(_ID_FIELDS, ids, strict=True))
-    found = {role: _found(spec, role, snapshot.names) for role in named_roles(spec)}
-    named_ids = {_FIELDS[role][0]: named.id for role, named in found.items() if named is not None}
+    found = {_FIELDS[role][0]: found_reference(snapshot, spec, role) for role in RefKind}
+    referenced = {name: named.id for name, named in found.items() if named is not None}
     return {
-        name: _status_id(snapshot, name) or getattr(spec, name) or _registered_id(snapshot, name) or named_ids.get(name)
+        name: _status_id(snapshot, name) or getattr(spec, name) or registered_id(snapshot, name) or referenced.get(name)
         for name in _ID_FIELDS
     }
 
 
 def certain_ids(snapshot: Snapshot, since: datetime) -> dict[str, int]:
-    """The ids that a create since then must have had; without names whose resource was updated (renamed) since."""
+    """The ids that a create since then must have had.
+
+    Without names of what was updated (renamed) on the server since, and resources that were registered since.
+    """
     spec = snapshot.sync.spec
     if spec is None:
         return {}
     ids = spec_ids(spec)
-    for role in named_roles(spec):
-        found = _found(spec, role, snapshot.names)
+    for role in (*named_roles(spec), *resource_roles(spec)):
+        found = found_reference(snapshot, spec, role)
         if found is not None and found.updated_at is not None and found.updated_at < since:
             ids[_FIELDS[role][0]] = found.id
     return ids
+
+
+def found_reference(snapshot: Snapshot, spec: SyncSpec, role: RefKind) -> NamedResource | None:
+    """What a reference resolves to, with the time since which it does; None if it does not, or there is no reference.
+
+    Of a resource, its name in the cluster stands for that on the server.
+    """
+    if role in named_roles(spec):
+        try:
+            return found_by_name(spec, role, snapshot.names)
+        except InvalidSpecError:
+            return None
+    view = snapshot.references.get(role)
+    if view is None or view.id is None:
+        return None
+    return NamedResource(view.id, view.name, view.registered_at, view.connector_id)
 
 
 def names_not_before(snapshot: Snapshot) -> datetime:
@@ -136,7 +182,7 @@ def lacks_names(snapshot: Snapshot) -> bool:
     """
     spec = snapshot.sync.spec
     roles = named_roles(spec) if spec else ()
-    if not roles or (snapshot.was_in_sync and all(_registered_id(snapshot, _FIELDS[role][0]) for role in roles)):
+    if not roles or (snapshot.was_in_sync and all(registered_id(snapshot, _FIELDS[role][0]) for role in roles)):
         return False
     held = [snapshot.names.get(role) for role in roles]
     if all(listed is not None and listed.at >= names_not_before(snapshot) for listed in held):
@@ -181,9 +227,9 @@ def _errors(snapshot: Snapshot) -> Iterator[Blocker]:
                 )
                 yield _stalled(Reason.CONFLICT, f"spec.{role}Id: {message}")
             continue
-        held = snapshot.names.get(role)
-        if spec is not None and held is not None:
-            yield from _name_errors(snapshot, spec, role, getattr(spec, ref).name, held)
+        held, server_name = snapshot.names.get(role), getattr(spec, ref).server_name
+        if spec is not None and held is not None and server_name is not None:
+            yield from _name_errors(snapshot, spec, role, server_name, held)
 
 
 def _name_errors(snapshot: Snapshot, spec: SyncSpec, role: RefKind, name: str, held: NameList) -> Iterator[Blocker]:
@@ -194,11 +240,11 @@ def _name_errors(snapshot: Snapshot, spec: SyncSpec, role: RefKind, name: str, h
             except InvalidSpecError as error:
                 yield _stalled(Reason.INVALID_SPEC, str(error))
         return
-    kept = _registered_id(snapshot, _FIELDS[role][0])
+    kept = registered_id(snapshot, _FIELDS[role][0])
     wrong = resolves_differently(role, name, held, kept, snapshot.sync.status.id) if kept is not None else None
     if wrong is not None:
         elsewhere, words = wrong
-        yield _stalled(Reason.CONFLICT if elsewhere else Reason.INVALID_SPEC, f"spec.{role}Ref.name: {words}")
+        yield _stalled(Reason.CONFLICT if elsewhere else Reason.INVALID_SPEC, f"spec.{role}Ref.serverName: {words}")
 
 
 def _stalled(reason: Reason, message: str) -> Blocker:
@@ -219,7 +265,7 @@ def _status_id(snapshot: Snapshot, name: str) -> int | None:
     return found
 
 
-def _registered_id(snapshot: Snapshot, name: str) -> int | None:
+def registered_id(snapshot: Snapshot, name: str) -> int | None:
     """The id that the sync was registered with: from the status, else from our sync as the server returned it."""
     from_status, actual = _status_id(snapshot, name), snapshot.remote or snapshot.last_listed
     if from_status is not None or actual is None or not _is_ours(snapshot):
@@ -233,10 +279,3 @@ def _is_ours(snapshot: Snapshot) -> bool:
     spec = snapshot.sync.spec
     adopts = spec is not None and spec.external_id is not None
     return snapshot.sync.status.id is not None or (snapshot.remote is not None and not adopts)
-
-
-def _found(spec: SyncSpec, role: RefKind, names: Names) -> NamedResource | None:
-    try:
-        return found_by_name(spec, role, names)
-    except InvalidSpecError:
-        return None

@@ -36,6 +36,7 @@ from sync_operator.domain.sync.references import (
     spec_field_path,
 )
 from sync_operator.domain.sync.request_body import request_body
+from sync_operator.domain.sync.resource_references import resource_blocker
 from sync_operator.domain.sync.server_state import DISABLED, enabled_drift, has_server_schedule, wanted_enabled
 from sync_operator.domain.sync.sync_fields import SYNC_FIELDS
 from sync_operator.errors import InvalidSpecError
@@ -75,7 +76,7 @@ def _known_fields(snapshot: Snapshot, since: datetime) -> tuple[Mapping[str, Any
 
 
 def _reference_blocker(snapshot: Snapshot) -> Blocker | None:
-    return name_blocker(snapshot) or id_blocker(snapshot)
+    return resource_blocker(snapshot) or name_blocker(snapshot) or id_blocker(snapshot)
 
 
 def _update(snapshot: Snapshot, remote: RemoteSync, changes: tuple[str, ...]) -> UpdateRemote | SetEnabled:

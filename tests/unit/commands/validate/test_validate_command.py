@@ -70,7 +70,10 @@ def test_a_field_at_the_root_that_belongs_below_is_sent_there() -> None:
 
     assert sorted(said(json.dumps(manifest))) == [
         "sourceId: is not known; it belongs to spec.sourceId",
-        "spec.sourceId: is missing; set it, or set sourceRef.name to the name that the server shows",
+        (
+            "spec.sourceId: is missing; set it, or sourceRef.name to the name of a Connector in this namespace, or "
+            "sourceRef.serverName to a name that the server shows"
+        ),
     ]
 
 

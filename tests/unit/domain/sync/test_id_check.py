@@ -40,7 +40,7 @@ def test_lists_come_first_and_before_any_mark() -> None:
 
     assert registration_step(before) == ListNames((), Phase.REGISTRATION, ALL)
     assert registration_step(replace(before, names=lists())) == RecordCreateIntent(NOW, fresh=True)
-    by_source = looked({}, sourceId=REMOVED, sourceRef={"name": "Warehouse"})
+    by_source = looked({}, sourceId=REMOVED, sourceRef={"serverName": "Warehouse"})
     assert registration_step(by_source) == ListNames((RefKind.SOURCE,), Phase.REGISTRATION, ALL)
 
 
@@ -67,7 +67,7 @@ WRONG: dict[str, tuple[Snapshot, str]] = {
     "a source as destination": (looked(destinationId=9), "spec.destinationId: connector 'Lake' (id 9) is a source, "),
     "a model of another source": (looked(sourceId=9), "spec.modelId: model 'Customers' (id 3) reads from source 1, "),
     "a model of another source than the name leads to": (
-        looked(sourceId=REMOVED, sourceRef={"name": "Lake"}),
+        looked(sourceId=REMOVED, sourceRef={"serverName": "Lake"}),
         "spec.modelId: model 'Customers' (id 3) reads from source 1, and not from 'Lake' (id 9); ",
     ),
     "a workspace with nothing in it": (

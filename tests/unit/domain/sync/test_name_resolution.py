@@ -86,7 +86,7 @@ def test_names_are_shown_short_on_one_line_and_without_secrets() -> None:
 
 def test_an_ambiguous_name_is_told_with_all_ids() -> None:
     assert "the ids 21, 22; write one of them into spec.sourceId" in ambiguous(
-        RefKind.SOURCE, "Warehouse", HELD.by_name["Warehouse"]
+        RefKind.SOURCE, "Warehouse", HELD.by_name["Warehouse"], "spec.sourceId"
     )
 
 

@@ -145,22 +145,22 @@ TROUBLES: dict[str, tuple[Snapshot, Reason, str]] = {
     "missing_from_lists": (
         pictured(named(), names=lists(source={31: "Warehouses"})),
         Reason.INVALID_SPEC,
-        "spec.sourceRef.name: the server has no source 'Warehouse'; did you mean 'Warehouses' (id 31)?",
+        "spec.sourceRef.serverName: the server has no source 'Warehouse'; did you mean 'Warehouses' (id 31)?",
     ),
     "ambiguous": (
         pictured(named(), names=lists(model={23: "Customers", 33: "Customers"})),
         Reason.INVALID_SPEC,
-        "spec.modelRef.name: the server has several models 'Customers', with the ids 23, 33",
+        "spec.modelRef.serverName: the server has several models 'Customers', with the ids 23, 33",
     ),
     "renamed on the server": (
         pictured(named(ours()), registered=True, was_in_sync=True, names=lists(at=299, source={21: "Lake"})),
         Reason.INVALID_SPEC,
-        "spec.sourceRef.name: the server has no source 'Warehouse'; sync 7 was registered with source 21, which is",
+        "spec.sourceRef.serverName: the server has no source 'Warehouse'; sync 7 was registered with source 21",
     ),
     "another has the name now": (
         pictured(named(ours()), registered=True, was_in_sync=True, names=lists(source={21: "Lake", 31: "Warehouse"})),
         Reason.CONFLICT,
-        "spec.sourceRef.name: 'Warehouse' is source 31 on the server, but sync 7 was registered with source 21",
+        "spec.sourceRef.serverName: 'Warehouse' is source 31 on the server, but sync 7 was registered with source 21",
     ),
     "an id that is not the registered one": (
         pictured(synced(status=ours(), sourceId=31, destinationId=22, modelId=23), registered=True, was_in_sync=True),
@@ -170,7 +170,7 @@ TROUBLES: dict[str, tuple[Snapshot, Reason, str]] = {
     "to be adopted, with another source": (
         pictured(named(externalId="7"), names=lists(), remote=replace(MADE, attributes=SENT | {"source_id": 31})),
         Reason.CONFLICT,
-        "spec.sourceRef.name: sync 7 (spec.externalId) has another value on the server",
+        "spec.sourceRef.serverName: sync 7 (spec.externalId) has another value on the server",
     ),
 }
 

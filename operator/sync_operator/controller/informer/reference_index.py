@@ -1,0 +1,57 @@
+"""Which Syncs and Models refer to a Connector or Model: by its resource in the cluster, or by its id on the server."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND
+from sync_operator.controller.informer.indexer import Indexer
+from sync_operator.controller.workqueue.workqueue import Key
+
+__all__ = ["ReferenceIndex"]
+
+_FIELDS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    SYNC_KIND: (("source", CONNECTOR_KIND), ("destination", CONNECTOR_KIND), ("model", MODEL_KIND)),
+    MODEL_KIND: (("connector", CONNECTOR_KIND),),
+}
+"""Of a kind, what its fields ``…Ref`` and ``…Id`` begin with, and the kind that each refers to."""
+
+
+class ReferenceIndex:
+    """References of the cached Syncs and Models; the store keeps it up to date."""
+
+    def __init__(self) -> None:
+        self._by_name: Indexer[tuple[str, Key], tuple[str, str]] = Indexer()
+        self._by_id: Indexer[tuple[str, str, str], tuple[str, str]] = Indexer()
+
+    def entries(self, kind: str, obj: Mapping[str, Any]) -> Iterator[tuple[Indexer[Any, Any], Any]]:
+        """The indexes that an object is in, each with its index key."""
+        namespace = obj["metadata"]["namespace"]
+        for target, name in self._named(kind, obj):
+            yield self._by_name, (kind, Key(target, namespace, name))
+        for target, remote_id in used_ids(kind, obj):
+            yield self._by_id, (kind, target, remote_id)
+
+    def referrers(self, target: Key) -> list[Key]:
+        """What refers to a resource by its name, in its namespace."""
+        return [Key(kind, *ref) for kind in _FIELDS for ref in self._by_name.get((kind, target))]
+
+    def users(self, kind: str, remote_id: str) -> list[Key]:
+        """What was registered with that id of a connector or model, or asks for it, on whatever server."""
+        return [Key(each, *ref) for each in _FIELDS for ref in self._by_id.get((each, kind, remote_id))]
+
+    def targets(self, kind: str, obj: Mapping[str, Any]) -> list[Key]:
+        """The resources that a Sync or Model refers to by their names."""
+        return [Key(target, obj["metadata"]["namespace"], name) for target, name in self._named(kind, obj)]
+
+    def _named(self, kind: str, obj: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        for field, target in _FIELDS.get(kind, ()):
+            ref = obj.get("spec", {}).get(f"{field}Ref")
+            if isinstance(ref, Mapping) and ref.get("name"):
+                yield target, ref["name"]
+
+
+def used_ids(kind: str, obj: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Kind and server id of what a Sync or Model was registered with, or asks for by its id."""
+    spec, status = obj.get("spec", {}), obj.get("status", {})
+    found = ((target, status.get(f"{field}Id") or spec.get(f"{field}Id")) for field, target in _FIELDS.get(kind, ()))
+    return {(target, str(number)) for target, number in found if number}

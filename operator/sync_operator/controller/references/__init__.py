@@ -1,0 +1,1 @@
+"""Who refers to what: Connectors and Models as Syncs and Models refer to them, and what uses them."""

@@ -1,0 +1,128 @@
+"""A Connector or Model of the cluster as what refers to it sees it, and why that has to wait for it. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Final
+
+from sync_operator.api.kinds.workspace import RemoteWorkspace
+from sync_operator.api.statuses.conditions import Reason
+from sync_operator.domain.blocker import Blocker
+from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
+from sync_operator.util.redact import redact
+
+__all__ = ["ReferenceView", "reference_blocker", "stream_blocker"]
+
+_MAX_WORDS: Final = 300
+"""Characters of another resource's message that a message repeats."""
+_MAX_LISTED: Final = 5
+_MAX_SHOWN: Final = 60
+"""Characters of a stream's name that a message shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceView:
+    """A Connector or Model that another resource of the namespace refers to by ``…Ref.name``.
+
+    Attributes:
+        kind: ``Connector`` or ``Model``.
+        name: of the resource.
+        found: False if there is no such resource.
+        deleting: True if it is being deleted.
+        id: the server's id; None before it is registered.
+        registered_at: when the server created it, by the server's clock; None if unknown.
+        ready: True if it is Ready as it stands.
+        trouble: reason and message of the condition that keeps others waiting; empty if it has none yet.
+        workspace: name of its Workspace.
+        remote_workspace: server and workspace where it is registered; None before.
+        connector_type: of a Connector, ``source`` or ``destination``.
+        connector_id: of a Model, the server's id of the source that it reads from; None if unknown.
+        streams: of a Connector, names of streams in its catalog.
+        stream_count: how many streams the catalog has; None without a catalog.
+    """
+
+    kind: str
+    name: str
+    found: bool = True
+    deleting: bool = False
+    id: int | None = None
+    registered_at: datetime | None = None
+    ready: bool = False
+    trouble: str = ""
+    workspace: str = "default"
+    remote_workspace: RemoteWorkspace | None = None
+    connector_type: str = ""
+    connector_id: int | None = None
+    streams: tuple[str, ...] = ()
+    stream_count: int | None = None
+
+    @property
+    def words(self) -> str:
+        """Kind and name, for a message."""
+        return f"{self.kind} {self.name!r}"
+
+
+def reference_blocker(
+    snapshot: ResourceSnapshot, view: ReferenceView, field: str, connector_type: str = ""
+) -> Blocker | None:
+    """The blocker if what a resource refers to cannot be used yet, or not at all; for one that is not registered yet.
+
+    A change of what it refers to queues the resource, so none of these is retried.
+
+    Args:
+        snapshot: of the resource that refers to it.
+        view: what it refers to.
+        field: path of the reference in the manifest.
+        connector_type: of a Connector, the type that is needed.
+    """
+    return next(_blockers(snapshot, view, f"{field}.name", connector_type), None)
+
+
+def _blockers(snapshot: ResourceSnapshot, view: ReferenceView, field: str, connector_type: str) -> Iterator[Blocker]:
+    kind, namespace = snapshot.kind.kind, snapshot.resource.namespace
+    if not view.found:
+        yield _waits(
+            f"{field}: there is no {view.words} in namespace {namespace!r}; create it, and this {kind} goes on by "
+            f"itself; a name that something has on the server is written as {field.removesuffix('.name')}.serverName"
+        )
+        return
+    if view.connector_type not in {"", connector_type}:
+        yield _wrong(
+            f"{field}: {view.words} is a {view.connector_type}, and a {connector_type} is needed; name a Connector "
+            f"whose connectorType is {connector_type}"
+        )
+    if view.deleting:
+        yield _waits(f"{field}: {view.words} is being deleted; name another one, or create it again")
+    here = snapshot.workspace.remote_workspace
+    if view.remote_workspace is not None and view.remote_workspace != here:
+        yield _wrong(
+            f"{field}: {view.words} is registered through Workspace {view.workspace!r}, in another workspace of a "
+            f"server than Workspace {snapshot.workspace.name!r} of this {kind} names; both have to name the same one"
+        )
+    if view.id is None or not view.ready:
+        why = redact(view.trouble, limit=_MAX_WORDS) or "the operator has not looked at it yet"
+        yield _waits(f"{field}: {view.words} is not Ready, and this {kind} waits for it: {why}")
+
+
+def stream_blocker(view: ReferenceView, stream: str) -> Blocker | None:
+    """The blocker if a destination's catalog lacks a stream; None if it has it, or if not all its streams are known."""
+    if stream in view.streams or view.stream_count is None or view.stream_count > len(view.streams):
+        return None
+    near = get_close_matches(stream, view.streams, n=1)
+    shown = [f"'{redact(name, limit=_MAX_SHOWN)}'" for name in near or view.streams[:_MAX_LISTED]]
+    more = len(view.streams) - len(shown)
+    there = f"did you mean {shown[0]}?" if near else f"its streams are {', '.join(shown) or '(none)'}"
+    rest = f" and {more} more" if more > 0 and not near else ""
+    return _wrong(
+        f"spec.streamName: {view.words} has no stream '{redact(stream, limit=_MAX_SHOWN)}'; {there}{rest}; if it is "
+        f'new: kubectl annotate connector {view.name} squared.ai/discover-requested-at="$(date +%s)" --overwrite'
+    )
+
+
+def _waits(message: str) -> Blocker:
+    return Blocker(Reason.REFERENCE_NOT_READY, message, resolved_by_watch=True)
+
+
+def _wrong(message: str) -> Blocker:
+    return Blocker(Reason.INVALID_SPEC, message, stalled=True, resolved_by_watch=True)

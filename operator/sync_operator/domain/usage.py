@@ -1,0 +1,79 @@
+"""What uses a connector or model on the server: its deletion waits, because the server would delete that too. Pure."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Final, Protocol
+
+from sync_operator.api.statuses.conditions import Reason
+from sync_operator.domain.blocker import Blocker, Phase
+from sync_operator.domain.registration.registration_actions import DeleteRemote
+from sync_operator.domain.registration.resource_kind import ResourceKind
+from sync_operator.domain.registration.resource_snapshot import ResourceView
+from sync_operator.domain.status.error_classification import SLOW_RETRY
+
+__all__ = ["ListUsers", "Usage", "Used", "delete_unused", "in_use"]
+
+_MAX_NAMED: Final = 5
+"""Users that a message names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What uses a connector or model.
+
+    Attributes:
+        resources: resources of the cluster, as a message names them; only looked up while it is being deleted.
+        remotes: what else the server's lists show, such as ``sync 7``; None before they were read for the deletion.
+    """
+
+    resources: tuple[str, ...] = ()
+    remotes: tuple[str, ...] | None = field(default=None)
+
+
+class Used(Protocol):
+    """The snapshot of a kind that others use."""
+
+    @property
+    def kind(self) -> "ResourceKind[object]":
+        """The kind."""
+
+    @property
+    def resource(self) -> ResourceView:
+        """The resource."""
+
+    @property
+    def remote_id(self) -> str | None:
+        """The server's id."""
+
+    @property
+    def usage(self) -> Usage:
+        """What uses it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListUsers:
+    """List what may use a connector or model, right before it is deleted."""
+
+    remote_id: str
+    phase: ClassVar[Phase] = Phase.DELETION
+
+
+def delete_unused(snapshot: Used, remote_id: str) -> ListUsers | DeleteRemote:
+    """The action that deletes it; before that the lists are read once more, for what others made there by hand."""
+    return DeleteRemote(remote_id) if snapshot.usage.remotes is not None else ListUsers(remote_id)
+
+
+def in_use(snapshot: Used) -> Blocker | None:
+    """The blocker of a deletion while something uses what is to be deleted; None if nothing is known to."""
+    usage, kind = snapshot.usage, snapshot.kind
+    users = usage.resources or usage.remotes or ()
+    if not users:
+        return None
+    named = ", ".join(users[:_MAX_NAMED])
+    more = f" and {len(users) - _MAX_NAMED} more" if len(users) > _MAX_NAMED else ""
+    words = (
+        f"{kind.noun} {snapshot.remote_id} is used by {named}{more}, which the server would delete with it, for good; "
+        f"it is deleted once nothing uses it; to let this {kind.kind} go without it, set spec.deletionPolicy to "
+        f"Retain: the server's {kind.noun} then stays"
+    )
+    by_watch = bool(usage.resources)  # what is on the server alone is looked at again after a while
+    return Blocker(Reason.IN_USE, words, retry_after=None if by_watch else SLOW_RETRY, resolved_by_watch=by_watch)
