@@ -38,8 +38,10 @@ SCHEMAS: Final = {
     (kind, item["name"]): item["connector_spec"]["connection_specification"] for kind in KINDS for item in SERVERS[kind]
 }
 WORDS: Final = ("user", "role", "structured", "Page", "csv", "https://a.example.com/b?c d", "mailto:a", "a@b.example")
+PLANTED: Final = "pl4nted"
+TEXTS: Final = st.text(max_size=8).map(lambda text: PLANTED + text)
 ANYTHING: Final = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(["22", 22.0, 1.5, MASK, *WORDS]),
+    st.none() | st.booleans() | st.integers() | TEXTS | st.sampled_from(["22", 22.0, 1.5, MASK, *WORDS]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=5,
 )
@@ -61,7 +63,7 @@ def fitting(schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
             right = "https://a.example.com/b" if schema["format"] == "uri" else "a@b.example"
             return st.just(right) | st.just(right) | st.sampled_from(WORDS)
         case "string":
-            return st.sampled_from(WORDS) | st.text(max_size=5)
+            return st.sampled_from(WORDS) | TEXTS
         case "integer":
             return st.integers(schema.get("minimum"), schema.get("maximum")) | st.sampled_from([22.0, 0, 65536])
         case "boolean":
@@ -111,6 +113,8 @@ def test_what_is_accepted_is_what_the_server_accepts(kind: str, name: str, data:
 
     assert (not errors) == is_valid(schema, without_list_nulls(configuration)), [str(error) for error in errors]
     assert all(error.field.startswith("spec.configuration") for error in errors)
+    told = (*errors, *clear_text_errors(definition, configuration, ()))
+    assert PLANTED not in "".join(map(str, told)), "no value is shown"
 
 
 @pytest.mark.parametrize(("kind", "name"), sorted(SCHEMAS))

@@ -36,6 +36,16 @@ async def test_where_any_ids_may_be_named_nothing_is_listed(call: Caller) -> Non
         assert (await call("GET", path)).status_code == 404
 
 
+async def test_where_any_ids_may_be_named_all_of_them_exist(call: Caller) -> None:
+    call.api.store.any_ids = True
+
+    made = await call.create(source_id=4711, destination_id=4712, model_id=4713, stream_name="any")
+    assert made.status_code == 201
+    assert (await call("GET", "/syncs")).json()["data"][0]["attributes"]["model"]["name"] == "model 4713"
+    assert (await call("GET", "/connectors/4712/discover")).status_code == 200
+    assert (await call.enable(False)).status_code == 200
+
+
 async def test_4_older_releases_show_ten_connectors_a_page_and_models_as_many_as_asked_for(call: Caller) -> None:
     await call.control("PUT", "/release", {"sizes_connectors": False})
     for number in range(20, 41):
