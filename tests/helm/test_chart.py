@@ -64,8 +64,8 @@ def test_crds_may_go_with_the_release_or_come_from_elsewhere(helm: Helm) -> None
     going = [document for document in helm.template(crds={"keep": False}) if document not in elsewhere]
 
     crds = [document for document in going if document["kind"] == "CustomResourceDefinition"]
-    assert len(crds) == 2
-    assert [crd["metadata"]["annotations"] for crd in crds] == [{"squared.ai/allow-delete": "true"}] * 2
+    assert len(crds) == 4
+    assert [crd["metadata"]["annotations"] for crd in crds] == [{"squared.ai/allow-delete": "true"}] * 4
     policies = [document for document in going if document["kind"].startswith("ValidatingAdmissionPolicy")]
     others = [document for document in going if document not in (*crds, *policies)]
     assert {document["metadata"]["annotations"]["helm.sh/hook"] for document in others} == {"pre-delete"}
@@ -76,13 +76,13 @@ def test_nothing_guards_an_uninstall_that_takes_no_crds(helm: Helm, crds: dict[s
     assert "Job" not in {document["kind"] for document in helm.template(crds=crds)}
 
 
-def test_the_guard_of_the_crds_may_list_syncs_and_no_more(helm: Helm) -> None:
+def test_the_guard_of_the_crds_may_list_what_is_registered_and_no_more(helm: Helm) -> None:
     with_guard, without = (helm.template(crds={"enabled": True, "keep": keep}) for keep in (False, True))
     known = identities(without)
     guard = [document for document in with_guard if identities([document]).isdisjoint(known)]
 
     [rule] = the("ClusterRole", guard)["rules"]
-    assert rule == {"apiGroups": ["squared.ai"], "resources": ["syncs"], "verbs": ["list"]}
+    assert rule == {"apiGroups": ["squared.ai"], "resources": ["connectors", "models", "syncs"], "verbs": ["list"]}
     pod = the("Job", guard)["spec"]["template"]
     assert pod["spec"]["serviceAccountName"] == the("ServiceAccount", guard)["metadata"]["name"]
     assert the("ClusterRoleBinding", guard)["subjects"][0]["name"] == pod["spec"]["serviceAccountName"]

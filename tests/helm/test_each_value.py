@@ -61,7 +61,7 @@ EACH: Final[dict[str, tuple[Any, str]]] = {
     "/rbac/aggregateClusterRoles": (False, "rbac.authorization.k8s.io/aggregate-to-view"),
     "/loginWorkspaces/enabled": (
         True,
-        "- watch\n  - create\n  - patch\n- apiGroups:\n  - ''\n  resources:\n  - events",
+        "- watch\n  - create\n  - patch\n- apiGroups:\n  - ''\n  resources:\n  - configmaps",
     ),
     "/serviceAccount/create": (False, "kind: ServiceAccount\nmetadata:"),
     "/serviceAccount/name": ("own", "serviceAccountName: own"),

@@ -54,7 +54,7 @@ def test_a_workspace_lives_through_all_that_happens_to_its_release(
 def test_crds_go_with_the_release_when_they_are_not_kept(installer: Helm, cluster: Plane) -> None:
     installer("install", RELEASE, CHART, "-n", NAMESPACE, "--create-namespace", values={"replicaCount": 0})
     installer("upgrade", RELEASE, CHART, "-n", NAMESPACE, values={"replicaCount": 0, "crds": {"keep": False}})
-    assert cluster.kubectl("get", "crd", "-o", "name").stdout.count("squared.ai") == 2
+    assert cluster.kubectl("get", "crd", "-o", "name").stdout.count("squared.ai") == 4
 
     # As a controller at work does. Where nobody has read a kind yet, Kubernetes 1.37 once in some thirty times does not
     # find its storage when it cleans up after the CRD, and then does not look again before the CRD changes.

@@ -6,6 +6,7 @@ The whole suite of `tests/cluster` runs with the roles of a release that serves 
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,12 +16,13 @@ from tests.support.helm import CHART, NAMESPACE, RELEASE, Helm
 from tests.support.kubeproxy import running_kubeproxy
 from tests.support.manifests import REMOVED, foreign_cronjob
 from tests.support.permissions import ACCOUNT, RARE, UNUSED, account_kubeconfig, denied, granted, requests, used
+from tests.support.pipeline import PASSWORD, SOURCE, create, is_gone
 from tests.support.plane import IMAGE, Kube, Plane
 from tests.support.proxy import Proxy
 from tests.support.running import Sandbox, eventually, running_controller
 from tests.support.syncs import Tenant, condition
 
-from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
 
 VALUES: Final[dict[str, Any]] = {
     "replicaCount": 0,
@@ -81,6 +83,21 @@ def whole_job(tenant: Tenant) -> None:
     tenant.gone()
 
 
+def pipeline_job(tenant: Tenant) -> None:
+    """A Connector and a Model, whose query is in a ConfigMap, from their registration to their end."""
+    tenant.secret(PASSWORD, "warehouse", "password")
+    query = client.V1ConfigMap(metadata=client.V1ObjectMeta(name="queries"), data={"q": "SELECT 1 AS id"})
+    tenant.kube.core.create_namespaced_config_map(tenant.namespace, query)
+    create(tenant, CONNECTOR_KIND, "warehouse", **SOURCE)
+    source = tenant.when(CONNECTOR_KIND, "warehouse", "Ready")["status"]["id"]
+    reference = {"configMapKeyRef": {"name": "queries", "key": "q"}}
+    create(tenant, MODEL_KIND, "customers", connectorId=int(source), queryFrom=reference, primaryKey="id")
+    tenant.when(MODEL_KIND, "customers", "Ready")
+    for kind, name in ((MODEL_KIND, "customers"), (CONNECTOR_KIND, "warehouse")):
+        tenant.kube.resource(kind).delete(name=name, namespace=tenant.namespace)
+        eventually(partial(is_gone, tenant, kind, name), f"{kind} {name} is gone")
+
+
 def name_taken(tenant: Tenant) -> None:
     """A Sync whose CronJob's name somebody else has."""
     tenant.kube.create(foreign_cronjob("taken"), tenant.namespace)
@@ -112,6 +129,7 @@ def test_in_named_namespaces_and_nowhere_else(
     environment = release(watchNamespaces=TENANTS, loginWorkspaces={"enabled": True}, runPods=policy)
     with running_controller(cluster, tmp_path, KUBECONFIG=str(account_kubeconfig(cluster, tmp_path)), **environment):
         whole_job(one)
+        pipeline_job(one)
         name_taken(one)
         login_job(two)
 

@@ -27,8 +27,15 @@ _EVERYWHERE: Final = "covers all namespaces; tests/cluster/apart/test_bad_manife
 _OTHERS: Final = "covers all namespaces; others' Syncs are in it"
 _TAKE_OVER: Final = "docs/operations.md does it for one Sync; the Syncs of other tests belong to this cluster"
 _BY_THE_CLOCK: Final = "differs each time; docs/gitops.md asks for a run by a name"
+_PIPELINE: Final = "tests/cluster/test_pipeline.py does it"
 _INSTALL: Final = "helm install sync-operator helm/sync-operator --namespace sync-operator --create-namespace"
 NOT_RUN: Final = {
+    "kubectl explain connector.spec --recursive": _PIPELINE,
+    "kubectl explain model.spec --recursive": _PIPELINE,
+    "kubectl get connectors": _PIPELINE,
+    "kubectl get models": _PIPELINE,
+    "kubectl get connectors --field-selector spec.workspaceRef.name=NAME": _PIPELINE,
+    "kubectl get models --field-selector spec.workspaceRef.name=NAME": _PIPELINE,
     "make demo": _CI,
     "make test": _CI,
     "make setup": "every other job does it first",

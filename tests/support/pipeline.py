@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from tests.support.plane import Plane
 from tests.support.running import TOKEN, Sandbox
-from tests.support.syncs import MAPPING
+from tests.support.syncs import MAPPING, Tenant
 
 from sync_operator.api.constants import API_VERSION, CONNECTOR_KIND, GROUP, MODEL_KIND, SYNC_KIND
 from sync_operator.api.crd.crd_manifests import crd_of
@@ -40,7 +40,7 @@ from sync_operator.syncapi.http.connection_pool import PoolManager
 from sync_operator.syncapi.types import Dialect
 from sync_operator.util.host_patterns import EgressPolicy
 
-__all__ = ["DESTINATION", "MASK", "PASSWORD", "SOURCE", "Process", "running_process", "with_crds"]
+__all__ = ["DESTINATION", "MASK", "PASSWORD", "SOURCE", "Process", "create", "is_gone", "running_process", "with_crds"]
 
 MASK = "*************"
 PASSWORD = "correct-horse-battery"
@@ -305,6 +305,18 @@ def with_crds(plane: Plane) -> Iterator[None]:
     waited = plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
     assert waited.returncode == 0, waited.stderr
     yield
+
+
+def create(tenant: Tenant, kind: str, name: str, **spec: Any) -> dict[str, Any]:
+    """Create a resource of ours, of any kind."""
+    manifest = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
+    return tenant.kube.create(manifest, tenant.namespace)
+
+
+def is_gone(tenant: Tenant, kind: str, name: str) -> bool:
+    """True once the cluster has no such resource."""
+    found = tenant.kube.resource(kind).get(namespace=tenant.namespace).items
+    return all(obj["metadata"]["name"] != name for obj in found)
 
 
 def _resource(kind: str) -> Resource:

@@ -83,11 +83,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{/* What the controller does with each kind, and no more: tests/cluster/test_permissions.py holds it against the audit log. */}}
 {{- define "sync-operator.rules" -}}
 - apiGroups: [squared.ai]
-  resources: [syncs, workspaces]
+  resources: [connectors, models, syncs, workspaces]
   verbs: [list, watch]
-# The finalizer and the mark of a create; the status of both.
+# The finalizer and the mark of a create; the status of each.
 - apiGroups: [squared.ai]
-  resources: [syncs, syncs/status, workspaces/status]
+  resources: [connectors, models, syncs, connectors/status, models/status, syncs/status, workspaces/status]
   verbs: [patch]
 # Where the cluster checks who may hold up a deletion (OpenShift does): CronJobs name their Sync as a blocking owner.
 - apiGroups: [squared.ai]
@@ -111,6 +111,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, list, watch{{ if .Values.loginWorkspaces.enabled }}, create, patch{{ end }}]
+# Queries of Models: tenants choose the names.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, list, watch]
 # Why the pod of a run is not made, or cannot start: the cluster tells that in events only.
 - apiGroups: [""]
   resources: [events]

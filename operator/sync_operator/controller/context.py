@@ -12,6 +12,7 @@ from sync_operator.api.scope import Scope
 from sync_operator.api.statuses.conditions import Reason
 from sync_operator.api.statuses.run_status import LastRun
 from sync_operator.controller.connector.definition_cache import DefinitionCache
+from sync_operator.controller.connector.registered_connector import REGISTERED_CONNECTOR
 from sync_operator.controller.drift.batch_streams import BatchStreams
 from sync_operator.controller.drift.comparisons import Comparisons
 from sync_operator.controller.drift.list_memory import ListMemory
@@ -19,6 +20,7 @@ from sync_operator.controller.drift.name_lists import NameListCache
 from sync_operator.controller.informer.compact import trimmed_metadata
 from sync_operator.controller.informer.in_sync import is_cached_in_sync
 from sync_operator.controller.informer.store import NamespacedName, Store, workspace_name
+from sync_operator.controller.model.registered_model import REGISTERED_MODEL
 from sync_operator.controller.registration.registered_kind import RegisteredKind
 from sync_operator.controller.registration.registrations import Registrations
 from sync_operator.controller.sync.registered_sync import REGISTERED_SYNC
@@ -101,7 +103,7 @@ class ControllerContext:
     on_run_ended: Callable[[NamespacedName, LastRun], None] = lambda *_: None
     on_workspace_gone: Callable[[str], None] = lambda _: None
     _versions: dict[str, int] = field(default_factory=dict)
-    kinds: tuple[RegisteredKind[Any], ...] = (REGISTERED_SYNC,)
+    kinds: tuple[RegisteredKind[Any], ...] = (REGISTERED_CONNECTOR, REGISTERED_MODEL, REGISTERED_SYNC)
     registrations: Mapping[str, Registrations[Any]] = field(init=False)
     watched: Mapping[str, tuple[Resource, str]] = field(init=False)
     comparisons: Comparisons = field(init=False)

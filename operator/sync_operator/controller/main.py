@@ -32,7 +32,7 @@ from sync_operator.kubernetes.auth.cluster_auth import ClusterSession, open_sess
 from sync_operator.kubernetes.cluster_identity import cluster_uid
 from sync_operator.kubernetes.kube_client import KubeClient
 from sync_operator.kubernetes.lease_client import Lease
-from sync_operator.kubernetes.resources import CRONJOBS, SECRETS
+from sync_operator.kubernetes.resources import CONFIG_MAPS, CRONJOBS, SECRETS
 from sync_operator.log import configure_logging
 from sync_operator.settings import ControllerSettings
 from sync_operator.syncapi.http.connection_pool import PoolManager
@@ -191,7 +191,7 @@ async def _act(
     ready, stop = asyncio.Event(), asyncio.Event()
     session.watches.set_filter(context.is_cached, {CRONJOBS.plural: context.lacks_cronjob})
     context.cluster = await cluster_uid(context.kube, clusterwide=not settings.watch_namespaces)
-    session.watches.resume_from(await context.relist() | await _secret_versions(context))
+    session.watches.resume_from(await context.relist() | await _versions_of_values(context))
     # The responses to the lists have set the clock to the API server's time.
     previous_leader_end = timedelta(seconds=leader.times.duration if leader is not None else 0)
     for registrations in context.registrations.values():
@@ -235,12 +235,13 @@ async def _wait_for_either(one: asyncio.Event, other: asyncio.Event) -> None:
         task.cancel()
 
 
-async def _secret_versions(context: ControllerContext) -> dict[str, str]:
-    """Resource versions from which to watch Secrets. Secrets are not listed: each Workspace reads its own anyway."""
+async def _versions_of_values(context: ControllerContext) -> dict[str, str]:
+    """Resource versions from which to watch Secrets and ConfigMaps: they are not listed, but read where needed."""
     versions = {}
-    for namespace in context.namespaces or (None,):
-        with suppress(KubernetesError):  # then kopf lists them itself, with retries
-            versions[SECRETS.path(namespace)] = await context.kube.version(SECRETS, namespace)
+    for resource in (SECRETS, CONFIG_MAPS):
+        for namespace in context.namespaces or (None,):
+            with suppress(KubernetesError):  # then kopf lists them itself, with retries
+                versions[resource.path(namespace)] = await context.kube.version(resource, namespace)
     return versions
 
 

@@ -21,7 +21,9 @@ _STUCK_AFTER: Final = 30.0
 """Event-loop lag in seconds after which the process is unhealthy; our longest synchronous step takes under 3 s."""
 _HEARTBEAT_INTERVAL: Final = 0.02
 """Seconds between two heartbeats of the main loop; lag shorter than this may go unnoticed."""
-_WATCHED_PLURALS: Final = frozenset({"syncs", "workspaces", "cronjobs", "jobs", "secrets"})
+_WATCHED_PLURALS: Final = frozenset(
+    {"connectors", "models", "syncs", "workspaces", "cronjobs", "jobs", "secrets", "configmaps"}
+)
 
 
 class Stage(Enum):

@@ -11,7 +11,7 @@ from sync_operator.controller.http_thread import HttpThread
 from sync_operator.controller.probes import Health, Stage, probe_handlers
 from sync_operator.kubernetes.watch.watch_middleware import WatchMiddleware
 
-KINDS: Final = frozenset({"syncs", "workspaces", "cronjobs", "jobs", "secrets"})
+KINDS: Final = frozenset({"connectors", "models", "syncs", "workspaces", "cronjobs", "jobs", "secrets", "configmaps"})
 
 
 class Signs:

@@ -151,7 +151,7 @@ _CRDS: Final = {
     MODEL_KIND: model_crd,
 }
 
-PUBLISHED: Final = (SYNC_KIND, WORKSPACE_KIND)
+PUBLISHED: Final = (SYNC_KIND, WORKSPACE_KIND, CONNECTOR_KIND, MODEL_KIND)
 """The kinds that users are given: those whose CRDs, reference pages and admission policies are generated, and that the
 commands read. A kind joins them once the controller registers it."""
 

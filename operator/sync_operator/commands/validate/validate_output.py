@@ -93,7 +93,8 @@ def _clock(time: datetime) -> str:
 
 def _count(judged: Judged, style: Style) -> str:
     if not judged.all and judged.valid:
-        among = f"{' and '.join(f'no {kind}' for kind in PUBLISHED)} among {_passed(judged)}"
+        *kinds, last = PUBLISHED
+        among = f"no {', '.join(kinds)} or {last} among {_passed(judged)}"
         return f"nothing to validate: {among if judged.passed_over else 'the input is empty'}"
     parts = []
     every: tuple[tuple[str, tuple[Checked[Any], ...]], ...] = (

@@ -98,6 +98,7 @@ def make_registry(context: ControllerContext) -> kopf.OperatorRegistry:
     kopf.on.event("batch", "v1", "cronjobs", labels=_LABELS, registry=registry)(handlers.on_cronjob)
     kopf.on.event("batch", "v1", "jobs", labels=_LABELS, registry=registry)(handlers.on_job)
     kopf.on.event("", "v1", "secrets", registry=registry)(handlers.on_secret)
+    kopf.on.event("", "v1", "configmaps", registry=registry)(handlers.on_config_map)
     return registry
 
 

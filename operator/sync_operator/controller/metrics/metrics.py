@@ -20,7 +20,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.api.statuses.conditions import Reason
 from sync_operator.controller.metrics.queue_metrics import BUCKETS, QueueMetrics
 from sync_operator.controller.metrics.run_metrics import RunMetrics
@@ -55,7 +55,9 @@ class Metrics:
         self.registry = CollectorRegistry()
         for collect in (ProcessCollector, PlatformCollector, GCCollector):
             collect(registry=self.registry)
-        self.queue = QueueMetrics(self.registry, kinds=(SYNC_KIND, WORKSPACE_KIND, DRIFT_KIND))
+        self.queue = QueueMetrics(
+            self.registry, kinds=(CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND, DRIFT_KIND)
+        )
         self._requests = Counter(
             "sync_operator_api_requests_total",
             "Requests to sync servers by Workspace, call and HTTP status (0: no answer).",

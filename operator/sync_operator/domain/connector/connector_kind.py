@@ -38,9 +38,9 @@ def _refusal(snapshot: ConnectorSnapshot) -> InvalidSpecError | None:
         return None
     try:
         configuration_of(snapshot)
+        return definition_error(snapshot)
     except InvalidSpecError as refused:
         return refused
-    return definition_error(snapshot)
 
 
 def _known_fields(snapshot: ConnectorSnapshot, _: datetime) -> tuple[Mapping[str, Any], bool]:

@@ -8,6 +8,7 @@ from sync_operator.domain.connector.connector_body import configuration_of
 from sync_operator.domain.connector.connector_snapshot import ConnectorSnapshot
 from sync_operator.domain.definitions.clear_text_secrets import clear_text_errors
 from sync_operator.domain.definitions.definition_schema import schema_errors
+from sync_operator.domain.registration.desired_state import lacks_secrets
 from sync_operator.errors import InvalidSpecError
 
 __all__ = ["ReadDefinitions", "definition_error", "definition_lookup"]
@@ -24,9 +25,12 @@ class ReadDefinitions:
 
 
 def definition_lookup(snapshot: ConnectorSnapshot) -> ReadDefinitions | None:
-    """Read the definitions before the first write of a reconcile; None if they were, or the server has no such call."""
+    """Read the definitions before the first write of a reconcile; None if they were, or the server has no such call.
+
+    Whether there is anything to write shows only once the Secrets were read.
+    """
     done = snapshot.definitions is not None or snapshot.definitions_read or snapshot.updated or snapshot.created
-    return None if done else ReadDefinitions()
+    return None if done or lacks_secrets(snapshot) else ReadDefinitions()
 
 
 def definition_error(snapshot: ConnectorSnapshot) -> InvalidSpecError | None:

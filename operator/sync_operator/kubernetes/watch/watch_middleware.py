@@ -31,7 +31,7 @@ STALE_AFTER: Final = 50.0
 _KIND_IS_GONE: Final = frozenset({403, 404})
 """Status codes that mean that a kind, or a namespace with its Role, is gone: restarting the process would not help."""
 
-_METADATA_ONLY: Final = frozenset({"secrets"})
+_METADATA_ONLY: Final = frozenset({"secrets", "configmaps"})
 """Plurals of kinds of which only metadata is requested, so that the data of Secrets never come by a list or watch."""
 METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"

@@ -237,7 +237,7 @@ def test_two_of_a_name_and_two_of_an_external_id_clash() -> None:
 def test_other_kinds_and_no_kinds_are_passed_over_but_not_what_was_meant_to_be_ours() -> None:
     other = "apiVersion: apps/v1\nkind: Deployment\n---\nimage: {tag: '1'}\n---\n- item\n"
 
-    assert text_of(other) == "nothing to validate: no Sync and no Workspace among 3 other documents"
+    assert text_of(other) == "nothing to validate: no Sync, Workspace, Connector or Model among 3 other documents"
     assert text_of("# nothing yet\n") == "nothing to validate: the input is empty"
     assert judged(other).valid
     for text in ("kind: Sync\nspec: {}\n", "metadata: {}\nspec: {}\n", "apiVersion: squared.ai/v1\nspec: {}\n"):
