@@ -68,7 +68,7 @@ def test_a_missing_name_is_told_with_what_was_meant_and_heals_by_itself(tenant: 
         assert "did you mean 'Custmers' (id 23)?" in condition(sync, kind)["message"]
     assert writes(tenant.sandbox) == []
 
-    tenant.sandbox.name("model", 24, "Customers")
+    tenant.sandbox.name("model", 24, "Customers", source=21)
 
     sync = tenant.when(SYNC_KIND, "orders", "Ready")
     assert told_ids(sync) == (21, 22, 24)
