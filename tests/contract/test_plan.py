@@ -109,6 +109,39 @@ async def test_what_the_server_holds_already_is_taken_for_this_syncs_and_said_so
     assert "Set spec.externalId, or pass --live" in out
 
 
+def by_resource(api: Served, **changes: Any) -> dict[str, Any]:
+    """A Sync whose source is a Connector of the cluster."""
+    return sync(api, sourceId=REMOVED, sourceRef={"name": "warehouse"}, **changes)
+
+
+def connector(remote_id: str | None = None) -> dict[str, Any]:
+    spec = {"connectorType": "source", "connectorName": "Postgresql", "configuration": {"host": "db"}}
+    kind = {"apiVersion": "squared.ai/v1", "kind": "Connector", "metadata": {"name": "warehouse"}, "spec": spec}
+    return kind | ({"status": {"id": remote_id}} if remote_id else {})
+
+
+async def test_the_id_of_a_connector_is_that_of_its_live_object(plan: Planner) -> None:
+    code, out, _ = await plan.run(by_resource(plan.api), live=[connector("1"), sync(plan.api, "other", streamName="x")])
+
+    assert code == 10
+    assert "sourceId 1" in lines(out)
+
+
+async def test_a_sync_of_a_connector_that_is_not_registered_yet_is_created_after_it(plan: Planner) -> None:
+    code, out, _ = await plan.run(by_resource(plan.api), connector())
+
+    assert code == 10
+    assert "Sync orders: a sync is created" in out
+    assert "Connector 'warehouse' is not registered yet: that comes first" in " ".join(out.split())
+
+
+async def test_a_sync_of_a_connector_that_is_nowhere_waits(plan: Planner) -> None:
+    code, out, _ = await plan.run(by_resource(plan.api))
+
+    assert code == 1
+    assert "ReferenceNotReady: spec.sourceRef.name: there is no Connector 'warehouse'" in " ".join(out.split())
+
+
 async def test_a_changed_field_is_an_update_told_field_by_field(plan: Planner) -> None:
     await plan.api.client.syncs.create(body(plan.api))
     changed = [{"from": "id", "to": "other", "mapping_type": "standard"}]

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.api.kinds.sync import SyncSpec
 from sync_operator.api.kinds.workspace import RemoteWorkspace, remote_workspace_of
-from sync_operator.api.statuses.status import SyncStatus, read_sync_status
+from sync_operator.api.statuses.status import SyncStatus, read_connector_status, read_sync_status
 from sync_operator.api.validation.strict_validation import read_sync_spec
 from sync_operator.commands.diagnostics import Severity, shown_problem
 from sync_operator.commands.input_files import UsageError, read_sources
@@ -26,7 +26,8 @@ from sync_operator.commands.terminal import Progress, in_utf8, print_error, styl
 from sync_operator.commands.validate.checks.kind_checks import check_workspace
 from sync_operator.commands.validate.manifest_set_rules import Judged, judge_all
 from sync_operator.commands.validate.validate_command import add_input_arguments
-from sync_operator.domain.sync.references import named_roles
+from sync_operator.domain.reference_view import ReferenceView
+from sync_operator.domain.sync.references import named_roles, resource_roles
 from sync_operator.errors import InvalidSettingsError, InvalidSpecError, SyncOperatorError
 from sync_operator.settings import ToolSettings
 from sync_operator.syncapi.types import RefKind
@@ -112,7 +113,7 @@ def main(args: argparse.Namespace) -> int:
     if not judged.valid:
         show_problems(judged, settings, "plan")
         return 1
-    planned = _plan(judged, live, Secrets(_secrets(found, live)), settings, now)
+    planned = _plan(judged, found, live, Secrets(_secrets(found, live)), settings, now)
     if args.live:
         planned = [_with_cluster(each, live) for each in planned]
     pruned = _pruned(judged, live) if args.prune else Pruned()
@@ -194,8 +195,10 @@ def find_targets(
     return found
 
 
-def _plan(judged: Judged, live: ManifestSet, secrets: Secrets, settings: ToolSettings, now: datetime) -> list[Planned]:
-    candidates = _candidates(judged, live)
+def _plan(
+    judged: Judged, found: ManifestSet, live: ManifestSet, secrets: Secrets, settings: ToolSettings, now: datetime
+) -> list[Planned]:
+    candidates = _candidates(judged, found, live)
     homes = {each.home: (each.home[0], each.spec.workspace_ref.name) for each in candidates}
     targets = find_targets(homes.values(), judged, live, secrets, settings)
     groups: dict[RemoteWorkspace | str, list[Candidate]] = {}
@@ -228,7 +231,7 @@ def _plan(judged: Judged, live: ManifestSet, secrets: Secrets, settings: ToolSet
     return [planned[each.home] for each in candidates]
 
 
-def _candidates(judged: Judged, live: ManifestSet) -> list[Candidate]:
+def _candidates(judged: Judged, found: ManifestSet, live: ManifestSet) -> list[Candidate]:
     """The valid Syncs of the input, as applying makes them, each with its status in the cluster if known."""
     there = {(manifest.namespace, manifest.name): manifest.value for manifest in live.of(SYNC_KIND)}
     candidates = []
@@ -242,8 +245,34 @@ def _candidates(judged: Judged, live: ManifestSet) -> list[Candidate]:
         if held is not None:
             spec = _applied(manifest.value["spec"], held, spec)
         is_applied = bool(live.manifests) or known is not None
-        candidates.append(Candidate(checked, spec, Applied(known) if is_applied else None))
+        candidates.append(
+            Candidate(
+                checked,
+                spec,
+                Applied(known) if is_applied else None,
+                _references(manifest.namespace, spec, found, live),
+            )
+        )
     return candidates
+
+
+def _references(namespace: str, spec: SyncSpec, found: ManifestSet, live: ManifestSet) -> dict[RefKind, ReferenceView]:
+    """The Connectors and Models that a Sync names by their resource, as the cluster has them, else as in the input."""
+    views = {}
+    for role in resource_roles(spec):
+        kind, name = MODEL_KIND if role is RefKind.MODEL else CONNECTOR_KIND, getattr(spec, f"{role}_ref").name
+        each = (it.value for it in (*live.of(kind), *found.of(kind)) if (it.namespace, it.name) == (namespace, name))
+        value = next(each, None) or {}
+        remote_id = read_connector_status(value.get("status")).id
+        views[role] = ReferenceView(
+            kind=kind,
+            name=name,
+            found=bool(value),
+            id=int(remote_id) if remote_id else None,
+            ready=True,
+            connector_type=str((value.get("spec") or {}).get("connectorType", "")),
+        )
+    return views
 
 
 def _applied(written: Mapping[str, Any], live: Mapping[str, Any], spec: SyncSpec) -> SyncSpec:

@@ -7,7 +7,7 @@ belong to it, and the plan says so.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sync_operator.api.enums import AdoptionPolicy
@@ -19,10 +19,12 @@ from sync_operator.commands.server_access import WorkspaceContent
 from sync_operator.commands.targets import Home, Secrets, Target
 from sync_operator.commands.validate.checks.object_checks import Checked
 from sync_operator.domain.create_fence.matching import Claim
+from sync_operator.domain.reference_view import ReferenceView
 from sync_operator.domain.sync.name_resolution import Names
 from sync_operator.domain.sync.references import found_by_name, named_roles
 from sync_operator.domain.workspace_view import WorkspaceView
 from sync_operator.errors import InvalidSpecError
+from sync_operator.syncapi.types import RefKind
 
 __all__ = ["Applied", "Candidate", "plan_workspace"]
 
@@ -31,6 +33,7 @@ _ASSUMED = (
     "assumed: sync {id} has {what}, so the plan takes it for this Sync's own; if this Sync was never applied, "
     "{otherwise}. Set spec.externalId, or pass --live, to be sure"
 )
+_FIRST = "{names} is not registered yet: that comes first, and the ids of the new sync are known then"
 _CREATED = "a second sync is created beside it"
 _ADOPTED = "it is adopted"
 _SIMILAR_NOTE = f"sync {{ids}} on the server has {_SHARED_REFERENCES}; to take it over, set spec.externalId to its id"
@@ -52,11 +55,13 @@ class Candidate:
         checked: the checked manifest.
         spec: its spec.
         applied: its state in the cluster; None if unknown.
+        references: the Connectors and Models that it names by their resource.
     """
 
     checked: Checked[SyncSpec]
     spec: SyncSpec
     applied: Applied | None
+    references: Mapping[RefKind, ReferenceView] = field(default_factory=dict)
 
     @property
     def home(self) -> Home:
@@ -93,7 +98,7 @@ def plan_workspace(
         now: the current time (aware).
     """
     known = [secrets.configuration(each.home[0], each.spec.configuration_secrets) for each in candidates]
-    specs = [_by_ids(each.spec, found.names) for each in candidates]
+    specs = [_by_ids(each, found.names) for each in candidates]
     named = defaultdict[str | None, list[Candidate]](list)
     for each in candidates:
         named[each.named].append(each)
@@ -117,6 +122,11 @@ def plan_workspace(
         rivals = (*_rivals(each, named[each.named], now), *_owner(each, owners, now)) if each.named else ()
         snapshot = snapshot_of(each.spec, each.home, status, view, now)
         snapshot = replace(snapshot, competing_claims=rivals, claimed=taken, names=found.names, unlisted=found.unlisted)
+        snapshot = replace(snapshot, references=each.references)
+        first = [view.words for view in each.references.values() if view.found and view.id is None]
+        if first and each.named is None:
+            plans.append(PlannedChange(PlanAction.CREATE, None, (), (_FIRST.format(names=", ".join(first)),)))
+            continue
         spec = specs[index] if each.named is None and index not in assumed else None
         equal = shelf.equal(spec, known[index]) if spec is not None else ()
         planned_change = dry_run(snapshot, known[index], found.syncs, equal)
@@ -132,9 +142,14 @@ def plan_workspace(
     return plans
 
 
-def _by_ids(spec: SyncSpec, names: Names) -> SyncSpec | None:
+def _by_ids(each: Candidate, names: Names) -> SyncSpec | None:
     """The spec with names replaced by ids; None if a name is not found, which the plan reports."""
     changes: dict[str, object] = {}
+    spec = each.spec
+    for role, view in each.references.items():
+        if view.id is None:
+            return None
+        changes |= {f"{role}_id": view.id, f"{role}_ref": None}
     try:
         for role in named_roles(spec):
             changes |= {f"{role}_id": found_by_name(spec, role, names).id, f"{role}_ref": None}
