@@ -245,7 +245,7 @@ class ControllerContext:
     def entry_counts(self) -> dict[str, int]:
         """Number of entries held in memory, by kind, for metrics: follows the objects that exist, not the churn."""
         return {
-            "syncs": sum(1 for _ in self.store.all(SYNC_KIND)),
+            **{f"{kind.lower()}s": sum(1 for _ in self.store.all(kind)) for kind in self.registrations},
             "workspaces": sum(1 for _ in self.store.all(WORKSPACE_KIND)),
             "creates": sum(held.create_fence.entry_count for held in self.registrations.values()),
             "listings": sum(held.lists.entry_count for held in self.registrations.values()),

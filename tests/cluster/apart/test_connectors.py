@@ -456,3 +456,56 @@ async def test_no_secret_is_told_anywhere(world: Process, caplog: pytest.LogCapt
     for planted in (PASSWORD, "tr0ub4dor"):
         assert planted not in told
         assert planted not in caplog.text
+
+
+async def test_a_server_that_masks_nothing_is_kept_in_sync_and_its_answers_out_of_the_status(world: Process) -> None:
+    world.sandbox.control("PUT", "/release", {"masks_secrets": False})
+    await settled(world)
+    await world.resync()
+    assert world.calls() == []
+    row = sent(world)
+    changed = {**row["configuration"], "credentials": {**row["configuration"]["credentials"], "password": "theirs"}}
+    world.sandbox.control("PATCH", f"/connectors/{row['id']}", {"configuration": changed})
+    await world.resync()
+
+    assert sent(world)["configuration"]["credentials"]["password"] == PASSWORD
+    told = json.dumps(await world.get(CONNECTOR_KIND, "shop")) + str(world.events.told)
+    assert PASSWORD not in told
+    assert "theirs" not in told
+
+
+ROTATED: dict[str, Any] = {
+    "connectorType": "source",
+    "connectorName": "IntuitQuickBooks",
+    "configuration": {"realm": "shop"},
+    "configurationSecrets": [{"pointer": "/refresh_token", "secretKeyRef": {"name": "warehouse", "key": "password"}}],
+}
+
+
+async def test_a_secret_that_the_server_replaces_by_itself_is_not_sent_again(world: Process) -> None:
+    properties = {"realm": {"type": "string"}, "refresh_token": {"type": "string", "multiwoven_secret": True}}
+    schema = {"type": "object", "properties": properties}
+    definition = {
+        "name": "IntuitQuickBooks",
+        "connector_type": "source",
+        "connector_spec": {"connection_specification": schema},
+    }
+    world.sandbox.control("PUT", "/definitions/source/IntuitQuickBooks", {"definition": definition, "streams": []})
+    await world.connector(**ROTATED)
+    await world.reconcile()
+    assert (await world.told())[0] == "True", await world.told()
+    row = sent(world)
+    assert row["configuration"]["refresh_token"] == PASSWORD
+    rotated = {"configuration": {**row["configuration"], "refresh_token": "rotated"}}
+    world.sandbox.control("PATCH", f"/connectors/{row['id']}", rotated)
+    world.forget()
+    await world.resync()
+    assert world.calls() == []
+    await world.connector(description="The books.")
+    await world.reconcile()
+    assert sent(world)["description"].startswith("The books.")
+    assert sent(world)["configuration"]["refresh_token"] == "rotated"
+    await world.secret("tr0ub4dor")
+    await world.resync()
+
+    assert sent(world)["configuration"]["refresh_token"] == "tr0ub4dor"
