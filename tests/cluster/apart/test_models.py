@@ -88,6 +88,18 @@ async def test_drift_is_put_back(world: Process) -> None:
     assert (await world.told("Registered", *HERE))[1] == "DriftCorrected"
 
 
+async def test_a_change_of_the_query_says_what_it_means_for_syncs(world: Process) -> None:
+    await settled(world)
+    assert not any("in force from the next run" in event.message for event in world.events.told)
+    await world.model(query="SELECT id FROM customers ORDER BY id")
+    await world.reconcile(*HERE)
+    await world.reconcile(*HERE)
+
+    assert world.stored("models")[0]["query"] == "SELECT id FROM customers ORDER BY id"
+    told = [event for event in world.events.told if "in force from the next run" in event.message]
+    assert [event.reason for event in told] == ["Reconciled"]
+
+
 async def test_a_query_in_a_config_map_is_sent_again_when_it_changes(world: Process) -> None:
     await world.config_map("SELECT 1;")
     number = await source(world)

@@ -10,9 +10,10 @@ from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.informer.store import NamespacedName
 from sync_operator.controller.references.reference_views import reference_view, tell_referrers
 from sync_operator.controller.references.users import read_usage, usage_of
-from sync_operator.controller.registration.act_on_remote import connected_client
+from sync_operator.controller.registration.act_on_remote import connected_client, write_remote
 from sync_operator.controller.registration.observe_registration import list_scope, observe_registration, workspace_of
 from sync_operator.controller.registration.reconcile_loop import ReconcileSteps, reconcile_registered
+from sync_operator.domain.model.model_body import ChangeQuery
 from sync_operator.domain.model.model_kind import MODEL, next_model_action
 from sync_operator.domain.model.model_snapshot import ModelSnapshot, connector_id_of
 from sync_operator.domain.model.model_source import MAX_NAMES_AGE, ListSources, with_source
@@ -47,7 +48,7 @@ def _observe(context: ControllerContext, obj: Mapping[str, Any]) -> ModelSnapsho
 
 
 async def _act(
-    context: ControllerContext, snapshot: ModelSnapshot, action: TryQuery | ListSources | ListUsers
+    context: ControllerContext, snapshot: ModelSnapshot, action: ChangeQuery | TryQuery | ListSources | ListUsers
 ) -> ModelSnapshot:
     """Carry out one action of a Model alone.
 
@@ -56,6 +57,10 @@ async def _act(
     """
     client, scope = connected_client(context, snapshot)
     match action:
+        case ChangeQuery():
+            send = partial(client.models.update, action.remote_id, action.body)
+            snapshot = await write_remote(context, snapshot, action.remote_id, action.changes, send, updated=True)
+            return replace(snapshot, query_changed=True)
         case TryQuery():
             return replace(snapshot, columns=await client.pipeline.query_columns(action.connector_id, action.query))
         case ListSources():
@@ -76,7 +81,7 @@ MODEL_STEPS: Final = ReconcileSteps[ModelSnapshot](
     blockers=model_blockers,
     events=model_events,
     reported=tell_referrers,
-    server_actions=(TryQuery, ListSources, ListUsers),
+    server_actions=(ChangeQuery, TryQuery, ListSources, ListUsers),
 )
 
 reconcile_model: Final = partial(reconcile_registered, MODEL_STEPS)

@@ -1,19 +1,26 @@
 """The body of a model's create and update, with the query of the manifest or of a ConfigMap. Pure."""
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sync_operator.api.kinds.model import MAX_QUERY, ModelSpec
 from sync_operator.api.rules.query_text import normalized_query, query_faults
 from sync_operator.domain.identity.ownership_mark import marked_description
 from sync_operator.domain.model.model_snapshot import ModelSnapshot
+from sync_operator.domain.registration.registration_actions import UpdateRemote
 from sync_operator.domain.registration.resource_kind import ConfigMapText
 from sync_operator.errors import InvalidSpecError
 from sync_operator.util.bounds import has_nul
 
-__all__ = ["model_body", "query_of", "texts_of"]
+__all__ = ["ChangeQuery", "model_body", "query_of", "texts_of"]
 
 _QUERY: Final = "/query"
 """Name of the query among the values that are read for a body."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeQuery(UpdateRemote):
+    """`PUT /models/:id` with another query, which concerns the syncs that use the model."""
 
 
 def texts_of(spec: ModelSpec) -> tuple[ConfigMapText, ...]:

@@ -7,12 +7,12 @@ from typing import Any, Final
 from sync_operator.api.constants import MODEL_FINALIZER, MODEL_KIND
 from sync_operator.domain.create_fence.late_creates import duplicate_step
 from sync_operator.domain.identity.ownership_mark import mark_owner, ownership_proof, unmarked
-from sync_operator.domain.model.model_body import model_body, query_of, texts_of
+from sync_operator.domain.model.model_body import ChangeQuery, model_body, query_of, texts_of
 from sync_operator.domain.model.model_snapshot import ModelSnapshot
 from sync_operator.domain.model.model_source import ListSources, source_blocker, source_lookup
 from sync_operator.domain.model.preview_step import TryQuery, preview_step
 from sync_operator.domain.registration.deletion_step import deletion_step
-from sync_operator.domain.registration.desired_state import update_body
+from sync_operator.domain.registration.desired_state import drifted_fields, update_body
 from sync_operator.domain.registration.field_diff import FieldRules
 from sync_operator.domain.registration.registration_actions import RegistrationAction, UpdateRemote
 from sync_operator.domain.registration.registration_step import registration_step
@@ -53,7 +53,8 @@ def _update(snapshot: ModelSnapshot, remote: RemoteModel, changes: tuple[str, ..
     body = update_body(snapshot)
     if snapshot.workspace.dialect is Dialect.DOCUMENTED and _CONNECTOR in remote.attributes:
         body |= {_CONNECTOR: remote.attributes[_CONNECTOR]}  # it asks for all
-    return UpdateRemote(remote.id, body, changes)
+    is_new = snapshot.model.status.id is None or "query" not in drifted_fields(snapshot, remote)
+    return UpdateRemote(remote.id, body, changes) if is_new else ChangeQuery(remote.id, body, changes)
 
 
 MODEL: Final = ResourceKind[ModelSnapshot](

@@ -1,6 +1,6 @@
 """The status and the events of a Model, from the last snapshot of a reconcile. Pure."""
 
-from typing import Any
+from typing import Any, Final
 
 from sync_operator.api.constants import MODEL_ANNOTATIONS
 from sync_operator.api.enums import PreviewPolicy
@@ -27,6 +27,12 @@ from sync_operator.domain.status.set_conditions import (
 )
 
 __all__ = ["model_blockers", "model_events", "model_status"]
+
+_QUERY_CHANGED: Final = (
+    "spec.query: changed on the server, in force from the next run of each Sync that uses it; an incremental sync "
+    "sends each row whose content differs now, one of full_refresh no row whose primaryKey it has sent before; a "
+    "mapped column that the query no longer returns is sent empty"
+)
 
 
 def model_blockers(snapshot: ModelSnapshot) -> tuple[Blocker, ...]:
@@ -55,6 +61,8 @@ def model_status(snapshot: ModelSnapshot) -> ModelStatus:
 def model_events(snapshot: ModelSnapshot, before: ModelStatus, after: ModelStatus) -> tuple[EventSpec, ...]:
     """The events for the step from the last status to the new one: one for each change."""
     found = [registration_event(snapshot, before, after) or ready_event(before, after)]
+    if snapshot.query_changed and not snapshot.corrected:
+        found.append(EventSpec(Reason.RECONCILED, _QUERY_CHANGED))
     valid = changed(ConditionType.QUERY_VALID, before.conditions, after.conditions)
     if valid is not None and valid.status == "False":
         found.append(EventSpec(Reason(valid.reason), valid.message, warning=True))
