@@ -19,7 +19,15 @@ from sync_operator.syncapi.http.blocked_hosts import check_url
 from sync_operator.syncapi.http.connection_pool import PoolManager
 from sync_operator.syncapi.http.server_client import ServerClient
 from sync_operator.syncapi.pipeline.definitions import DefinitionSet
-from sync_operator.syncapi.types import Dialect, RefKind, RemoteSync
+from sync_operator.syncapi.types import (
+    Dialect,
+    RefKind,
+    RemoteConnector,
+    RemoteList,
+    RemoteModel,
+    RemoteResource,
+    RemoteSync,
+)
 
 __all__ = ["WorkspaceContent", "read_definitions", "read_workspace"]
 
@@ -33,12 +41,16 @@ class WorkspaceContent:
         syncs: all its syncs by id.
         names: its connectors and models, for the roles that were requested.
         unlisted: roles that the server does not list and that were requested only to look ids up.
+        connectors: all its connectors by id, if they were requested.
+        models: all its models by id, if they were requested.
     """
 
     dialect: Dialect
     syncs: dict[str, RemoteSync]
     names: Names = field(default_factory=dict)
     unlisted: frozenset[RefKind] = frozenset()
+    connectors: dict[str, RemoteConnector] = field(default_factory=dict)
+    models: dict[str, RemoteModel] = field(default_factory=dict)
 
 
 def read_workspace(
@@ -48,6 +60,7 @@ def read_workspace(
     *,
     roles: Collection[RefKind] = (),
     checked: Collection[RefKind] = (),
+    whole: bool = False,
 ) -> WorkspaceContent:
     """Read all syncs of a server workspace, at the Workspace's request rate and with the pauses the server asks for.
 
@@ -59,12 +72,13 @@ def read_workspace(
         tell: shows the progress.
         roles: roles (connectors, models) that are referred to by name.
         checked: roles whose ids are looked up, if the server lists them.
+        whole: whether all connectors and models are read too.
 
     Raises:
         SyncOperatorError: the server must not be called, refused a request, or did not respond.
     """
     check_url(target.url, settings.hosts)
-    return asyncio.run(_read(target, settings, tell, roles, checked))
+    return asyncio.run(_read(target, settings, tell, roles, checked, whole=whole))
 
 
 def read_definitions(target: Target, settings: ToolSettings, tell: Callable[[str], None]) -> DefinitionSet:
@@ -126,6 +140,8 @@ async def _read(
     tell: Callable[[str], None],
     roles: Collection[RefKind],
     checked: Collection[RefKind],
+    *,
+    whole: bool,
 ) -> WorkspaceContent:
     async with _connected(target, settings, tell) as server:
         client, throttle = server.client, server.throttle
@@ -137,14 +153,27 @@ async def _read(
                 if role in roles:
                     raise
                 unlisted.add(role)
-        listing = await throttle.call(client.syncs.list)
-        if listing.unlisted:
-            rows = ", ".join(map(str, listing.unlisted))
-            raise TransientError(
-                f"GET /syncs was refused for row {rows} of it (per_page=1&page={rows}): a sync there is broken; repair "
-                "it, or delete it"
-            )
-    return WorkspaceContent(client.dialect, {sync.id: sync for sync in listing.rows}, names, frozenset(unlisted))
+        syncs = _by_id(await throttle.call(client.syncs.list), "/syncs", "sync")
+        if not whole:
+            return WorkspaceContent(client.dialect, syncs, names, frozenset(unlisted))
+        connectors = _by_id(await throttle.call(client.connectors.list), "/connectors", "connector")
+        models = _by_id(await throttle.call(client.models.list), "/models", "model")
+    return WorkspaceContent(client.dialect, syncs, names, frozenset(unlisted), connectors, models)
+
+
+def _by_id[R: RemoteResource](listing: RemoteList[R], path: str, noun: str) -> dict[str, R]:
+    """The rows by id.
+
+    Raises:
+        TransientError: the server does not list all.
+    """
+    if listing.unlisted:
+        rows = ", ".join(map(str, listing.unlisted))
+        raise TransientError(
+            f"GET {path} was refused for row {rows} of it (per_page=1&page={rows}): a {noun} there is broken; repair "
+            "it, or delete it"
+        )
+    return {row.id: row for row in listing.rows}
 
 
 @asynccontextmanager

@@ -2,18 +2,26 @@
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from sync_operator.api.constants import WORKSPACE_KIND
+from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.api.kinds.resource_ref import WorkspaceRef
 from sync_operator.commands.export.export_manifest import Exported, export_sync
+from sync_operator.commands.export.pipeline_manifests import export_connector, export_model, resource_name
 from sync_operator.commands.input_files import UsageError, read_sources
 from sync_operator.commands.manifests.manifest_set import SECRET_KIND, ManifestSet, load_manifests
-from sync_operator.commands.plan.plan_command import LOGIN_NOTE, claims, find_targets, read_live, show_problems
-from sync_operator.commands.server_access import read_workspace
+from sync_operator.commands.plan.plan_command import (
+    LOGIN_NOTE,
+    find_targets,
+    read_live,
+    registered_ids,
+    show_problems,
+)
+from sync_operator.commands.server_access import WorkspaceContent, read_workspace
 from sync_operator.commands.targets import Home, Secrets, Target
 from sync_operator.commands.terminal import Progress, in_utf8, print_error
 from sync_operator.commands.validate.manifest_set_rules import Judged, judge_all
@@ -24,6 +32,7 @@ from sync_operator.settings import ToolSettings
 
 __all__ = ["add_arguments", "main", "target_of"]
 
+_NOUNS: Final = ("connector", "model", "sync")
 _HEADER: Final = "# Written by `sync-operator export`, which overwrites it.\n"
 _EPILOG: Final = """\
 It needs no cluster. FILE: manifests of the Workspace and its Secret. Without them the server is taken from the
@@ -69,6 +78,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="what the cluster holds, from `kubectl get syncs -A -o yaml`: syncs that belong to a Sync are left out",
     )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="connectors and models too; with --live of `kubectl get syncs,models,connectors -A -o yaml` without those "
+        "that belong to a resource",
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -108,20 +123,42 @@ def _export(
     if target.login is not None:
         sys.stderr.write(LOGIN_NOTE.format(email=target.login[0]))
     try:
-        workspace = read_workspace(target, settings, progress.update)
+        workspace = read_workspace(target, settings, progress.update, whole=args.all)
         view = WorkspaceView(
             name=target.name, url=target.url, workspace_id=target.workspace_id, dialect=workspace.dialect
         )
         namespace = args.namespace if args.namespace != "default" else None
-        claimed = claims(live, target, frozenset())
+        claimed = registered_ids(live, target, SYNC_KIND)
         wanted = sorted((it for it in workspace.syncs.values() if it.id not in claimed), key=lambda it: int(it.id))
-        exported = []
+        exported = [*_pipeline(workspace, live, target, view, namespace, now)] if args.all else []
         for number, remote in enumerate(wanted, 1):
             progress.update(f"{number} of {len(wanted)} syncs")
             exported.append(export_sync(remote, view, namespace, now))
     finally:
         progress.done()
     return exported
+
+
+def _pipeline(
+    workspace: WorkspaceContent,
+    live: ManifestSet,
+    target: Target,
+    view: WorkspaceView,
+    namespace: str | None,
+    now: datetime,
+) -> Iterator[Exported]:
+    """The connectors and models that belong to no resource of the cluster, oldest first."""
+    owned = registered_ids(live, target, CONNECTOR_KIND), registered_ids(live, target, MODEL_KIND)
+    names = {remote_id: name for remote_id, (_, name) in owned[0].items()}
+    connectors = [it for it in workspace.connectors.values() if it.id not in owned[0]]
+    for connector in sorted(connectors, key=lambda it: int(it.id)):
+        exported = export_connector(connector, view, namespace, now)
+        if not exported.refused:
+            names[connector.id] = resource_name(connector)
+        yield exported
+    for model in sorted(workspace.models.values(), key=lambda it: int(it.id)):
+        if model.id not in owned[1]:
+            yield export_model(model, view, namespace, names, now)
 
 
 def target_of(
@@ -165,19 +202,22 @@ def _write(exported: Iterable[Exported], folder: Path | None) -> None:
             raise UsageError(f"{file}: was not written by export; move it away, or name another folder")
     for file, texts in groups.items():
         file.write_text(_HEADER + "---\n".join(texts), "utf-8")
-    for file in sorted(folder.glob("destination-*.yaml")):
+    for file in sorted(folder.glob("*.yaml")):
         if file not in groups and file.read_text("utf-8", errors="replace").startswith(_HEADER):
-            sys.stderr.write(f"{file}: was written by an earlier export, and none of its syncs is left; delete it\n")
+            sys.stderr.write(f"{file}: was written by an earlier export, and nothing of it is left; delete it\n")
 
 
 def _tell(exported: list[Exported], good: int) -> int:
     for each in exported:
         if each.refused:
             sys.stderr.write(
-                f"sync {each.sync_id} is left out, because no manifest takes it over as it is: {each.refused}\n"
+                f"{each.noun} {each.remote_id} is left out, because no manifest takes it over as it is: "
+                f"{each.refused}\n"
             )
     left_out = f", {len(exported) - good} left out" if good < len(exported) else ""
-    sys.stderr.write(f"{good} sync{'s' * (good != 1)} exported{left_out}\n")
+    counts = Counter(each.noun for each in exported if not each.refused)
+    told = [f"{counts[noun]} {noun}{'s' * (counts[noun] != 1)}" for noun in _NOUNS if counts[noun] or noun == "sync"]
+    sys.stderr.write(f"{', '.join(told)} exported{left_out}\n")
     return 1 if left_out else 0
 
 

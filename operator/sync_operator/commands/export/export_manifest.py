@@ -39,16 +39,18 @@ _RUN_BY: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """One exported sync.
+    """One exported connector, model or sync.
 
     Attributes:
-        sync_id: id of the server's sync.
+        noun: what it is on the server.
+        remote_id: the server's id of it.
         text: its manifest as YAML.
         group: name of its file.
-        refused: why the manifest would not adopt the sync unchanged; empty if it would.
+        refused: why the manifest would not adopt it unchanged; empty if it would.
     """
 
-    sync_id: str
+    noun: str
+    remote_id: str
     text: str
     group: str
     refused: str = ""
@@ -74,7 +76,7 @@ def export_sync(remote: RemoteSync, view: WorkspaceView, namespace: str | None, 
     }
     group = f"destination-{remote.attributes.get('destination_id')}"
     text = _secret_hint(f"{name}-configuration", hidden.keys, namespace) + dump_yaml(manifest)
-    return Exported(remote.id, text, group, _objection(text, remote, view, now))
+    return Exported("sync", remote.id, text, group, _objection(text, remote, view, now))
 
 
 def _name(remote: RemoteSync) -> str:

@@ -1,9 +1,10 @@
-"""Finds the secrets in a sync's ``configuration`` and replaces them, so that none gets into git. Pure.
+"""Finds the secrets in a ``configuration`` and replaces them, so that none gets into git. Pure.
 
 A text is treated as a secret if
 - the name of its field suggests it (``api_key``, ``password``, ``token`` …), also in list items and nested objects;
 - it is the constant of a ``static`` item that is sent to a field with such a name;
-- it looks like one (a JSON web token, a private key, credentials in a URL …).
+- it looks like one (a JSON web token, a private key, credentials in a URL …);
+- it is the mask that a server shows instead of one.
 
 In a configuration in object form, the outermost keys are columns, and their values the destination's fields:
 ``{api_token: token}`` maps a column. There a plain value is kept if it shares a word with the column's name.
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sync_operator.api.validation.content_faults import MASK
 from sync_operator.domain.registration.json_pointer import with_secrets
 from sync_operator.util.redact import mask
 from sync_operator.util.secret_names import is_secret_name
@@ -95,7 +97,7 @@ def _maps(column: str, field: str) -> bool:
 
 
 def _looks_secret(text: str) -> bool:
-    return mask(text) != text
+    return mask(text) != text or text == MASK
 
 
 def _pointer(outer: str, name: str) -> str:

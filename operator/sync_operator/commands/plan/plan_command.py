@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Final
 from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.api.kinds.sync import SyncSpec
 from sync_operator.api.kinds.workspace import RemoteWorkspace, remote_workspace_of
-from sync_operator.api.statuses.status import SyncStatus, read_connector_status, read_sync_status
+from sync_operator.api.statuses.status import SyncStatus, read_connector_status, read_model_status, read_sync_status
 from sync_operator.api.validation.strict_validation import read_sync_spec
 from sync_operator.commands.diagnostics import Severity, shown_problem
 from sync_operator.commands.input_files import UsageError, read_sources
@@ -27,19 +27,25 @@ from sync_operator.commands.validate.checks.kind_checks import check_workspace
 from sync_operator.commands.validate.manifest_set_rules import Judged, judge_all
 from sync_operator.commands.validate.validate_command import add_input_arguments
 from sync_operator.domain.reference_view import ReferenceView
+from sync_operator.domain.registration.resource_kind import RegisteredStatus
 from sync_operator.domain.sync.references import named_roles, resource_roles
 from sync_operator.errors import InvalidSettingsError, InvalidSpecError, SyncOperatorError
 from sync_operator.settings import ToolSettings
 from sync_operator.syncapi.types import RefKind
 
-__all__ = ["LOGIN_NOTE", "add_arguments", "claims", "find_targets", "main", "read_live", "show_problems"]
+__all__ = ["LOGIN_NOTE", "add_arguments", "find_targets", "main", "read_live", "registered_ids", "show_problems"]
 
 LOGIN_NOTE: Final = (
     "logging in as {email}, which ends this user's other sessions: the operator, if it uses the same login, logs in "
     "again by itself\n"
 )
 
-_LIVE_KINDS: Final = (SYNC_KIND, WORKSPACE_KIND)
+_LIVE_KINDS: Final = (SYNC_KIND, WORKSPACE_KIND, CONNECTOR_KIND, MODEL_KIND)
+_READ_STATUS: Final[Mapping[str, Callable[[object], RegisteredStatus]]] = {
+    CONNECTOR_KIND: read_connector_status,
+    MODEL_KIND: read_model_status,
+    SYNC_KIND: read_sync_status,
+}
 
 _EPILOG: Final = """\
 It needs no cluster. It reads from the sync server, with the Secrets that the Workspaces name, when they are in the
@@ -216,7 +222,7 @@ def _plan(
                 sys.stderr.write(LOGIN_NOTE.format(email=target.login[0]))
             roles = {role for each in group for role in named_roles(each.spec)}
             workspace = read_workspace(target, settings, progress.update, roles=roles, checked=tuple(RefKind))
-            owners = claims(live, target, {each.home for each in group})
+            owners = registered_ids(live, target, SYNC_KIND, {each.home for each in group})
             foreseen = plan_workspace(target, workspace, group, secrets, owners, now)
             planned |= {each.home: Planned(each, it) for each, it in zip(group, foreseen, strict=True)}
         except SyncOperatorError as error:
@@ -284,11 +290,11 @@ def _applied(written: Mapping[str, Any], live: Mapping[str, Any], spec: SyncSpec
         return spec
 
 
-def claims(live: ManifestSet, target: Target, but: Container[Home]) -> dict[str, Home]:
-    """Ids of the target's syncs that belong to Syncs of the cluster, except the Syncs in ``but``; and to which."""
+def registered_ids(live: ManifestSet, target: Target, kind: str, but: Container[Home] = ()) -> dict[str, Home]:
+    """Ids of what belongs to resources of a kind in the cluster, except those in ``but``; and to which."""
     owners = {}
-    for manifest in live.of(SYNC_KIND):
-        status = read_sync_status(manifest.value.get("status"))
+    for manifest in live.of(kind):
+        status = _READ_STATUS[kind](manifest.value.get("status"))
         if status.id and status.url and (manifest.namespace, manifest.name) not in but:
             remote_workspace = remote_workspace_of(status.url, status.workspace_id)
             if remote_workspace == target.remote_workspace:
