@@ -10,10 +10,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.support.manifests import BY_NAME, REMOVED, sync_manifest, workspace_manifest
+from tests.support.manifests import (
+    BY_NAME,
+    REMOVED,
+    connector_manifest,
+    model_manifest,
+    sync_manifest,
+    workspace_manifest,
+)
 from tests.support.served import BODY, Served
 
+from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.cli import main
+from sync_operator.commands.manifests import manifest_set
 from sync_operator.syncapi.types import Dialect
 
 MAPPING = [{"from": "id", "to": "key", "mapping_type": "standard"}]
@@ -517,6 +526,24 @@ def test_what_is_pruned_is_told_with_what_goes_on_the_server(
     assert main(["plan", str(file), "--live", str(live), "--prune", "-o", "json"]) == 10
     told = json.loads(capsys.readouterr().out)["syncs"]
     assert [(each["action"], each["name"], each["id"]) for each in told] == [("delete", "gone", "7")]
+
+
+def test_what_is_not_compared_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest_set, "PUBLISHED", (SYNC_KIND, WORKSPACE_KIND, CONNECTOR_KIND, MODEL_KIND))
+    file = tmp_path / "pipeline.yaml"
+    file.write_text("\n---\n".join(map(json.dumps, (connector_manifest("crm"), model_manifest("customers")))))
+
+    assert main(["plan", str(file)]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "not looked at: Connector crm, Model customers; only Syncs are compared with their server" in words
+    assert main(["plan", str(file), "-o", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)["notCompared"]
+    assert [(each["kind"], each["name"], each["line"]) for each in told] == [
+        ("Connector", "crm", 1),
+        ("Model", "customers", 3),
+    ]
 
 
 @pytest.mark.parametrize(

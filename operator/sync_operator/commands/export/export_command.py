@@ -81,8 +81,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all",
         action="store_true",
-        help="connectors and models too; with --live of `kubectl get syncs,models,connectors -A -o yaml` without those "
-        "that belong to a resource",
+        help="connectors and models too; with --live, written by `kubectl get syncs,models,connectors -A -o yaml`, all "
+        "but those that belong to a resource",
     )
 
 

@@ -124,8 +124,10 @@ def main(args: argparse.Namespace) -> int:
         planned = [_with_cluster(each, live) for each in planned]
     pruned = _pruned(judged, live) if args.prune else Pruned()
     style = style_of(sys.stdout, colour=settings.colour)
-    lines = [as_json(planned, pruned)] if args.output == "json" else as_text(planned, style, pruned)
-    stream = in_utf8(sys.stdout) if args.output == "json" else sys.stdout
+    ignored = [*(it.manifest for it in judged.connectors), *(it.manifest for it in judged.models)]
+    is_json = args.output == "json"
+    lines = [as_json(planned, pruned, ignored)] if is_json else as_text(planned, style, pruned, ignored)
+    stream = in_utf8(sys.stdout) if is_json else sys.stdout
     stream.writelines(f"{line}\n" for line in lines)
     return exit_code(planned, pruned)
 

@@ -69,8 +69,17 @@ def exit_code(planned: Sequence[Planned], pruned: Pruned) -> int:
     return _EXIT_CHANGES if changes or pruned.syncs or pruned.workspaces else 0
 
 
-def as_text(planned: Sequence[Planned], style: Style, pruned: Pruned) -> Iterator[str]:
-    """The plan as text. An error of a server is reported once, not for each of its Syncs."""
+def as_text(
+    planned: Sequence[Planned], style: Style, pruned: Pruned, ignored: Sequence[Manifest] = ()
+) -> Iterator[str]:
+    """The plan as text. An error of a server is reported once, not for each of its Syncs.
+
+    Args:
+        planned: the plan for each Sync.
+        style: of the output.
+        pruned: what pruning deletes.
+        ignored: objects of the input that are applied, and of which nothing is planned.
+    """
     reported = set[str]()
     for each in planned:
         manifest = each.candidate.checked.manifest
@@ -102,6 +111,10 @@ def as_text(planned: Sequence[Planned], style: Style, pruned: Pruned) -> Iterato
         yield f"{style.bold(f'{left.manifest.subject}:')} {style.red(_pruned_workspace(left))}"
     if any(each.planned_change and each.cluster is None and not each.read_error for each in planned):
         yield wrapped(_NOT_LOOKED_AT, style, indent="  ")
+    if ignored:
+        names = ", ".join(manifest.subject for manifest in ignored[:MAX_NAMES])
+        more = ", …" if len(ignored) > MAX_NAMES else ""
+        yield wrapped(f"not looked at: {names}{more}; only Syncs are compared with their server", style, indent="  ")
     yield _count(planned, pruned)
 
 
@@ -126,7 +139,7 @@ def _pruned_workspace(gone: WorkspaceDeletion) -> str:
     return f"is deleted, though {stay} to it ({names}): until it is there again, no change of theirs gets to the server"
 
 
-def as_json(planned: Sequence[Planned], pruned: Pruned) -> str:
+def as_json(planned: Sequence[Planned], pruned: Pruned, ignored: Sequence[Manifest] = ()) -> str:
     """The plan as JSON, as described in `docs/tools.md`; within one format version, fields are only added."""
     document = {
         "formatVersion": _FORMAT,
@@ -135,6 +148,7 @@ def as_json(planned: Sequence[Planned], pruned: Pruned) -> str:
         "workspaces": [
             _source_position(gone.manifest) | {"action": _PRUNED, "usedBy": gone.users} for gone in pruned.workspaces
         ],
+        "notCompared": [{"kind": manifest.kind} | _source_position(manifest) for manifest in ignored],
     }
     return json.dumps(document, indent=2, ensure_ascii=False)
 
