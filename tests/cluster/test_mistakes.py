@@ -28,7 +28,7 @@ from tests.support.plane import Kube, Plane
 from tests.support.running import Controller, eventually, running_sandbox
 from tests.support.syncs import Tenant
 
-from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
 
 PATIENCE: Final = 60.0
 EVERYTHING: Final = (*MISTAKES, *NO_MISTAKES)
@@ -72,7 +72,7 @@ class Person:
     def messages(self) -> dict[str, str]:
         """Column MESSAGE of `kubectl get -o wide`, by kind and name."""
         found = dict[str, str]()
-        for kind in ("sync", "workspace"):
+        for kind in ("sync", "workspace", "connector", "model"):
             header, *lines = self._kubectl("get", kind, "-o", "wide")[0].splitlines()
             found |= {f"{kind}/{line.split()[0]}": line[header.index("MESSAGE") :] for line in lines}
         return found
@@ -85,7 +85,7 @@ class Person:
         """What stands in column MESSAGE, without kubectl."""
         return {
             f"{kind.lower()}/{item['metadata']['name']}": item.get("status", {}).get("message", "")
-            for kind in (SYNC_KIND, WORKSPACE_KIND)
+            for kind in (SYNC_KIND, WORKSPACE_KIND, CONNECTOR_KIND, MODEL_KIND)
             for item in self.tenant.kube.resource(kind).get(namespace=self.tenant.namespace).to_dict()["items"]
         }
 
@@ -149,7 +149,7 @@ def said(person: Person) -> dict[str, str]:
         answers[mistake.name] = "; ".join(f"{problem.field}: {problem.message}" for problem in problems)
     by_hand = [mistake for mistake in EVERYTHING if mistake.by_hand]
     for mistake in (*later, *by_hand):
-        person.tenant.when(SYNC_KIND, mistake.name, "Ready")
+        person.tenant.when(mistake.kind.capitalize(), mistake.name, "Ready")
     for mistake in by_hand:
         person.does(mistake)
     answers |= person.refusals(merged(mistake.manifests[-1], {"spec": mistake.then}) for mistake in later)

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
-from tests.support.manifests import BY_NAME, REMOVED, merged, sync_manifest, workspace_manifest
+from tests.support.manifests import (
+    BY_NAME,
+    REMOVED,
+    connector_manifest,
+    merged,
+    model_manifest,
+    sync_manifest,
+    workspace_manifest,
+)
 from tests.support.syncs import MAPPING
 
 from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
@@ -36,9 +44,11 @@ class Mistake:
         remedy: words of what to do.
         sync: changes to the spec of a good Sync; None where it is about a Workspace.
         workspace: changes to the spec of a good Workspace of the same name, which the Sync, if any, refers to.
+        connector: changes to the spec of a good Connector; None where it is not about one.
+        model: changes to the spec of a good Model; None where it is not about one.
         annotations: of the object.
         secrets: Secrets that there are, by name.
-        then: changes to the spec that are made once the Sync is Ready.
+        then: changes to the spec that are made once it is Ready.
         root: laid over the whole manifest.
         cronjob: changes that are made to the spec of its CronJob once it is Ready.
         repointed: changes that are made to the spec of its Workspace once it is Ready.
@@ -51,6 +61,8 @@ class Mistake:
     remedy: str
     sync: dict[str, Any] | None = None
     workspace: dict[str, Any] | None = None
+    connector: dict[str, Any] | None = None
+    model: dict[str, Any] | None = None
     annotations: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     then: dict[str, Any] | None = None
@@ -67,6 +79,10 @@ class Mistake:
     @property
     def kind(self) -> str:
         """Kind of the object that is looked at."""
+        if self.connector is not None:
+            return "connector"
+        if self.model is not None:
+            return "model"
         return "workspace" if self.sync is None else "sync"
 
     @property
@@ -85,6 +101,10 @@ class Mistake:
             ref = {} if self.workspace is None else {"workspaceRef": {"name": self.name}}
             spec = {"configuration": MAPPING, **ref, **self.sync}
             found.append(merged(merged(sync_manifest(self.name, **spec), about), self.root))
+        if self.connector is not None:
+            found.append(merged(merged(connector_manifest(self.name, **self.connector), about), self.root))
+        if self.model is not None:
+            found.append(merged(merged(model_manifest(self.name, **self.model), about), self.root))
         return found
 
 
@@ -578,7 +598,83 @@ _WORKSPACES: Final = (
     Mistake("suspended-server", _GET, "spec.suspend", "set it to false", workspace={"suspend": True}),
 )
 
-MISTAKES: Final = (*_WORDS_OF_KUBERNETES, *_SYNCS, *_WORKSPACES)
+_MASK: Final = "*" * 13
+_PIPELINES: Final = (
+    # Connectors.
+    Mistake(
+        "connector-api-name",
+        Look.VALIDATE,
+        "spec.connector_name",
+        "did you mean 'connectorName'",
+        connector={"connector_name": "Http"},
+    ),
+    Mistake(
+        "connector-type-case",
+        _REFUSED,
+        "spec.connectorType",
+        '"source", "destination"',
+        connector={"connectorType": "Destination"},
+    ),
+    Mistake(
+        "connector-empty",
+        _REFUSED,
+        "spec.configuration",
+        "write what the definition on the server asks for",
+        connector={"configuration": REMOVED},
+    ),
+    Mistake(
+        "connector-pointer",
+        _REFUSED,
+        "spec.configurationSecrets[0].pointer",
+        "begin with /",
+        connector={"configurationSecrets": [{"pointer": "password", "secretKeyRef": _VALUE}]},
+    ),
+    Mistake("connector-blank-name", _REFUSED, "spec.name", "write a name", connector={"name": " "}),
+    Mistake(
+        "connector-masked",
+        _GET,
+        "spec.configuration.headers.Authorization",
+        "put the secret into a Secret",
+        connector={"configuration": {"destination_url": "https://a.example", "headers": {"Authorization": _MASK}}},
+    ),
+    Mistake(
+        "connector-without-secret",
+        _GET,
+        "spec.configurationSecrets[0].secretKeyRef.name",
+        "create it",
+        connector={
+            "configurationSecrets": [{"pointer": "/headers/a", "secretKeyRef": {"name": "nothing", "key": "a"}}]
+        },
+    ),
+    Mistake(
+        "connector-definition",
+        _REFUSED,
+        "spec.connectorName",
+        "make another Connector",
+        connector={},
+        then={"connectorName": "Hubspot"},
+    ),
+    # Models.
+    Mistake(
+        "model-limit", _REFUSED, "spec.query", "leave rows out by WHERE", model={"query": "SELECT * FROM t LIMIT 5"}
+    ),
+    Mistake("model-two", _REFUSED, "spec.query", "keep one statement", model={"query": "SELECT 1; SELECT 2"}),
+    Mistake("model-comment", _REFUSED, "spec.query", "remove the comment", model={"query": "SELECT 1 -- all"}),
+    Mistake("model-no-key", _REFUSED, "spec.primaryKey", "Required value", model={"primaryKey": REMOVED}),
+    Mistake("model-no-query", _REFUSED, "spec.query", "queryFrom.configMapKeyRef", model={"query": REMOVED}),
+    Mistake(
+        "model-no-source",
+        _REFUSED,
+        "spec.connectorId",
+        "connectorRef.name to the name of a Connector",
+        model={"connectorRef": REMOVED},
+    ),
+    Mistake("model-two-sources", _REFUSED, "spec.connectorRef", "remove one of the two", model={"connectorId": 1}),
+    Mistake("model-ai", _REFUSED, "spec.queryType", '"raw_sql"', model={"queryType": "ai_ml"}),
+    Mistake("model-unordered", _WARNED, "spec.query", "order it by", model={"query": "SELECT id FROM t"}),
+)
+
+MISTAKES: Final = (*_WORDS_OF_KUBERNETES, *_SYNCS, *_WORKSPACES, *_PIPELINES)
 
 NO_MISTAKES: Final = (
     Mistake("trailing-slash", _GET, "", "connected as", workspace={"url": f"{SERVED}/"}),
