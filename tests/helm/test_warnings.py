@@ -8,12 +8,23 @@ import pytest
 import yaml
 from tests.support.doubtful_manifests import DOUBTFUL_SYNCS
 from tests.support.helm import Helm
-from tests.support.manifests import merged, sync_manifest, workspace_manifest
+from tests.support.manifests import (
+    connector_manifest,
+    merged,
+    model_manifest,
+    sync_manifest,
+    workspace_manifest,
+)
 from tests.support.plane import Plane
 from tests.support.running import eventually
 
 from sync_operator.api.validation.strict_validation import read_sync_spec
-from sync_operator.api.validation.warning_rules import SYNC_WARNINGS, annotation_warnings, spec_warnings
+from sync_operator.api.validation.warning_rules import (
+    MODEL_WARNINGS,
+    SYNC_WARNINGS,
+    annotation_warnings,
+    spec_warnings,
+)
 
 OF_ENTRIES = {rule.message for rule in SYNC_WARNINGS if rule.of_entries}
 
@@ -65,3 +76,10 @@ def test_kubectl_apply_warns_of_what_validate_warns_of(plane: Plane) -> None:
     [said] = applied(plane, workspace)
     assert said.startswith("metadata.annotations[squared.ai/confirm] is not an annotation that the operator reads")
     assert applied(plane, workspace_manifest("w")) == []
+
+    [said] = applied(plane, model_manifest("m", query="SELECT id FROM t"))
+    assert said == f"{MODEL_WARNINGS[0].field} {MODEL_WARNINGS[0].message}"
+    connector = merged(connector_manifest("c"), {"metadata": {"annotations": {"squared.ai/discover": "1"}}})
+    [said] = applied(plane, connector)
+    assert said.startswith("metadata.annotations[squared.ai/discover] is not an annotation that the operator reads")
+    assert applied(plane, model_manifest("m"), connector_manifest("c")) == []

@@ -4,8 +4,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sync_operator.api.constants import SYNC_KIND
-from sync_operator.api.validation.strict_validation import read_sync_spec, read_workspace_spec
+from sync_operator.api import constants
+from sync_operator.api.validation.strict_validation import (
+    read_connector_spec,
+    read_model_spec,
+    read_sync_spec,
+    read_workspace_spec,
+)
 from sync_operator.commands.input_files import Source
 from sync_operator.commands.manifests.manifest_set import load_manifests
 from sync_operator.commands.manifests.spans import YamlError
@@ -39,12 +44,19 @@ def documents_of(text: str) -> tuple[list[Document], YamlError | None]:
 def controller_takes(kind: str, name: str, spec: Mapping[str, Any]) -> bool:
     """Whether the controller would go on with a spec that the API server took."""
     try:
-        if kind == SYNC_KIND:
-            read = read_sync_spec(spec)
-            effective_schedule(read, "default", name)
-            with_secrets(read.configuration, {entry.pointer: "" for entry in read.configuration_secrets})
-        else:
-            check_url(read_workspace_spec(spec).url, EgressPolicy(insecure=("*",), internal=("0.0.0.0/0", "::/0")))
+        match kind:
+            case constants.SYNC_KIND:
+                sync = read_sync_spec(spec)
+                effective_schedule(sync, "default", name)
+                with_secrets(sync.configuration, {entry.pointer: "" for entry in sync.configuration_secrets})
+            case constants.CONNECTOR_KIND:
+                connector = read_connector_spec(spec)
+                with_secrets(connector.configuration, {entry.pointer: "" for entry in connector.configuration_secrets})
+            case constants.MODEL_KIND:
+                read_model_spec(spec)
+            case _:
+                policy = EgressPolicy(insecure=("*",), internal=("0.0.0.0/0", "::/0"))
+                check_url(read_workspace_spec(spec).url, policy)
     except InvalidSpecError:
         return False
     return True

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tests.support.bad_manifests import BAD_SYNCS, BAD_WORKSPACES, GOOD_SYNCS, GOOD_WORKSPACES, Judge
-from tests.support.manifests import sync_manifest, workspace_manifest
+from tests.support.bad_pipelines import BAD_CONNECTORS, BAD_MODELS, GOOD_CONNECTORS, GOOD_MODELS
+from tests.support.manifests import connector_manifest, model_manifest, sync_manifest, workspace_manifest
 
-from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
 
 __all__ = ["TABLE", "Written"]
 
@@ -32,7 +33,10 @@ class Written:
 
     @property
     def kind(self) -> str:
-        return WORKSPACE_KIND if self.name.startswith("workspace-") else SYNC_KIND
+        of_others = (
+            kind for kind in (CONNECTOR_KIND, MODEL_KIND, WORKSPACE_KIND) if self.name.startswith(kind.lower())
+        )
+        return next(of_others, SYNC_KIND)
 
 
 def _yaml(*, head: str = "", spec: str = "", metadata: str = "  name: x", tail: str = "", **fields: str) -> str:
@@ -178,6 +182,13 @@ TABLE: Final[dict[str, Written]] = {
             Written(f"workspace-{name}", _dumped(workspace_manifest(name, **spec)))
             for name, spec in GOOD_WORKSPACES.items()
         ),
+        *(Written(f"connector-{bad.name}", _dumped(bad.connector), bad.judge, bad.field) for bad in BAD_CONNECTORS),
+        *(Written(f"model-{bad.name}", _dumped(bad.model), bad.judge, bad.field) for bad in BAD_MODELS),
+        *(
+            Written(f"connector-{name}", _dumped(connector_manifest(name, **spec)))
+            for name, spec in GOOD_CONNECTORS.items()
+        ),
+        *(Written(f"model-{name}", _dumped(model_manifest(name, **spec))) for name, spec in GOOD_MODELS.items()),
     )
 }
 """By name; over 150 of them."""

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.bad_manifests import GOOD_SYNCS, GOOD_WORKSPACES, Judge
+from tests.support.bad_pipelines import GOOD_CONNECTORS, GOOD_MODELS
 from tests.support.judging import controller_takes, documents_of, judged
-from tests.support.manifests import sync_manifest, workspace_manifest
+from tests.support.manifests import connector_manifest, model_manifest, sync_manifest, workspace_manifest
 from tests.support.plane import Kube, Refusal
 from tests.support.written_manifests import TABLE, Written
 
-from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import SYNC_KIND
 from sync_operator.commands.diagnostics import Severity
 
 
@@ -54,6 +55,16 @@ NAMES = st.sampled_from(
         *("foo", "syncMode", "syncInterval", "syncIntervalUnit", "cronExpression", "cursorField", "workspaceRef"),
         *("run", "pod", "externalId", "timeZone", "suspend", "freshness", "configurationSecrets", "name"),
         *("labels", "timeout", "retries", "dialect", "auth", "caSecretRef", "key", "maxAge", "tokenSecretRef"),
+        *(
+            "connectorRef",
+            "serverName",
+            "query",
+            "queryFrom",
+            "configMapKeyRef",
+            "primaryKey",
+            "connectorName",
+            "check",
+        ),
         *("a/b"),
     ]
 )
@@ -62,6 +73,8 @@ VALUES = st.recursive(
 )
 SYNCS = [sync_manifest("x", **spec) for name, spec in GOOD_SYNCS.items() if name not in {"wide", "deep"}]
 WORKSPACES = [workspace_manifest("x", **spec) for spec in GOOD_WORKSPACES.values()]
+CONNECTORS = [connector_manifest("x", **spec) for spec in GOOD_CONNECTORS.values()]
+MODELS = [model_manifest("x", **spec) for name, spec in GOOD_MODELS.items() if name != "longest"]
 
 
 def spoiled(manifest: dict[str, Any], data: st.DataObject) -> dict[str, Any]:
@@ -85,12 +98,12 @@ def spoiled(manifest: dict[str, Any], data: st.DataObject) -> dict[str, Any]:
 
 
 @given(data=st.data())
-@settings(max_examples=400, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=600, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 def test_server_and_validate_agree_on_what_nobody_thought_of(kube: Kube, data: st.DataObject) -> None:
-    manifest = data.draw(st.sampled_from(SYNCS + WORKSPACES))
+    manifest = data.draw(st.sampled_from([SYNCS, WORKSPACES, CONNECTORS, MODELS]).flatmap(st.sampled_from))
     for _ in range(data.draw(st.integers(1, 2))):
         manifest = spoiled(manifest, data)
-    kind = WORKSPACE_KIND if manifest["kind"] == WORKSPACE_KIND else SYNC_KIND
+    kind = str(manifest["kind"])
     text = json.dumps(manifest)
 
     found = judged(text)

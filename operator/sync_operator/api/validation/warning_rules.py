@@ -13,6 +13,7 @@ from sync_operator.api.constants import (
     CONFIRM_SERVER_ANNOTATION,
     CONNECTOR_ANNOTATIONS,
     CONNECTOR_PLURAL,
+    DISCOVER_REQUESTED_AT_ANNOTATION,
     GROUP,
     MODEL_ANNOTATIONS,
     MODEL_PLURAL,
@@ -48,8 +49,8 @@ MAPPING_TYPES: Final = ("standard", "static", "template", "vector")
 _TYPES_AND_NONE: Final = (None, "", *MAPPING_TYPES)
 _UNKNOWN_ANNOTATION: Final = (
     "is not an annotation that the operator reads here, so it has no effect; correct or remove it: "
-    f"{RUN_REQUESTED_AT_ANNOTATION} and {TAKE_OVER_ANNOTATION} are for Syncs, "
-    f"{CONFIRM_SERVER_ANNOTATION} is for Workspaces"
+    f"{RUN_REQUESTED_AT_ANNOTATION} is for Syncs, {DISCOVER_REQUESTED_AT_ANNOTATION} for Connectors, "
+    f"{CONFIRM_SERVER_ANNOTATION} for Workspaces, and {TAKE_OVER_ANNOTATION} for all but Workspaces"
 )
 _UTC: Final = "Etc/UTC"
 _CEL_SECONDS: Final = str({unit.value: unit.seconds for unit in IntervalUnit})

@@ -17,7 +17,7 @@ from sync_operator.commands.input_files import Source
 from sync_operator.commands.manifests.manifest_set import load_manifests
 from sync_operator.commands.validate.checks.metadata_rules import slug
 from sync_operator.commands.validate.manifest_set_rules import judge_all
-from sync_operator.domain.identity.ownership_mark import without_mark
+from sync_operator.domain.identity.ownership_mark import unmarked
 from sync_operator.domain.workspace_view import WorkspaceView
 from sync_operator.syncapi.types import RemoteConnector, RemoteModel, RemoteResource
 
@@ -100,14 +100,12 @@ def export_model(
 
 def _identity(remote: RemoteResource, view: WorkspaceView, name: str) -> dict[str, Any]:
     """The fields that both kinds have."""
-    description = remote.attributes.get("description")
-    own = without_mark(description) if isinstance(description, str) else ""
     spec: dict[str, Any] = {"externalId": remote.id}
     if view.name != WorkspaceRef().name:
         spec["workspaceRef"] = {"name": view.name}
     if (server_name := remote.attributes.get("name")) != name:
         spec["name"] = server_name
-    return spec | _given(description=own or None)
+    return spec | _given(description=unmarked(remote.attributes).get("description") or None)
 
 
 def _given(**fields: Any) -> dict[str, Any]:
