@@ -15,7 +15,7 @@ import yaml
 
 from schema_words import facts, fields, in_code
 from sync_operator.api import constants
-from sync_operator.api.crd.crd_manifests import PUBLISHED, crd_of
+from sync_operator.api.crd.crd_manifests import KINDS, crd_of
 from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.cli import COMMANDS
 from sync_operator.controller.metrics.metrics import Metrics
@@ -30,14 +30,6 @@ _INTRODUCTION: Final = (
     "annotations that are not listed) may change at any time."
 )
 _OWN_PREFIX: Final = f"{constants.GROUP}/"
-_OF_PIPELINE: Final = frozenset(
-    {
-        ConditionType.DISCOVERED,
-        ConditionType.CONNECTED,
-        ConditionType.QUERY_VALID,
-        constants.DISCOVER_REQUESTED_AT_ANNOTATION,
-    }
-)
 _NOT_OURS: Final = ("process_", "python_")
 _EXIT_CODES: Final = re.compile(r"^exit codes:\n((?:  .*\n?)+)", re.MULTILINE)
 _EXIT_CODE: Final = re.compile(r"^  (\d+) +(.*)$", re.MULTILINE)
@@ -103,7 +95,7 @@ def _chapters(root: Path) -> Iterator[Chapter]:
     yield Chapter(
         "Kinds", "Group and version, and what `kubectl` knows of each.", ("kind", "facts", "what it is"), (*_kinds(),)
     )
-    for crd in map(crd_of, PUBLISHED):
+    for crd in map(crd_of, KINDS):
         kind, page = crd["spec"]["names"]["kind"], crd["spec"]["names"]["singular"]
         words = f"What each means is on the page [{kind}]({page}.md), with the rules between fields."
         yield Chapter(f"Fields of {kind}", words, ("field", "type, default, bounds"), (*_fields(crd),))
@@ -111,7 +103,7 @@ def _chapters(root: Path) -> Iterator[Chapter]:
         "Condition types",
         "Of a Sync; a Workspace has `Ready` and `Compared`. [Concepts](../concepts.md#conditions) explains each.",
         ("type",),
-        tuple(Name("condition", kind.value) for kind in ConditionType if _is_published(kind)),
+        tuple(Name("condition", kind.value) for kind in ConditionType),
     )
     yield Chapter(
         "Reasons",
@@ -162,13 +154,8 @@ def _chapters(root: Path) -> Iterator[Chapter]:
     yield Chapter("Exit codes", "Of each command.", ("command and code", "meaning"), (*_exit_codes(),))
 
 
-def _is_published(name: str) -> bool:
-    """False for the names that come with kinds which are not published."""
-    return constants.CONNECTOR_KIND in PUBLISHED or name not in _OF_PIPELINE
-
-
 def _kinds() -> Iterator[Name]:
-    for crd in map(crd_of, PUBLISHED):
+    for crd in map(crd_of, KINDS):
         spec, [version] = crd["spec"], crd["spec"]["versions"]
         of = spec["names"]
         known = [f"{spec['group']}/{version['name']}", f"plural `{of['plural']}`"]
@@ -254,7 +241,7 @@ def _metadata() -> Iterator[Name]:
         match statement, below:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
                 value = getattr(constants, name)
-                if isinstance(value, str) and value.startswith(_OWN_PREFIX) and _is_published(value):
+                if isinstance(value, str) and value.startswith(_OWN_PREFIX):
                     meaning = re.sub(r"``", "`", " ".join(words.split()))
                     yield Name(meaning.split()[0].rstrip(":").lower(), value, meaning=meaning)
             case _:

@@ -12,9 +12,8 @@ from tests.support.judging import documents_of, judged
 from tests.support.manifests import workspace_manifest
 from tests.support.served import Served
 
-from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND
 from sync_operator.cli import main
-from sync_operator.commands.manifests import manifest_set
 from sync_operator.syncapi.types import Dialect
 
 MASK = "*" * 13
@@ -23,7 +22,6 @@ QUERY = "SELECT id, email FROM customers ORDER BY id"
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifest_set, "PUBLISHED", (SYNC_KIND, WORKSPACE_KIND, CONNECTOR_KIND, MODEL_KIND))
     monkeypatch.setenv("SYNC_OPERATOR_ALLOW_INSECURE_HOSTS", "127.0.0.1")
 
 

@@ -20,9 +20,7 @@ from tests.support.manifests import (
 )
 from tests.support.served import BODY, Served
 
-from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.cli import main
-from sync_operator.commands.manifests import manifest_set
 from sync_operator.syncapi.types import Dialect
 
 MAPPING = [{"from": "id", "to": "key", "mapping_type": "standard"}]
@@ -528,10 +526,7 @@ def test_what_is_pruned_is_told_with_what_goes_on_the_server(
     assert [(each["action"], each["name"], each["id"]) for each in told] == [("delete", "gone", "7")]
 
 
-def test_what_is_not_compared_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(manifest_set, "PUBLISHED", (SYNC_KIND, WORKSPACE_KIND, CONNECTOR_KIND, MODEL_KIND))
+def test_what_is_not_compared_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "pipeline.yaml"
     file.write_text("\n---\n".join(map(json.dumps, (connector_manifest("crm"), model_manifest("customers")))))
 

@@ -18,9 +18,10 @@ from kubernetes import client, config
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import DynamicApiError
 
-from sync_operator.api.constants import API_VERSION, SYNC_KIND, SYNC_PLURAL
+from sync_operator.api.constants import API_VERSION, SYNC_PLURAL
+from sync_operator.api.crd.crd_manifests import KINDS
 
-__all__ = ["IMAGE", "ROOT", "Kube", "Plane", "Refusal", "build_plane", "install_crds", "running_plane"]
+__all__ = ["IMAGE", "ROOT", "Kube", "Plane", "Refusal", "build_plane", "running_plane"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 IMAGE: Final = "sync-operator:test"
@@ -240,26 +241,19 @@ def running_plane(binary: Path, folder: Path, *, bare: bool = False, audited: bo
             if not any(line.startswith("ready ") for line in process.stdout):
                 raise RuntimeError(f"the control plane did not start; its logs are in {folder / 'logs'}")
             if not bare:
-                install_crds(plane, str(ROOT / "crds"), SYNC_KIND)
+                _install_crds(plane)
             yield plane
         finally:
             process.send_signal(signal.SIGTERM)
 
 
-def install_crds(plane: Plane, file: str, kind: str, *, stdin: str | None = None) -> None:
-    """Apply CRDs, and wait until the API server knows them.
-
-    Args:
-        plane: the control plane.
-        file: of the CRDs, a folder of them, or ``-``.
-        kind: one of theirs; what `kubectl explain` reads is published a moment after the rest.
-        stdin: the CRDs themselves.
-    """
-    applied = plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", file, stdin=stdin)
+def _install_crds(plane: Plane) -> None:
+    applied = plane.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
     assert applied.returncode == 0, applied.stderr
     established = plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
     assert established.returncode == 0, established.stderr
+    # What `kubectl explain` reads is published a moment later.
     deadline = time.monotonic() + 30
-    while plane.kubectl("explain", kind).returncode:
+    while any(plane.kubectl("explain", kind).returncode for kind in KINDS):
         assert time.monotonic() < deadline, "the API server did not publish the CRDs' schemas"
         time.sleep(0.2)

@@ -11,11 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from tests.support.bad_manifests import Bad, Judge
 from tests.support.bad_pipelines import BAD_CONNECTORS, BAD_MODELS, GOOD_CONNECTORS, GOOD_MODELS, PIECES
 from tests.support.manifests import REMOVED, connector_manifest, model_manifest
-from tests.support.plane import Kube, Plane, Refusal, install_crds, running_plane
+from tests.support.plane import Kube, Plane, Refusal, running_plane
 
 from sync_operator.api.base import Model
 from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND
-from sync_operator.api.crd.crd_manifests import crd_of
 from sync_operator.api.rules.query_text import query_faults
 from sync_operator.api.statuses.status import (
     MAX_DISCOVERED,
@@ -45,17 +44,6 @@ GOOD: Final = [
     for kind, each in ((CONNECTOR_KIND, GOOD_CONNECTORS), (MODEL_KIND, GOOD_MODELS))
     for name, changes in each.items()
 ]
-
-
-def install(plane: Plane) -> None:
-    """Let the API server know both kinds."""
-    crds = {"apiVersion": "v1", "kind": "List", "items": [crd_of(kind) for kind in KINDS]}
-    install_crds(plane, "-", MODEL_KIND, stdin=json.dumps(crds))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _installed(plane: Plane) -> None:
-    install(plane)
 
 
 def judged_by(judge: Judge) -> list[Any]:
@@ -235,7 +223,6 @@ def test_no_status_of_the_operator_is_ever_refused(kube: Kube, namespace: str, k
 def alone(plane_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
     """A cluster of its own: a controller would write the truth over what this says."""
     with running_plane(plane_binary, tmp_path_factory.mktemp("alone")) as plane:
-        install(plane)
         yield plane
 
 

@@ -32,7 +32,7 @@ from sync_operator.api.rules.sync_rules import SYNC_FIELD_RULES, SYNC_RULES, SYN
 from sync_operator.api.rules.workspace_rules import WORKSPACE_FIELD_RULES, WORKSPACE_RULES
 from sync_operator.api.statuses.status import ConnectorStatus, ModelStatus, SyncStatus, WorkspaceStatus
 
-__all__ = ["PUBLISHED", "connector_crd", "crd_of", "model_crd", "sync_crd", "workspace_crd"]
+__all__ = ["KINDS", "connector_crd", "crd_of", "model_crd", "sync_crd", "workspace_crd"]
 
 _UNSEEN: Final = {
     "observedGeneration": -1,
@@ -151,9 +151,8 @@ _CRDS: Final = {
     MODEL_KIND: model_crd,
 }
 
-PUBLISHED: Final = (SYNC_KIND, WORKSPACE_KIND, CONNECTOR_KIND, MODEL_KIND)
-"""The kinds that users are given: those whose CRDs, reference pages and admission policies are generated, and that the
-commands read. A kind joins them once the controller registers it."""
+KINDS: Final = tuple(_CRDS)
+"""All kinds of ours."""
 
 
 def crd_of(kind: str) -> dict[str, Any]:

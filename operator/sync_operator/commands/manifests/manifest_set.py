@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sync_operator.api.constants import API_VERSION, GROUP, SYNC_KIND
-from sync_operator.api.crd.crd_manifests import PUBLISHED
+from sync_operator.api.crd.crd_manifests import KINDS
 from sync_operator.api.validation.strict_validation import FieldPath, field_path
 from sync_operator.commands.diagnostics import Diagnostic, Severity
 from sync_operator.commands.input_files import Source
@@ -195,7 +195,7 @@ def _sort(found: ManifestSet, manifest: Manifest) -> Manifest | None:
         refused = _refused(manifest, version)
     if refused is not None:
         found.problems.append(refused)
-    elif (version == API_VERSION and manifest.kind in PUBLISHED) or (version, manifest.kind) == ("v1", SECRET_KIND):
+    elif (version == API_VERSION and manifest.kind in KINDS) or (version, manifest.kind) == ("v1", SECRET_KIND):
         return manifest
     else:
         found.passed_over += 1
@@ -226,7 +226,7 @@ def _refused(manifest: Manifest, version: str) -> Diagnostic | None:
     """The problem of an object that looks like one of ours, or like any Kubernetes object, but is none."""
     value, group = manifest.value, version.partition("/")[0]
     if not {"apiVersion", "kind"} <= set(value):
-        if manifest.kind not in PUBLISHED and group != GROUP and not {"metadata", "spec"} <= set(value):
+        if manifest.kind not in KINDS and group != GROUP and not {"metadata", "spec"} <= set(value):
             return None
         missing = "apiVersion" if "apiVersion" not in value else "kind"
         remedy = f"write {missing}: {API_VERSION if missing == 'apiVersion' else SYNC_KIND}, if this is one of ours"
@@ -234,11 +234,11 @@ def _refused(manifest: Manifest, version: str) -> Diagnostic | None:
     if group == GROUP:
         if version != API_VERSION:
             return manifest.problem(("apiVersion",), f"{version!r} is not a version that there is; write {API_VERSION}")
-        if manifest.kind not in PUBLISHED:
-            every = f"{', '.join(PUBLISHED[:-1])} or {PUBLISHED[-1]}"
-            near = get_close_matches(manifest.kind.capitalize(), PUBLISHED, n=1) or [every]
+        if manifest.kind not in KINDS:
+            every = f"{', '.join(KINDS[:-1])} or {KINDS[-1]}"
+            near = get_close_matches(manifest.kind.capitalize(), KINDS, n=1) or [every]
             return manifest.problem(("kind",), f"{manifest.kind!r} is not a kind of {GROUP}; write {near[0]}")
-    elif manifest.kind in PUBLISHED and get_close_matches(group, [GROUP], cutoff=0.7):
+    elif manifest.kind in KINDS and get_close_matches(group, [GROUP], cutoff=0.7):
         return manifest.problem(("apiVersion",), f"{version!r} is not ours; write {API_VERSION}")
     return None
 

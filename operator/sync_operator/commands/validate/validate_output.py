@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sync_operator.api.base import rfc3339
 from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
-from sync_operator.api.crd.crd_manifests import PUBLISHED
+from sync_operator.api.crd.crd_manifests import KINDS
 from sync_operator.api.kinds.sync import SyncSpec
 from sync_operator.commands.diagnostics import Diagnostic, Severity, github_line, shown_problem
 from sync_operator.commands.terminal import Style, wrapped
@@ -93,7 +93,7 @@ def _clock(time: datetime) -> str:
 
 def _count(judged: Judged, style: Style) -> str:
     if not judged.all and judged.valid:
-        *kinds, last = PUBLISHED
+        *kinds, last = KINDS
         among = f"no {', '.join(kinds)} or {last} among {_passed(judged)}"
         return f"nothing to validate: {among if judged.passed_over else 'the input is empty'}"
     parts = []

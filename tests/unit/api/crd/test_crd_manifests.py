@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 
 from sync_operator.api.base import Model
-from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
-from sync_operator.api.crd.crd_manifests import crd_of
+from sync_operator.api.crd.crd_manifests import KINDS, crd_of
 from sync_operator.api.crd.openapi_schema import structural_schema
 
 type Node = dict[str, Any]
 
 ROOT = Path(__file__).parents[4]
-CRDS = {kind: crd_of(kind) for kind in (SYNC_KIND, WORKSPACE_KIND, CONNECTOR_KIND, MODEL_KIND)}
+CRDS = {kind: crd_of(kind) for kind in KINDS}
 
 
 def root(kind: str) -> Node:

@@ -10,17 +10,11 @@ from tests.support.judging import judged
 from tests.support.manifests import REMOVED, connector_manifest, model_manifest, sync_manifest, workspace_manifest
 from tests.support.messages import Messages
 
-from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND
 from sync_operator.commands.diagnostics import Diagnostic, Severity
-from sync_operator.commands.manifests import manifest_set
 from sync_operator.commands.validate.manifest_set_rules import Judged
 
 BAD: Final = [(CONNECTOR_KIND, case) for case in BAD_CONNECTORS] + [(MODEL_KIND, case) for case in BAD_MODELS]
-
-
-@pytest.fixture(autouse=True)
-def _published(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifest_set, "PUBLISHED", (SYNC_KIND, WORKSPACE_KIND, CONNECTOR_KIND, MODEL_KIND))
 
 
 def judge(*manifests: dict[str, Any]) -> Judged:
@@ -152,11 +146,3 @@ def test_a_workspace_of_a_similar_name_is_suggested() -> None:
     found = judge(workspace_manifest("production"), connector_manifest("crm", workspaceRef={"name": "prodution"}))
 
     assert [problem.field for problem in said(found, Severity.WARNING)] == ["spec.workspaceRef.name"]
-
-
-def test_kinds_that_are_not_published_are_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifest_set, "PUBLISHED", (SYNC_KIND, WORKSPACE_KIND))
-
-    [problem] = said(judge(connector_manifest("crm")))
-
-    assert problem.message == "'Connector' is not a kind of squared.ai; write Sync or Workspace"
