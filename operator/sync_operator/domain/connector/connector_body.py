@@ -1,24 +1,22 @@
 """The body of a connector's create and update: the whole configuration with its secrets, and never a mask. Pure."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
+from sync_operator.api.validation.content_faults import MASK
 from sync_operator.domain.connector.connector_snapshot import ConnectorSnapshot
 from sync_operator.domain.identity.ownership_mark import marked_description
 from sync_operator.domain.registration.json_pointer import with_secrets
 from sync_operator.errors import InvalidSpecError
 
-__all__ = ["MASK", "configuration_of", "connector_body"]
-
-MASK: Final = "*************"
-"""What servers show in place of a secret. One that is sent is stored, and ends the connection."""
+__all__ = ["configuration_of", "connector_body"]
 
 
 def connector_body(snapshot: ConnectorSnapshot) -> dict[str, Any]:
     """The value of ``connector`` in a create.
 
     Raises:
-        InvalidSpecError: the configuration holds a mask, or the pointer of a secret leads nowhere.
+        InvalidSpecError: a Secret holds a mask, or the pointer of a secret leads nowhere.
     """
     spec = snapshot.connector.spec
     if spec is None:
@@ -42,20 +40,5 @@ def configuration_of(snapshot: ConnectorSnapshot, values: Mapping[str, str] | No
                 f"key {entry.secret_key_ref.key!r} of Secret {entry.secret_key_ref.name!r} holds {MASK}, which servers "
                 "show in place of a secret; put the secret itself there",
             )
-    for pointer in _masked(spec.configuration if spec else {}, ""):
-        raise InvalidSpecError(
-            f"spec.configuration{pointer}",
-            f"is {MASK}, which servers show in place of a secret; put the secret into a Secret, and name that in "
-            "spec.configurationSecrets",
-        )
     found: dict[str, Any] = with_secrets(spec.configuration if spec else {}, values)
     return found
-
-
-def _masked(value: Any, pointer: str) -> Iterator[str]:
-    """JSON pointers of the masks in a configuration, whose depth is bounded."""
-    if value == MASK:
-        yield pointer
-    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in items:
-        yield from _masked(item, f"{pointer}/{str(key).replace('~', '~0').replace('/', '~1')}")

@@ -6,9 +6,10 @@ from operator import attrgetter
 from typing import Any, Final
 
 from sync_operator.api.constants import CONNECTOR_FINALIZER, CONNECTOR_KIND
+from sync_operator.api.validation.content_faults import MASK
 from sync_operator.domain.connector.catalog_step import DiscoverCatalog, catalog_step
 from sync_operator.domain.connector.check_step import CheckConnection, check_step
-from sync_operator.domain.connector.connector_body import MASK, configuration_of, connector_body
+from sync_operator.domain.connector.connector_body import configuration_of, connector_body
 from sync_operator.domain.connector.connector_snapshot import ConnectorSnapshot
 from sync_operator.domain.connector.definition_check import ReadDefinitions, definition_error, definition_lookup
 from sync_operator.domain.connector.secrets_digest import secrets_digest

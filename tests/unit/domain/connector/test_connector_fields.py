@@ -6,7 +6,7 @@ from typing import Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_operator.domain.connector.connector_body import MASK
+from sync_operator.api.validation.content_faults import MASK
 from sync_operator.domain.connector.connector_kind import CONNECTOR
 from sync_operator.domain.connector.secrets_digest import secrets_digest
 
