@@ -101,7 +101,7 @@ def _chapters(root: Path) -> Iterator[Chapter]:
         yield Chapter(f"Fields of {kind}", words, ("field", "type, default, bounds"), (*_fields(crd),))
     yield Chapter(
         "Condition types",
-        "Of a Sync; a Workspace has `Ready` and `Compared`. [Concepts](../concepts.md#conditions) explains each.",
+        "[Concepts](../concepts.md#conditions) explains each. `Compared` is of Workspaces.",
         ("type",),
         tuple(Name("condition", kind.value) for kind in ConditionType),
     )
