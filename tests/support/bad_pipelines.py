@@ -164,7 +164,7 @@ BAD_MODELS: Final = (
         "spec.connectorRef.serverName",
         "beside name; remove one of the two",
     ),
-    Bad("no-dns-name", {"connectorRef": {"name": "Warehouse"}}, "spec.connectorRef.name", "write lower-case letters"),
+    Bad("no-dns-name", {"connectorRef": {"name": "Warehouse"}}, "spec.connectorRef.name", "is written as serverName"),
     Bad("zero-connector", {"connectorRef": REMOVED, "connectorId": 0}, "spec.connectorId", "or equal to 1"),
     Bad("no-query", {"query": REMOVED}, "spec.query", "name a ConfigMap that holds it in queryFrom.configMapKeyRef"),
     Bad(

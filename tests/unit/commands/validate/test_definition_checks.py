@@ -8,10 +8,8 @@ import pytest
 from tests.support.judging import NOW
 from tests.support.manifests import connector_manifest, model_manifest
 
-from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.cli import main
 from sync_operator.commands.input_files import Source
-from sync_operator.commands.manifests import manifest_set
 from sync_operator.commands.manifests.manifest_set import load_manifests
 from sync_operator.commands.validate.manifest_set_rules import judge_all, judge_sources
 from sync_operator.sandbox.pipeline.bundled_definitions import KINDS, DefinitionCatalogue
@@ -34,11 +32,6 @@ POSTGRESQL: Final[dict[str, Any]] = {
         {"pointer": "/credentials/password", "secretKeyRef": {"name": "warehouse", "key": "password"}}
     ],
 }
-
-
-@pytest.fixture(autouse=True)
-def _published(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifest_set, "PUBLISHED", (SYNC_KIND, WORKSPACE_KIND, CONNECTOR_KIND, MODEL_KIND))
 
 
 def found(*manifests: dict[str, Any], definitions: DefinitionSet | None = DEFINITIONS) -> list[str]:

@@ -142,6 +142,37 @@ def test_two_workspaces_of_one_server_are_one_for_names_and_ids(messages: Messag
         messages.text("InvalidSpec", problem.message_with_field)
 
 
+BY_NAME: Final = {"modelId": REMOVED, "modelRef": {"name": "customers"}}
+FROM_WAREHOUSE: Final = {"sourceId": REMOVED, "sourceRef": {"name": "warehouse"}}
+TO_CRM: Final = {"destinationId": REMOVED, "destinationRef": {"name": "crm"}}
+
+
+@pytest.mark.parametrize(
+    ("model", "spec", "field"),
+    [
+        ({}, BY_NAME | FROM_WAREHOUSE | TO_CRM, ""),
+        ({}, BY_NAME | {"sourceId": 7}, ""),
+        ({}, BY_NAME | {"sourceId": REMOVED, "sourceRef": {"serverName": "Warehouse"}}, ""),
+        ({"connectorRef": {"name": "lake"}}, BY_NAME | FROM_WAREHOUSE, "spec.sourceRef.name"),
+        ({"connectorRef": REMOVED, "connectorId": 5}, BY_NAME | {"sourceId": 5}, ""),
+        ({"connectorRef": REMOVED, "connectorId": 5}, BY_NAME | {"sourceId": 6}, "spec.sourceId"),
+        ({}, BY_NAME | {"sourceId": REMOVED, "sourceRef": {"name": "crm"}}, "spec.sourceRef.name"),
+        ({}, {"destinationId": REMOVED, "destinationRef": {"name": "warehouse"}}, "spec.destinationRef.name"),
+    ],
+)
+def test_a_sync_and_what_it_refers_to_go_together(
+    model: dict[str, Any], spec: dict[str, Any], field: str, messages: Messages
+) -> None:
+    lake = connector_manifest("lake", connectorType="source", connectorName="Postgresql")
+    changed = model_manifest("customers", **model)
+
+    problems = said(judge(*PIPELINE[:2], lake, changed, sync_manifest("orders", **spec)))
+
+    assert {problem.field for problem in problems} == ({field} if field else set())
+    for problem in problems:
+        messages.text("InvalidSpec", problem.message_with_field)
+
+
 def test_a_workspace_of_a_similar_name_is_suggested() -> None:
     found = judge(workspace_manifest("production"), connector_manifest("crm", workspaceRef={"name": "prodution"}))
 
