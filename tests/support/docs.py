@@ -14,7 +14,7 @@ DOCS: Final = ROOT / "docs"
 ON_A_LAPTOP: Final = ("docs/tools.md",)
 """Pages whose commands tests/contract/test_docs_of_tools.py runs."""
 ON_A_CLUSTER: Final = tuple(
-    f"docs/{name}.md" for name in ("concepts", "getting-started", "gitops", "operations", "runbook")
+    f"docs/{name}.md" for name in ("concepts", "getting-started", "gitops", "operations", "pipelines", "runbook")
 )
 """Pages whose commands tests/cluster/test_docs.py runs."""
 _NO_ENGINE: Final = "needs a container engine; `make e2e` builds the image, and installs the chart on a real node"
@@ -32,7 +32,6 @@ _INSTALL: Final = "helm install sync-operator helm/sync-operator --namespace syn
 NOT_RUN: Final = {
     "kubectl explain connector.spec --recursive": _PIPELINE,
     "kubectl explain model.spec --recursive": _PIPELINE,
-    "kubectl get connectors": _PIPELINE,
     "kubectl get models": _PIPELINE,
     "kubectl get connectors --field-selector spec.workspaceRef.name=NAME": _PIPELINE,
     "kubectl get models --field-selector spec.workspaceRef.name=NAME": _PIPELINE,
