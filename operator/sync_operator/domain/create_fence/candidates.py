@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sync_operator.api.enums import AdoptionPolicy
 from sync_operator.domain.create_fence.create_intent import intent_time, repeated_at
@@ -35,6 +35,10 @@ __all__ = [
 ]
 
 
+_NAME: Final = "name"
+"""API field that people know a resource by, of the kinds whose resources have a mark."""
+
+
 @memoize
 def lost_creates(snapshot: ResourceSnapshot) -> tuple[RemoteResource, ...]:
     """Remote resources that match an unanswered create of this resource, oldest first.
@@ -53,10 +57,17 @@ def adopts(snapshot: ResourceSnapshot) -> bool:
 
 
 def equals(snapshot: ResourceSnapshot, remote: RemoteResource) -> bool:
-    """True if a remote resource holds the desired state, whoever has made it and whatever its mark is."""
+    """True if a remote resource holds the desired state, whoever has made it, or is known by its mark.
+
+    By the mark of another resource of this cluster, it need only have the same name and the same fixed fields. Whether
+    that other resource is still there is for the caller to know.
+    """
     kind = snapshot.kind
     wanted, found = kind.unmarked(desired_body(snapshot)), kind.unmarked(unpacked(remote.attributes))
-    return not kind.rules(snapshot).differing(wanted, found)
+    rules = kind.rules(snapshot)
+    ours = kind.proof is not None and kind.proof(snapshot, remote) is False
+    names = [name for name in (_NAME, *rules.fixed) if name in wanted] if ours else None
+    return not rules.differing(wanted, found, names=names)
 
 
 def _equals(snapshot: ResourceSnapshot) -> tuple[RemoteResource, ...]:

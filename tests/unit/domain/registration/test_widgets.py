@@ -155,15 +155,38 @@ def test_what_was_adopted_is_ours_though_the_first_write_got_no_answer() -> None
     assert world.server.rows["1"]["description"] == f"{MARK}uid-2"
 
 
-def test_what_differs_is_not_adopted() -> None:
+def test_one_with_a_mark_of_this_cluster_is_known_by_it_though_its_manifest_has_changed_since() -> None:
     world = settled(size=2)
     world.lose_cluster()
     world.apply(size=3)
     world.reconcile()
 
+    assert world.told() is None
+    assert world.server.creates == ["1"]
+    assert world.server.rows["1"]["description"] == f"{MARK}uid-2"
+    assert world.server.rows["1"]["configuration"] == {"size": 3, "password": "first"}
+
+
+@pytest.mark.parametrize("changes", [{"family": "cog"}, {"name": "store"}])
+def test_one_with_a_mark_and_another_name_or_fixed_field_is_another(changes: dict[str, Any]) -> None:
+    world = World()
+    world.server.create(STRANGER | {"family": "sprocket", "description": f"{MARK}uid-0"} | changes)
+    world.apply()
+    world.reconcile()
+
+    assert world.server.rows["1"]["description"] == f"{MARK}uid-0"
+    assert (world.told() is None) is ("name" in changes), "a name is there once"
+
+
+def test_what_differs_and_has_no_mark_is_not_adopted() -> None:
+    world = World()
+    world.server.create(STRANGER | {"family": "sprocket", "configuration": {"size": 2, "password": "theirs"}})
+    world.apply(size=3)
+    world.reconcile()
+
     assert world.blocker is not None
     assert "same name" in world.blocker.message
-    assert world.server.rows["1"]["configuration"] == {"size": 2, "password": "first"}
+    assert world.server.rows["1"]["configuration"] == {"size": 2, "password": "theirs"}
 
 
 def test_nothing_is_adopted_where_that_is_not_wanted() -> None:
