@@ -11,8 +11,9 @@ from tests.support.plane import Plane
 from tests.support.running import running_sandbox
 from tests.support.syncs import Tenant
 
-from sync_operator.api.constants import MODEL_FINALIZER, MODEL_KIND
+from sync_operator.api.constants import MODEL_FINALIZER, MODEL_KIND, SYNC_KIND
 from sync_operator.kubernetes.auth.cluster_auth import ClusterSession
+from sync_operator.kubernetes.resources import SYNCS
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -86,6 +87,31 @@ async def test_drift_is_put_back(world: Process) -> None:
 
     assert world.stored("models")[0]["query"] == QUERY
     assert (await world.told("Registered", *HERE))[1] == "DriftCorrected"
+
+
+async def test_the_key_is_fixed_while_a_sync_uses_the_model(world: Process) -> None:
+    row = await settled(world)
+    await world.model(primaryKey="email")
+    await world.reconcile(*HERE)
+    assert world.stored("models")[0]["primary_key"] == "email", "nothing uses it"
+
+    await world.sync("sends", sourceId=row["connector_id"], destinationId=2, modelId=row["id"])
+    sync = {"status": {"id": "7", "url": world.sandbox.url, "workspaceId": "1", "modelId": row["id"]}}
+    obj = await world.kube.merge_patch(SYNCS, world.namespace, "sends", sync, subresource="status")
+    assert obj is not None
+    world.context.store.put(SYNC_KIND, obj)
+    await world.model(primaryKey="id")
+    await world.reconcile(*HERE)
+
+    status, reason, message = await world.told("Ready", *HERE)
+    assert (status, reason) == ("False", "InvalidSpec")
+    assert message.startswith(f"spec.primaryKey: model {row['id']} has 'email'")
+    assert world.stored("models")[0]["primary_key"] == "email"
+    await world.reconcile(*HERE)
+    assert (await world.told("Ready", *HERE))[0] == "False", "also once it was told"
+    await world.model(primaryKey="email")
+    await world.reconcile(*HERE)
+    assert (await world.told("Ready", *HERE))[0] == "True"
 
 
 async def test_a_change_of_the_query_says_what_it_means_for_syncs(world: Process) -> None:

@@ -9,7 +9,7 @@ from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.informer.store import NamespacedName
 from sync_operator.controller.references.reference_views import reference_view, tell_referrers
-from sync_operator.controller.references.users import read_usage, usage_of
+from sync_operator.controller.references.users import is_used, read_usage, usage_of
 from sync_operator.controller.registration.act_on_remote import connected_client, write_remote
 from sync_operator.controller.registration.observe_registration import list_scope, observe_registration, workspace_of
 from sync_operator.controller.registration.reconcile_loop import ReconcileSteps, reconcile_registered
@@ -36,10 +36,13 @@ def _observe(context: ControllerContext, obj: Mapping[str, Any]) -> ModelSnapsho
     scope = list_scope(connection, workspace, model)
     ref = model.spec.connector_ref if model.spec is not None else None
     resource = NamespacedName(model.namespace, ref.name) if ref is not None and ref.name is not None else None
+    registration = observe_registration(context, MODEL, model, workspace, obj, scope)
+    changed = not registration["registered"] and model.status.id is not None
     snapshot = ModelSnapshot(
-        **observe_registration(context, MODEL, model, workspace, obj, scope),
+        **registration,
         model=model,
         usage=usage_of(context, MODEL_KIND, model, workspace.remote_workspace),
+        is_used=changed and is_used(context, MODEL_KIND, model, workspace.remote_workspace),
         connector_id=connector_id_of(model),
         reference=reference_view(context.store, CONNECTOR_KIND, resource) if resource is not None else None,
         sources=context.name_lists.cached(scope).get(RefKind.SOURCE) if scope is not None else None,

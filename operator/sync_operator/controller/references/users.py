@@ -18,7 +18,7 @@ from sync_operator.domain.usage import ListUsers, Usage
 from sync_operator.errors import TransientError
 from sync_operator.syncapi.client import ApiClient
 
-__all__ = ["enqueue_released", "read_usage", "usage_of"]
+__all__ = ["enqueue_released", "is_used", "read_usage", "usage_of"]
 
 _MAX_LIST_AGE: Final = timedelta(seconds=15)
 """Maximum age of the lists by which a connector or model is deleted; many that are deleted at once share them."""
@@ -36,6 +36,12 @@ def usage_of(context: ControllerContext, kind: str, view: ResourceView, remote_w
     here = Key(kind, view.namespace, view.name)
     found = sorted(_users(context, here, view.status.id, remote_workspace))
     return Usage(tuple(_words(view.namespace, key) for key in found))
+
+
+def is_used(context: ControllerContext, kind: str, view: ResourceView, remote_workspace: RemoteWorkspace) -> bool:
+    """True if anything in the cluster uses a connector or model."""
+    here = Key(kind, view.namespace, view.name)
+    return next(_users(context, here, view.status.id, remote_workspace), None) is not None
 
 
 async def read_usage(

@@ -21,6 +21,7 @@ from sync_operator.domain.usage import ListUsers, delete_unused, in_use
 from sync_operator.errors import InvalidSpecError
 from sync_operator.syncapi.types import Dialect, RemoteModel
 from sync_operator.util.field_names import camel
+from sync_operator.util.redact import redact
 
 __all__ = ["MODEL", "next_model_action"]
 
@@ -33,7 +34,21 @@ def _refusal(snapshot: ModelSnapshot) -> InvalidSpecError | None:
         query_of(snapshot)
     except InvalidSpecError as refused:
         return refused
-    return None
+    return _key_error(snapshot)
+
+
+def _key_error(snapshot: ModelSnapshot) -> InvalidSpecError | None:
+    """The error of a changed ``spec.primaryKey`` that Syncs depend on: they would send all rows a second time."""
+    spec, remote = snapshot.model.spec, snapshot.remote or snapshot.last_listed
+    held = remote.attributes.get("primary_key") if remote is not None else None
+    if spec is None or not isinstance(held, str) or held == spec.primary_key or not snapshot.is_used:
+        return None
+    return InvalidSpecError(
+        "spec.primaryKey",
+        f"model {snapshot.remote_id} has {redact(held, limit=60)!r}, by which the Syncs that use it know which rows "
+        "they have sent; with another one they would send rows a second time. Put it back, or make another Model and "
+        "other Syncs",
+    )
 
 
 def _known_fields(snapshot: ModelSnapshot, _: datetime) -> tuple[Mapping[str, Any], bool]:

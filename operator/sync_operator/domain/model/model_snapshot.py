@@ -31,6 +31,7 @@ class ModelSnapshot(ResourceSnapshot):
         connector_id: the source that the query is sent to; None while it is not known.
         reference: the Connector that the spec names by its resource; None without such a reference.
         sources: the server's list of its sources, if it is cached.
+        is_used: True if Syncs of the cluster use it; only looked up while it is not registered as it is now.
         query_changed: True once this reconcile has written another query.
         columns: of the query's result, by a preview of this reconcile; None if there was none.
     """
@@ -42,6 +43,7 @@ class ModelSnapshot(ResourceSnapshot):
     connector_id: int | None = None
     reference: ReferenceView | None = None
     sources: NameList | None = None
+    is_used: bool = False
     query_changed: bool = False
     columns: Columns | None = None
 
