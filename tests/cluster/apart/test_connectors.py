@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from tests.support.pipeline import DESTINATION, MASK, PASSWORD, SOURCE, Process, running_process, with_crds
@@ -12,8 +13,9 @@ from tests.support.plane import Plane
 from tests.support.running import running_sandbox
 from tests.support.syncs import Tenant
 
-from sync_operator.api.constants import CONNECTOR_FINALIZER, CONNECTOR_KIND
+from sync_operator.api.constants import CONNECTOR_FINALIZER, CONNECTOR_KIND, CREATE_STARTED_ANNOTATION
 from sync_operator.kubernetes.auth.cluster_auth import ClusterSession
+from sync_operator.kubernetes.resources import CONNECTORS
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -266,6 +268,24 @@ async def test_a_cluster_that_was_rebuilt_takes_what_is_there_and_sends_the_secr
     row = sent(world)
     assert (row["id"], row["configuration"]["credentials"]["password"]) == (before["id"], PASSWORD)
     assert row["description"].endswith("of cluster here")
+    assert ((await world.told())[0], (await world.status())["origin"]) == ("True", "Adopted")
+
+
+async def test_so_does_one_whose_process_died_with_its_create_intent_written(world: Process) -> None:
+    before = of_another_cluster(world)
+    await world.connector(**SOURCE)
+    intent = {
+        "annotations": {CREATE_STARTED_ANNOTATION: f"{world.now().isoformat(timespec='seconds')}/{uuid4().hex}"},
+        "finalizers": [CONNECTOR_FINALIZER],
+    }
+    await world.kube.merge_patch(CONNECTORS, world.namespace, "shop", {"metadata": intent})
+    await world.reconcile()
+    assert (await world.told())[2].startswith("an earlier create may still be under way")
+    world.ahead = timedelta(minutes=1)
+    await world.reconcile()
+    await world.reconcile()
+
+    assert [call for call in world.calls() if not call.startswith("GET")] == [f"PUT /connectors/{before['id']}"]
     assert ((await world.told())[0], (await world.status())["origin"]) == ("True", "Adopted")
 
 

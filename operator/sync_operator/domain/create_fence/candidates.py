@@ -240,9 +240,9 @@ def _equal(snapshot: ResourceSnapshot, body: Mapping[str, Any]) -> tuple[RemoteR
 
 
 def _not_of_others(snapshot: ResourceSnapshot, remotes: tuple[RemoteResource, ...]) -> tuple[RemoteResource, ...]:
-    """Those without the mark of another resource."""
-    proof = snapshot.kind.proof
-    return remotes if proof is None else tuple(remote for remote in remotes if proof(snapshot, remote) is not False)
+    """Those without the mark of another resource, be it of another cluster: this one's creates carry its own mark."""
+    owner, uid = snapshot.kind.mark_owner, snapshot.resource.uid
+    return tuple(remote for remote in remotes if owner(remote) in {None, uid})
 
 
 def _proven(snapshot: ResourceSnapshot, remotes: Iterable[RemoteResource]) -> tuple[RemoteResource, ...]:
