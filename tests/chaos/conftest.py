@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from tests.support.ledger import Ledger
 from tests.support.nursery import Nursery, running_nursery
+from tests.support.pipeline_world import PipelineWorld, running_pipeline_worlds
 from tests.support.plane import Kube, Plane, build_plane, running_plane
 from tests.support.world import World, running_world
 
+_PIPELINE_WORLDS = 6
 _LEDGER = pytest.StashKey[Ledger]()
 
 
@@ -80,4 +82,13 @@ def nursery() -> Iterator[Nursery]:
 @pytest.fixture(scope="module")
 def world(plane: Plane, kube: Kube, nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with running_world(plane, kube, nursery, tmp_path_factory.mktemp("world")) as running:
+        yield running
+
+
+@pytest.fixture
+def worlds(
+    plane: Plane, kube: Kube, nursery: Nursery, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[PipelineWorld]]:
+    """Worlds of whole pipelines, side by side."""
+    with running_pipeline_worlds(plane, kube, nursery, tmp_path_factory, _PIPELINE_WORLDS) as running:
         yield running

@@ -5,11 +5,10 @@ the Sync that is under way when the controller dies.
 """
 
 import pytest
-from tests.support.kills import Kill, Point, Trap, common_points, kills_at, points_of
+from tests.support.kills import Kill, Point, common_points, kills_at
 from tests.support.ledger import Ledger
 from tests.support.operations import OPERATIONS, Operation, names_of
 from tests.support.rounds import ROUNDS
-from tests.support.running import eventually
 from tests.support.world import World
 
 pytestmark = pytest.mark.timeout(2400)
@@ -35,29 +34,14 @@ def undisturbed(world: World, operation: Operation, stage: str) -> list[Point]:
     """What the controller asks for when nothing happens to it."""
     world.settle()
     operation.prepare(world, stage)
-    before = {proxy: len(proxy.calls) for proxy in (world.to_cluster, world.to_server)}
-    operation.begin(world, stage)
-    world.settle()
-    calls = [call for proxy, start in before.items() for call in proxy.calls[start:]]
+    points = world.points(names_of(stage), lambda: operation.begin(world, stage))
     world.clear(stage)
-    return points_of(calls, names_of(stage))
+    return points
 
 
 def killed(world: World, operation: Operation, kill: Kill, stage: str) -> bool:
     """Kill it there; False where it does not come there. What is left of the stage before goes meanwhile."""
     operation.prepare(world, stage)
-    trap = Trap(kill, names_of(stage), world.controller.kill)
-    world.judge(trap)
-    operation.begin(world, stage)
-    eventually(lambda: trap.sprung.wait(0.5) or not world.wrongs(), f"kill or end: {kill}", seconds=120)
-    world.judge(None)
-    struck = trap.over()
-    if struck:
-        world.controller.await_end()
-        world.controller.begin()
-    try:
-        world.settle()
-    except AssertionError as error:
-        raise AssertionError(f"{operation.name}, killed {kill}: {error}") from None
+    struck = world.killed(kill, names_of(stage), lambda: operation.begin(world, stage))
     world.clear(stage)
     return struck

@@ -88,7 +88,7 @@ def test_every_break_of_an_invariant_is_told(change: Callable[[dict[str, Any]], 
     assert any(words in wrong for wrong in found(change)), found(change)
 
 
-@pytest.mark.parametrize("secret", [planted.TOKEN, planted.CONFIGURATION, planted.AUTHORITY])
+@pytest.mark.parametrize("secret", [planted.TOKEN, planted.CONFIGURATION, planted.ROTATED, planted.AUTHORITY])
 @pytest.mark.parametrize("before", ["", "a", "ab", "abc"])
 def test_a_planted_secret_is_found_in_every_shape(secret: str, before: str) -> None:
     encoded = base64.b64encode(f"{before}{secret}".encode()).decode()

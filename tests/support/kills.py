@@ -12,7 +12,7 @@ from typing import Final
 from tests.support.faults import Call, Fault, Moment
 from tests.support.invariants import JOB_SUFFIX
 
-__all__ = ["Kill", "Point", "Trap", "common_points", "kills_at", "points_of"]
+__all__ = ["Kill", "Point", "Reach", "Trap", "common_points", "kills_at", "points_of"]
 
 _LATE: Final = 1.0
 """Seconds after which a request of a killed controller arrives: within the time in which it counts as under way."""
@@ -29,7 +29,7 @@ class When(StrEnum):
     """The request was sent, and arrives when the next controller is already at work."""
 
 
-_MOMENTS: Final = {"server: POST syncs": (When.BEFORE, When.AFTER, When.LATE)}
+_MOMENTS: Final = {f"server: POST {path}": tuple(When) for path in ("connectors", "models", "syncs")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Point:
     Attributes:
         label: server, method and path, with ``*`` for the names and ids of a stage.
         turn: 1 for the first such request about the same Sync, 2 for the second, and so on.
-        subjects: how many Syncs come to this point.
+        subjects: how many resources come to this point.
     """
 
     label: str
@@ -110,32 +110,43 @@ def common_points(first: Collection[Point], second: Collection[Point]) -> list[P
     ]
 
 
+class Reach:
+    """The one request of an operation by which the chosen subject comes to a point."""
+
+    def __init__(self, point: Point, subject: int, names: Collection[str]) -> None:
+        self._point = point
+        self._subject = subject
+        self._names = names
+        self._turns: Counter[str] = Counter()
+        self._reached: set[str] = set()
+
+    def __call__(self, call: Call) -> bool:
+        """True for the first request by which that many subjects have come to the point."""
+        label, subject = _place_of(call, self._names)
+        if label != self._point.label or len(self._reached) >= self._subject:
+            return False
+        self._turns[subject] += 1
+        if self._turns[subject] == self._point.turn:
+            self._reached.add(subject)
+        return len(self._reached) >= self._subject
+
+
 class Trap:
     """A rule that kills a controller at one point, once."""
 
     def __init__(self, kill: Kill, names: Collection[str], strike: Callable[[], None]) -> None:
-        self._kill = kill
-        self._names = names
+        self._when = kill.when
         self._strike = strike
-        self._turns: Counter[str] = Counter()
-        self._reached: set[str] = set()
+        self._reach = Reach(kill.point, kill.subject, names)
         self._lock = threading.Lock()
         self._over = False
         self.sprung = threading.Event()
 
     def __call__(self, call: Call) -> Fault | None:
-        label, subject = _place_of(call, self._names)
-        point = self._kill.point
-        if label != point.label or len(self._reached) >= self._kill.subject:
+        if not self._reach(call):
             return None
-        self._turns[subject] += 1
-        if self._turns[subject] == point.turn:
-            self._reached.add(subject)
-        if len(self._reached) < self._kill.subject:
-            return None
-        after = self._kill.when is When.AFTER
-        late = _LATE if self._kill.when is When.LATE else None
-        return Fault("kill", lose=Moment.AFTER if after else Moment.BEFORE, then=self._spring, late=late)
+        lose = Moment.AFTER if self._when is When.AFTER else Moment.BEFORE
+        return Fault("kill", lose=lose, then=self._spring, late=_LATE if self._when is When.LATE else None)
 
     def over(self) -> bool:
         """Strike no more, also where a request has come to the point already; whether it has struck."""

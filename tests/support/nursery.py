@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -32,10 +33,11 @@ ZONE_HOURS: Final = "TESTS_ZONE_HOURS"
 
 
 class Nursery:
-    """The test's end of a nursery: one order a line, one answer a line."""
+    """The test's end of a nursery: one order a line, one answer a line. Any thread may give orders."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
+        self._lock = threading.Lock()
 
     def start(self, environment: Mapping[str, str], log: Path) -> int:
         """Start a controller; its process id."""
@@ -49,9 +51,10 @@ class Nursery:
     def _ask(self, **order: Any) -> Any:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        with self._lock:
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
+            return json.loads(self._process.stdout.readline())
 
 
 class NurseryController(Controller):

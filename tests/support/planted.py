@@ -4,15 +4,17 @@ import base64
 from collections.abc import Iterable
 from typing import Final
 
-__all__ = ["AUTHORITY", "CONFIGURATION", "TOKEN", "found"]
+__all__ = ["AUTHORITY", "CONFIGURATION", "ROTATED", "TOKEN", "found"]
 
 TOKEN: Final = "plantedtoken-7Qw2Xv9LkJ3mR8sT"
 """The bearer token of a planted Workspace."""
 CONFIGURATION: Final = "plantedvalue-5Zc1Bn6GyH4dP0fU"
 """A value that ``spec.configurationSecrets`` takes from a Secret."""
+ROTATED: Final = "plantedrotated-2Rf8Ls5TnY7aE1oJ"
+"""The value that takes the place of `CONFIGURATION` when a Secret is rotated."""
 AUTHORITY: Final = "plantedauthority-9Ke3Wt7MxA2qV6jC"
 """Stands beside the certificates in the Secret that ``spec.caSecretRef`` names."""
-_ALL: Final = (TOKEN, CONFIGURATION, AUTHORITY)
+_ALL: Final = (TOKEN, CONFIGURATION, ROTATED, AUTHORITY)
 
 
 def found(texts: Iterable[tuple[str, str]]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import json
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from kubernetes import client
 from tests.support import planted
 from tests.support.faults import Rule
 from tests.support.invariants import JOB_SUFFIX, Held, Wanted, attributes_of, spec_of, wrongs
+from tests.support.kills import Kill, Point, Trap, points_of
 from tests.support.kubeproxy import running_kubeproxy
 from tests.support.manifests import merged, sync_manifest
 from tests.support.nursery import Nursery, NurseryController
@@ -27,8 +28,10 @@ from tests.support.syncs import Tenant, condition
 from sync_operator.api.constants import (
     API_VERSION,
     CONFIRM_SERVER_ANNOTATION,
+    CONNECTOR_KIND,
     CREATE_STARTED_ANNOTATION,
     FINALIZER,
+    MODEL_KIND,
     SYNC_KIND,
     WORKSPACE_KIND,
 )
@@ -39,6 +42,8 @@ __all__ = ["World", "running_world"]
 _PATIENCE: Final = 120.0
 _KINDS: Final = (
     (SYNC_KIND, API_VERSION),
+    (CONNECTOR_KIND, API_VERSION),
+    (MODEL_KIND, API_VERSION),
     (WORKSPACE_KIND, API_VERSION),
     ("CronJob", "batch/v1"),
     ("Job", "batch/v1"),
@@ -173,6 +178,30 @@ class World:
         self.controller.stop(signal.SIGKILL)
         self.controller.begin()
 
+    def points(self, names: Collection[str], begin: Callable[[], object]) -> list[Point]:
+        """What the controller asks for about these names from the beginning of an operation to its end."""
+        before = {proxy: len(proxy.calls) for proxy in (self.to_cluster, self.to_server)}
+        begin()
+        self.settle()
+        return points_of([call for proxy, start in before.items() for call in proxy.calls[start:]], names)
+
+    def killed(self, kill: Kill, names: Collection[str], begin: Callable[[], object]) -> bool:
+        """Kill the controller there in an operation, start another, and settle; False where it does not come there."""
+        trap = Trap(kill, names, self.controller.kill)
+        self.judge(trap)
+        begin()
+        eventually(lambda: trap.sprung.wait(0.5) or not self.wrongs(), f"kill or end: {kill}", seconds=_PATIENCE)
+        self.judge(None)
+        struck = trap.over()
+        if struck:
+            self.controller.await_end()
+            self.controller.begin()
+        try:
+            self.settle()
+        except AssertionError as error:
+            raise AssertionError(f"killed {kill}: {error}") from None
+        return struck
+
     def wrongs(self) -> list[str]:
         """Everything that is not as it must be."""
         held = Held(
@@ -258,10 +287,20 @@ class World:
 
 
 @contextmanager
-def running_world(plane: Plane, kube: Kube, nursery: Nursery, folder: Path) -> Iterator[World]:
+def running_world(
+    plane: Plane, kube: Kube, nursery: Nursery, folder: Path, *, of: type[World] = World, beside: bool = False
+) -> Iterator[World]:
     """A tenant whose secrets are planted, with a server and a controller of its own, all of it connected.
 
     In the end the namespace is deleted under the controller's eyes, and nothing it wrote may show a secret.
+
+    Args:
+        plane: the control plane.
+        kube: its API server, as the tests see it.
+        nursery: starts the controller.
+        folder: for logs and configuration.
+        of: what the world is to be.
+        beside: other worlds run at the same time, so this controller watches its own namespace alone.
     """
     namespace = f"chaos-{token_hex(4)}"
     kube.core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=namespace)))
@@ -270,8 +309,9 @@ def running_world(plane: Plane, kube: Kube, nursery: Nursery, folder: Path) -> I
         running_kubeproxy(plane, folder) as (to_cluster, kubeconfig),
         running_proxy("server", sandbox.url) as to_server,
     ):
-        controller = NurseryController(nursery, plane, folder, KUBECONFIG=str(kubeconfig))
-        world = World(Tenant(kube, namespace, sandbox), controller, to_cluster, to_server)
+        watched = {"SYNC_OPERATOR_WATCH_NAMESPACES": namespace} if beside else {}
+        controller = NurseryController(nursery, plane, folder, KUBECONFIG=str(kubeconfig), **watched)
+        world = of(Tenant(kube, namespace, sandbox), controller, to_cluster, to_server)
         controller.start()
         try:
             world.connect((plane.folder / "certs" / "ca.crt").read_text())
