@@ -190,7 +190,6 @@ async def test_what_somebody_made_on_the_server_blocks_the_deletion(world: Proce
     await world.reconcile(*SYNC)
     await world.gone(*SYNC)
     await world.delete(*MODEL)
-    world.ahead += timedelta(minutes=1)
     result = await world.reconcile(*MODEL)
 
     status, reason, words = await world.told("Ready", *MODEL)

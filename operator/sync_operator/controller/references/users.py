@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any, Final
 
 from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND
@@ -20,8 +19,6 @@ from sync_operator.syncapi.client import ApiClient
 
 __all__ = ["enqueue_released", "is_used", "read_usage", "usage_of"]
 
-_MAX_LIST_AGE: Final = timedelta(seconds=15)
-"""Maximum age of the lists by which a connector or model is deleted; many that are deleted at once share them."""
 _FIELDS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     CONNECTOR_KIND: ((SYNC_KIND, "source_id"), (SYNC_KIND, "destination_id"), (MODEL_KIND, "connector_id")),
     MODEL_KIND: ((SYNC_KIND, "model_id"),),
@@ -49,14 +46,17 @@ async def read_usage(
 ) -> Usage:
     """The usage with what the server's lists show.
 
+    They are asked for now: what somebody made a moment ago would be deleted, too, for good. Deletions that wait for a
+    list at the same time share the next one.
+
     Raises:
         TransientError: a list cannot be read as a whole, so what uses it is not known.
         SyncOperatorError: the server refused a request or did not respond.
     """
-    found: list[str] = []
+    found, since = list[str](), context.clock()
     for each, name in _FIELDS[kind]:
         lists, noun = context.registrations[each].lists, context.registrations[each].registered_kind.kind.noun
-        listed = await lists.fetch_if_listed(scope, client, since=context.clock() - _MAX_LIST_AGE)
+        listed = await lists.fetch_if_listed(scope, client, since=since)
         if listed is None or listed.unlisted:
             raise TransientError(f"the server does not list all of its {noun}s, so what uses it is not known")
         # What we have written to since then is ours, and in the cluster, or deleted.
