@@ -5,9 +5,10 @@ from typing import Any, Final
 
 import pytest
 from tests.support.gitops import GitOps
+from tests.support.pipeline import PASSWORD, SOURCE, create
 from tests.support.syncs import Tenant, condition
 
-from sync_operator.api.constants import SYNC_KIND, WORKSPACE_KIND
+from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
 
 HOLD: Final = {"metadata": {"finalizers": ["tests.squared.ai/hold"]}}
 
@@ -50,6 +51,35 @@ def deleted_sync(tenant: Tenant) -> dict[str, Any]:
     tenant.sandbox.fault(method="DELETE", path="/syncs/1", times=-1, status=503)
     tenant.delete()
     return tenant.when(SYNC_KIND, "orders", "Ready", "False", "DeleteFailed")
+
+
+def waiting_connector(tenant: Tenant) -> dict[str, Any]:
+    create(tenant, CONNECTOR_KIND, "warehouse", **SOURCE | {"workspaceRef": {"name": "missing"}})
+    return tenant.when(CONNECTOR_KIND, "warehouse", "Reconciling", reason="WorkspaceNotFound")
+
+
+def ready_connector(tenant: Tenant) -> dict[str, Any]:
+    tenant.secret(PASSWORD, "warehouse", "password")
+    create(tenant, CONNECTOR_KIND, "warehouse", **SOURCE)
+    return tenant.when(CONNECTOR_KIND, "warehouse", "Ready")
+
+
+def stalled_connector(tenant: Tenant) -> dict[str, Any]:
+    create(tenant, CONNECTOR_KIND, "warehouse", **SOURCE | {"connectorName": "Nowhere"})
+    return tenant.when(CONNECTOR_KIND, "warehouse", "Stalled", reason="InvalidSpec")
+
+
+def waiting_model(tenant: Tenant) -> dict[str, Any]:
+    create(
+        tenant, MODEL_KIND, "people", connectorRef={"name": "warehouse"}, query="SELECT id FROM people", primaryKey="id"
+    )
+    return tenant.when(MODEL_KIND, "people", "Reconciling", reason="ReferenceNotReady")
+
+
+def ready_model(tenant: Tenant) -> dict[str, Any]:
+    waiting_model(tenant)
+    ready_connector(tenant)
+    return tenant.when(MODEL_KIND, "people", "Ready")
 
 
 def fresh_workspace(tenant: Tenant) -> dict[str, Any]:
@@ -133,6 +163,25 @@ def test_a_workspace_is_read_as_it_is(
 
     assert gitops.kstatus(workspace) == kstatus
     assert gitops.health(workspace)["status"] == health
+
+
+@pytest.mark.parametrize(
+    ("state", "kstatus", "health"),
+    [
+        (waiting_connector, "InProgress", "Progressing"),
+        (ready_connector, "Current", "Healthy"),
+        (stalled_connector, "Failed", "Degraded"),
+        (waiting_model, "InProgress", "Progressing"),
+        (ready_model, "Current", "Healthy"),
+    ],
+)
+def test_connectors_and_models_are_read_as_they_are(
+    connected: Tenant, gitops: GitOps, state: Callable[[Tenant], dict[str, Any]], kstatus: str, health: str
+) -> None:
+    held = state(connected)
+
+    assert gitops.kstatus(held) == kstatus
+    assert gitops.health(held)["status"] == health
 
 
 @pytest.mark.usefixtures("let_go")

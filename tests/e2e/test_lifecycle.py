@@ -14,6 +14,7 @@ from tests.support.running import eventually
 from tests.support.syncs import Tenant
 
 from sync_operator.api.constants import SYNC_KIND
+from sync_operator.api.crd.crd_manifests import KINDS, crd_of
 
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 
@@ -99,7 +100,7 @@ def test_syncs_outlive_upgrade_rollback_uninstall_and_reinstall(
 
     release.uninstall()
     eventually(lambda: not release.pods(), "the controller to be gone", seconds=90)
-    assert release.crds() == {"syncs.squared.ai", "workspaces.squared.ai"}
+    assert release.crds() == {crd_of(kind)["metadata"]["name"] for kind in KINDS}
     assert identity(tenant) == before
     ran = node.kubectl("create", "job", "without-controller", "--from=cronjob/orders", "-n", tenant.namespace)
     assert ran.returncode == 0, ran.stderr
@@ -124,7 +125,7 @@ def test_crds_are_not_deleted_from_under_syncs(release: Release, tenant: Tenant,
         release.uninstall()
 
     said = str(refusal.value)
-    assert f"{tenant.namespace}/orders, {tenant.namespace}/people" in said
+    assert f"Sync {tenant.namespace}/orders, Sync {tenant.namespace}/people" in said
     assert "kubectl delete syncs" in said
     assert tenant.names() == {"orders", "people"}
     assert len(release.pods()) == 1

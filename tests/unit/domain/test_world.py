@@ -99,6 +99,7 @@ class Lives(RuleBasedStateMachine):
                 server.create(STRANGER)
             if equal:
                 server.create(LIKE_TWIN)
+        self.world.pass_time(20)  # what somebody makes in the same seconds looks like the result of a lost create
         for name in sorted(names):
             self.world.cluster.apply(name, **NAMES[name])
             if made:
