@@ -70,7 +70,7 @@ def test_a_tenant_sees_nothing_of_another_account_at_the_same_url(
     assert controller.ended is None
     owner = account(newcomer, hosted, 1)
     for offset, (kind, name) in enumerate(NAMES.items()):
-        hosted.name(kind, 10101 + 100 * offset, name, 1)
+        hosted.name(kind, 10101 + 100 * offset, name, 1, source=10101)
     hosted.name("source", 10102, "acme-secret-lake", 1)
     owner.ready("orders", **BY_NAME, **EVERY_FIVE_MINUTES)
     others = [account(newcomer, hosted, number) for number in range(2, 2 + strangers)]
@@ -91,7 +91,7 @@ def test_a_tenant_sees_nothing_of_another_account_at_the_same_url(
     owner.when(SYNC_KIND, "later", "Ready", seconds=PATIENCE)
     for number, other in enumerate(others, start=2):
         for offset, (kind, name) in enumerate(NAMES.items()):
-            hosted.name(kind, number * 100_000 + 100 * offset + 1, name, number)
+            hosted.name(kind, number * 100_000 + 100 * offset + 1, name, number, source=number * 100_000 + 1)
         other.when(SYNC_KIND, "orders", "Ready")
     for number in range(2, 2 + strangers):
         [made] = [sync["attributes"] for sync in hosted.syncs() if sync["workspace_id"] == number]
