@@ -109,8 +109,12 @@ class Proxy:
         for task in self._under_way:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
-        await self._http.close()
         await self._runner.cleanup()
+        # Watches give their connections back as they end, and closed ones need a turn of the loop to be gone.
+        if rest := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(rest, timeout=5)
+        await self._http.close()
+        await asyncio.sleep(0)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
