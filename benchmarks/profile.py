@@ -33,7 +33,7 @@ _AREAS: Final = (
     ("requests to the sync server", "sync_operator/syncapi/"),
     ("kopf: watches", "kopf/"),
     ("cache", "sync_operator/controller/informer/store.py"),
-    ("observe", "sync_operator/controller/sync/observe.py"),
+    ("observe", "observe (sync_operator/controller/sync/sync_reconciler.py)"),
     ("decide", "sync_operator/domain/"),
     ("act, report, queue", "sync_operator/controller/"),
 )

@@ -54,7 +54,6 @@ NOT_RUN: Final = {
     "helm install --wait": _LIFECYCLE,
     "kubectl apply --prune": "is how others delete; tests/cluster/test_plan.py plans it",
     "kubectl get syncs -A -o yaml": _PLANNED,
-    "kubectl annotate connector NAME squared.ai/discover-requested-at=TOKEN": "apart/test_connectors.py sets it",
     "kubectl get syncs,models,connectors -A -o yaml": "tests/contract/test_export_pipelines.py reads such a file",
     "helm upgrade sync-operator helm/sync-operator -n sync-operator --reuse-values": _LIFECYCLE,
     "helm upgrade … --reuse-values --set crds.keep=false": _LIFECYCLE,

@@ -26,8 +26,7 @@ from sync_operator.controller.drift.drift_reconciler import record_absent
 from sync_operator.controller.drift.name_lists import NameListCache
 from sync_operator.controller.informer.store import NamespacedName
 from sync_operator.controller.registration.reconcile_loop import act
-from sync_operator.controller.sync.observe import observe
-from sync_operator.controller.sync.sync_reconciler import SYNC_STEPS
+from sync_operator.controller.sync.sync_reconciler import SYNC_STEPS, observe
 from sync_operator.controller.workqueue.workqueue import WorkQueue
 from sync_operator.controller.workspace.connections import WorkspaceConnections
 from sync_operator.controller.workspace.workspace_connection import WorkspaceConnection

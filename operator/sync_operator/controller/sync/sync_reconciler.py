@@ -1,5 +1,6 @@
-"""The reconcile of a Sync: what the reconcile loop does for it, beyond what it does for every registered kind."""
+"""The reconcile of a Sync: its snapshot, and what the reconcile loop does for it beyond what it does for every kind."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, get_args
@@ -8,22 +9,63 @@ from sync_operator.api.kinds.sync import Scheduler
 from sync_operator.api.statuses.status import SyncStatus
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.informer.store import NamespacedName
+from sync_operator.controller.references.reference_views import KIND_OF, reference_view
+from sync_operator.controller.registration.observe_registration import list_scope, observe_registration, workspace_of
 from sync_operator.controller.registration.reconcile_loop import ReconcileSteps, reconcile_registered
 from sync_operator.controller.sync.act import act, suspend_cronjob
-from sync_operator.controller.sync.observe import observe
 from sync_operator.controller.sync.run_results import mark_reported
 from sync_operator.domain.actions import RecordHandledRequest, ServerAction
+from sync_operator.domain.reference_view import ReferenceView
 from sync_operator.domain.runs.missed_runs import missed_from
 from sync_operator.domain.runs.run_health import ended_runs, fresh_until
 from sync_operator.domain.runs.start_failures import starts_again_at
+from sync_operator.domain.scheduling.cronjob_manifest import cronjob_name
 from sync_operator.domain.snapshot import Snapshot, SyncView
 from sync_operator.domain.status.event_specs import sync_events
 from sync_operator.domain.status.sync_status import blockers, sync_status
 from sync_operator.domain.sync.id_check import id_error_changed
-from sync_operator.domain.sync.references import name_error_changed
+from sync_operator.domain.sync.references import name_error_changed, named_roles, resource_roles
 from sync_operator.domain.sync.sync_kind import SYNC, next_action
+from sync_operator.kubernetes.converters import job_view, sync_view
+from sync_operator.syncapi.types import RefKind
 
-__all__ = ["SYNC_STEPS", "reconcile_sync"]
+__all__ = ["SYNC_STEPS", "observe", "reconcile_sync"]
+
+
+def observe(context: ControllerContext, obj: Mapping[str, Any]) -> Snapshot | None:
+    """The snapshot of a Sync; None if its Workspace exists but has not been reconciled by this process yet."""
+    found = workspace_of(context, obj)
+    if found is None:
+        return None  # checked before parsing the Sync: at startup this applies to all of them
+    connection, workspace = found
+    sync, lists = sync_view(obj), context.name_lists
+    scope = list_scope(connection, workspace, sync)
+    looks_up = sync.status.id is None or (sync.spec is not None and bool(named_roles(sync.spec)))
+    cronjob = context.store.get("CronJob", NamespacedName(sync.namespace, cronjob_name(sync.name)))
+    jobs = tuple(job_view(job) for job in context.store.jobs_of(NamespacedName(sync.namespace, sync.name)))
+    return Snapshot(
+        **observe_registration(context, SYNC, sync, workspace, obj, scope),
+        sync=sync,
+        runner_config=context.runner_config,
+        cronjob=cronjob,
+        jobs=jobs,
+        names=lists.cached(scope) if scope and looks_up and sync.spec else {},
+        unlisted=lists.unlisted(scope) if scope and looks_up else frozenset(),
+        references=_references(context, sync),
+        diagnoses=context.start_diagnoses.of(sync.uid, jobs),
+        watch_runs=sync.uid in context.watch_runs,
+        # What appears after the cleanup, such as a Job that was being created meanwhile, must be cleaned up too.
+        children_deleted=sync.uid in context.children_deleted and cronjob is None and not jobs,
+    )
+
+
+def _references(context: ControllerContext, sync: SyncView) -> dict[RefKind, ReferenceView]:
+    """The Connectors and Models that the spec names by their resource."""
+    spec, found = sync.spec, dict[RefKind, ReferenceView]()
+    for role in resource_roles(spec) if spec is not None else ():
+        ref = NamespacedName(sync.namespace, getattr(spec, f"{role}_ref").name)
+        found[role] = reference_view(context.store, KIND_OF[role], ref)
+    return found
 
 
 async def _reported(
