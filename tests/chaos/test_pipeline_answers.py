@@ -96,7 +96,10 @@ class Once:
 
 
 def lived(world: PipelineWorld, life: tuple[str, dict[str, Planned | None]]) -> list[Fault]:
-    """A life with its faults; which of them happened. In the end everything is deleted at once, Workspace and all."""
+    """A life with its faults; which of them happened.
+
+    In the end the four resources are deleted at once; Workspace and Secrets go last.
+    """
     stage, plans = life
     met = []
     for name, begin in LIFE:
