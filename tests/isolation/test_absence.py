@@ -188,7 +188,7 @@ def test_one_that_another_sync_left_is_never_deleted(healthy: Tenant) -> None:
     first = healthy.ready("first", deletionPolicy="Retain")["status"]["id"]
     healthy.delete("first")
     healthy.gone("first")
-    second = healthy.ready("second")["status"]["id"]
+    second = healthy.ready("second", adoptionPolicy="Create")["status"]["id"]
     assert second != first
     assert sandbox.call("DELETE", f"/syncs/{second}").status_code == 204
 

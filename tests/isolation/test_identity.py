@@ -191,7 +191,7 @@ def test_a_sync_of_another_server_with_our_id_of_our_second_hides_no_lost_create
     rebuilt.fault(method="POST", path="/syncs$", lose="after")
     rebuilt.fault(method="GET", path="/syncs$", status=503, times=100_000)
 
-    tenant.sync("lost")
+    tenant.sync("lost", adoptionPolicy="Create")
     tenant.when(SYNC_KIND, "lost", "Ready", "False", "OutcomeUnknown")
     [mine] = rebuilt.syncs()
     assert str(mine["id"]) == theirs["id"]
