@@ -74,9 +74,6 @@ WEIGHT: Final[dict[str, int]] = LONG | {
     "tests/cluster/apart/test_connectors.py": 60,
     "tests/cluster/apart/test_models.py": 30,
     "tests/cluster/apart/test_references.py": 40,
-    "tests/chaos/test_pipeline_answers.py": 60,
-    "tests/chaos/test_pipeline_kills.py": 70,
-    "tests/chaos/test_pipeline_storm.py": 120,
 }
 """Seconds of all files that take long; those that are not named take a few."""
 
