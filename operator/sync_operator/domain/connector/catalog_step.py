@@ -9,9 +9,8 @@ from sync_operator.api.kinds.connector import ConnectorSpec
 from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.connector.connector_snapshot import ConnectorSnapshot
-from sync_operator.domain.registration.desired_state import is_registered
-from sync_operator.domain.registration.preconditions import registration_blocker, workspace_suspended
-from sync_operator.domain.status.set_conditions import DesiredCondition
+from sync_operator.domain.registration.preconditions import is_in_place
+from sync_operator.domain.status.set_conditions import DesiredCondition, kept_condition
 from sync_operator.util.bounds import bounded_token
 
 __all__ = ["DiscoverCatalog", "catalog_step", "discover_request", "discovered_condition", "has_catalog"]
@@ -37,9 +36,7 @@ def catalog_step(snapshot: ConnectorSnapshot) -> DiscoverCatalog | None:
     spec, remote_id = snapshot.connector.spec, snapshot.remote_id
     if spec is None or remote_id is None or snapshot.catalog is not None or Phase.DISCOVERY in snapshot.failures:
         return None
-    if snapshot.workspace.dialect is None or workspace_suspended(snapshot):
-        return None
-    if registration_blocker(snapshot) or not is_registered(snapshot):
+    if not is_in_place(snapshot):
         return None
     token = discover_request(snapshot)
     if token is not None:
@@ -79,7 +76,7 @@ def discovered_condition(snapshot: ConnectorSnapshot, blocker: Blocker | None) -
         words = f"its catalog has {count} {'stream' if count == 1 else 'streams'}"
         return DesiredCondition(ConditionType.DISCOVERED, True, Reason.RECONCILED, words)
     if before is not None and has_catalog(snapshot):
-        return DesiredCondition(ConditionType.DISCOVERED, True, Reason(before.reason), before.message)
+        return kept_condition(before)
     if blocker is not None and (before is not None or (spec is not None and _is_wanted(spec))):
         return DesiredCondition(ConditionType.DISCOVERED, False, blocker.reason, blocker.message)
     return None

@@ -12,10 +12,10 @@ from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.domain.blocker import Phase
 from sync_operator.domain.connector.connector_body import configuration_of
 from sync_operator.domain.connector.connector_snapshot import ConnectorSnapshot
-from sync_operator.domain.registration.desired_state import is_registered, lacks_secrets
-from sync_operator.domain.registration.preconditions import registration_blocker, workspace_suspended
+from sync_operator.domain.registration.desired_state import lacks_secrets
+from sync_operator.domain.registration.preconditions import is_trial_due
 from sync_operator.domain.registration.registration_actions import ReadSecrets
-from sync_operator.domain.status.set_conditions import DesiredCondition
+from sync_operator.domain.status.set_conditions import DesiredCondition, kept_condition
 from sync_operator.errors import NotAdmittedError
 
 __all__ = ["CheckConnection", "check_step", "connected_condition"]
@@ -39,12 +39,7 @@ def check_step(snapshot: ConnectorSnapshot) -> CheckConnection | ReadSecrets | N
     spec = snapshot.connector.spec
     if spec is None or spec.check is not CheckPolicy.ON_CHANGE or snapshot.remote_id is None:
         return None
-    if snapshot.check is not None or Phase.CHECK in snapshot.failures or workspace_suspended(snapshot):
-        return None
-    written = snapshot.created or snapshot.updated
-    if not written and snapshot.connector.condition(ConditionType.CONNECTED) is not None:
-        return None
-    if snapshot.workspace.dialect is None or registration_blocker(snapshot) or not is_registered(snapshot):
+    if snapshot.check is not None or not is_trial_due(snapshot, Phase.CHECK, ConditionType.CONNECTED):
         return None
     if lacks_secrets(snapshot):
         return ReadSecrets(spec.configuration_secrets, Phase.CHECK)
@@ -64,10 +59,7 @@ def connected_condition(snapshot: ConnectorSnapshot) -> DesiredCondition | None:
         words = f"not checked: {failure.message}; it is checked again after the next change"
         return DesiredCondition(ConditionType.CONNECTED, False, failure.reason, words)
     if snapshot.check is None:
-        kind = ConditionType.CONNECTED
-        return (
-            DesiredCondition(kind, before.status == "True", Reason(before.reason), before.message) if before else None
-        )
+        return kept_condition(before)
     if snapshot.check.succeeded:
         words = "the server has connected with this configuration"
         return DesiredCondition(ConditionType.CONNECTED, True, Reason.RECONCILED, words)

@@ -5,7 +5,6 @@ from typing import Any
 from sync_operator.api.constants import CONNECTOR_ANNOTATIONS
 from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.api.statuses.status import ConnectorStatus
-from sync_operator.api.validation.warning_rules import annotation_warnings
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.connector.catalog_step import discovered_condition, has_catalog
 from sync_operator.domain.connector.check_step import connected_condition
@@ -16,15 +15,14 @@ from sync_operator.domain.registration.desired_state import is_registered
 from sync_operator.domain.registration.preconditions import registration_blocker
 from sync_operator.domain.status.event_specs import EventSpec, changed, ready_event, registration_event
 from sync_operator.domain.status.registered_condition import (
+    ready_condition,
     registered_condition,
     registered_fields,
-    registered_words,
 )
 from sync_operator.domain.status.set_conditions import (
     DesiredCondition,
     progress_conditions,
     set_conditions,
-    warning_message,
     worst,
 )
 from sync_operator.errors import (
@@ -85,20 +83,13 @@ def _said(snapshot: ConnectorSnapshot) -> tuple[DesiredCondition, ...]:
     first = blockers[0] if blockers else None
     registration = deletion_blocker(snapshot) if snapshot.connector.deleting else registration_blocker(snapshot)
     said = (
-        _ready(snapshot, first),
+        ready_condition(snapshot, first, CONNECTOR_ANNOTATIONS),
         registered_condition(snapshot, registration),
         discovered_condition(snapshot, first),
         connected_condition(snapshot),
         *progress_conditions(first),
     )
     return tuple(entry for entry in said if entry is not None)
-
-
-def _ready(snapshot: ConnectorSnapshot, blocker: Blocker | None) -> DesiredCondition:
-    if blocker is not None:
-        return DesiredCondition(ConditionType.READY, False, blocker.reason, blocker.message)
-    doubts = warning_message(annotation_warnings(snapshot.connector.annotations, CONNECTOR_ANNOTATIONS))
-    return DesiredCondition(ConditionType.READY, True, Reason.REGISTERED, f"{registered_words(snapshot)}{doubts}")
 
 
 def _sent(snapshot: ConnectorSnapshot, remote_id: str | None) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from sync_operator.api.constants import MODEL_ANNOTATIONS
 from sync_operator.api.enums import PreviewPolicy
 from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.api.statuses.status import ModelStatus
-from sync_operator.api.validation.warning_rules import annotation_warnings
 from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.model.model_snapshot import ModelSnapshot
 from sync_operator.domain.model.preview_step import query_condition
@@ -14,15 +13,14 @@ from sync_operator.domain.registration.deletion_step import deletion_blocker
 from sync_operator.domain.registration.preconditions import registration_blocker
 from sync_operator.domain.status.event_specs import EventSpec, changed, ready_event, registration_event
 from sync_operator.domain.status.registered_condition import (
+    ready_condition,
     registered_condition,
     registered_fields,
-    registered_words,
 )
 from sync_operator.domain.status.set_conditions import (
     DesiredCondition,
     progress_conditions,
     set_conditions,
-    warning_message,
     worst,
 )
 
@@ -72,19 +70,12 @@ def model_events(snapshot: ModelSnapshot, before: ModelStatus, after: ModelStatu
 def _said(snapshot: ModelSnapshot) -> tuple[DesiredCondition, ...]:
     blocker = next(iter(model_blockers(snapshot)), None)
     said = (
-        _ready(snapshot, blocker),
+        ready_condition(snapshot, blocker, MODEL_ANNOTATIONS),
         registered_condition(snapshot, blocker),
         query_condition(snapshot),
         *progress_conditions(blocker),
     )
     return tuple(entry for entry in said if entry is not None)
-
-
-def _ready(snapshot: ModelSnapshot, blocker: Blocker | None) -> DesiredCondition:
-    if blocker is not None:
-        return DesiredCondition(ConditionType.READY, False, blocker.reason, blocker.message)
-    doubts = warning_message(annotation_warnings(snapshot.model.annotations, MODEL_ANNOTATIONS))
-    return DesiredCondition(ConditionType.READY, True, Reason.REGISTERED, f"{registered_words(snapshot)}{doubts}")
 
 
 def _columns(snapshot: ModelSnapshot) -> dict[str, Any]:

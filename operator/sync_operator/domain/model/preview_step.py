@@ -8,10 +8,10 @@ from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.domain.blocker import Phase
 from sync_operator.domain.model.model_body import query_of, texts_of
 from sync_operator.domain.model.model_snapshot import ModelSnapshot
-from sync_operator.domain.registration.desired_state import is_registered, lacks_secrets
-from sync_operator.domain.registration.preconditions import registration_blocker, workspace_suspended
+from sync_operator.domain.registration.desired_state import lacks_secrets
+from sync_operator.domain.registration.preconditions import is_trial_due
 from sync_operator.domain.registration.registration_actions import ReadSecrets
-from sync_operator.domain.status.set_conditions import DesiredCondition
+from sync_operator.domain.status.set_conditions import DesiredCondition, kept_condition
 from sync_operator.errors import NotAdmittedError
 from sync_operator.util.redact import redact
 
@@ -35,12 +35,7 @@ def preview_step(snapshot: ModelSnapshot) -> TryQuery | ReadSecrets | None:
     spec, connector_id = snapshot.model.spec, snapshot.connector_id
     if spec is None or spec.preview is not PreviewPolicy.ON_CHANGE or snapshot.remote_id is None:
         return None
-    if snapshot.columns is not None or Phase.PREVIEW in snapshot.failures or workspace_suspended(snapshot):
-        return None
-    written = snapshot.created or snapshot.updated
-    if not written and snapshot.model.condition(ConditionType.QUERY_VALID) is not None:
-        return None
-    if snapshot.workspace.dialect is None or registration_blocker(snapshot) or not is_registered(snapshot):
+    if snapshot.columns is not None or not is_trial_due(snapshot, Phase.PREVIEW, ConditionType.QUERY_VALID):
         return None
     if lacks_secrets(snapshot):
         return ReadSecrets(texts_of(spec), Phase.PREVIEW)
@@ -59,10 +54,7 @@ def query_condition(snapshot: ModelSnapshot) -> DesiredCondition | None:
         words = f"the query was not answered: {failure.message}; it is tried again after the next change"
         return DesiredCondition(ConditionType.QUERY_VALID, False, failure.reason, words)
     if snapshot.columns is None:
-        kind = ConditionType.QUERY_VALID
-        return (
-            DesiredCondition(kind, before.status == "True", Reason(before.reason), before.message) if before else None
-        )
+        return kept_condition(before)
     names, count = snapshot.columns.names, snapshot.columns.count
     if not count:
         words = "the query is valid, and returns no row now, so its columns are not known"

@@ -20,7 +20,13 @@ from sync_operator.domain.create_fence.unresolved_creates import UnresolvedCreat
 from sync_operator.domain.identity.cluster_mark import cluster_changed
 from sync_operator.domain.identity.resource_identity import account_changed, identity_conflict
 from sync_operator.domain.memo import memoize
-from sync_operator.domain.registration.desired_state import drift, drifted_fields, fixed_fields, lacks_secrets
+from sync_operator.domain.registration.desired_state import (
+    drift,
+    drifted_fields,
+    fixed_fields,
+    is_registered,
+    lacks_secrets,
+)
 from sync_operator.domain.registration.resource_kind import ResourceSpec
 from sync_operator.domain.registration.resource_snapshot import MassAbsence, ResourceSnapshot
 from sync_operator.domain.status.error_classification import (
@@ -33,6 +39,8 @@ from sync_operator.domain.status.error_classification import (
 
 __all__ = [
     "claim_conflict",
+    "is_in_place",
+    "is_trial_due",
     "registration_blocker",
     "unknown_outcome",
     "workspace_blocker",
@@ -44,6 +52,27 @@ _RIVAL_RETRY = 5.0
 """Seconds between two looks at whether the create of another resource has been resolved. They need no new list."""
 _PERSISTED = (Reason.REJECTED, Reason.DRIFT_FOUND)
 """Reasons that stay in effect until the spec or the server changes, even across a restart of the controller."""
+
+
+def is_in_place(snapshot: ResourceSnapshot) -> bool:
+    """True if it is registered, and nothing keeps the server from being asked for more that concerns it."""
+    if snapshot.workspace.dialect is None or workspace_suspended(snapshot):
+        return False
+    return registration_blocker(snapshot) is None and is_registered(snapshot)
+
+
+def is_trial_due(snapshot: ResourceSnapshot, phase: Phase, kind: ConditionType) -> bool:
+    """True if what is tried on the server after each write is to be tried now: after a write, or if it never was.
+
+    Args:
+        snapshot: the snapshot.
+        phase: of the trial; one that has failed in this reconcile is not repeated.
+        kind: the condition that tells the outcome.
+    """
+    written = snapshot.created or snapshot.updated
+    if phase in snapshot.failures or not (written or snapshot.resource.condition(kind) is None):
+        return False
+    return is_in_place(snapshot)
 
 
 @memoize

@@ -3,15 +3,16 @@
 from typing import Any, Final
 
 from sync_operator.api.statuses.conditions import ConditionType, Reason
+from sync_operator.api.validation.warning_rules import annotation_warnings
 from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.create_fence.late_creates import ADVICE
 from sync_operator.domain.identity.resource_identity import is_ours, registered_account, registered_at
 from sync_operator.domain.registration.desired_state import drift
 from sync_operator.domain.registration.preconditions import registration_blocker
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
-from sync_operator.domain.status.set_conditions import DesiredCondition
+from sync_operator.domain.status.set_conditions import DesiredCondition, warning_message
 
-__all__ = ["registered_condition", "registered_fields", "registered_words"]
+__all__ = ["ready_condition", "registered_condition", "registered_fields", "registered_words"]
 
 _OF_ONE_GENERATION: Final = frozenset({Reason.DRIFT_CORRECTED, Reason.RECREATED})
 """Reasons of Registered that tell what was put right; a changed spec ends them, whose values they may name."""
@@ -34,6 +35,20 @@ def registered_fields(snapshot: ResourceSnapshot) -> dict[str, Any]:
         "origin": _origin(snapshot) if remote_id else before.origin,
         "drift": _drift(snapshot),
     }
+
+
+def ready_condition(snapshot: ResourceSnapshot, blocker: Blocker | None, known: tuple[str, ...]) -> DesiredCondition:
+    """The condition ``Ready`` of a kind that is done once it is registered.
+
+    Args:
+        snapshot: the snapshot after the reconcile.
+        blocker: what keeps the resource from its end.
+        known: the annotations of ours that the kind reads; the message warns of others.
+    """
+    if blocker is not None:
+        return DesiredCondition(ConditionType.READY, False, blocker.reason, blocker.message)
+    doubts = warning_message(annotation_warnings(snapshot.resource.annotations, known))
+    return DesiredCondition(ConditionType.READY, True, Reason.REGISTERED, f"{registered_words(snapshot)}{doubts}")
 
 
 def registered_condition(snapshot: ResourceSnapshot, blocker: Blocker | None, note: str = "") -> DesiredCondition:

@@ -13,7 +13,7 @@ from sync_operator.api.validation.warning_rules import SpecWarning
 from sync_operator.domain.blocker import Blocker
 from sync_operator.util.bounds import one_line
 
-__all__ = ["DesiredCondition", "progress_conditions", "set_conditions", "warning_message", "worst"]
+__all__ = ["DesiredCondition", "kept_condition", "progress_conditions", "set_conditions", "warning_message", "worst"]
 
 _MESSAGE_LIMIT: Final = 1024
 """Maximum length of a message in characters; the CRD allows more, but more is not readable."""
@@ -29,6 +29,13 @@ class DesiredCondition:
     status: bool
     reason: Reason
     message: str
+
+
+def kept_condition(before: Condition | None) -> DesiredCondition | None:
+    """A condition as last written; None if there was none."""
+    if before is None:
+        return None
+    return DesiredCondition(ConditionType(before.type), before.status == "True", Reason(before.reason), before.message)
 
 
 def set_conditions(
