@@ -2,11 +2,12 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sync_operator.sandbox.error_shapes import bad_request
 
-__all__ = ["as_jsonb", "refuse_nul", "without_list_nulls"]
+__all__ = ["as_jsonb", "refuse_nul", "shared_fields", "without_list_nulls"]
 
 _NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 """The character U+0000 in JSON: an escape that no backslash before it takes away."""
@@ -40,3 +41,14 @@ def refuse_nul(value: Any) -> None:
             "PG::UntranslatableCharacter: ERROR:  unsupported Unicode escape sequence\n"
             "DETAIL:  \\u0000 cannot be converted to text.\n"
         )
+
+
+def shared_fields(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Those fields of a body that connectors and models store alike, as the database returns them."""
+    fields: dict[str, Any] = {}
+    if "configuration" in body:
+        fields["configuration"] = as_jsonb(without_list_nulls(body["configuration"]))
+    description = body.get("description")
+    if "description" in body and not isinstance(description, dict | list):
+        fields["description"] = description if description is None else str(description)
+    return fields

@@ -14,7 +14,7 @@ from sync_operator.sandbox.pipeline.records import StoredConnector
 from sync_operator.sandbox.render import connector_resource, listing
 from sync_operator.sandbox.routes.pipeline.lookup import Access, access_to, listed_store, newest_first, path_id, wrapped
 from sync_operator.sandbox.routes.request_validation import is_integer
-from sync_operator.sandbox.routes.stored_json import as_jsonb, refuse_nul, without_list_nulls
+from sync_operator.sandbox.routes.stored_json import refuse_nul, shared_fields
 from sync_operator.sandbox.state import Store
 
 __all__ = ["definition_problem", "destroy_connector", "destroy_model", "routes"]
@@ -182,12 +182,7 @@ def _fields(body: Mapping[str, Any]) -> dict[str, Any]:
     refuse_nul(dict(body))
     columns = {"name": "name", "connector_type": "kind", "connector_name": "definition"}
     fields = {column: body[name] for name, column in columns.items() if name in body}
-    if "configuration" in body:
-        fields["configuration"] = as_jsonb(without_list_nulls(body["configuration"]))
-    description = body.get("description")
-    if "description" in body and not isinstance(description, dict | list):
-        fields["description"] = description if description is None else str(description)
-    return fields
+    return fields | shared_fields(body)
 
 
 def _check_name(store: Store, workspace_id: int, kind: str, name: str) -> None:

@@ -14,7 +14,7 @@ from sync_operator.sandbox.render import listing, model_resource
 from sync_operator.sandbox.routes.pipeline.connector_routes import destroy_model
 from sync_operator.sandbox.routes.pipeline.lookup import Access, access_to, listed_store, newest_first, path_id, wrapped
 from sync_operator.sandbox.routes.request_validation import is_integer
-from sync_operator.sandbox.routes.stored_json import as_jsonb, refuse_nul, without_list_nulls
+from sync_operator.sandbox.routes.stored_json import refuse_nul, shared_fields
 from sync_operator.sandbox.state import Store
 
 __all__ = ["routes"]
@@ -168,12 +168,7 @@ def _fields(body: Mapping[str, Any]) -> dict[str, Any]:
     fields = {name: body[name] for name in _TEXTS if name in body}
     if "connector_id" in body:
         fields["connector_id"] = int(body["connector_id"])
-    if "configuration" in body:
-        fields["configuration"] = as_jsonb(without_list_nulls(body["configuration"]))
-    description = body.get("description")
-    if "description" in body and not isinstance(description, dict | list):
-        fields["description"] = description if description is None else str(description)
-    return fields
+    return fields | shared_fields(body)
 
 
 def _check_ai_catalog(store: Store, connector_id: int, query_type: str | None) -> None:
