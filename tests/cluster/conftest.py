@@ -10,6 +10,7 @@ from tests.support.apart import LOGINS, running_with_rights
 from tests.support.helm import Helm
 from tests.support.nursery import Nursery, free_port, running_nursery
 from tests.support.permissions import denied, granted, note_rights, requests, used
+from tests.support.pipeline import PASSWORD
 from tests.support.plane import Kube, Plane, running_plane
 from tests.support.running import Controller, Sandbox, running_sandbox
 from tests.support.syncs import Tenant
@@ -71,3 +72,20 @@ def team(quiet: Plane, sandbox: Sandbox) -> Iterator[Tenant]:
     kube.core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=namespace)))
     yield Tenant(kube, namespace, sandbox)
     kube.close()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Sandbox]:
+    """A server that has nothing."""
+    with running_sandbox(tmp_path, "--run-seconds", "1") as running:
+        running.control("PUT", "/state", {"syncs": [], "connectors": [], "models": []})
+        yield running
+
+
+@pytest.fixture
+def shop(kube: Kube, namespace: str, server: Sandbox, controller: Controller) -> Tenant:  # noqa: ARG001 - it runs
+    """A tenant of that server, with the Secret of its source."""
+    tenant = Tenant(kube, namespace, server)
+    tenant.connect()
+    tenant.secret(PASSWORD, "warehouse", "password")
+    return tenant

@@ -1,9 +1,7 @@
 """A whole pipeline with the real controller: Connectors and Models beside Syncs, by watches alone."""
 
 import json
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +9,7 @@ from kubernetes import client
 from tests.support.manifests import REMOVED
 from tests.support.pipeline import DESTINATION, MASK, PASSWORD, SOURCE, create, is_gone
 from tests.support.plane import Kube, Plane
-from tests.support.running import Controller, Sandbox, eventually, running_sandbox
+from tests.support.running import Controller, Sandbox, eventually
 from tests.support.syncs import MAPPING, Tenant, condition
 
 from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND
@@ -19,21 +17,6 @@ from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND
 pytestmark = pytest.mark.timeout(300)
 
 QUERY = "SELECT id, email FROM customers ORDER BY id"
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Sandbox]:
-    with running_sandbox(tmp_path, "--run-seconds", "1") as running:
-        running.control("PUT", "/state", {"syncs": [], "connectors": [], "models": []})
-        yield running
-
-
-@pytest.fixture
-def shop(kube: Kube, namespace: str, server: Sandbox, controller: Controller) -> Tenant:  # noqa: ARG001 - it runs
-    tenant = Tenant(kube, namespace, server)
-    tenant.connect()
-    tenant.secret(PASSWORD, "warehouse", "password")
-    return tenant
 
 
 def ready(shop: Tenant, kind: str, name: str, **spec: Any) -> dict[str, Any]:

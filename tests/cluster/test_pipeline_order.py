@@ -1,9 +1,7 @@
 """A whole pipeline at once with the real controller: it waits in order, is deleted in order, and is found again."""
 
 import random
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from secrets import token_hex
 from typing import Any, Final
 
@@ -12,7 +10,7 @@ from kubernetes import client
 from tests.support.manifests import REMOVED
 from tests.support.pipeline import DESTINATION, PASSWORD, SOURCE, create, is_gone
 from tests.support.plane import Kube, Plane
-from tests.support.running import Controller, Sandbox, eventually, running_sandbox
+from tests.support.running import Sandbox, eventually
 from tests.support.syncs import Tenant, condition
 
 from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND
@@ -34,21 +32,6 @@ REFS: Final[dict[str, Any]] = {
     "modelId": REMOVED,
     "modelRef": {"name": "customers"},
 }
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Sandbox]:
-    with running_sandbox(tmp_path, "--run-seconds", "1") as running:
-        running.control("PUT", "/state", {"syncs": [], "connectors": [], "models": []})
-        yield running
-
-
-@pytest.fixture
-def shop(kube: Kube, namespace: str, server: Sandbox, controller: Controller) -> Tenant:  # noqa: ARG001 - it runs
-    tenant = Tenant(kube, namespace, server)
-    tenant.connect()
-    tenant.secret(PASSWORD, "warehouse", "password")
-    return tenant
 
 
 def apply(shop: Tenant, name: str) -> None:

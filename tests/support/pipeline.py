@@ -1,19 +1,16 @@
 """A process of ours in this test, which looks after Connectors and Models of one namespace, one reconcile at a time."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from tests.support.plane import Plane
 from tests.support.running import TOKEN, Sandbox
 from tests.support.syncs import MAPPING, Tenant
 
-from sync_operator.api.constants import API_VERSION, CONNECTOR_KIND, GROUP, MODEL_KIND, SYNC_KIND
-from sync_operator.api.crd.crd_manifests import crd_of
+from sync_operator.api.constants import API_VERSION, CONNECTOR_KIND, MODEL_KIND, SYNC_KIND
 from sync_operator.controller.connector.connector_reconciler import CONNECTOR_STEPS
 from sync_operator.controller.connector.registered_connector import REGISTERED_CONNECTOR
 from sync_operator.controller.context import ControllerContext
@@ -40,7 +37,7 @@ from sync_operator.syncapi.http.connection_pool import PoolManager
 from sync_operator.syncapi.types import Dialect
 from sync_operator.util.host_patterns import EgressPolicy
 
-__all__ = ["DESTINATION", "MASK", "PASSWORD", "SOURCE", "Process", "create", "is_gone", "running_process", "with_crds"]
+__all__ = ["DESTINATION", "MASK", "PASSWORD", "SOURCE", "Process", "create", "is_gone", "running_process"]
 
 MASK = "*************"
 PASSWORD = "correct-horse-battery"
@@ -293,18 +290,6 @@ async def running_process(session: ClusterSession, namespace: str, sandbox: Sand
                 resource, namespace, obj["metadata"]["name"], {"metadata": {"finalizers": []}}
             )
     await pool.aclose()
-
-
-@contextmanager
-def with_crds(plane: Plane) -> Iterator[None]:
-    """The cluster knows Connectors and Models."""
-    manifests = "\n---\n".join(json.dumps(crd_of(kind)) for kind in (CONNECTOR_KIND, MODEL_KIND))
-    applied = plane.kubectl("apply", "--server-side", "-f", "-", stdin=manifests)
-    assert applied.returncode == 0, applied.stderr
-    names = [f"crd/{resource.plural}.{GROUP}" for resource in (CONNECTORS, MODELS)]
-    waited = plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
-    assert waited.returncode == 0, waited.stderr
-    yield
 
 
 def create(tenant: Tenant, kind: str, name: str, **spec: Any) -> dict[str, Any]:

@@ -1,20 +1,14 @@
 """Connectors through the real reconcile loop: a real API server on one side, the sandbox on the other."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from tests.support.pipeline import DESTINATION, MASK, PASSWORD, SOURCE, Process, running_process, with_crds
-from tests.support.plane import Plane
-from tests.support.running import running_sandbox
-from tests.support.syncs import Tenant
+from tests.support.pipeline import DESTINATION, MASK, PASSWORD, SOURCE, Process
 
 from sync_operator.api.constants import CONNECTOR_FINALIZER, CONNECTOR_KIND, CREATE_STARTED_ANNOTATION
-from sync_operator.kubernetes.auth.cluster_auth import ClusterSession
 from sync_operator.kubernetes.resources import CONNECTORS
 
 pytestmark = pytest.mark.timeout(180)
@@ -29,21 +23,6 @@ STRANGER: dict[str, Any] = {
         "credentials": {**SOURCE["configuration"]["credentials"], "password": "theirs"},
     },
 }
-
-
-@pytest.fixture(scope="module")
-def crds(plane: Plane) -> Iterator[None]:
-    with with_crds(plane):
-        yield
-
-
-@pytest.fixture
-async def world(session: ClusterSession, team: Tenant, crds: None, tmp_path: Path) -> AsyncIterator[Process]:  # noqa: ARG001 - they are there
-    with running_sandbox(tmp_path) as sandbox:
-        async with running_process(session, team.namespace, sandbox) as process:
-            sandbox.control("PUT", "/state", {"syncs": [], "connectors": [], "models": []})
-            await process.secret()
-            yield process
 
 
 async def settled(world: Process, **spec: Any) -> Process:

@@ -1,39 +1,18 @@
 """Models through the real reconcile loop: a real API server on one side, the sandbox on the other."""
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from tests.support.pipeline import SOURCE, Process, running_process, with_crds
-from tests.support.plane import Plane
-from tests.support.running import running_sandbox
-from tests.support.syncs import Tenant
+from tests.support.pipeline import SOURCE, Process
 
 from sync_operator.api.constants import MODEL_FINALIZER, MODEL_KIND, SYNC_KIND
-from sync_operator.kubernetes.auth.cluster_auth import ClusterSession
 from sync_operator.kubernetes.resources import SYNCS
 
 pytestmark = pytest.mark.timeout(180)
 
 QUERY: Final = "SELECT id, email FROM customers ORDER BY id"
 HERE: Final = (MODEL_KIND, "orders")
-
-
-@pytest.fixture(scope="module")
-def crds(plane: Plane) -> Iterator[None]:
-    with with_crds(plane):
-        yield
-
-
-@pytest.fixture
-async def world(session: ClusterSession, team: Tenant, crds: None, tmp_path: Path) -> AsyncIterator[Process]:  # noqa: ARG001 - they are there
-    with running_sandbox(tmp_path) as sandbox:
-        async with running_process(session, team.namespace, sandbox) as process:
-            sandbox.control("PUT", "/state", {"syncs": [], "connectors": [], "models": []})
-            await process.secret()
-            yield process
 
 
 async def source(world: Process) -> int:

@@ -1,19 +1,13 @@
 """A whole pipeline through the real reconcile loop: who waits for whom, and in which order it is deleted."""
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from tests.support.pipeline import DESTINATION, SOURCE, Process, running_process, with_crds
-from tests.support.plane import Plane
-from tests.support.running import running_sandbox
-from tests.support.syncs import Tenant
+from tests.support.pipeline import DESTINATION, SOURCE, Process
 
 from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND
 from sync_operator.controller.workqueue.workqueue import Key
-from sync_operator.kubernetes.auth.cluster_auth import ClusterSession
 from sync_operator.kubernetes.resources import CRONJOBS
 
 pytestmark = pytest.mark.timeout(180)
@@ -28,21 +22,6 @@ REFS: Final[dict[str, Any]] = {
     "modelRef": {"name": "customers"},
 }
 QUERY: Final = "SELECT id, email FROM customers ORDER BY id"
-
-
-@pytest.fixture(scope="module")
-def crds(plane: Plane) -> Iterator[None]:
-    with with_crds(plane):
-        yield
-
-
-@pytest.fixture
-async def world(session: ClusterSession, team: Tenant, crds: None, tmp_path: Path) -> AsyncIterator[Process]:  # noqa: ARG001 - they are there
-    with running_sandbox(tmp_path) as sandbox:
-        async with running_process(session, team.namespace, sandbox) as process:
-            sandbox.control("PUT", "/state", {"syncs": [], "connectors": [], "models": []})
-            await process.secret()
-            yield process
 
 
 async def applied(world: Process, **model: Any) -> None:
