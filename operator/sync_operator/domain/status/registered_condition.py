@@ -82,7 +82,8 @@ def registered_condition(snapshot: ResourceSnapshot, blocker: Blocker | None, no
     if before is not None and standing and (snapshot.duplicates is None or ADVICE not in before.message):
         return DesiredCondition(ConditionType.REGISTERED, True, Reason(before.reason), before.message)
     words = f"{registered_words(snapshot)}{note}"
-    if snapshot.adopted:
+    adopted = _origin(snapshot) == "Adopted"
+    if adopted and not _is_asked_for(snapshot):
         words = (
             f"{words}, which was found where one was to be made: it holds what this {kind} asks for, and belonged to "
             f"no {kind}. It stays on the server when this {kind} is deleted, unless spec.deletionPolicy is Delete"
@@ -90,7 +91,7 @@ def registered_condition(snapshot: ResourceSnapshot, blocker: Blocker | None, no
     if snapshot.others:
         others = ", ".join(snapshot.others)
         words = f"{words}; {noun} {others} {ADVICE} {kind}: check whether it is needed"
-    reason = Reason.ADOPTED if _origin(snapshot) == "Adopted" else Reason.REGISTERED
+    reason = Reason.ADOPTED if adopted else Reason.REGISTERED
     return DesiredCondition(ConditionType.REGISTERED, True, reason, words)
 
 
@@ -121,8 +122,12 @@ def _origin(snapshot: ResourceSnapshot) -> str | None:
     before = snapshot.resource.status
     if snapshot.remote_id is None or (before.id is not None and before.origin is not None):
         return before.origin
-    asked_for = snapshot.resource.spec is not None and snapshot.resource.spec.external_id is not None
-    return "Adopted" if asked_for or snapshot.adopted else "Created"
+    return "Adopted" if _is_asked_for(snapshot) or snapshot.adopted else "Created"
+
+
+def _is_asked_for(snapshot: ResourceSnapshot) -> bool:
+    """True if the spec names the remote resource by its id."""
+    return snapshot.resource.spec is not None and snapshot.resource.spec.external_id is not None
 
 
 def _drift(snapshot: ResourceSnapshot) -> tuple[str, ...]:

@@ -42,8 +42,8 @@ def settled(
     if lost is not None:
         metadata["annotations"][CREATE_LOST_ANNOTATION] = lost.isoformat()
     own = {"registered_at": lost, "conditions": told(message)} | (own or {})
-    secrets = changes.pop("configurationSecrets", None)
-    spec = {"configurationSecrets": secrets} if secrets else {}
+    given = {name: changes.pop(name, None) for name in ("configurationSecrets", "externalId")}
+    spec = {name: value for name, value in given.items() if value}
     sync = synced(status=registered(**own), metadata=metadata, **spec)
     seen = replace(stored(pictured()), created_at=own["registered_at"])
     return pictured(sync, **{"registered": True, "was_in_sync": True, "last_listed": seen} | changes)
@@ -158,6 +158,20 @@ def test_what_is_not_certain_is_told_until_it_is_gone(messages: Messages) -> Non
     assert (
         next(entry for entry in sync_status(unknown).conditions if entry.type == "Registered").message == said.message
     )
+
+
+@pytest.mark.parametrize("asked_for", [None, "7"], ids=["found", "asked for"])
+def test_an_adopted_one_still_says_so_once_the_others_are_gone(asked_for: str | None, messages: Messages) -> None:
+    found = f"{WORDS}, which was found where one was to be made; sync 9 {ADVICE} Sync: check whether it is needed"
+    own = {"origin": "Adopted", "conditions": told(found, "Adopted")}
+    after = settled(lost=None, own=own, duplicates=(), externalId=asked_for)
+
+    said = next(entry for entry in sync_status(after).conditions if entry.type == "Registered")
+
+    assert said.reason == Reason.ADOPTED
+    assert ("unless spec.deletionPolicy is Delete" in said.message) is (asked_for is None)
+    assert ADVICE not in said.message
+    messages(said)
 
 
 def test_nothing_is_deleted_while_the_sync_has_none_of_its_own() -> None:
