@@ -83,6 +83,13 @@ def test_a_restart_writes_nothing(shop: Tenant, controller: Controller) -> None:
     everything = (*PIPELINE, (CONNECTOR_KIND, "crm"), (SYNC_KIND, "orders"))
     for kind, name in everything:
         shop.when(kind, name, "Ready")
+    wanted = [{"models": 1, "syncs": 1}, {"syncs": 1}, {"models": 0, "syncs": 1}]
+
+    def is_counted() -> bool:
+        found = [shop.kube.get(kind, name, shop.namespace) for kind, name in everything if kind != SYNC_KIND]
+        return [each["status"].get("usedBy") for each in found] == wanted
+
+    eventually(is_counted, "all users to be counted")
     controller.stop()
     before = [shop.kube.get(kind, name, shop.namespace)["metadata"]["resourceVersion"] for kind, name in everything]
     shop.sandbox.forget_requests()

@@ -88,17 +88,17 @@ class SyncStatus(Model):
 
 
 class ModelUse(Model):
-    """What depends on a model, in the cluster and on the server, each counted once."""
+    """What of the cluster is registered with a model."""
 
     syncs: Count = 0
-    """How many syncs."""
+    """How many Syncs."""
 
 
 class ConnectorUse(ModelUse):
-    """What depends on a connector, in the cluster and on the server, each counted once."""
+    """What of the cluster is registered with a connector."""
 
     models: Count = 0
-    """How many models."""
+    """How many Models."""
 
 
 class ConnectorStatus(Model):
@@ -136,7 +136,8 @@ class ConnectorStatus(Model):
     """The value of annotation squared.ai/discover-requested-at that was answered last; of one of more than 253
     characters `sha256:` and its hash."""
     used_by: ConnectorUse | None = None
-    """What depends on it. While that is anything, it is not deleted on the server."""
+    """What of the cluster uses it; changes are counted after a few seconds, of thousands within a minute. While
+    anything uses it, it is not deleted on the server; what others made there is looked for then, and not counted."""
     drift: Annotated[tuple[Line, ...], Field(max_length=64)] = ()
     """What others changed on the server, each as `field: old → new`."""
     message: Text | None = None
@@ -173,7 +174,8 @@ class ModelStatus(Model):
     column_count: Count | None = None
     """How many columns the query's result has; only with spec.preview."""
     used_by: ModelUse | None = None
-    """What depends on it. While that is anything, it is not deleted on the server, and its primaryKey is fixed."""
+    """What of the cluster uses it, counted as that of a Connector. While anything uses it, it is not deleted on the
+    server, and its primaryKey is fixed."""
     drift: Annotated[tuple[Line, ...], Field(max_length=64)] = ()
     """What others changed on the server, each as `field: old → new`."""
     message: Text | None = None

@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any, Final
 
 from sync_operator.api.constants import CONNECTOR_KIND
+from sync_operator.api.statuses.status import ConnectorUse
 from sync_operator.controller.context import ControllerContext
-from sync_operator.controller.references.reference_views import tell_referrers
+from sync_operator.controller.references.use_counts import report_use, use_counts
 from sync_operator.controller.references.users import read_usage, usage_of
 from sync_operator.controller.registration.act_on_remote import connected_client
 from sync_operator.controller.registration.observe_registration import list_scope, observe_registration, workspace_of
@@ -37,7 +38,13 @@ def _observe(context: ControllerContext, obj: Mapping[str, Any]) -> ConnectorSna
     registration = observe_registration(context, CONNECTOR, connector, workspace, obj, scope)
     definitions = context.definitions.cached(scope) if scope else None
     usage = usage_of(context, CONNECTOR_KIND, connector, workspace.remote_workspace)
-    return ConnectorSnapshot(**registration, connector=connector, usage=usage, definitions=definitions)
+    return ConnectorSnapshot(
+        **registration,
+        connector=connector,
+        usage=usage,
+        used_by=ConnectorUse(**use_counts(context.store, CONNECTOR_KIND, obj)),
+        definitions=definitions,
+    )
 
 
 async def _act(context: ControllerContext, snapshot: ConnectorSnapshot, action: ConnectorAction) -> ConnectorSnapshot:
@@ -78,7 +85,7 @@ CONNECTOR_STEPS: Final = ReconcileSteps[ConnectorSnapshot](
     status=connector_status,
     blockers=connector_blockers,
     events=connector_events,
-    reported=tell_referrers,
+    reported=report_use,
     server_actions=(ReadDefinitions, DiscoverCatalog, CheckConnection, ListUsers),
 )
 

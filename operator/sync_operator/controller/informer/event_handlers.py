@@ -11,6 +11,7 @@ from sync_operator.api.constants import GROUP, MANAGED_BY, MANAGED_BY_LABEL, SYN
 from sync_operator.controller.context import OURS, ControllerContext
 from sync_operator.controller.informer.store import NamespacedName, wanted_id, workspace_name
 from sync_operator.controller.references.reference_views import KIND_OF, enqueue_referrers
+from sync_operator.controller.references.use_counts import enqueue_used
 from sync_operator.controller.references.users import enqueue_released
 from sync_operator.controller.workqueue.workqueue import Key
 from sync_operator.kubernetes.converters import owning_sync
@@ -122,6 +123,8 @@ class _Handlers:
                 queue.add(Key(kind, *ref))
         if (new or gone) and kind in KIND_OF.values():
             enqueue_referrers(self._context.store, queue, kind, held, None if gone else obj)
+        if gone or (new and _registered_as(held) != _registered_as(obj)):
+            enqueue_used(self._context, kind, held, obj)
         if gone:
             enqueue_released(self._context, kind, obj)
             self._context.forget_resource(kind, obj)
@@ -194,6 +197,11 @@ class _Handlers:
             self._context.store.mark_deleted(kind, obj)
             return False, True
         return self._context.cache_watched(kind, obj), False
+
+
+def _registered_as(obj: Mapping[str, Any] | None) -> str | None:
+    """The server's id of an object by its status; None before there is one."""
+    return obj.get("status", {}).get("id") if obj is not None else None
 
 
 def _key(kind: str, obj: Mapping[str, Any]) -> Key:

@@ -27,5 +27,9 @@ class Indexer[K: Hashable, V: Hashable]:
         """All values of a key."""
         return tuple(self._values.get(key, ()))
 
+    def count(self, key: K) -> int:
+        """Number of values of a key."""
+        return len(self._values.get(key, ()))
+
     def __len__(self) -> int:
         return len(self._values)

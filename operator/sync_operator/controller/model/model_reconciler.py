@@ -6,9 +6,11 @@ from functools import partial
 from typing import Any, Final
 
 from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND
+from sync_operator.api.statuses.status import ModelUse
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.informer.store import NamespacedName
-from sync_operator.controller.references.reference_views import reference_view, tell_referrers
+from sync_operator.controller.references.reference_views import reference_view
+from sync_operator.controller.references.use_counts import report_use, use_counts
 from sync_operator.controller.references.users import is_used, read_usage, usage_of
 from sync_operator.controller.registration.act_on_remote import connected_client, write_remote
 from sync_operator.controller.registration.observe_registration import list_scope, observe_registration, workspace_of
@@ -42,6 +44,7 @@ def _observe(context: ControllerContext, obj: Mapping[str, Any]) -> ModelSnapsho
         **registration,
         model=model,
         usage=usage_of(context, MODEL_KIND, model, workspace.remote_workspace),
+        used_by=ModelUse(**use_counts(context.store, MODEL_KIND, obj)),
         is_used=changed and is_used(context, MODEL_KIND, model, workspace.remote_workspace),
         connector_id=connector_id_of(model),
         reference=reference_view(context.store, CONNECTOR_KIND, resource) if resource is not None else None,
@@ -83,7 +86,7 @@ MODEL_STEPS: Final = ReconcileSteps[ModelSnapshot](
     status=model_status,
     blockers=model_blockers,
     events=model_events,
-    reported=tell_referrers,
+    reported=report_use,
     server_actions=(ChangeQuery, TryQuery, ListSources, ListUsers),
 )
 

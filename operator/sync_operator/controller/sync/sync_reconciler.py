@@ -10,6 +10,7 @@ from sync_operator.api.statuses.status import SyncStatus
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.informer.store import NamespacedName
 from sync_operator.controller.references.reference_views import KIND_OF, reference_view
+from sync_operator.controller.references.use_counts import enqueue_used
 from sync_operator.controller.registration.observe_registration import list_scope, observe_registration, workspace_of
 from sync_operator.controller.registration.reconcile_loop import ReconcileSteps, reconcile_registered
 from sync_operator.controller.sync.act import act, suspend_cronjob
@@ -71,9 +72,11 @@ def _references(context: ControllerContext, sync: SyncView) -> dict[RefKind, Ref
 async def _reported(
     context: ControllerContext, snapshot: Snapshot, status: SyncStatus, written: dict[str, Any] | None
 ) -> None:
-    """Pass on the runs that have ended, and mark their Jobs: the status holds them now."""
+    """Pass on the runs that have ended, and mark their Jobs: the status holds them now; count what a new Sync uses."""
     here = NamespacedName(snapshot.sync.namespace, snapshot.sync.name)
     if written is not None:
+        if snapshot.sync.status.id != status.id:
+            enqueue_used(context, SYNC.kind, written)
         if snapshot.results and status.id is not None and status.server_status is not None:
             remote_workspace = snapshot.workspace.remote_workspace
             context.syncs.lists.amend(remote_workspace, status.id, status=status.server_status)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from sync_operator.api.kinds.connector import ConnectorSpec
-from sync_operator.api.statuses.status import ConnectorStatus
+from sync_operator.api.statuses.status import ConnectorStatus, ConnectorUse
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot, ResourceView
 from sync_operator.domain.usage import Usage
 from sync_operator.syncapi.pipeline.definitions import DefinitionSet
@@ -27,6 +27,7 @@ class ConnectorSnapshot(ResourceSnapshot):
 
     Attributes:
         usage: what uses it, looked up for its deletion.
+        used_by: how much of the cluster uses it.
         catalog: as read in this reconcile; None if it was not.
         answered_request: token of the request for a new catalog that this reconcile has answered.
         check: the result of the connection check of this reconcile; None if there was none.
@@ -38,6 +39,7 @@ class ConnectorSnapshot(ResourceSnapshot):
     remote: RemoteConnector | None = None
     last_listed: RemoteConnector | None = None
     usage: Usage = field(default_factory=Usage)
+    used_by: ConnectorUse = field(default_factory=ConnectorUse)
     catalog: Catalog | None = None
     answered_request: str | None = None
     check: ConnectionCheck | None = None

@@ -57,6 +57,7 @@ def connector_status(snapshot: ConnectorSnapshot) -> ConnectorStatus:
             **registered,
             **_sent(snapshot, registered["id"]),
             **_catalog(snapshot),
+            "used_by": snapshot.used_by if registered["id"] else None,
             "last_handled_discover_request": snapshot.answered_request or before.last_handled_discover_request,
             "message": worst(conditions),
             "conditions": conditions,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from sync_operator.api.kinds.model import ModelSpec
-from sync_operator.api.statuses.status import ModelStatus
+from sync_operator.api.statuses.status import ModelStatus, ModelUse
 from sync_operator.domain.reference_view import ReferenceView
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot, ResourceView
 from sync_operator.domain.sync.name_resolution import NameList
@@ -28,6 +28,7 @@ class ModelSnapshot(ResourceSnapshot):
 
     Attributes:
         usage: what uses it, looked up for its deletion.
+        used_by: how many Syncs of the cluster use it.
         connector_id: the source that the query is sent to; None while it is not known.
         reference: the Connector that the spec names by its resource; None without such a reference.
         sources: the server's list of its sources, if it is cached.
@@ -40,6 +41,7 @@ class ModelSnapshot(ResourceSnapshot):
     remote: RemoteModel | None = None
     last_listed: RemoteModel | None = None
     usage: Usage = field(default_factory=Usage)
+    used_by: ModelUse = field(default_factory=ModelUse)
     connector_id: int | None = None
     reference: ReferenceView | None = None
     sources: NameList | None = None

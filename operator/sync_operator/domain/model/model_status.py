@@ -50,6 +50,7 @@ def model_status(snapshot: ModelSnapshot) -> ModelStatus:
             **registered,
             "connector_id": registered_with if registered["id"] else None,
             **_columns(snapshot),
+            "used_by": snapshot.used_by if registered["id"] else None,
             "message": worst(conditions),
             "conditions": conditions,
         }
