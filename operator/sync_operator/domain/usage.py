@@ -1,7 +1,7 @@
 """What uses a connector or model on the server: its deletion waits, because the server would delete that too. Pure."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Final, Protocol
+from typing import Final, Protocol
 
 from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.blocker import Blocker, Phase
@@ -10,7 +10,7 @@ from sync_operator.domain.registration.resource_kind import ResourceKind
 from sync_operator.domain.registration.resource_snapshot import ResourceView
 from sync_operator.domain.status.error_classification import SLOW_RETRY
 
-__all__ = ["ListUsers", "Usage", "Used", "delete_unused", "in_use"]
+__all__ = ["ListUsers", "Usage", "Used", "delete_unused", "in_use", "users_words"]
 
 _MAX_NAMED: Final = 5
 """Users that a message names."""
@@ -22,7 +22,7 @@ class Usage:
 
     Attributes:
         resources: resources of the cluster, as a message names them; only looked up while it is being deleted.
-        remotes: what else the server's lists show, such as ``sync 7``; None before they were read for the deletion.
+        remotes: what else the server's lists show, such as ``sync 7``; None before they were read.
     """
 
     resources: tuple[str, ...] = ()
@@ -51,10 +51,10 @@ class Used(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ListUsers:
-    """List what may use a connector or model, right before it is deleted."""
+    """List what may use a connector or model, right before it is deleted or changed so that this concerns its users."""
 
     remote_id: str
-    phase: ClassVar[Phase] = Phase.DELETION
+    phase: Phase = Phase.DELETION
 
 
 def delete_unused(snapshot: Used, remote_id: str) -> ListUsers | DeleteRemote:
@@ -68,12 +68,16 @@ def in_use(snapshot: Used) -> Blocker | None:
     users = usage.resources or usage.remotes or ()
     if not users:
         return None
-    named = ", ".join(users[:_MAX_NAMED])
-    more = f" and {len(users) - _MAX_NAMED} more" if len(users) > _MAX_NAMED else ""
     words = (
-        f"{kind.noun} {snapshot.remote_id} is used by {named}{more}, which the server would delete with it, for good; "
-        f"it is deleted once nothing uses it; to let this {kind.kind} go without it, set spec.deletionPolicy to "
-        f"Retain: the server's {kind.noun} then stays"
+        f"{kind.noun} {snapshot.remote_id} is used by {users_words(users)}, which the server would delete with it, "
+        f"for good; it is deleted once nothing uses it; to let this {kind.kind} go without it, set "
+        f"spec.deletionPolicy to Retain: the server's {kind.noun} then stays"
     )
     by_watch = bool(usage.resources)  # what is on the server alone is looked at again after a while
     return Blocker(Reason.IN_USE, words, retry_after=None if by_watch else SLOW_RETRY, resolved_by_watch=by_watch)
+
+
+def users_words(users: tuple[str, ...]) -> str:
+    """Part of a message: the first of those that use something, and how many more there are."""
+    more = f" and {len(users) - _MAX_NAMED} more" if len(users) > _MAX_NAMED else ""
+    return f"{', '.join(users[:_MAX_NAMED])}{more}"

@@ -142,6 +142,21 @@ def test_what_is_fixed_once_registered_is_free_before(
     assert "; " in refused.value.message
 
 
+def test_a_primary_key_that_was_changed_before_its_users_were_counted_can_be_put_back(
+    kube: Kube, namespace: str
+) -> None:
+    kube.create(MANIFEST[MODEL_KIND]("one", primaryKey="email"), namespace)
+    entry = {"type": "Registered", "reason": "InvalidSpec", "lastTransitionTime": "2026-12-01T00:00:00Z"}
+    used = {"id": "42", "usedBy": {"syncs": 1}}
+    kube.patch_status(MODEL_KIND, "one", namespace, used | {"conditions": [entry | {"status": "False"}]})
+    kube.patch(MODEL_KIND, "one", namespace, {"spec": {"primaryKey": "id"}})
+
+    kube.patch_status(MODEL_KIND, "one", namespace, used | {"conditions": [entry | {"status": "True"}]})
+    with pytest.raises(Refusal) as refused:
+        kube.patch(MODEL_KIND, "one", namespace, {"spec": {"primaryKey": "email"}})
+    assert_names(refused.value, "spec.primaryKey", "(status.usedBy)")
+
+
 @pytest.mark.parametrize(
     ("kind", "change"),
     [

@@ -182,6 +182,39 @@ async def test_what_somebody_made_on_the_server_blocks_the_deletion(world: Proce
     assert world.stored("models") == []
 
 
+async def test_a_primary_key_by_which_syncs_made_by_hand_know_their_rows_is_not_changed(world: Process) -> None:
+    await ready(world)
+    [sync] = world.stored("syncs")
+    body = {key: value for key, value in sync["attributes"].items() if value is not None}
+    made = world.sandbox.call("POST", "/syncs", sync=body | {"stream_name": "companies"}).json()["data"]["id"]
+    await world.delete(*SYNC)
+    await world.reconcile(*SYNC)
+    await world.gone(*SYNC)
+    await world.reconcile(*MODEL)
+    await world.model("customers", primaryKey="email")
+    await world.reconcile(*MODEL)
+
+    status, reason, words = await world.told("Ready", *MODEL)
+    assert (status, reason) == ("False", "InvalidSpec")
+    assert f"spec.primaryKey: model {world.stored('models')[0]['id']} has 'id', by which sync {made} know" in words
+    assert world.stored("models")[0]["primary_key"] == "id"
+    world.sandbox.call("DELETE", f"/syncs/{made}")
+    assert await world.resync(*MODEL, minutes=5)
+    assert (await world.told("Ready", *MODEL))[0] == "True"
+    assert world.stored("models")[0]["primary_key"] == "email"
+
+
+async def test_a_primary_key_that_was_changed_on_the_server_is_put_back(world: Process) -> None:
+    await ready(world)
+    [model] = world.stored("models")
+    world.sandbox.call("PUT", f"/models/{model['id']}", model={"primary_key": "email"})
+    await world.reconcile(*MODEL)
+    assert await world.resync(*MODEL)
+
+    assert (await world.told("Ready", *MODEL))[0] == "True"
+    assert world.stored("models")[0]["primary_key"] == "id"
+
+
 async def test_retain_lets_it_go_and_leaves_the_server_alone(world: Process) -> None:
     await ready(world)
     await world.delete(*WAREHOUSE)

@@ -23,6 +23,12 @@ _MODEL_FIXED: Final = (
     "the old source; put the old value back, or make another Model for the new one"
 )
 
+_REFUSED: Final = (
+    "(has(oldSelf.status.conditions)"
+    " && oldSelf.status.conditions.exists(entry, entry.type == 'Registered' && entry.status == 'False'))"
+)
+"""CEL: the operator could not register what the spec says, so that a value may have to be put back."""
+
 CONNECTOR_RULES: Final[tuple[Rule[ConnectorSpec], ...]] = (
     Rule(
         at="spec",
@@ -76,7 +82,8 @@ MODEL_TRANSITIONS: Final = (
         "",
         "spec.primaryKey",
         "!(has(oldSelf.status) && has(oldSelf.status.usedBy) && has(oldSelf.status.usedBy.syncs)"
-        " && oldSelf.status.usedBy.syncs > 0) || self.spec.primaryKey == oldSelf.spec.primaryKey",
+        " && oldSelf.status.usedBy.syncs > 0) || self.spec.primaryKey == oldSelf.spec.primaryKey"
+        f" || {_REFUSED}",
         "is fixed while syncs use the model (status.usedBy), because they would send rows that were sent before as new "
         "ones; put the old value back, or make another Model for the new one, and Syncs that use it",
         CelReason.FORBIDDEN,

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sync_operator.api.constants import MODEL_FINALIZER, MODEL_KIND
+from sync_operator.domain.blocker import Phase
 from sync_operator.domain.create_fence.late_creates import duplicate_step
 from sync_operator.domain.identity.ownership_mark import mark_owner, ownership_proof, unmarked
 from sync_operator.domain.model.model_body import ChangeQuery, model_body, query_of, texts_of
@@ -17,7 +18,7 @@ from sync_operator.domain.registration.field_diff import FieldRules
 from sync_operator.domain.registration.registration_actions import RegistrationAction, UpdateRemote
 from sync_operator.domain.registration.registration_step import registration_step
 from sync_operator.domain.registration.resource_kind import ResourceKind
-from sync_operator.domain.usage import ListUsers, delete_unused, in_use
+from sync_operator.domain.usage import ListUsers, delete_unused, in_use, users_words
 from sync_operator.errors import InvalidSpecError
 from sync_operator.syncapi.types import Dialect, RemoteModel
 from sync_operator.util.field_names import camel
@@ -26,6 +27,7 @@ from sync_operator.util.redact import redact
 __all__ = ["MODEL", "next_model_action"]
 
 _CONNECTOR: Final = "connector_id"
+_PRIMARY_KEY: Final = "primary_key"
 _RULES: Final = FieldRules(fixed=(_CONNECTOR,))
 
 
@@ -38,16 +40,17 @@ def _refusal(snapshot: ModelSnapshot) -> InvalidSpecError | None:
 
 
 def _key_error(snapshot: ModelSnapshot) -> InvalidSpecError | None:
-    """The error of a changed ``spec.primaryKey`` that Syncs depend on: they would send all rows a second time."""
+    """The error of a changed ``spec.primaryKey`` that syncs depend on: they would send all rows a second time."""
     spec, remote = snapshot.model.spec, snapshot.remote or snapshot.last_listed
-    held = remote.attributes.get("primary_key") if remote is not None else None
-    if spec is None or not isinstance(held, str) or held == spec.primary_key or not snapshot.is_used:
+    held = remote.attributes.get(_PRIMARY_KEY) if remote is not None else None
+    remotes = snapshot.usage.remotes
+    users = "the Syncs that use it" if snapshot.is_used else users_words(remotes or ())
+    if spec is None or not isinstance(held, str) or held == spec.primary_key or not users:
         return None
     return InvalidSpecError(
         "spec.primaryKey",
-        f"model {snapshot.remote_id} has {redact(held, limit=60)!r}, by which the Syncs that use it know which rows "
-        "they have sent; with another one they would send rows a second time. Put it back, or make another Model and "
-        "other Syncs",
+        f"model {snapshot.remote_id} has {redact(held, limit=60)!r}, by which {users} know which rows were sent; with "
+        "another one they would send rows a second time. Put it back, or make another Model and other Syncs",
     )
 
 
@@ -64,11 +67,14 @@ def _field_path(spec: Any, name: str) -> str:
     return f"spec.{camel(name)}"
 
 
-def _update(snapshot: ModelSnapshot, remote: RemoteModel, changes: tuple[str, ...]) -> UpdateRemote:
+def _update(snapshot: ModelSnapshot, remote: RemoteModel, changes: tuple[str, ...]) -> UpdateRemote | ListUsers:
+    wrong = drifted_fields(snapshot, remote)
+    if _PRIMARY_KEY in wrong and not snapshot.registered and snapshot.usage.remotes is None:
+        return ListUsers(remote.id, Phase.REGISTRATION)  # somebody may have made syncs on the server that use it
     body = update_body(snapshot)
     if snapshot.workspace.dialect is Dialect.DOCUMENTED and _CONNECTOR in remote.attributes:
         body |= {_CONNECTOR: remote.attributes[_CONNECTOR]}  # it asks for all
-    is_new = snapshot.model.status.id is None or "query" not in drifted_fields(snapshot, remote)
+    is_new = snapshot.model.status.id is None or "query" not in wrong
     return UpdateRemote(remote.id, body, changes) if is_new else ChangeQuery(remote.id, body, changes)
 
 
@@ -80,8 +86,8 @@ MODEL: Final = ResourceKind[ModelSnapshot](
     refusal=_refusal,
     body=model_body,
     known_fields=_known_fields,
-    identifying=(_CONNECTOR, "primary_key"),
-    partition="primary_key",
+    identifying=(_CONNECTOR, _PRIMARY_KEY),
+    partition=_PRIMARY_KEY,
     field_path=_field_path,
     secrets=texts_of,
     lookup=source_lookup,
