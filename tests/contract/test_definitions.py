@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from tests.support.definition_values import PLANTED, TEXTS, WORDS, fitting
 from tests.support.plane import ROOT
 from tests.support.served import Served
 
@@ -37,9 +38,6 @@ DEFINITIONS: Final = parse_definitions(SERVERS)
 SCHEMAS: Final = {
     (kind, item["name"]): item["connector_spec"]["connection_specification"] for kind in KINDS for item in SERVERS[kind]
 }
-WORDS: Final = ("user", "role", "structured", "Page", "csv", "https://a.example.com/b?c d", "mailto:a", "a@b.example")
-PLANTED: Final = "pl4nted"
-TEXTS: Final = st.text(max_size=8).map(lambda text: PLANTED + text)
 ANYTHING: Final = st.recursive(
     st.none() | st.booleans() | st.integers() | TEXTS | st.sampled_from(["22", 22.0, 1.5, MASK, *WORDS]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
@@ -51,30 +49,6 @@ def places(value: Any) -> list[Any]:
     """The object and the objects in it."""
     inner = [place for each in value.values() for place in places(each)] if isinstance(value, dict) else []
     return [value, *inner] if isinstance(value, dict) else inner
-
-
-def fitting(schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
-    """Values that a schema of a definition mostly accepts."""
-    offered = schema.get("enum") or [entry["const"] for entry in schema.get("oneOf", ())]
-    if offered:
-        return st.sampled_from(offered)
-    match schema.get("type"):
-        case "string" if "format" in schema:
-            right = "https://a.example.com/b" if schema["format"] == "uri" else "a@b.example"
-            return st.just(right) | st.just(right) | st.sampled_from(WORDS)
-        case "string":
-            return st.sampled_from(WORDS) | TEXTS
-        case "integer":
-            return st.integers(schema.get("minimum"), schema.get("maximum")) | st.sampled_from([22.0, 0, 65536])
-        case "boolean":
-            return st.booleans()
-        case "object" | None if "properties" in schema:
-            parts = {name: fitting(inner) for name, inner in schema["properties"].items()}
-            required = {name: parts[name] for name in schema.get("required", ())}
-            return st.fixed_dictionaries(
-                required, optional={name: parts[name] for name in parts if name not in required}
-            )
-    return st.dictionaries(st.text(max_size=4), st.text(max_size=4), max_size=2)
 
 
 @st.composite

@@ -1,7 +1,7 @@
 """A process of ours in this test, which looks after Connectors and Models of one namespace, one reconcile at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -95,6 +95,7 @@ class Process:
     """One process, and what tests ask of the namespace that it looks after.
 
     Attributes:
+        dialect: of the server.
         ahead: by how much its clock is ahead.
     """
 
@@ -102,6 +103,7 @@ class Process:
     namespace: str
     sandbox: Sandbox
     pool: PoolManager
+    dialect: Dialect = Dialect.MULTIWOVEN
     queue: _Queue = field(init=False)
     events: _Events = field(init=False)
     context: ControllerContext = field(init=False)
@@ -137,7 +139,7 @@ class Process:
             cluster="here",
             kinds=(REGISTERED_CONNECTOR, REGISTERED_MODEL, REGISTERED_SYNC),
         )
-        url, dialect = self.sandbox.url, Dialect.MULTIWOVEN
+        url, dialect = self.sandbox.url, self.dialect
         view = WorkspaceView("default", url=url, workspace_id="1", dialect=dialect, timeout_seconds=_SECONDS)
         client = ApiClient(Endpoint(url, "1", dialect, _SECONDS), token=lambda: TOKEN, pool=self.pool)
         connection = WorkspaceConnection(view, client, token=TOKEN).with_verdict(accepted=True)
@@ -152,8 +154,12 @@ class Process:
 
     async def secret(self, value: str = PASSWORD, name: str = "warehouse") -> None:
         """Create or change the Secret that the specs of this module name."""
-        manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"password": value}}
-        await self._put(SECRETS, manifest, {"stringData": {"password": value}})
+        await self.secret_of(name, {"password": value})
+
+    async def secret_of(self, name: str, texts: Mapping[str, str]) -> None:
+        """Create or change a Secret."""
+        manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": texts}
+        await self._put(SECRETS, manifest, {"stringData": texts})
 
     async def config_map(self, query: str, name: str = "queries") -> None:
         """Create or change a ConfigMap with a query."""
@@ -279,10 +285,12 @@ class Process:
 
 
 @asynccontextmanager
-async def running_process(session: ClusterSession, namespace: str, sandbox: Sandbox) -> AsyncIterator[Process]:
+async def running_process(
+    session: ClusterSession, namespace: str, sandbox: Sandbox, dialect: Dialect = Dialect.MULTIWOVEN
+) -> AsyncIterator[Process]:
     """A process, and an end at which no finalizer of the namespace is left."""
     pool = PoolManager(EgressPolicy(insecure=("127.0.0.1",), internal=("127.0.0.1",)))
-    process = Process(KubeClient(session), namespace, sandbox, pool)
+    process = Process(KubeClient(session), namespace, sandbox, pool, dialect)
     yield process
     for resource in (CONNECTORS, MODELS, SYNCS):
         for obj in await process.kube.list(resource, namespace):
