@@ -62,6 +62,10 @@ def test_a_pipeline_that_is_applied_at_once_becomes_ready_by_itself(shop: Tenant
     posts = [entry["path"].removeprefix("/api/v1") for entry in shop.sandbox.requests("POST")]
     assert sorted(posts) == ["/connectors", "/connectors", "/models", "/syncs"]
     assert len(shop.sandbox.syncs()) == 1
+    shop.told("Manual")
+    events = shop.kube.core.list_namespaced_event(shop.namespace).items
+    assert {event.reason for event in events} >= {"ReferenceNotReady", "Registered", "Manual"}
+    assert [event.message for event in events if event.type != "Normal"] == []
 
 
 def test_a_namespace_that_is_deleted_takes_the_pipeline_along_in_order(shop: Tenant, kube: Kube) -> None:

@@ -23,6 +23,7 @@ from sync_operator.controller.informer.compact import expand, trim
 from sync_operator.controller.informer.index_keys import claim_of, config_map_of, is_unresolved, secrets_of
 from sync_operator.controller.informer.indexer import Indexer
 from sync_operator.controller.informer.reference_index import ReferenceIndex
+from sync_operator.controller.informer.tombstones import Tombstones
 from sync_operator.controller.workqueue.time_slices import Slices
 from sync_operator.controller.workqueue.workqueue import Key
 from sync_operator.domain.create_fence.matching import Claim
@@ -32,8 +33,6 @@ from sync_operator.syncapi.types import RemoteResource
 
 __all__ = ["NamespacedName", "Store", "wanted_id", "workspace_name"]
 
-TOMBSTONE_SECONDS: Final = 90.0
-"""Seconds for which a tombstone is kept: longer than a response may be late, as the client's timeout is a minute."""
 _REGISTERED: Final = MappingProxyType(
     {SYNC_KIND: FINALIZER, CONNECTOR_KIND: CONNECTOR_FINALIZER, MODEL_KIND: MODEL_FINALIZER}
 )
@@ -62,10 +61,10 @@ class Store:
         monotonic: Callable[[], float] = time.monotonic,
         registered: Mapping[str, str] = _REGISTERED,
     ) -> None:
-        self._monotonic = monotonic
         self._registered = registered
         self._objects: dict[str, dict[NamespacedName, dict[str, Any]]] = {}
-        self._tombstones: dict[str, float] = {}
+        self._tombstones = Tombstones(monotonic)
+        self._uids: set[str] = set()
         self._jobs_by_sync: Indexer[NamespacedName, NamespacedName] = Indexer()
         self._by_remote_id: Indexer[tuple[str, str], NamespacedName] = Indexer()
         self._unresolved: Indexer[str, NamespacedName] = Indexer()
@@ -91,6 +90,10 @@ class Store:
     def has_uid(self, kind: str, seen: ObjectVersion) -> bool:
         """True if any version of this object (same uid) is cached."""
         return self._find_by_uid(kind, seen) is not None
+
+    def has_registered(self, uid: str) -> bool:
+        """True if an object of a kind that is registered on servers has this uid."""
+        return uid in self._uids
 
     def _find(self, kind: str, ref: NamespacedName) -> dict[str, Any] | None:
         """The cached object, still packed."""
@@ -121,6 +124,9 @@ class Store:
         objects = self._objects.setdefault(kind, {})
         held = objects.get(ref)
         objects[ref] = obj
+        if kind in self._registered:
+            self._uids.discard(held["metadata"]["uid"] if held is not None else "")
+            self._uids.add(obj["metadata"]["uid"])
         entries = list(self._index_entries(kind, ref, obj))
         for index, key in self._index_entries(kind, ref, held) if held is not None else ():
             if (index, key) not in entries:
@@ -160,20 +166,17 @@ class Store:
         if held is None or not _same_uid(held, obj):
             return
         del self._objects[kind][ref]
+        self._uids.discard(held["metadata"]["uid"])
         for index, key in self._index_entries(kind, ref, held):
             index.discard(key, ref)
 
     def mark_deleted(self, kind: str, obj: Mapping[str, Any]) -> None:
         """Remove a deleted object and leave a tombstone, so that a late response does not bring it back."""
-        now = self._monotonic()
-        self._tombstones.pop(obj["metadata"]["uid"], None)
-        self._tombstones[obj["metadata"]["uid"]] = now + TOMBSTONE_SECONDS
-        while (oldest := next(iter(self._tombstones))) and self._tombstones[oldest] < now:
-            del self._tombstones[oldest]
+        self._tombstones.add(obj["metadata"]["uid"])
         self.drop(kind, obj)
 
     def _has_tombstone(self, obj: Mapping[str, Any]) -> bool:
-        return self._tombstones.get(obj["metadata"]["uid"], 0.0) > self._monotonic()
+        return obj["metadata"]["uid"] in self._tombstones
 
     async def replace(
         self, kind: str, objects: Iterable[dict[str, Any]], *, known: Iterable[Mapping[str, Any]]

@@ -141,11 +141,9 @@ def _marked_by_others(
     context: ControllerContext, snapshot: ResourceSnapshot, remotes: Iterable[RemoteResource]
 ) -> frozenset[str]:
     """Ids of those with the mark of another resource that this cluster has."""
-    marked = {remote.id: owner for remote in remotes if (owner := snapshot.kind.mark_owner(remote)) is not None}
-    if not marked:
-        return frozenset()
-    here = {obj["metadata"]["uid"] for obj in context.store.all(snapshot.kind.kind)} - {snapshot.resource.uid}
-    return frozenset(remote_id for remote_id, owner in marked.items() if owner in here)
+    marks = ((remote.id, snapshot.kind.mark_owner(remote)) for remote in remotes)
+    others = ((remote_id, owner) for remote_id, owner in marks if owner is not None and owner != snapshot.resource.uid)
+    return frozenset(remote_id for remote_id, owner in others if context.store.has_registered(owner))
 
 
 def ensure_unclaimed(context: ControllerContext, snapshot: ResourceSnapshot, remote_id: str) -> None:

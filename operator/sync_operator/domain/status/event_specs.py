@@ -78,8 +78,16 @@ def ready_event(before: RegisteredStatus, after: RegisteredStatus) -> EventSpec 
     """The event for a change of ``Ready``; None without one, or if the Workspace has an event about it."""
     ready = changed(ConditionType.READY, before.conditions, after.conditions)
     if ready is not None and not _is_shared(before, after, ready):
-        return EventSpec(Reason(ready.reason), ready.message, warning=ready.status != "True")
+        return EventSpec(
+            Reason(ready.reason), ready.message, warning=ready.status != "True" and not _waits(before, ready)
+        )
     return None
+
+
+def _waits(before: RegisteredStatus, ready: Condition) -> bool:
+    """True for what waits for other resources of the cluster, as all do that are applied or deleted at once."""
+    first = before.id is None and ready.reason in {Reason.WORKSPACE_NOT_FOUND, Reason.REFERENCE_NOT_READY}
+    return first or ready.reason == Reason.IN_USE
 
 
 def _change(snapshot: Snapshot, before: SyncStatus, after: SyncStatus) -> EventSpec | None:

@@ -141,6 +141,10 @@ def check(store: Store, plain: Plain) -> None:
                 assert set(rivals) == plain.claims(remote_workspace, sync_id, ref)
                 claimed = store.claimed(SYNC_KIND, remote_workspace, [sync_id, "9"], exclude=ref, may_not_claim=nobody)
                 assert claimed == ({sync_id} if rivals else set())
+    lives = [life for ref in refs for life in (f"uid-{'-'.join(ref)}", f"another life of {'/'.join(ref)}")]
+    assert {life for life in lives if store.has_registered(life)} == {
+        one["metadata"]["uid"] for one in plain.all("Sync")
+    }
     for ref in refs:
         mine = [
             one

@@ -7,9 +7,12 @@ from tests.support.messages import Messages
 from tests.support.snapshots import BORN
 from tests.unit.domain.reconciled import JOB, PICTURES, RUN, SERVER, after, in_place
 
+from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.api.statuses.run_status import LastRun
+from sync_operator.api.statuses.status import SyncStatus
 from sync_operator.domain.runs.job_state import JobResult
-from sync_operator.domain.status.event_specs import sync_events
+from sync_operator.domain.status.event_specs import ready_event, sync_events
+from sync_operator.domain.status.set_conditions import DesiredCondition, set_conditions
 from sync_operator.domain.status.sync_status import sync_status
 from sync_operator.syncapi.types import Rows
 
@@ -55,6 +58,27 @@ def test_the_event_of_a_change(name: str) -> None:
     [notice] = sync_events(snapshot, snapshot.sync.status, sync_status(snapshot))
 
     assert (notice.reason, notice.warning) == EVENTS[name]
+
+
+@pytest.mark.parametrize(
+    ("reason", "registered", "warns"),
+    [
+        (Reason.WORKSPACE_NOT_FOUND, False, False),
+        (Reason.WORKSPACE_NOT_FOUND, True, True),
+        (Reason.REFERENCE_NOT_READY, False, False),
+        (Reason.IN_USE, True, False),
+        (Reason.INVALID_SPEC, False, True),
+    ],
+)
+def test_what_waits_for_others_of_the_cluster_warns_of_nothing(reason: Reason, registered: bool, warns: bool) -> None:
+    before = SyncStatus(id="7" if registered else None)
+    entry = DesiredCondition(ConditionType.READY, False, reason, "words")
+    after = before.model_copy(update={"conditions": set_conditions([entry], (), generation=1, now=BORN)})
+
+    notice = ready_event(before, after)
+
+    assert notice is not None
+    assert (notice.reason, notice.warning) == (reason, warns)
 
 
 def test_each_run_that_ended_has_its_event_with_the_reasons_of_refused_rows(messages: Messages) -> None:
