@@ -201,7 +201,8 @@ async def test_a_name_that_somebody_else_has_blocks_and_is_left_alone(world: Pro
 
     status, reason, message = await world.told()
     assert (status, reason) == ("False", "Rejected")
-    assert "has this name on the server already" in message
+    number = sent(world)["id"]
+    assert f"has this name on the server already: it is connector {number}; to take it over" in message
     assert sent(world)["description"] == "made by hand"
 
 
@@ -248,6 +249,24 @@ async def test_a_cluster_that_was_rebuilt_takes_what_is_there_and_sends_the_secr
     assert (row["id"], row["configuration"]["credentials"]["password"]) == (before["id"], PASSWORD)
     assert row["description"].endswith("of cluster here")
     assert ((await world.told())[0], (await world.status())["origin"]) == ("True", "Adopted")
+
+
+async def test_what_another_cluster_made_otherwise_is_named_and_taken_over_by_its_id(world: Process) -> None:
+    row = of_another_cluster(world)
+    await world.connector(**SOURCE | {"configuration": SOURCE["configuration"] | {"host": "other.example.com"}})
+    await world.reconcile()
+
+    status, reason, message = await world.told()
+    assert (status, reason) == ("False", "Rejected")
+    assert f"it is connector {row['id']}, with the mark of another Connector; to take it over" in message
+    assert f"set spec.externalId to '{row['id']}'" in message
+    await world.reconcile()
+    assert (await world.told())[2] == message
+    await world.connector(externalId=str(row["id"]))
+    await world.reconcile()
+    assert (await world.told())[0] == "True"
+    assert sent(world)["configuration"]["host"] == "other.example.com"
+    assert sent(world)["description"].endswith("of cluster here")
 
 
 async def test_so_does_one_whose_process_died_with_its_create_intent_written(world: Process) -> None:

@@ -103,6 +103,7 @@ CONNECTOR: Final = ResourceKind[ConnectorSnapshot](
     secrets=attrgetter("configuration_secrets"),
     lookup=definition_lookup,
     hidden_drift=_hidden_drift,
+    unique=("name", "connector_type"),
     is_name_taken=lambda error: isinstance(error, NameTakenError),
     proof=ownership_proof,
     mark_owner=mark_owner,

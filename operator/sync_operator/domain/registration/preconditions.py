@@ -12,10 +12,10 @@ from sync_operator.domain.create_fence.candidates import (
     doubtful_creates,
     lost_creates,
     rival_creates,
-    takeable,
     undecided_until,
 )
 from sync_operator.domain.create_fence.matching import Claim, winning_claim
+from sync_operator.domain.create_fence.taken_name import name_taken
 from sync_operator.domain.create_fence.unresolved_creates import UnresolvedCreate
 from sync_operator.domain.identity.cluster_mark import cluster_changed
 from sync_operator.domain.identity.resource_identity import account_changed, identity_conflict
@@ -90,7 +90,7 @@ def registration_blocker(snapshot: ResourceSnapshot) -> Blocker | None:
         or _on_the_server(snapshot)
         or _made_otherwise(snapshot)
         or unknown_outcome(snapshot)
-        or _name_taken(snapshot)
+        or name_taken(snapshot)
         or _persisted_rejection(snapshot)
     )
 
@@ -187,11 +187,6 @@ def unknown_outcome(snapshot: ResourceSnapshot) -> Blocker | None:
         return Blocker(Reason.OUTCOME_UNKNOWN, words, retry_after=seconds)
     words = _rival_words(snapshot, *next(iter(rivals.items())), until)
     return Blocker(Reason.OUTCOME_UNKNOWN, words, retry_after=min(seconds, _RIVAL_RETRY))
-
-
-def _name_taken(snapshot: ResourceSnapshot) -> Blocker | None:
-    """The refusal of a create because of its name, if the list does not show that a create of ours has taken it."""
-    return snapshot.name_taken if snapshot.listing is not None and not takeable(snapshot) else None
 
 
 def _rival_words(snapshot: ResourceSnapshot, remote_id: str, rival: UnresolvedCreate, until: datetime) -> str:

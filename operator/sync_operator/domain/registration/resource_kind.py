@@ -138,6 +138,8 @@ class ResourceKind[S]:
         reference_blocker: why the references do not resolve.
         hidden_drift: drift that the comparison of the attributes does not show: a state that is set by a call of its
             own, or a Secret that has changed since it was sent.
+        unique: API names of the fields by which a server tells that a name is taken; empty for a kind without unique
+            names.
         is_name_taken: of an error, True if the server has refused a create because its name is taken.
         proof: True if a mark on the remote resource proves that a create of this resource made it, False if it proves
             that another's did; None without one. None for a kind without marks.
@@ -163,6 +165,7 @@ class ResourceKind[S]:
     delete: Callable[[S, str], Any]
     identifying: tuple[str, ...] = ()
     partition: str = ""
+    unique: tuple[str, ...] = ()
     refusal: Callable[[S], InvalidSpecError | None] = _nothing
     lookup: Callable[[S], Any] = _nothing
     reference_blocker: Callable[[S], Blocker | None] = _nothing
