@@ -18,6 +18,7 @@ from sync_operator.api import constants
 from sync_operator.api.crd.crd_manifests import KINDS, crd_of
 from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.cli import COMMANDS
+from sync_operator.commands.kubectl.kubectl_command import VERBS, verb_parser
 from sync_operator.controller.metrics.metrics import Metrics
 from sync_operator.controller.metrics.state_metrics import Sources
 from sync_operator.variables import CONTROLLER_PREFIX, CONTROLLER_VARIABLES, TOOL_VARIABLES, IntegerVariable
@@ -29,6 +30,7 @@ _INTRODUCTION: Final = (
     "[changelog](../../CHANGELOG.md); everything else (log lines, the words of messages, the environment of run pods, "
     "annotations that are not listed) may change at any time."
 )
+_PLUGIN: Final = "kubectl-sync"
 _OWN_PREFIX: Final = f"{constants.GROUP}/"
 _NOT_OURS: Final = ("process_", "python_")
 _EXIT_CODES: Final = re.compile(r"^exit codes:\n((?:  .*\n?)+)", re.MULTILINE)
@@ -151,6 +153,8 @@ def _chapters(root: Path) -> Iterator[Chapter]:
         (*_metadata(), *_of_the_chart(chart)),
     )
     yield Chapter("Commands", "Of `sync-operator`.", ("command", "values", "meaning"), (*_commands(),))
+    words = "Of the plugin for kubectl; each verb also takes `-n`, `--context` and `--kubeconfig`."
+    yield Chapter("Plugin", words, ("verb", "values", "meaning"), (*_verbs(),))
     yield Chapter("Exit codes", "Of each command.", ("command and code", "meaning"), (*_exit_codes(),))
 
 
@@ -267,25 +271,37 @@ def _alerts(file: Path) -> Iterator[Name]:
 def _commands() -> Iterator[Name]:
     for command, (_, summary) in COMMANDS.items():
         yield Name("command", command, meaning=summary)
-        parser = _parser(command)
-        for action in parser._actions:  # noqa: SLF001 (argparse has no other way to its options)
-            if "-h" in action.option_strings:
-                continue
-            named = ", ".join(action.option_strings) or str(action.metavar)
-            takes = [f"`{choice}`" for choice in action.choices or ()] or [f"`{action.metavar or action.dest.upper()}`"]
-            values = "" if action.nargs == 0 or not action.option_strings else ", ".join(takes)
-            if values and action.default is not None and action.default != []:
-                values += f"; default `{action.default}`"
-            meaning = (action.help or "").replace(" (default: %(default)s)", "")
-            yield Name("option", f"{command} {named}", values, meaning)
+        yield from _options(command, _parser(command))
+
+
+def _verbs() -> Iterator[Name]:
+    yield Name("command", _PLUGIN, meaning="the plugin; kubectl calls it for `kubectl sync`")
+    for verb, (_, summary) in VERBS.items():
+        yield Name("command", f"{_PLUGIN} {verb}", meaning=summary)
+        yield from _options(f"{_PLUGIN} {verb}", verb_parser(verb))
+
+
+def _options(command: str, parser: argparse.ArgumentParser) -> Iterator[Name]:
+    for action in parser._actions:  # noqa: SLF001 (argparse has no other way to its options)
+        if "-h" in action.option_strings:
+            continue
+        named = ", ".join(action.option_strings) or str(action.metavar)
+        takes = [f"`{choice}`" for choice in action.choices or ()] or [f"`{action.metavar or action.dest.upper()}`"]
+        values = "" if action.nargs == 0 or not action.option_strings else ", ".join(takes)
+        if values and action.default is not None and action.default not in ("", []):
+            values += f"; default `{action.default}`"
+        meaning = (action.help or "").replace(" (default: %(default)s)", "")
+        yield Name("option", f"{command} {named}", values, meaning)
 
 
 def _exit_codes() -> Iterator[Name]:
     """As each command's ``--help`` lists them."""
-    for command in COMMANDS:
-        listed = _EXIT_CODES.search(_parser(command).epilog or "")
+    parsers = {command: _parser(command) for command in COMMANDS}
+    parsers |= {f"{_PLUGIN} {verb}": verb_parser(verb) for verb in VERBS}
+    for command, parser in parsers.items():
+        listed = _EXIT_CODES.search(parser.epilog or "")
         if listed is None:
-            raise ValueError(f"sync-operator {command} --help lists no exit codes")
+            raise ValueError(f"{command} --help lists no exit codes")
         for code, meaning in _EXIT_CODE.findall(listed[1]):
             yield Name("exit-code", f"{command} {code}", meaning=meaning)
 

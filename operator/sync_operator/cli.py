@@ -1,14 +1,13 @@
 """The command line: `sync-operator COMMAND`. Only the module of the chosen command is imported."""
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
 from sync_operator import __version__
-from sync_operator.commands.terminal import plain_characters
+from sync_operator.commands.process_exit import USAGE_ERROR, exit_code, prepare_process
 
 __all__ = ["COMMANDS", "main"]
 
@@ -41,12 +40,6 @@ COMMANDS: Final = {
 }
 """Command → its module, with ``add_arguments(parser)`` and ``main(args) -> exit code``, and a one-line help text."""
 
-_USAGE_ERROR: Final = 2
-_INTERRUPTED: Final = 130
-_BROKEN_PIPE: Final = 141
-_TERMINATED: Final = 143
-"""Exit codes as shells report them: 128 + SIGINT, SIGPIPE and SIGTERM."""
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
@@ -58,11 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code. Usage errors exit with 2, as argparse does.
     """
     if argv is None:
-        # Process 1 of a container ignores SIGTERM unless it has a handler, and importing a command's libraries takes a
-        # second. Controller and runner replace this handler by their own.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
-        # Characters that the locale cannot encode, and file names that are not valid text, are printed as escapes.
-        plain_characters(sys.stdout)
+        prepare_process()
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(prog="sync-operator", description="Reverse-ETL syncs as Kubernetes resources.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
@@ -77,16 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             command.set_defaults(refuse=command.error)
     if not arguments:
         parser.print_help(sys.stderr)
-        return _USAGE_ERROR
+        return USAGE_ERROR
     args, unknown = parser.parse_known_args(arguments)
     if unknown:
         args.refuse(f"unrecognized arguments: {' '.join(unknown)}")
-    try:
-        code: int = args.run(args)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader closed the pipe, as `head` does
-        sys.stdout = None  # so that Python does not flush it at exit, which would fail
-        return _BROKEN_PIPE
-    except KeyboardInterrupt:
-        return _INTERRUPTED
-    return code
+    return exit_code(lambda: args.run(args))

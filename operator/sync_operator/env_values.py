@@ -2,10 +2,22 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from sync_operator.errors import InvalidSettingsError
 
-__all__ = ["checked_csv", "choice", "csv", "flag", "integer", "percent", "read", "required", "timestamp"]
+__all__ = [
+    "check_proxy_url",
+    "checked_csv",
+    "choice",
+    "csv",
+    "flag",
+    "integer",
+    "percent",
+    "read",
+    "required",
+    "timestamp",
+]
 
 
 def read[T](env: Mapping[str, str], name: str, parse: Callable[[str], T]) -> T:
@@ -87,3 +99,25 @@ def checked_csv(env: Mapping[str, str], name: str, parse: Callable[[str], object
         except ValueError as error:
             raise InvalidSettingsError(f"{name}: {error}") from None
         yield word.lower()
+
+
+def check_proxy_url(name: str, value: str) -> None:
+    """Raise an InvalidSettingsError if the value of a proxy variable is not the URL of a proxy."""
+    scheme, separator, _ = value.partition("://")
+    if separator and scheme.lower() not in {"http", "https"}:
+        raise InvalidSettingsError(f"{name}: a proxy must be an http or https URL, such as http://proxy:3128")
+    if not _is_proxy_url(value if separator else f"http://{value}"):
+        raise InvalidSettingsError(
+            f"{name}: is not the URL of a proxy; write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, and in "
+            "user and password %2F for /, %3F for ?, %23 for # and %40 for @"
+        )
+
+
+def _is_proxy_url(url: str) -> bool:
+    """Whether it names a host, and nothing of a login stands where host, port or path are read."""
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return named and url.isascii() and "@" not in parts.path + parts.query + parts.fragment

@@ -5,9 +5,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from os import environ, pathsep
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from sync_operator.env_values import checked_csv, choice, csv, flag, integer, percent, read, required, timestamp
+from sync_operator.env_values import (
+    check_proxy_url,
+    checked_csv,
+    choice,
+    csv,
+    flag,
+    integer,
+    percent,
+    read,
+    required,
+    timestamp,
+)
 from sync_operator.errors import InvalidSettingsError
 from sync_operator.util.durations import parse_duration
 from sync_operator.util.host_patterns import EgressPolicy, HostPattern, literal_address, parse_network
@@ -19,6 +29,7 @@ __all__ = [
     "RunPodRules",
     "RunnerSettings",
     "ToolSettings",
+    "colour_allowed",
     "kubeconfig_files",
     "kubernetes_service",
     "proxy_environment",
@@ -140,6 +151,11 @@ def kubeconfig_files(env: Mapping[str, str] = environ) -> tuple[Path, ...]:
     return tuple(named) or ((usual,) if usual.exists() else ())
 
 
+def colour_allowed(env: Mapping[str, str] = environ) -> bool:
+    """False when ``NO_COLOR`` is set to anything."""
+    return not env.get("NO_COLOR")
+
+
 def kubernetes_service(env: Mapping[str, str] = environ) -> str | None:
     """URL of the API server, from the variables that the kubelet sets in every pod; None outside of a cluster."""
     host, port = env.get("KUBERNETES_SERVICE_HOST"), env.get("KUBERNETES_SERVICE_PORT", "443")
@@ -250,7 +266,7 @@ class ToolSettings:
         """
         ca_file = env.get("SYNC_API_CA_FILE")
         return cls(
-            colour=not env.get("NO_COLOR"),
+            colour=colour_allowed(env),
             url=env.get("SYNC_API_URL", "").strip(),
             workspace_id=env.get("SYNC_API_WORKSPACE_ID") or None,
             dialect=choice(env, "SYNC_API_DIALECT", "Auto", ("Auto", "Documented", "Multiwoven")),
@@ -275,27 +291,9 @@ def proxy_environment(env: Mapping[str, str] = environ) -> tuple[tuple[str, str]
     """
     found = tuple((name, env[name]) for name in _PROXY_NAMES if env.get(name))
     for name, value in found:
-        scheme, separator, _ = value.strip().partition("://")
-        if name.lower() == "no_proxy" or not value.strip():
-            continue
-        if separator and scheme.lower() not in {"http", "https"}:
-            raise InvalidSettingsError(f"{name}: a proxy must be an http or https URL, such as http://proxy:3128")
-        if not _is_proxy_url(value.strip() if separator else f"http://{value.strip()}"):
-            raise InvalidSettingsError(
-                f"{name}: is not the URL of a proxy; write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, and in "
-                "user and password %2F for /, %3F for ?, %23 for # and %40 for @"
-            )
+        if name.lower() != "no_proxy" and value.strip():
+            check_proxy_url(name, value.strip())
     return found
-
-
-def _is_proxy_url(url: str) -> bool:
-    """Whether it names a host, and nothing of a login stands where host, port or path are read."""
-    try:
-        parts = urlsplit(url)
-        named = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return named and url.isascii() and "@" not in parts.path + parts.query + parts.fragment
 
 
 def _count(env: Mapping[str, str], name: str) -> int:

@@ -12,7 +12,7 @@ from tests.support.docs import ON_A_CLUSTER
 from tests.support.docshell import DocShell
 from tests.support.plane import Plane
 from tests.support.running import eventually, running_controller
-from tests.support.syncs import Tenant
+from tests.support.syncs import Tenant, is_ready
 
 
 @pytest.fixture
@@ -77,6 +77,11 @@ def some_time_later(tenant: Tenant) -> None:
     eventually(lambda: datetime.now(UTC) - made > timedelta(seconds=2), "the next second")
 
 
+def answered(tenant: Tenant) -> None:
+    """The operator has answered the last change of the spec."""
+    eventually(lambda: is_ready(tenant.get("customers")), "the operator's answer")
+
+
 def all_told(tenant: Tenant) -> None:
     """The run's event is there, and the operator has seen what the server makes of the run."""
     tenant.told("RunSucceeded", name="customers")
@@ -87,6 +92,7 @@ SETUP: Final[dict[str, Callable[[DocShell], None]]] = {
     "docs/getting-started.md": nothing,
     "docs/concepts.md": registered,
     "docs/gitops.md": beside_argo_cd,
+    "docs/kubectl.md": registered,
     "docs/operations.md": registered,
     "docs/pipelines.md": nothing,
     "docs/runbook.md": registered,
@@ -103,6 +109,7 @@ def test_every_command_prints_what_the_page_shows(
     prepare: dict[str, Callable[[], None]] = {
         "kubectl annotate sync": partial(some_time_later, tenant),
         "kubectl describe": partial(all_told, tenant),
+        "kubectl sync status": partial(answered, tenant),
         "sed -E '/^    (resourceVersion|uid|creationTimestamp|generation):/d' backup": partial(lost, shell, "old"),
         "kubectl apply -f docs/operations": partial(lost, shell, "new"),
     }

@@ -14,7 +14,8 @@ DOCS: Final = ROOT / "docs"
 ON_A_LAPTOP: Final = ("docs/tools.md",)
 """Pages whose commands tests/contract/test_docs_of_tools.py runs."""
 ON_A_CLUSTER: Final = tuple(
-    f"docs/{name}.md" for name in ("concepts", "getting-started", "gitops", "operations", "pipelines", "runbook")
+    f"docs/{name}.md"
+    for name in ("concepts", "getting-started", "gitops", "kubectl", "operations", "pipelines", "runbook")
 )
 """Pages whose commands tests/cluster/test_docs.py runs."""
 _NO_ENGINE: Final = "needs a container engine; `make e2e` builds the image, and installs the chart on a real node"
@@ -55,6 +56,9 @@ NOT_RUN: Final = {
     "kubectl apply --prune": "is how others delete; tests/cluster/test_plan.py plans it",
     "kubectl get syncs -A -o yaml": _PLANNED,
     "kubectl get syncs,models,connectors -A -o yaml": "tests/contract/test_export_pipelines.py reads such a file",
+    "pip install '.[kubectl]'": "`make setup` installs the same into .venv",
+    "kubectl sync status -A --unhealthy": _OTHERS,
+    "kubectl sync suspend workspace/NAME": "tests/cluster/test_plugin_status.py does it",
     "helm upgrade sync-operator helm/sync-operator -n sync-operator --reuse-values": _LIFECYCLE,
     "helm upgrade … --reuse-values --set crds.keep=false": _LIFECYCLE,
     "helm rollback sync-operator 1 -n sync-operator": _LIFECYCLE,

@@ -63,6 +63,8 @@ WEIGHT: Final[dict[str, int]] = LONG | {
     "tests/cluster/test_adoption.py": 50,
     "tests/cluster/test_mutated_cronjobs.py": 30,
     "tests/cluster/test_kubeconfig.py": 30,
+    "tests/cluster/test_plugin_access.py": 20,
+    "tests/cluster/test_plugin_status.py": 25,
     "tests/cluster/test_mistakes.py": 45,
     "tests/cluster/test_identity.py": 20,
     "tests/cluster/test_metrics.py": 20,

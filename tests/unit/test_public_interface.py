@@ -16,7 +16,7 @@ CHANGELOG: Final = (ROOT / "CHANGELOG.md").read_text()
 HELP: Final = """
 
 Announce each below "## Unreleased" in CHANGELOG.md, by its name in backticks and with what users have to do, and
-describe it in docs/. Then run `make generate`. Of a kind that is new or gone, the kind's name is enough."""
+describe it in docs/. Then run `make generate`. Of a kind or command that is new or gone, its name is enough."""
 
 
 def name_of(entry: str) -> str:
@@ -33,11 +33,14 @@ def unannounced(now: Iterable[str], released: Iterable[str], changelog: str) -> 
     kinds -= {name_of(entry) for entry in now if entry.startswith("kind ")} & {
         name_of(entry) for entry in released if entry.startswith("kind ")
     }
+    commands = {name_of(entry) for entry in now ^ released if entry.startswith("command ")} & named
     changes = sorted([f"+ {entry}" for entry in now - released] + [f"- {entry}" for entry in released - now])
     return [
         change
         for change in changes
-        if name_of(change[2:]) not in named and name_of(change[2:]).split()[0] not in kinds & named
+        if name_of(change[2:]) not in named
+        and name_of(change[2:]).split()[0] not in kinds & named
+        and not name_of(change[2:]).startswith(tuple(f"{command} " for command in commands))
     ]
 
 
@@ -60,6 +63,7 @@ OLD: Final = ["kind Sync: v1", "field Sync spec.a: string", "setting X: none"]
         pytest.param([*OLD[:2], "setting X: 5"], "", ["+ setting X: 5", "- setting X: none"], id="another default"),
         pytest.param([*OLD[:2], "setting X: 5"], "Default of `X`.", [], id="another default, announced"),
         pytest.param([*OLD, "kind Model: v1", "field Model spec.b: string"], "Kind `Model`.", [], id="a new kind"),
+        pytest.param([*OLD, "command fly", "option fly -h: yes"], "New: `fly`.", [], id="a new command"),
         pytest.param(
             [*OLD, "field Sync spec.b: string"], "For a `Sync`.", ["+ field Sync spec.b: string"], id="of a known kind"
         ),

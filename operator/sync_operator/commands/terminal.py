@@ -135,15 +135,16 @@ def wrapped(text: str, style: Style, *, indent: str = "") -> str:
     )
 
 
-def print_error(command: str, words: object) -> None:
+def print_error(command: str, words: object, *, program: str = "sync-operator") -> None:
     """Print to standard error why a command stops.
 
     Args:
         command: its name, such as ``plan``.
         words: the error, and how to fix it.
+        program: what the command is one of.
     """
     style = style_of(sys.stderr, colour=False)
-    sys.stderr.write(f"{wrapped(f'sync-operator {command}: {words}', style, indent='  ')}\n")
+    sys.stderr.write(f"{wrapped(f'{program} {command}: {words}', style, indent='  ')}\n")
 
 
 def fitted_table(head: Sequence[str], rows: Sequence[Sequence[str]], style: Style) -> list[str]:

@@ -1,0 +1,1 @@
+"""`kubectl sync`: a kubectl plugin, which works with the rights of whoever calls it."""

@@ -1,0 +1,1 @@
+"""The verbs of `kubectl sync`, a module for each."""

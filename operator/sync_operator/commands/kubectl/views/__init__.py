@@ -1,0 +1,1 @@
+"""What the plugin reads of objects, and how it shows them."""
