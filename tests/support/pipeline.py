@@ -208,12 +208,16 @@ class Process:
         await self.kube.merge_patch(_resource(kind), self.namespace, name, {"metadata": {"finalizers": []}})
         await self.kube.delete(_resource(kind), self.namespace, name)
 
+    async def watched(self, kind: str, event_type: str, obj: dict[str, Any]) -> None:
+        """An event of the watch."""
+        await _Handlers(self.context).on_resource(kind, {"type": event_type, "object": obj})
+
     async def gone(self, kind: str, name: str) -> None:
         """What the watch tells of an object that is gone."""
         held = self.context.store.get(kind, NamespacedName(self.namespace, name))
         assert held is not None
         assert await self.get(kind, name) is None
-        await _Handlers(self.context).on_resource(kind, {"type": "DELETED", "object": held})
+        await self.watched(kind, "DELETED", held)
 
     async def compare(self) -> None:
         """The periodic comparison with the server."""

@@ -1,4 +1,4 @@
-"""An admission webhook by HTTPS that holds the first request about each object until a test lets it go."""
+"""An admission webhook by HTTPS that holds what it is asked until a test lets it go."""
 
 import json
 import ssl
@@ -25,11 +25,13 @@ class SlowWebhook:
         url: its address.
         asked: set once it was asked.
         answer: set by the test to let it answer; it allows everything.
+        rehearsed: how often it was asked about a dry run, which it never holds.
     """
 
     url: str
     asked: threading.Event = field(default_factory=threading.Event)
     answer: threading.Event = field(default_factory=threading.Event)
+    rehearsed: int = 0
 
     def configuration(self, name: str, namespace: str, plurals: list[str]) -> dict[str, Any]:
         """What the API server is to know: it asks about deletions in one namespace."""
@@ -62,7 +64,9 @@ def running_slow_webhook() -> Iterator[SlowWebhook]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if not review["request"].get("dryRun"):
+            if review["request"].get("dryRun"):
+                webhook.rehearsed += 1
+            else:
                 webhook.asked.set()
                 webhook.answer.wait(_PATIENCE)
             told = {"uid": review["request"]["uid"], "allowed": True}

@@ -13,6 +13,7 @@ from sync_operator.api.statuses.conditions import Reason
 from sync_operator.api.statuses.run_status import LastRun
 from sync_operator.controller.connector.definition_cache import DefinitionCache
 from sync_operator.controller.connector.registered_connector import REGISTERED_CONNECTOR
+from sync_operator.controller.deletion.vanished_resources import VanishedResources
 from sync_operator.controller.drift.batch_streams import BatchStreams
 from sync_operator.controller.drift.comparisons import Comparisons
 from sync_operator.controller.drift.list_memory import ListMemory
@@ -80,6 +81,7 @@ class ControllerContext:
         on_run_ended: called with each run of a Sync that has ended, once the Sync's status holds it.
         children_deleted: uids of Syncs under deletion whose CronJob and Jobs this process has deleted.
         finalizer_removed: uids of resources whose finalizer was removed, until the watch event of their deletion comes.
+        vanished: resources that are gone in the cluster while their deletion is still to be carried out.
     """
 
     kube: KubeClient
@@ -100,6 +102,7 @@ class ControllerContext:
     start_diagnoses: StartDiagnoses = field(default_factory=StartDiagnoses)
     children_deleted: set[str] = field(default_factory=set)
     finalizer_removed: set[str] = field(default_factory=set)
+    vanished: VanishedResources = field(default_factory=VanishedResources)
     on_run_ended: Callable[[NamespacedName, LastRun], None] = lambda *_: None
     on_workspace_gone: Callable[[str], None] = lambda _: None
     _versions: dict[str, int] = field(default_factory=dict)
@@ -164,7 +167,7 @@ class ControllerContext:
         """
         versions = {}
         for kind, (resource, selector) in self.watched.items():
-            known = list(self.store.all(kind))
+            known = [obj for obj in self.store.all(kind) if obj["metadata"]["uid"] not in self.vanished]
             objects: list[dict[str, Any]] = []
             for namespace in self.namespaces or (None,):
                 try:
@@ -229,9 +232,9 @@ class ControllerContext:
             self.queue.forget(key)
             if route := self.connections.route(NamespacedName(key.namespace, workspace_name(obj))):
                 route.forget(key)
-        for memory in (self.registrations[kind], self.start_diagnoses):
-            memory.forget(metadata["uid"])
-        for uids in (self.recheck, self.watch_runs, self.children_deleted, self.finalizer_removed):
+        self.registrations[kind].forget(metadata["uid"])
+        self.start_diagnoses.forget(metadata["uid"])
+        for uids in (self.recheck, self.watch_runs, self.children_deleted, self.finalizer_removed, self.vanished):
             uids.discard(metadata["uid"])
 
     def forget_workspace(self, ref: NamespacedName) -> None:
@@ -334,15 +337,13 @@ class ControllerContext:
         Returns:
             The object as it is now; None if it no longer exists.
         """
-        patch = merge_patch(obj.get("status", {}), status)
-        if not patch:
-            return dict(obj)
-        metadata = obj["metadata"]
-        answer = await self.kube.merge_patch(
-            resource, metadata["namespace"], metadata["name"], {"status": patch}, subresource="status"
-        )
+        metadata, patch = obj["metadata"], {"status": merge_patch(obj.get("status", {}), status)}
+        where, vanished = (metadata["namespace"], metadata["name"]), metadata["uid"] in self.vanished
+        if vanished or not patch["status"]:
+            return None if vanished else dict(obj)
+        answer = await self.kube.merge_patch(resource, *where, patch, subresource="status")
         if answer is not None:
             self.store.put(kind, answer)
             if any(trimmed_metadata(kind, answer).get(name) != metadata.get(name) for name in _DESIRED_STATE_FIELDS):
-                self.queue.add(Key(kind, metadata["namespace"], metadata["name"]))
+                self.queue.add(Key(kind, *where))
         return answer

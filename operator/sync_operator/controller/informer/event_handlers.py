@@ -92,6 +92,7 @@ def make_registry(context: ControllerContext) -> kopf.OperatorRegistry:
     """A registry with handlers for every kind that a reconcile depends on."""
     registry = kopf.OperatorRegistry()
     handlers = _Handlers(context)
+    context.vanished.on_finished = handlers.resource_gone
     for kind, registrations in context.registrations.items():
         plural = registrations.registered_kind.resource.plural
         kopf.on.event(GROUP, VERSION, plural, registry=registry)(partial(handlers.on_resource, kind))
@@ -111,12 +112,32 @@ class _Handlers:
 
     async def on_resource(self, kind: str, event: Mapping[str, Any], **_: Any) -> None:
         """For every kind that is registered on servers."""
-        queue = self._context.queue
         obj = dict(event["object"])
+        metadata = obj["metadata"]
+        held = self._context.store.get(kind, NamespacedName(metadata["namespace"], metadata["name"]))
+        replaced = held is not None and held["metadata"]["uid"] != metadata["uid"]
+        if held is not None and replaced and held["metadata"]["uid"] in self._context.vanished:
+            self.resource_gone(kind, held)
+        if event["type"] == "DELETED" and not replaced and self._has_vanished(kind, obj):
+            self._apply_resource(kind, "MODIFIED", self._context.vanished.add(kind, obj, self._context.clock()))
+        else:
+            self._apply_resource(kind, event["type"], obj)
+
+    def resource_gone(self, kind: str, obj: Mapping[str, Any]) -> None:
+        """A resource is gone, and so is what was to be deleted on its server."""
+        self._apply_resource(kind, "DELETED", dict(obj))
+
+    def _has_vanished(self, kind: str, obj: Mapping[str, Any]) -> bool:
+        finalizer = self._context.registrations[kind].registered_kind.kind.finalizer
+        finished = obj["metadata"]["uid"] in self._context.finalizer_removed
+        return not finished and self._context.vanished.has_vanished(obj, finalizer)
+
+    def _apply_resource(self, kind: str, event_type: str | None, obj: dict[str, Any]) -> None:
+        queue = self._context.queue
         key = _key(kind, obj)
         here = NamespacedName(key.namespace, key.name)
         held = self._context.store.get(kind, here)
-        new, gone = self._apply_event(kind, event["type"], obj)
+        new, gone = self._apply_event(kind, event_type, obj)
         wanted = wanted_id(held) if held is not None else None
         if wanted is not None and (gone or wanted_id(obj) != wanted):
             for ref in self._context.store.claimants(kind, wanted) - {here}:
@@ -131,7 +152,7 @@ class _Handlers:
         elif new:
             self._context.registrations[kind].observe_event(obj, self._context.clock())
             queue.add(key)
-        if gone or (new and event["type"] == "ADDED"):
+        if gone or (new and event_type == "ADDED"):
             queue.add_after(Key(WORKSPACE_KIND, key.namespace, workspace_name(obj)), _COUNT_DELAY)
 
     async def on_workspace(self, event: Mapping[str, Any], **_: Any) -> None:

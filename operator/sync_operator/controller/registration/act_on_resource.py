@@ -47,6 +47,8 @@ async def act_on_resource[S: ResourceSnapshot](context: ControllerContext, snaps
             return await _record_intent(context, snapshot, action)
         case RecordClusterUid():
             return await patch_metadata(context, snapshot, {"annotations": cluster_marks(snapshot.cluster)})
+        case DropFinalizer() if resource.uid in context.vanished:
+            return snapshot
         case DropFinalizer():
             return await patch_metadata(context, snapshot, {"finalizers": _other_finalizers(snapshot)})
 

@@ -281,4 +281,6 @@ def _finish_deletion(context: ControllerContext, snapshot: ResourceSnapshot, obj
         context.events.record(obj, event, now=snapshot.now)
     context.registrations_of(snapshot).forget(resource.uid)
     context.recheck.discard(resource.uid)
+    if resource.uid in context.vanished:
+        context.vanished.on_finished(kind.kind, obj)
     return DONE

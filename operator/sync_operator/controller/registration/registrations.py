@@ -8,10 +8,10 @@ from typing import Any
 
 from sync_operator.api.constants import CREATE_STARTED_ANNOTATION
 from sync_operator.api.scope import Scope
+from sync_operator.controller.deletion.crd_deletion import CrdDeletion
 from sync_operator.controller.drift.absences import Absences
 from sync_operator.controller.drift.list_memory import ListMemory
 from sync_operator.controller.drift.remote_lists import RemoteListCache
-from sync_operator.controller.informer.crd_deletion import CrdDeletion
 from sync_operator.controller.registration.create_fence import CreateFence
 from sync_operator.controller.registration.registered_kind import RegisteredKind
 from sync_operator.domain.registration.resource_snapshot import Duplicate
