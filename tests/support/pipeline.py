@@ -193,12 +193,16 @@ class Process:
     async def delete(self, kind: str, name: str) -> None:
         await self.kube.delete(_resource(kind), self.namespace, name)
 
-    async def reconcile(self, kind: str = CONNECTOR_KIND, name: str = "shop") -> Result:
-        """What the watch tells, and a reconcile."""
+    async def tell(self, kind: str, name: str) -> None:
+        """What the watch tells of a resource."""
         obj = await self.get(kind, name)
         assert obj is not None
         self.context.store.put(kind, obj)
         self.context.registrations[kind].observe_event(obj, self.now())
+
+    async def reconcile(self, kind: str = CONNECTOR_KIND, name: str = "shop") -> Result:
+        """What the watch tells, and a reconcile."""
+        await self.tell(kind, name)
         steps = {CONNECTOR_KIND: CONNECTOR_STEPS, MODEL_KIND: MODEL_STEPS, SYNC_KIND: SYNC_STEPS}[kind]
         key = Key(kind, self.namespace, name)
         return await asyncio.wait_for(reconcile_registered(cast("ReconcileSteps[Any]", steps), self.context, key), 60)

@@ -31,6 +31,7 @@ class Blocker:
         retry_after: seconds until the next attempt; None means exponential backoff if ``stalled`` is False, and no
             attempt before something changes if it is True.
         resolved_by_watch: True if a change of another resource requeues the resource, so that no retry is needed.
+        brief: True if it usually passes within moments, by itself: of a new resource it is not reported at once.
         error: the exception behind it, or None if the snapshot itself shows the blocker.
     """
 
@@ -39,4 +40,5 @@ class Blocker:
     stalled: bool = False
     retry_after: float | None = None
     resolved_by_watch: bool = False
+    brief: bool = False
     error: Exception | None = field(default=None, compare=False)

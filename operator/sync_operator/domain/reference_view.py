@@ -102,7 +102,8 @@ def _blockers(snapshot: ResourceSnapshot, view: ReferenceView, field: str, conne
         )
     if view.id is None or not view.ready:
         why = redact(view.trouble, limit=_MAX_WORDS) or "the operator has not looked at it yet"
-        yield _waits(f"{field}: {view.words} is not Ready, and this {kind} waits for it: {why}")
+        words = f"{field}: {view.words} is not Ready, and this {kind} waits for it: {why}"
+        yield _waits(words, brief=not view.trouble)
 
 
 def stream_blocker(view: ReferenceView, stream: str) -> Blocker | None:
@@ -120,8 +121,8 @@ def stream_blocker(view: ReferenceView, stream: str) -> Blocker | None:
     )
 
 
-def _waits(message: str) -> Blocker:
-    return Blocker(Reason.REFERENCE_NOT_READY, message, resolved_by_watch=True)
+def _waits(message: str, *, brief: bool = False) -> Blocker:
+    return Blocker(Reason.REFERENCE_NOT_READY, message, resolved_by_watch=True, brief=brief)
 
 
 def _wrong(message: str) -> Blocker:

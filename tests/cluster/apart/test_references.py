@@ -55,6 +55,12 @@ def queued(world: Process, which: tuple[str, str]) -> bool:
 
 async def test_each_waits_for_what_it_refers_to_and_goes_on_by_itself(world: Process) -> None:
     await applied(world)
+    for each in (SYNC, MODEL):
+        result = await world.reconcile(*each)
+        assert result.requeue_after == pytest.approx(60, abs=5)
+        assert "conditions" not in await world.status(*each), "what was applied with it may be next"
+    assert world.events.told == []
+    world.ahead += timedelta(seconds=61)
     await world.reconcile(*SYNC)
     await world.reconcile(*MODEL)
     status, reason, words = await world.told("Ready", *SYNC)
@@ -180,6 +186,43 @@ async def test_what_somebody_made_on_the_server_blocks_the_deletion(world: Proce
     await world.reconcile(*MODEL)
     assert await world.get(*MODEL) is None
     assert world.stored("models") == []
+
+
+async def test_deletions_at_once_share_a_list_that_is_younger_than_each_of_them(world: Process) -> None:
+    names = [f"warehouse-{number}" for number in range(4)]
+    for name in names:
+        await world.connector(name, **SOURCE)
+        await world.reconcile(CONNECTOR_KIND, name)
+    await world.compare()
+    world.forget()
+    for name in names[:2]:
+        await world.delete(CONNECTOR_KIND, name)
+        await world.tell(CONNECTOR_KIND, name)
+    for name in names[:2]:
+        await world.reconcile(CONNECTOR_KIND, name)
+        assert await world.get(CONNECTOR_KIND, name) is None
+    assert lists(world) == ["/models", "/syncs"], "those of the comparison are older than the deletion"
+
+    await world.delete(CONNECTOR_KIND, names[2])
+    await world.reconcile(CONNECTOR_KIND, names[2])
+    assert len(lists(world)) == 4, "what was deleted later needs its own"
+
+    await world.delete(CONNECTOR_KIND, names[3])
+    await world.tell(CONNECTOR_KIND, names[3])
+    world.ahead += timedelta(seconds=2)
+    await world.compare()
+    row = next(row for row in world.stored() if row["name"] == names[3])
+    body = {"connector_id": row["id"], "name": "theirs", "query": QUERY, "query_type": "raw_sql", "primary_key": "id"}
+    assert world.sandbox.call("POST", "/models", model=body).is_success
+    world.ahead += timedelta(seconds=10)
+    await world.reconcile(CONNECTOR_KIND, names[3])
+    assert (await world.told("Ready", CONNECTOR_KIND, names[3]))[1] == "InUse", "that of the comparison is too old"
+
+
+def lists(world: Process) -> list[str]:
+    """Lists of what may use a connector that were requested."""
+    paths = [entry["path"].removeprefix("/api/v1") for entry in world.sandbox.requests("GET")]
+    return sorted(path for path in paths if path in {"/models", "/syncs"})
 
 
 async def test_a_primary_key_by_which_syncs_made_by_hand_know_their_rows_is_not_changed(world: Process) -> None:

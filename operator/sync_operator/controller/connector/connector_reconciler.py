@@ -73,7 +73,9 @@ async def _act(context: ControllerContext, snapshot: ConnectorSnapshot, action: 
             )
             return replace(snapshot, check=check)
         case ListUsers():
-            usage = await read_usage(context, client, scope, CONNECTOR_KIND, snapshot.usage, action)
+            usage = await read_usage(
+                context, client, scope, CONNECTOR_KIND, snapshot.resource.uid, snapshot.usage, action
+            )
             return replace(snapshot, usage=usage)
 
 

@@ -57,6 +57,10 @@ class CrdDeletion:
         """Record when this resource was first seen with a deletion timestamp."""
         self._observed_at.setdefault(uid, self._clock())
 
+    def observed_at(self, uid: str) -> datetime | None:
+        """When this resource was first seen with a deletion timestamp; None if it was not."""
+        return self._observed_at.get(uid)
+
     def forget(self, uid: str) -> None:
         """Drop the record of a resource that is gone."""
         self._observed_at.pop(uid, None)
@@ -67,7 +71,7 @@ class CrdDeletion:
         Raises:
             KubernetesError: the API server refused the request or did not respond.
         """
-        since = self._observed_at.get(uid) or self._clock()
+        since = self.observed_at(uid) or self._clock()
         return (await self._cache.fetch(self._crd, self._fetch, since=since)).deleting
 
     async def _fetch(self, at: datetime, _grow: Grow) -> _Answer:

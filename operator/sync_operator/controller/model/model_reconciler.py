@@ -74,7 +74,7 @@ async def _act(
             names = await context.name_lists.fetch(scope, client, [RefKind.SOURCE], since=since)
             return with_source(replace(snapshot, sources=names[RefKind.SOURCE]))
         case ListUsers():
-            usage = await read_usage(context, client, scope, MODEL_KIND, snapshot.usage, action)
+            usage = await read_usage(context, client, scope, MODEL_KIND, snapshot.resource.uid, snapshot.usage, action)
             return replace(snapshot, usage=usage)
 
 

@@ -22,7 +22,8 @@ _FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
 _DELAY: Final = 2.0
 """Seconds for which changes are collected before they are counted …"""
 _DELAY_OF_EACH: Final = 0.05
-"""… longer by this for each that uses it, so that thousands that come or go cause few writes …"""
+"""… longer by this for each that uses it, so that thousands that come or go cause few writes, and for each resource
+that waits to be reconciled, for which a count can wait …"""
 _MAX_DELAY: Final = 60.0
 """… and at most this long."""
 
@@ -81,7 +82,8 @@ def _enqueue_if_outdated(context: ControllerContext, key: Key) -> None:
     counts = use_counts(context.store, key.kind, obj)
     reported = obj["status"].get("usedBy", {})
     if any(reported.get(name, 0) != count for name, count in counts.items()):
-        context.queue.add_after(key, min(_MAX_DELAY, _DELAY + _DELAY_OF_EACH * sum(counts.values())))
+        others = sum(counts.values()) + context.queue.depth
+        context.queue.add_after(key, min(_MAX_DELAY, _DELAY + _DELAY_OF_EACH * others))
 
 
 def _remote_workspaces(store: Store, obj: Mapping[str, Any]) -> set[RemoteWorkspace]:

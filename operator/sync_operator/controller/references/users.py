@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
 from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND
@@ -24,6 +25,8 @@ _FIELDS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     MODEL_KIND: ((SYNC_KIND, "model_id"),),
 }
 """Of a kind, what uses it on the server, and in which attribute."""
+_MAX_LIST_AGE: Final = timedelta(seconds=5)
+"""Maximum age of a list by which something is deleted as unused."""
 
 
 def usage_of(context: ControllerContext, kind: str, view: ResourceView, remote_workspace: RemoteWorkspace) -> Usage:
@@ -42,18 +45,22 @@ def is_used(context: ControllerContext, kind: str, view: ResourceView, remote_wo
 
 
 async def read_usage(
-    context: ControllerContext, client: ApiClient, scope: Scope, kind: str, usage: Usage, action: ListUsers
+    context: ControllerContext, client: ApiClient, scope: Scope, kind: str, uid: str, usage: Usage, action: ListUsers
 ) -> Usage:
     """The usage with what the server's lists show.
 
-    They are asked for now: what somebody made a moment ago would be deleted, too, for good. Deletions that wait for a
-    list at the same time share the next one.
+    What somebody made a moment ago would be deleted, too, for good. So the lists are requested after the deletion was
+    seen, and are at most a few seconds old: many deletions at once share them. Before a change they are requested now.
 
     Raises:
         TransientError: a list cannot be read as a whole, so what uses it is not known.
         SyncOperatorError: the server refused a request or did not respond.
     """
-    found, since = list[str](), context.clock()
+    now = context.clock()
+    found, since = (
+        list[str](),
+        max(context.registrations[kind].crd_deletion.observed_at(uid) or now, now - _MAX_LIST_AGE),
+    )
     for each, name in _FIELDS[kind]:
         lists, noun = context.registrations[each].lists, context.registrations[each].registered_kind.kind.noun
         listed = await lists.fetch_if_listed(scope, client, since=since)

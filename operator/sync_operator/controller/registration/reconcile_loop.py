@@ -54,6 +54,8 @@ _MAX_UNREPORTED_WAIT: Final = 5.0
 """Seconds: a shorter wait for the server is not reported …"""
 _MAX_UNREPORTED_DELETION_WAIT: Final = 1.0
 """… and that of a deletion is reported if it takes longer than this."""
+_MAX_BRIEF_WAIT: Final = 60.0
+"""Seconds after which a wait is reported that usually passes within moments."""
 _MAX_ACTIONS: Final = 20
 """More than any valid sequence of actions: a guard against two rules that undo each other."""
 
@@ -177,6 +179,18 @@ def _is_new(resource: Mapping[str, Any]) -> bool:
     return not reported and "deletionTimestamp" not in metadata
 
 
+def _brief_wait(
+    steps: ReconcileSteps[Any], context: ControllerContext, snapshot: ResourceSnapshot, obj: Mapping[str, Any]
+) -> float:
+    """Seconds for which nothing is reported of a new resource that waits for others, applied together with it."""
+    waiting = context.registrations_of(snapshot).waiting
+    if not _is_new(obj) or not any(blocker.brief for blocker in steps.blockers(snapshot)[:1]):
+        waiting.pop(snapshot.resource.uid, None)
+        return 0.0
+    began = waiting.setdefault(snapshot.resource.uid, snapshot.now)
+    return _MAX_BRIEF_WAIT - (snapshot.now - began).total_seconds()
+
+
 def _ensure_permit(steps: ReconcileSteps[Any], permit: Permit, action: Any) -> None:
     """Acquire the permit if the action needs it; release it if the rest of the reconcile does not.
 
@@ -234,6 +248,9 @@ async def _report[S: ResourceSnapshot](
     current = context.store.get(kind.kind, NamespacedName(resource.namespace, resource.name))
     if resource.deleting and kind.finalizer not in resource.finalizers:
         return DONE
+    brief = _brief_wait(steps, context, snapshot, obj)
+    if brief > 0:
+        return Result(requeue_after=brief)
     status = steps.status(snapshot)
     try:
         collection = registrations.registered_kind.resource

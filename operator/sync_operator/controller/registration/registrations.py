@@ -33,6 +33,7 @@ class Registrations[R: RemoteResource]:
         lists: the last list of each scope.
         duplicates: by uid of a resource, the unclaimed remote ones of the last list that equal its own, if it is
             checked for any.
+        waiting: by uid of a new resource, since when it waits for what was applied with it, and has not said so.
     """
 
     registered_kind: RegisteredKind[R]
@@ -41,6 +42,7 @@ class Registrations[R: RemoteResource]:
     absences: Absences
     lists: RemoteListCache[R]
     duplicates: dict[str, tuple[Duplicate, ...]] = field(default_factory=dict)
+    waiting: dict[str, datetime] = field(default_factory=dict)
 
     @classmethod
     def begin(
@@ -90,5 +92,6 @@ class Registrations[R: RemoteResource]:
     def forget(self, uid: str) -> None:
         """Drop all state of a resource that no longer exists."""
         self.duplicates.pop(uid, None)
+        self.waiting.pop(uid, None)
         self.create_fence.forget(uid)
         self.crd_deletion.forget(uid)

@@ -56,6 +56,7 @@ class Clockwork:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.now = 0.0
+        self.depth = 0
         self.timers: dict[Key, float] = {}
         self.writes: list[Key] = []
         self.context = cast("ControllerContext", SimpleNamespace(store=store, queue=self))
@@ -135,6 +136,23 @@ def test_a_new_user_has_all_that_it_uses_counted_after_a_while() -> None:
     assert set(work.writes) == {MODEL, WAREHOUSE}
     enqueue_used(work.context, SYNC_KIND, sync(1))
     assert work.timers == {}, "nothing has changed since"
+
+
+def test_a_count_waits_while_other_resources_wait_but_no_longer_than_a_minute() -> None:
+    work = Clockwork(shop())
+    work.depth = 200
+    work.register(sync(1))
+    work.wait(10)
+    assert work.writes == []
+    work.wait(5)
+    assert set(work.writes) == {MODEL, WAREHOUSE}
+
+    work.depth = 10_000
+    work.register(sync(2))
+    work.wait(59)
+    assert len(work.writes) == 2
+    work.wait(2)
+    assert len(work.writes) == 4
 
 
 def test_of_a_thousand_at_once_one_write_tells() -> None:
