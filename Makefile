@@ -1,6 +1,6 @@
 # One word per job; every job works on a clean clone with Python 3 and make. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup check verify generate cluster helm messages unit test test-all test-tools isolation chaos e2e bench profile churn demo clean
+.PHONY: help setup check verify generate cluster helm messages unit test test-all test-tools isolation chaos e2e bench pipelines profile churn demo clean
 
 PYTHON := .venv/bin/python
 STAMP := .venv/.complete
@@ -76,6 +76,9 @@ chaos: setup  ## kill the controller and spoil answers at every step; CHAOS_ROUN
 
 bench: setup  ## what many Syncs cost, beside the floor; SYNCS="500 2000" for other sizes, OUT=folder for elsewhere
 	$(PYTHON) -m benchmarks --syncs $(or $(SYNCS),500 2000 10000) --out $(or $(OUT),benchmarks)
+
+pipelines: setup  ## what many whole pipelines cost, beside the floor; PIPELINES=100 for another size, OUT=folder for elsewhere
+	$(PYTHON) -m benchmarks.pipelines --pipelines $(or $(PIPELINES),1000) --out $(or $(OUT),benchmarks)
 
 profile: setup  ## where the time of a create goes; SYNCS=500 for another size; needs the right to look into processes
 	$(PYTHON) -m benchmarks.profile --syncs $(or $(SYNCS),2000) --out $(or $(OUT),benchmarks)

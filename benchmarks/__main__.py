@@ -10,7 +10,7 @@ from typing import Any, Final
 from benchmarks.contenders import Contender
 from benchmarks.crowd import UnfinishedError, why
 from benchmarks.figures import Figure, machine
-from benchmarks.measure import measure
+from benchmarks.measure import load_of_syncs, measure
 from benchmarks.publish import keep
 from benchmarks.report import bench_report
 from benchmarks.stage import staged
@@ -36,7 +36,7 @@ def main() -> int:
             with staged() as stage:
                 facts = machine(stage.version)
                 try:
-                    figures += asyncio.run(measure(stage, contender, syncs, arguments.phases))
+                    figures += asyncio.run(measure(stage, contender, load_of_syncs(syncs), arguments.phases))
                 except* UnfinishedError as errors:
                     sys.stderr.write(f"bench: {contender}, {syncs} Syncs: {why(errors)}\n")
                     failed = True

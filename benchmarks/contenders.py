@@ -25,7 +25,9 @@ _SETTINGS: Final = {
     "SYNC_OPERATOR_HEALTH_PORT": "0",
     "SYNC_OPERATOR_METRICS_PORT": "0",
 }
-_ALL_IMPORTS: Final = "import sync_operator.controller.main, benchmarks.floor, benchmarks.plain"
+_ALL_IMPORTS: Final = (
+    "import sync_operator.controller.main, benchmarks.floor, benchmarks.pipeline_floor, benchmarks.plain"
+)
 
 
 class Contender(StrEnum):
@@ -35,13 +37,13 @@ class Contender(StrEnum):
     FLOOR = "floor"
     PLAIN = "plain"
 
-    def command(self, phase: Phase) -> list[str | Path]:
-        """How it is started for a phase."""
+    def command(self, phase: Phase, floor: str) -> list[str | Path]:
+        """How it is started for a phase; the floor is a module of its own for each kind of load."""
         match self:
             case Contender.OPERATOR:
                 return [PROGRAM, "controller"]
             case Contender.FLOOR:
-                return [sys.executable, "-m", "benchmarks.floor", phase]
+                return [sys.executable, "-m", floor, phase]
             case Contender.PLAIN:
                 return [sys.executable, "-m", "benchmarks.plain"]
 
@@ -74,7 +76,12 @@ class Running:
 
 @contextmanager
 def running(
-    contender: Contender, stage: Stage, phase: Phase = Phase.CREATE, settings: Mapping[str, str] | None = None
+    contender: Contender,
+    stage: Stage,
+    phase: Phase = Phase.CREATE,
+    settings: Mapping[str, str] | None = None,
+    *,
+    floor: str = "benchmarks.floor",
 ) -> Iterator[Running]:
     """Start a contender as it is when installed, and stop it in the end."""
     hidden = stage.folder / "hidden"
@@ -88,7 +95,7 @@ def running(
     log = stage.folder / f"{contender}.log"
     with log.open("ab") as sink:
         process = subprocess.Popen(
-            contender.command(phase),
+            contender.command(phase, floor),
             stdout=sink,
             stderr=sink,
             cwd=ROOT,

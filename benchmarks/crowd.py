@@ -1,4 +1,4 @@
-"""Many Syncs: the hands that change all of them side by side, and one watch that sees what becomes of them."""
+"""Many resources: the hands that change all of them side by side, and the watches that see what becomes of them."""
 
 import asyncio
 import json
@@ -16,7 +16,6 @@ from sync_operator.api.constants import API_VERSION
 
 __all__ = ["SPEC", "Crowd", "Ref", "UnfinishedError", "crowd", "why"]
 
-_ALL: Final = f"/apis/{API_VERSION}/syncs"
 SPEC: Final[Mapping[str, Any]] = {
     "scheduleType": "interval",
     "syncInterval": 5,
@@ -39,30 +38,35 @@ def why(errors: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 class Ref(NamedTuple):
-    """A Sync."""
+    """A resource, by default a Sync."""
 
     namespace: str
     name: str
+    plural: str = "syncs"
 
     @property
     def path(self) -> str:
         """At the API server."""
-        return f"/apis/{API_VERSION}/namespaces/{self.namespace}/syncs/{self.name}"
+        return f"/apis/{API_VERSION}/namespaces/{self.namespace}/{self.plural}/{self.name}"
 
 
 class Crowd:
-    """Many Syncs, and what the watch has told of them.
+    """Many resources, and what the watches have told of them.
 
-    Attributes:
+    Args:
         cluster: the way to them.
         refs: all of them, there or not.
-        listeners: called with each object that the watch brings.
+        manifest_of: makes the manifest of each.
+
+    Attributes:
+        listeners: called with each object that a watch brings.
     """
 
-    def __init__(self, cluster: Cluster, refs: list[Ref]) -> None:
+    def __init__(self, cluster: Cluster, refs: list[Ref], manifest_of: Callable[[Ref], Mapping[str, Any]]) -> None:
         self.cluster = cluster
         self.refs = refs
         self.listeners: list[Callable[[dict[str, Any]], None]] = []
+        self._manifest_of = manifest_of
         self._known: dict[Ref, bool] = {}
 
     @property
@@ -77,7 +81,7 @@ class Crowd:
 
     async def create(self) -> None:
         """Create all."""
-        await self._each(lambda ref: ("POST", ref.path.removesuffix(f"/{ref.name}"), sync_manifest(ref.name, **SPEC)))
+        await self._each(lambda ref: ("POST", ref.path.removesuffix(f"/{ref.name}"), self._manifest_of(ref)))
 
     async def change(self, ref: Ref, key: str) -> int:
         """Change what is sent to the server, but not the schedule; the Sync's generation from then on."""
@@ -102,23 +106,28 @@ class Crowd:
         deadline = time.monotonic() + seconds
         while not done():
             if time.monotonic() > deadline:
-                words = f"{self.left} Syncs, {self.ready} of them Ready, after {seconds:.0f} s"
+                words = f"{self.left} of {len(self.refs)} are there, {self.ready} of them Ready, after {seconds:.0f} s"
                 raise UnfinishedError(f"waited for {what}: {words}")
             await asyncio.sleep(_LOOK)
         return time.monotonic()
 
     async def follow(self) -> None:
         """Listen for as long as it is not cancelled."""
-        while True:
-            listed = await self.cluster.get(_ALL)
-            self._known.clear()
-            for obj in listed["items"]:
-                self._note(obj)
-            await self._watch(listed["metadata"]["resourceVersion"])
+        await asyncio.gather(*(self._follow(plural) for plural in {ref.plural for ref in self.refs}))
 
-    async def _watch(self, version: str) -> None:
+    async def _follow(self, plural: str) -> None:
+        path = f"/apis/{API_VERSION}/{plural}"
+        while True:
+            listed = await self.cluster.get(path)
+            for ref in [ref for ref in self._known if ref.plural == plural]:
+                del self._known[ref]
+            for obj in listed["items"]:
+                self._note(plural, obj)
+            await self._watch(plural, path, listed["metadata"]["resourceVersion"])
+
+    async def _watch(self, plural: str, path: str, version: str) -> None:
         """Note what happens from a version on; ends when the API server no longer remembers where we were."""
-        url = f"{self.cluster.server}{_ALL}?watch=true&allowWatchBookmarks=true&resourceVersion="
+        url = f"{self.cluster.server}{path}?watch=true&allowWatchBookmarks=true&resourceVersion="
         while True:
             async with self.cluster.http.get(url + version) as stream:
                 async for line in _lines(stream.content.iter_any()):
@@ -128,13 +137,13 @@ class Crowd:
                         case "ERROR":
                             return
                         case "DELETED":
-                            self._known.pop(_ref(obj), None)
+                            self._known.pop(_ref(plural, obj), None)
                         case "ADDED" | "MODIFIED":
-                            self._note(obj)
+                            self._note(plural, obj)
                     version = obj["metadata"]["resourceVersion"]
 
-    def _note(self, obj: dict[str, Any]) -> None:
-        self._known[_ref(obj)] = is_ready(obj)
+    def _note(self, plural: str, obj: dict[str, Any]) -> None:
+        self._known[_ref(plural, obj)] = is_ready(obj)
         for listener in self.listeners:
             listener(obj)
 
@@ -148,10 +157,12 @@ class Crowd:
 
 
 @asynccontextmanager
-async def crowd(kubeconfig: Path, refs: list[Ref]) -> AsyncIterator[Crowd]:
-    """These Syncs, not yet created, and the watch that follows them."""
+async def crowd(
+    kubeconfig: Path, refs: list[Ref], manifest_of: Callable[[Ref], Mapping[str, Any]] | None = None
+) -> AsyncIterator[Crowd]:
+    """These resources, not yet created, by default Syncs like `SPEC`, and the watches that follow them."""
     cluster = open_cluster(kubeconfig)
-    found = Crowd(cluster, refs)
+    found = Crowd(cluster, refs, manifest_of or _sync)
     try:
         async with asyncio.TaskGroup() as group:
             following = group.create_task(found.follow())
@@ -161,8 +172,12 @@ async def crowd(kubeconfig: Path, refs: list[Ref]) -> AsyncIterator[Crowd]:
         await cluster.http.close()
 
 
-def _ref(obj: Mapping[str, Any]) -> Ref:
-    return Ref(obj["metadata"]["namespace"], obj["metadata"]["name"])
+def _sync(ref: Ref) -> Mapping[str, Any]:
+    return sync_manifest(ref.name, **SPEC)
+
+
+def _ref(plural: str, obj: Mapping[str, Any]) -> Ref:
+    return Ref(obj["metadata"]["namespace"], obj["metadata"]["name"], plural)
 
 
 async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

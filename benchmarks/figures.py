@@ -12,10 +12,22 @@ from typing import Any, Final
 
 from tests.support.counters import writes
 
-__all__ = ["Bar", "Figure", "bench_bars", "churn_bars", "growth", "machine", "per_hour", "percentile", "read_figures"]
+__all__ = [
+    "Bar",
+    "Figure",
+    "bench_bars",
+    "churn_bars",
+    "growth",
+    "machine",
+    "per_hour",
+    "percentile",
+    "pipeline_bars",
+    "read_figures",
+]
 
 _LEAST_OF_FLOOR: Final = 0.8
 _LEAST_OF_PLAIN: Final = 1.4
+_MOST_OF_FLOOR: Final = 1.3
 _MOST_CPU: Final = 1.5
 _MOST_RESTART: Final = 1.5
 _RESTART_MORE: Final = 5.0
@@ -149,6 +161,30 @@ def bench_bars(figures: Sequence[Figure]) -> Iterator[Bar]:
     lags = [figure.longest_lag for figure in mine if figure.longest_lag is not None]
     if lags:
         yield Bar(f"{size:,}: latest turn of the event loop", _LONGEST_LAG, max(lags), False, "ms")
+
+
+def pipeline_bars(figures: Sequence[Figure]) -> Iterator[Bar]:
+    """The promises about pipelines, as far as those whom they compare were measured."""
+    by = {(figure.contender, figure.phase): figure for figure in figures}
+    ours, floor = by.get(("operator", "create")), by.get(("floor", "create"))
+    if ours and floor:
+        words = f"create {ours.syncs:,} pipelines: time, of the floor's"
+        yield Bar(words, _MOST_OF_FLOOR, ours.length / floor.length, False, "x")
+    restarted = by.get(("operator", "restart"))
+    if restarted:
+        words = f"restart {restarted.syncs:,} pipelines: writes to cluster and server"
+        yield Bar(words, 0, _all_writes(restarted), False, "requests")
+    idle = by.get(("operator", "compare"))
+    if idle:
+        lists = {f"GET /api/vN/{name}" for name in ("connectors", "models", "syncs")}
+        others = sum(count for name, count in idle.server.items() if name not in lists)
+        words = f"compare {idle.syncs:,} pipelines: requests to the server, but for three lists a period"
+        yield Bar(words, 0, others, False, "requests")
+
+
+def _all_writes(figure: Figure) -> int:
+    to_server = sum(count for name, count in figure.server.items() if not name.startswith("GET "))
+    return to_server + writes(figure.cluster).total()
 
 
 def churn_bars(kept: Mapping[str, Any]) -> Iterator[Bar]:

@@ -1,10 +1,11 @@
-"""One contender taken through all phases, and what each phase cost."""
+"""One contender taken through all phases of a load, and what each phase cost."""
 
 import asyncio
 import json
 import os
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from tests.support.counters import api_requests, server_requests
@@ -15,16 +16,15 @@ from benchmarks.contenders import Contender, Running, running
 from benchmarks.crowd import Crowd, Ref, UnfinishedError, crowd
 from benchmarks.figures import Figure
 from benchmarks.lag import look_at_lag
+from benchmarks.load import Load
 from benchmarks.meter import Usage, around, usage
 from benchmarks.stage import Stage
 from benchmarks.work import CRONJOBS, NAMESPACE, Phase
 from benchmarks.yardstick import yardstick
 
-__all__ = ["measure", "prepare", "refs_of", "until_done", "until_quiet"]
+__all__ = ["load_of_syncs", "measure", "prepare", "refs_of", "until_done", "until_quiet"]
 
 _PATIENCE: Final = 1800.0
-_QUIET: Final = 1.0
-"""Seconds with hardly any work after which a process counts as idle."""
 _QUIET_SHARE: Final = 0.1
 """Of one core. The operator goes on looking at Syncs that need nothing, at a pace that stays below."""
 _LOOK: Final = 0.05
@@ -35,19 +35,20 @@ _NEVER: Final = 3600
 _CHANGED: Final = "identity"
 
 
-async def measure(stage: Stage, contender: Contender, syncs: int, phases: Iterable[Phase]) -> list[Figure]:
+async def measure(stage: Stage, contender: Contender, load: Load, phases: Iterable[Phase]) -> list[Figure]:
     """What each phase cost, of which the first is to be ``create``; the plain operator compares nothing.
 
     Raises:
         UnfinishedError: the contender did not do its work.
     """
     with stage.sandbox([NAMESPACE]) as sandbox:
-        async with crowd(stage.plane.kubeconfig, refs_of(syncs)) as many:
+        load.prepare(stage, sandbox)
+        async with crowd(stage.plane.kubeconfig, load.refs, load.manifest_of) as many:
             figures = []
             for phase in phases:
                 if contender is not Contender.PLAIN or phase is not Phase.COMPARE:
-                    figures.append(await _phase(stage, sandbox, contender, many, phase))
-                    _check(stage, sandbox, phase, syncs)
+                    figures.append(await _phase(stage, sandbox, contender, load, many, phase))
+                    load.check(stage, sandbox, phase)
             return figures
 
 
@@ -56,7 +57,12 @@ def refs_of(syncs: int) -> list[Ref]:
     return [Ref(NAMESPACE, f"sync-{number:05}") for number in range(syncs)]
 
 
-async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, many: Crowd, phase: Phase) -> Figure:
+def load_of_syncs(syncs: int) -> Load:
+    """So many Syncs."""
+    return Load(count=syncs, refs=refs_of(syncs), check=partial(_check, syncs))
+
+
+async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, load: Load, many: Crowd, phase: Phase) -> Figure:
     done = await prepare(stage, many, phase)
     period = max(_SHORTEST_PERIOD, len(many.refs) // _SYNCS_A_SECOND)
     port = free_port()
@@ -66,7 +72,7 @@ async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, many: Cro
     }
     cluster, others = api_requests(stage.plane), around(stage.folder)
     sandbox.forget_requests()
-    with running(contender, stage, phase, settings) as process:
+    with running(contender, stage, phase, settings, floor=load.floor) as process:
         async with yardstick() as rod:
             start = time.monotonic()
             if contender is Contender.FLOOR:
@@ -84,8 +90,8 @@ async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, many: Cro
                 found = usage(process.pid)
                 used = Usage(found.cpu - before, found.peak, found.resident)
             else:
-                end = await until_done(process, many, done) if done else await until_quiet(process)
-                await until_quiet(process)
+                end = await until_done(process, many, done) if done else await until_quiet(process, load.quiet)
+                await until_quiet(process, load.quiet)
                 used = usage(process.pid)
         after = around(stage.folder)
         asked = api_requests(stage.plane) - cluster
@@ -93,7 +99,7 @@ async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, many: Cro
         lag = await look_at_lag(port) if contender is Contender.OPERATOR else None
         return Figure(
             contender=contender,
-            syncs=len(many.refs),
+            syncs=load.count,
             phase=phase,
             seconds=round(end - start, 2),
             cpu=round(used.cpu, 2),
@@ -128,7 +134,7 @@ async def prepare(stage: Stage, many: Crowd, phase: Phase) -> Callable[[], bool]
             return None
 
 
-def _check(stage: Stage, sandbox: Sandbox, phase: Phase, syncs: int) -> None:
+def _check(syncs: int, stage: Stage, sandbox: Sandbox, phase: Phase) -> None:
     """Look at cluster and server: each Sync has one CronJob and one sync as it asks for, or none once it is deleted."""
     wanted = 0 if phase is Phase.DELETE else syncs
     listed = json.loads(stage.plane.kubectl("get", "--raw", f"{CRONJOBS}?limit=1").stdout)
@@ -171,19 +177,19 @@ async def until_done(process: Running, many: Crowd, done: Callable[[], bool]) ->
     return await many.until(look, "the contender's work", seconds=_PATIENCE)
 
 
-async def until_quiet(process: Running) -> float:
-    """Wait until a process has hardly worked for a second; the moment at which that second began.
+async def until_quiet(process: Running, seconds: float = 1.0) -> float:
+    """Wait until a process has hardly worked for some seconds; the moment at which they began.
 
     Raises:
         UnfinishedError: it goes on working, or has ended.
     """
     begun = since = time.monotonic()
     cpu = usage(process.pid).cpu
-    while time.monotonic() - since < _QUIET:
+    while time.monotonic() - since < seconds:
         await asyncio.sleep(_LOOK)
         process.check()
         now = usage(process.pid).cpu
-        if now - cpu > _QUIET * _QUIET_SHARE:
+        if now - cpu > seconds * _QUIET_SHARE:
             since, cpu = time.monotonic(), now
         if since - begun > _PATIENCE:
             raise UnfinishedError(f"is not idle after {_PATIENCE:.0f} s")

@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.picture import bench_picture, churn_picture
-from benchmarks.report import bench_report, churn_report, with_report
+from benchmarks.report import bench_report, churn_report, pipelines_report, with_report
 
 __all__ = ["keep", "publish", "report"]
 
 _BENCH: Final = "figures"
 _CHURN: Final = "churn"
+_PIPELINES: Final = "pipelines"
 
 
 def keep(folder: Path, name: str, kept: dict[str, Any]) -> None:
-    """Write figures (`figures` or `churn`) as JSON, and all that is made of them."""
+    """Write figures (`figures`, `pipelines` or `churn`) as JSON, and all that is made of them."""
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(kept, indent=1)
     (folder / f"{name}.json").write_text(text + "\n")
@@ -27,6 +28,8 @@ def report(folder: Path) -> list[str]:
     lines: list[str] = []
     if kept := _read(folder, _BENCH):
         lines += [f"![time](./{_BENCH}.svg)", "", *bench_report(kept)]
+    if kept := _read(folder, _PIPELINES):
+        lines += pipelines_report(kept)
     if kept := _read(folder, _CHURN):
         lines += [f"![memory](./{_CHURN}.svg)", "", *churn_report(kept)]
     return lines

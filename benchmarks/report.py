@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from benchmarks.contenders import Contender
-from benchmarks.figures import Bar, Figure, bench_bars, churn_bars, growth, per_hour, read_figures
+from benchmarks.figures import Bar, Figure, bench_bars, churn_bars, growth, per_hour, pipeline_bars, read_figures
 from benchmarks.work import Phase
 
-__all__ = ["BEGIN", "END", "bench_report", "churn_report", "with_report"]
+__all__ = ["BEGIN", "END", "bench_report", "churn_report", "pipelines_report", "with_report"]
 
 BEGIN: Final = "<!-- figures: `python -m benchmarks.publish` writes what follows -->"
 END: Final = "<!-- /figures -->"
@@ -34,7 +34,18 @@ def bench_report(kept: Mapping[str, Any]) -> Iterator[str]:
     those = [figure for figure in figures if figure.syncs == most]
     yield from _table(("phase", "who", "itself", *those[0].around, "all"), _everybody(those))
     yield f"Requests a Sync with {most:,} Syncs, as API server and sync server count them:\n"
-    yield from _table(("phase", "request", *Contender), _requests(those))
+    yield from _table(("phase", "request", *Contender), _requests(those, list(Contender)))
+
+
+def pipelines_report(kept: Mapping[str, Any]) -> Iterator[str]:
+    """All of a `pipelines.json`, whose figures are of pipelines instead of Syncs."""
+    figures = sorted(read_figures(kept), key=lambda figure: list(Phase).index(Phase(figure.phase)))
+    yield _machine(kept["machine"])
+    yield from _promises(pipeline_bars(figures))
+    yield from _table([name.replace("Sync", "pipeline") for name in _COSTS], _costs(figures))
+    yield f"Requests a pipeline with {figures[0].syncs:,} pipelines, as API server and sync server count them:\n"
+    whom = [who for who in Contender if any(figure.contender == who for figure in figures)]
+    yield from _table(("phase", "request", *whom), _requests(figures, whom))
 
 
 def churn_report(kept: Mapping[str, Any]) -> Iterator[str]:
@@ -123,16 +134,16 @@ def _everybody(figures: Sequence[Figure]) -> Iterator[tuple[str, ...]]:
         yield (figure.phase, figure.contender, *(f"{1000 * cpu / figure.syncs:.2f}" for cpu in (*used, sum(used))))
 
 
-def _requests(figures: Sequence[Figure]) -> Iterator[tuple[str, ...]]:
+def _requests(figures: Sequence[Figure], whom: Sequence[Contender]) -> Iterator[tuple[str, ...]]:
     """Of one size: a row for each request of which there is at least one in a hundred Syncs."""
     by = {(figure.phase, figure.contender): figure for figure in figures}
     for phase in Phase:
-        mine = {who: by[phase, who] for who in Contender if (phase, who) in by}
+        mine = {who: by[phase, who] for who in whom if (phase, who) in by}
         for name in sorted({name for figure in mine.values() for name in (*figure.cluster, *figure.server)}):
             counts = {who: figure.cluster.get(name, figure.server.get(name, 0)) for who, figure in mine.items()}
             each = {who: count / mine[who].syncs for who, count in counts.items()}
             if max(each.values()) >= 0.01:  # noqa: PLR2004 (as the docstring says)
-                yield (phase, name, *(f"{each[who]:.2f}" if who in each else "-" for who in Contender))
+                yield (phase, name, *(f"{each[who]:.2f}" if who in each else "-" for who in whom))
 
 
 def _ratio(one: float, other: float) -> str:

@@ -27,10 +27,13 @@ from sync_operator.api.constants import (
 __all__ = [
     "ACCOUNT",
     "CRONJOBS",
+    "JOBS",
     "NAMESPACE",
     "SERVER",
     "SYNCS",
+    "UID",
     "Phase",
+    "conditions",
     "cronjob",
     "made_at",
     "mark",
@@ -42,11 +45,12 @@ __all__ = [
 NAMESPACE: Final = "bench"
 SYNCS: Final = f"/apis/{API_VERSION}/namespaces/{NAMESPACE}/syncs"
 CRONJOBS: Final = f"/apis/batch/v1/namespaces/{NAMESPACE}/cronjobs"
+JOBS: Final = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs"
 SERVER: Final = "http://127.0.0.1:12345"
 """Stands for the sync server's URL in what is written into the cluster."""
 ACCOUNT: Final = "1"
 """The id of the token's user, which an operator asks for once."""
-_UID: Final = "00000000-0000-0000-0000-000000000000"
+UID: Final = "00000000-0000-0000-0000-000000000000"
 """Stands for the uid that is the cluster's mark, which is read once."""
 _LOG: Final = "/dev/termination-log"
 _TOKEN: Final = "/var/run/secrets/sync-operator/token"  # noqa: S105 (a path)
@@ -72,16 +76,16 @@ def made_at(sync: Mapping[str, Any]) -> str:
     return f"{sync['attributes']['created_at'][:19]}Z"
 
 
-def mark() -> dict[str, Any]:
-    """The finalizer, with the marks of the cluster and of a create that is about to be sent for the first time."""
+def mark(finalizer: str = FINALIZER) -> dict[str, Any]:
+    """The finalizer of a kind, with the marks of the cluster and of a create that is about to be sent once."""
     started = f"{datetime.now(UTC).isoformat(timespec='seconds')}/{'0' * 32}"
     marks = {
-        CLUSTER_ANNOTATION: _UID,
+        CLUSTER_ANNOTATION: UID,
         TAKE_OVER_ANNOTATION: None,
         CREATE_STARTED_ANNOTATION: started,
         CREATE_LOST_ANNOTATION: None,
     }
-    return {"metadata": {"annotations": marks, "finalizers": [FINALIZER]}}
+    return {"metadata": {"annotations": marks, "finalizers": [finalizer]}}
 
 
 def server_body(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,7 +191,6 @@ def _pod(sync_id: str, registered_at: str) -> dict[str, Any]:
 
 def status(sync: Mapping[str, Any], sync_id: str, registered_at: str) -> dict[str, Any]:
     """The status of a Sync that is Ready."""
-    now = timestamp()
     generation, spec = sync["metadata"]["generation"], sync["spec"]
     registered, scheduled = f"registered as sync {sync_id} in workspace 1", "runs every 840h"
     said = (
@@ -212,18 +215,23 @@ def status(sync: Mapping[str, Any], sync_id: str, registered_at: str) -> dict[st
             "health": "Unknown",
             "message": f"{registered}, {scheduled}",
             "timeZone": "Etc/UTC",
-            "nextRuns": [now] * 5,
+            "nextRuns": [timestamp()] * 5,
             "cronJob": sync["metadata"]["name"],
-            "conditions": [
-                {
-                    "type": kind,
-                    "status": "True",
-                    "observedGeneration": generation,
-                    "lastTransitionTime": now,
-                    "reason": reason,
-                    "message": message,
-                }
-                for kind, reason, message in said
-            ],
+            "conditions": conditions(generation, *said),
         }
     }
+
+
+def conditions(generation: int, *said: tuple[str, str, str]) -> list[dict[str, Any]]:
+    """Conditions that are true, each by type, reason and message."""
+    return [
+        {
+            "type": kind,
+            "status": "True",
+            "observedGeneration": generation,
+            "lastTransitionTime": timestamp(),
+            "reason": reason,
+            "message": message,
+        }
+        for kind, reason, message in said
+    ]

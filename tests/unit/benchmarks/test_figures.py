@@ -4,7 +4,17 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
-from benchmarks.figures import Bar, Figure, bench_bars, churn_bars, growth, per_hour, percentile, read_figures
+from benchmarks.figures import (
+    Bar,
+    Figure,
+    bench_bars,
+    churn_bars,
+    growth,
+    per_hour,
+    percentile,
+    pipeline_bars,
+    read_figures,
+)
 
 FIGURE = Figure("operator", 2000, "create", 10.0, 5.0, 100.0, 90.0, {}, {}, 1.0, {})
 
@@ -162,3 +172,27 @@ def test_growth_is_seen_in_thirds_and_as_a_slope() -> None:
     assert growth(rising) == 20.0
     assert per_hour(rising) == pytest.approx(60.0)
     assert growth([[minute, 100.0] for minute in range(30)]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("phase", "seconds", "cluster", "server", "reached"),
+    [
+        ("create", 13.0, {}, {}, True),
+        ("create", 13.1, {}, {}, False),
+        ("restart", 1.0, {"LIST syncs": 3}, {"GET /api/vN/users/me": 1}, True),
+        ("restart", 1.0, {"PATCH syncs/status": 1}, {}, False),
+        ("restart", 1.0, {}, {"POST /api/vN/syncs": 1}, False),
+        ("compare", 0.0, {}, {"GET /api/vN/syncs": 2, "GET /api/vN/models": 2, "GET /api/vN/connectors": 4}, True),
+        ("compare", 0.0, {}, {"GET /api/vN/syncs": 2, "GET /api/vN/connectors/N": 1}, False),
+    ],
+)
+def test_what_is_promised_of_pipelines(
+    phase: str, seconds: float, cluster: dict[str, int], server: dict[str, int], reached: bool
+) -> None:
+    ours = replace(FIGURE, phase=phase, seconds=seconds, cluster=cluster, server=server)
+    floor = replace(FIGURE, phase=phase, contender="floor")
+
+    [bar] = pipeline_bars([ours, floor])
+
+    assert bar.promise.startswith(f"{phase} 2,000 pipelines")
+    assert bar.reached is reached

@@ -11,6 +11,7 @@ from benchmarks import __main__ as bench
 from benchmarks.contenders import Contender
 from benchmarks.crowd import UnfinishedError
 from benchmarks.figures import Figure
+from benchmarks.load import Load
 
 
 @contextmanager
@@ -27,11 +28,11 @@ def test_it_fails_with_whoever_did_not_do_its_work(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async def measure(_: object, contender: Contender, syncs: int, _phases: object) -> list[Figure]:
+    async def measure(_: object, contender: Contender, load: Load, _phases: object) -> list[Figure]:
         if contender is fails:
             raise ExceptionGroup("tasks", [UnfinishedError("3 of 4 are Ready")])
         slow = 9.0 if contender is Contender.OPERATOR else 1.0
-        return [Figure(contender, syncs, "create", slow, 1.0, 1.0, 1.0, {}, {}, 1.0, {})]
+        return [Figure(contender, load.count, "create", slow, 1.0, 1.0, 1.0, {}, {}, 1.0, {})]
 
     monkeypatch.setattr(bench, "staged", nowhere)
     monkeypatch.setattr(bench, "measure", measure)

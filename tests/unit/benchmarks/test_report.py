@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 from benchmarks.figures import Figure
 from benchmarks.publish import keep, report
-from benchmarks.report import BEGIN, END, bench_report, churn_report, with_report
+from benchmarks.report import BEGIN, END, bench_report, churn_report, pipelines_report, with_report
 from tests.support.plane import ROOT
 
 FACTS: Final = {
@@ -121,3 +121,13 @@ def test_the_readme_says_what_the_kept_figures_say() -> None:
 
 def texts(root: Any) -> list[str]:
     return [entry.text.strip() for entry in root.iter() if entry.text]
+
+
+def test_figures_of_pipelines_are_told_beside_the_floor() -> None:
+    figures = [asdict(replace(figure, syncs=1000)) for figure in FIGURES if figure.contender != "plain"]
+    lines = list(pipelines_report({"machine": FACTS, "figures": figures}))
+
+    assert any("create 1,000 pipelines: time, of the floor's" in line and "1.11 x" in line for line in lines)
+    assert any("CPU ms a pipeline" in line for line in lines)
+    [request] = [line for line in lines if "PATCH syncs" in line]
+    assert [cell.strip() for cell in request.strip("|").split("|")] == ["create", "PATCH syncs", "2.00", "2.00"]
