@@ -70,15 +70,18 @@ def test_a_pipeline_that_is_applied_at_once_becomes_ready_by_itself(shop: Tenant
 
 def test_a_namespace_that_is_deleted_takes_the_pipeline_along_in_order(shop: Tenant, kube: Kube) -> None:
     apply_all(shop)
-    shop.when(SYNC_KIND, "orders", "Ready")
+    source = shop.when(SYNC_KIND, "orders", "Ready")["status"]["sourceId"]
     shop.sandbox.forget_requests()
     kube.core.delete_namespace(shop.namespace)
     eventually(lambda: not shop.sandbox.state()["connectors"], "no connector is left on the server")
 
     deleted = [
-        entry["path"].split("/")[3] for entry in shop.sandbox.requests("DELETE") if "schedule" not in entry["path"]
+        entry["path"].split("/", 3)[3] for entry in shop.sandbox.requests("DELETE") if "schedule" not in entry["path"]
     ]
-    assert deleted == ["syncs", "models", "connectors", "connectors"]
+    assert sorted(path.split("/")[0] for path in deleted) == ["connectors", "connectors", "models", "syncs"]
+    assert deleted[0].startswith("syncs/")
+    [model] = [path for path in deleted if path.startswith("models/")]
+    assert deleted.index(model) < deleted.index(f"connectors/{source}"), "the destination goes once the Sync is gone"
     assert shop.sandbox.syncs() == shop.sandbox.state()["models"] == []
 
 
