@@ -116,6 +116,10 @@ BAD_QUERIES: Final[dict[str, tuple[str, str]]] = {
     "open-comment": ("SELECT * FROM t /* all", "ends in a comment"),
     "comment-open-after-stars": ("SELECT * FROM t /*/**", "ends in a comment"),
     "hardly-open-comment": ("SELECT * FROM t /*/", "ends in a comment"),
+    "hash-comment": ("SELECT * FROM t\n  # it's all;\n", "ends in a comment"),
+    "hash-comment-alone": ("#", "ends in a comment"),
+    "hash-comment-after-another": ("SELECT 1\n-- one\n#two", "ends in a comment"),
+    "hash-comment-after-a-text": ("SELECT '#' FROM t\n#'", "ends in a comment"),
     "comment-like-before": ("SELECT '--x' FROM t --x", "ends in a comment"),
 }
 """Name → query, and what is said of it."""
@@ -130,6 +134,11 @@ GOOD_QUERIES: Final[dict[str, str]] = {
     "comment-above": "-- all of them\nSELECT * FROM t",
     "closed-comment-at-the-end": "SELECT * FROM t /* all; of them **/",
     "dashes-in-a-text": "SELECT * FROM t WHERE a = '--'",
+    "hash-comment-above": "# all of them\nSELECT * FROM t",
+    "hash-operator": "SELECT a # 3, b\n#> '{x}'",
+    "hash-in-a-text": "SELECT 'a\n# b'",
+    "hash-in-a-comment": "SELECT 1 /*\n# one */",
+    "temporary-table": "SELECT * FROM #t",
     "open-text": "SELECT 'open; -- and",
     "column-limit-quoted": 'SELECT id, "limit"\nFROM t',
     "column-limit-followed": "SELECT limit, id FROM t",
@@ -145,7 +154,7 @@ PIECES: Final[st.SearchStrategy[str]] = st.lists(
     st.sampled_from(
         [
             *("limit", "LIMIT", "Offset", "5", "12", " ", "  ", "\n", "\t", ";", "x", "_", ")", "(", "'", '"', "`"),
-            *("--", "/*", "*/", "\\", "a b", "order by", "\u00e9", "\r\n", "\v", "*", "/"),
+            *("--", "/*", "*/", "\\", "a b", "order by", "\u00e9", "\r\n", "\v", "*", "/", "#", "\n#"),
         ]
     ),
     max_size=14,

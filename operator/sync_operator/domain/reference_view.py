@@ -37,6 +37,7 @@ class ReferenceView:
         workspace: name of its Workspace.
         remote_workspace: server and workspace where it is registered; None before.
         connector_type: of a Connector, ``source`` or ``destination``.
+        definition: of a Connector, the name of its definition on the server.
         connector_id: of a Model, the server's id of the source that it reads from; None if unknown.
         streams: of a Connector, names of streams in its catalog.
         stream_count: how many streams the catalog has; None without a catalog.
@@ -53,6 +54,7 @@ class ReferenceView:
     workspace: str = "default"
     remote_workspace: RemoteWorkspace | None = None
     connector_type: str = ""
+    definition: str = ""
     connector_id: int | None = None
     streams: tuple[str, ...] = ()
     stream_count: int | None = None

@@ -63,7 +63,7 @@ _CONNECTORS: Final = CollectionPath(
     "whose definition the server no longer has",
 )
 _MODELS: Final = CollectionPath(
-    "/models", "model", "model", parse_model, Quoting.NOTHING, "whose connector has no catalog"
+    "/models", "model", "model", parse_model, Quoting.NOTHING, "whose connector has no catalog", "connector_id"
 )
 """Neither is quoted: a model embeds its connector."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sync_operator.errors import NotFoundError, OutcomeUnknownError, TransientError
+from sync_operator.errors import NotFoundError, OutcomeUnknownError, RejectedError, TransientError
 from sync_operator.syncapi.http.responses import Quoting, Response
 from sync_operator.syncapi.http.server_client import ServerClient
 from sync_operator.syncapi.list_size import ListSize, ignore_growth
@@ -13,6 +13,7 @@ from sync_operator.syncapi.paging import Page, Row, WholeList, read_whole_list
 from sync_operator.syncapi.parsing import parse_page, size_of, with_packed_attributes
 from sync_operator.syncapi.types import Dialect, RemoteList, RemoteResource
 from sync_operator.util.bounds import MAX_KEPT_BYTES, bounded_date
+from sync_operator.util.field_names import camel
 
 __all__ = ["CollectionPath", "ListReader", "ResourceCollection", "as_read", "digits"]
 
@@ -35,6 +36,8 @@ class CollectionPath[R: RemoteResource]:
         parse: reads a resource; None if it has no id or no attributes.
         quoting: which error responses an error may quote.
         broken_rows: for a message: which of them a server may fail to list.
+        parent: API field of a body with the id of what it belongs to, without which the server refuses a create with
+            404; empty if there is none.
     """
 
     path: str
@@ -43,6 +46,7 @@ class CollectionPath[R: RemoteResource]:
     parse: Callable[[Any], R | None]
     quoting: Quoting = Quoting.ALL
     broken_rows: str = "whose connector or model is gone"
+    parent: str = ""
 
 
 class ListReader:
@@ -152,10 +156,20 @@ class ResourceCollection[R: RemoteResource]:
 
         Raises:
             OutcomeUnknownError: it may have been created; list the collection before another create.
+            RejectedError: the server refuses it, also because what it belongs to is not there.
         """
         path = self.path
         wrapped = {path.key: dict(body)}
-        answer = await self._server.send("POST", path.path, body=wrapped, idempotent=False, quoting=path.quoting)
+        try:
+            answer = await self._server.send("POST", path.path, body=wrapped, idempotent=False, quoting=path.quoting)
+        except NotFoundError as error:
+            if not path.parent:
+                raise
+            noun, number = path.parent.removesuffix("_id"), body.get(path.parent)
+            words = (
+                f"{error}: spec.{camel(path.parent)}: this workspace has no {noun} {number}; write one that is there"
+            )
+            raise RejectedError(words, retryable=True) from error
         remote = path.parse(answer.body)
         if remote is None:
             raise OutcomeUnknownError(f"POST {path.path} was accepted, but the answer names no id", settled=True)

@@ -116,6 +116,30 @@ async def test_a_destination_is_no_source(world: Process) -> None:
     assert "spec.connectorRef.name: Connector 'crm' is a destination, and a source is needed" in words
 
 
+async def test_a_query_type_that_the_source_does_not_take_is_refused_before_it_is_sent(world: Process) -> None:
+    await applied(world, queryType="soql")
+    for each in (WAREHOUSE, MODEL):
+        await world.reconcile(*each)
+
+    status, reason, words = await world.told("Ready", *MODEL)
+    assert (status, reason) == ("False", "InvalidSpec")
+    assert "spec.queryType: must be raw_sql or dbt or table_selector for a source of definition Postgresql" in words
+    assert world.stored("models") == []
+    await world.model("customers", queryType="dbt")
+    await world.reconcile(*MODEL)
+    assert (await world.told("Ready", *MODEL))[0] == "True"
+
+
+async def test_a_source_by_an_id_that_the_server_does_not_have_is_named(world: Process) -> None:
+    await applied(world, connectorRef=None, connectorId=999)
+    result = await world.reconcile(*MODEL)
+
+    status, reason, words = await world.told("Ready", *MODEL)
+    assert (status, reason) == ("False", "CatalogMissing")
+    assert "spec.connectorId: this workspace has no connector 999; write one that is there; it is tried again" in words
+    assert result.requeue_after is not None, "it may be made there"
+
+
 async def test_a_model_finds_its_source_by_the_name_on_the_server(world: Process) -> None:
     await applied(world, connectorRef={"name": None, "serverName": "warehouse"})
     await world.reconcile(*MODEL)

@@ -63,11 +63,14 @@ def _code(without: str = "") -> str:
 
 
 _SEMICOLON: Final = f"{_code(';')}{_ROW}*-?;"
-_OPEN_COMMENT: Final = rf"{_code()}{_ROW}*(?:--[^\n]*|-?/\*{_IN_COMMENT}\**)$"
+_HASH_LINE: Final = r"(?m:^)[ \t\v\f\r]*#(?:[^>\-\n][^\n]*)?"
+"""A line that is a comment for BigQuery, ClickHouse and MariaDB, and begins with no operator of PostgreSQL."""
+_OPEN_COMMENT: Final = rf"{_code()}(?:{_ROW}*(?:--[^\n]*|-?/\*{_IN_COMMENT}\**)|{_HASH_LINE})$"
 
 _PAGING_PATTERN: Final = re.compile(_PAGING, re.ASCII)
 _LEXEME_PATTERN: Final = re.compile(_LEXEME, re.ASCII)
 _CLOSED_PATTERN: Final = re.compile(_CLOSED)
+_LAST_HASH_LINE_PATTERN: Final = re.compile(rf"{_HASH_LINE}\Z")
 _ORDERED_PATTERN: Final = re.compile(ORDERED, re.ASCII)
 
 
@@ -134,13 +137,16 @@ def _second_statement(text: str) -> int | None:
 
 def _open_comment(text: str) -> int | None:
     last = None
-    for last in _LEXEME_PATTERN.finditer(text):  # noqa: B007 (the last one is what counts)
-        pass
+    hash_line = _LAST_HASH_LINE_PATTERN.match(text, text.rfind("\n") + 1)
+    hash_at = text.index("#", hash_line.start()) if hash_line else None
+    for last in _LEXEME_PATTERN.finditer(text):
+        if hash_at is not None and last.start() <= hash_at < last.end():
+            hash_at = None  # it is in a text, a quoted name or another comment
     if last is None or last.end() < len(text):
-        return None
+        return hash_at
     words = last.group()
     is_open = words.startswith("--") or (words.startswith("/*") and not _CLOSED_PATTERN.fullmatch(words))
-    return last.start() if is_open else None
+    return last.start() if is_open else hash_at
 
 
 def _has_none(pattern: str) -> str:

@@ -15,8 +15,9 @@ from sync_operator.controller.references.users import is_used, read_usage, usage
 from sync_operator.controller.registration.act_on_remote import connected_client, write_remote
 from sync_operator.controller.registration.observe_registration import list_scope, observe_registration, workspace_of
 from sync_operator.controller.registration.reconcile_loop import ReconcileSteps, reconcile_registered
+from sync_operator.domain.connector.definition_check import ReadDefinitions
 from sync_operator.domain.model.model_body import ChangeQuery
-from sync_operator.domain.model.model_kind import MODEL, next_model_action
+from sync_operator.domain.model.model_kind import MODEL, ModelAction, next_model_action
 from sync_operator.domain.model.model_snapshot import ModelSnapshot, connector_id_of
 from sync_operator.domain.model.model_source import MAX_NAMES_AGE, ListSources, with_source
 from sync_operator.domain.model.model_status import model_blockers, model_events, model_status
@@ -48,14 +49,13 @@ def _observe(context: ControllerContext, obj: Mapping[str, Any]) -> ModelSnapsho
         is_used=changed and is_used(context, MODEL_KIND, model, workspace.remote_workspace),
         connector_id=connector_id_of(model),
         reference=reference_view(context.store, CONNECTOR_KIND, resource) if resource is not None else None,
+        definitions=context.definitions.cached(scope) if scope is not None else None,
         sources=context.name_lists.cached(scope).get(RefKind.SOURCE) if scope is not None else None,
     )
     return with_source(snapshot)
 
 
-async def _act(
-    context: ControllerContext, snapshot: ModelSnapshot, action: ChangeQuery | TryQuery | ListSources | ListUsers
-) -> ModelSnapshot:
+async def _act(context: ControllerContext, snapshot: ModelSnapshot, action: ModelAction) -> ModelSnapshot:
     """Carry out one action of a Model alone.
 
     Raises:
@@ -73,6 +73,9 @@ async def _act(
             since = snapshot.now - MAX_NAMES_AGE
             names = await context.name_lists.fetch(scope, client, [RefKind.SOURCE], since=since)
             return with_source(replace(snapshot, sources=names[RefKind.SOURCE]))
+        case ReadDefinitions():
+            definitions = await context.definitions.fetch(scope, client)
+            return replace(snapshot, definitions=definitions, definitions_read=True)
         case ListUsers():
             usage = await read_usage(context, client, scope, MODEL_KIND, snapshot.resource.uid, snapshot.usage, action)
             return replace(snapshot, usage=usage)
@@ -87,7 +90,7 @@ MODEL_STEPS: Final = ReconcileSteps[ModelSnapshot](
     blockers=model_blockers,
     events=model_events,
     reported=report_use,
-    server_actions=(ChangeQuery, TryQuery, ListSources, ListUsers),
+    server_actions=(ChangeQuery, TryQuery, ListSources, ListUsers, ReadDefinitions),
 )
 
 reconcile_model: Final = partial(reconcile_registered, MODEL_STEPS)

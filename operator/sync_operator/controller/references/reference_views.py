@@ -86,6 +86,7 @@ def _view(kind: str, obj: Mapping[str, Any], remote_workspace: RemoteWorkspace |
         workspace=workspace_name(obj),
         remote_workspace=remote_workspace if remote_id else None,
         connector_type=spec.get("connectorType", "") if kind == CONNECTOR_KIND else "",
+        definition=spec.get("connectorName", "") if kind == CONNECTOR_KIND else "",
         connector_id=status.get("connectorId"),
         streams=tuple(status.get("streams", ())),
         stream_count=status.get("streamCount"),

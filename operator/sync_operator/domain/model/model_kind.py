@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from sync_operator.api.constants import MODEL_FINALIZER, MODEL_KIND
 from sync_operator.domain.blocker import Phase
+from sync_operator.domain.connector.definition_check import ReadDefinitions
 from sync_operator.domain.create_fence.late_creates import duplicate_step
+from sync_operator.domain.definitions.query_types import query_type_error
 from sync_operator.domain.identity.ownership_mark import mark_owner, ownership_proof, unmarked
 from sync_operator.domain.model.model_body import ChangeQuery, model_body, query_of, texts_of
 from sync_operator.domain.model.model_snapshot import ModelSnapshot
@@ -20,11 +22,11 @@ from sync_operator.domain.registration.registration_step import registration_ste
 from sync_operator.domain.registration.resource_kind import ResourceKind
 from sync_operator.domain.usage import ListUsers, delete_unused, in_use, users_words
 from sync_operator.errors import InvalidSpecError
-from sync_operator.syncapi.types import Dialect, RemoteModel
+from sync_operator.syncapi.types import Dialect, RefKind, RemoteModel
 from sync_operator.util.field_names import camel
 from sync_operator.util.redact import redact
 
-__all__ = ["MODEL", "next_model_action"]
+__all__ = ["MODEL", "ModelAction", "next_model_action"]
 
 _CONNECTOR: Final = "connector_id"
 _PRIMARY_KEY: Final = "primary_key"
@@ -36,7 +38,24 @@ def _refusal(snapshot: ModelSnapshot) -> InvalidSpecError | None:
         query_of(snapshot)
     except InvalidSpecError as refused:
         return refused
-    return _key_error(snapshot)
+    return _key_error(snapshot) or _type_error(snapshot)
+
+
+def _lookup(snapshot: ModelSnapshot) -> ListSources | ReadDefinitions | None:
+    """What is asked for before the model is written: its source, and what the source's definition takes."""
+    view = snapshot.reference
+    known = snapshot.definitions is not None or snapshot.definitions_read or snapshot.created or snapshot.updated
+    read = None if view is None or not view.definition or known else ReadDefinitions()
+    return source_lookup(snapshot) or read
+
+
+def _type_error(snapshot: ModelSnapshot) -> InvalidSpecError | None:
+    """The error of a query type that the source does not take, of a Model that is not registered as it is now."""
+    spec, view, known = snapshot.model.spec, snapshot.reference, snapshot.definitions
+    if spec is None or view is None or known is None or snapshot.registered or snapshot.model.deleting:
+        return None
+    definition = known.get(RefKind.SOURCE, view.definition)
+    return query_type_error(definition, spec.query_type.value) if definition is not None else None
 
 
 def _key_error(snapshot: ModelSnapshot) -> InvalidSpecError | None:
@@ -90,7 +109,7 @@ MODEL: Final = ResourceKind[ModelSnapshot](
     partition=_PRIMARY_KEY,
     field_path=_field_path,
     secrets=texts_of,
-    lookup=source_lookup,
+    lookup=_lookup,
     reference_blocker=source_blocker,
     proof=ownership_proof,
     mark_owner=mark_owner,
@@ -101,9 +120,13 @@ MODEL: Final = ResourceKind[ModelSnapshot](
 )
 
 
-def next_model_action(snapshot: ModelSnapshot) -> RegistrationAction | TryQuery | ListSources | ListUsers | None:
+type ModelAction = ChangeQuery | TryQuery | ListSources | ListUsers | ReadDefinitions
+"""The actions of Models alone."""
+
+
+def next_model_action(snapshot: ModelSnapshot) -> RegistrationAction | ModelAction | None:
     """The next action for a Model, or None if everything is in place or blocked."""
-    action: RegistrationAction | TryQuery | ListSources | ListUsers | None
+    action: RegistrationAction | ModelAction | None
     if snapshot.model.deleting:
         action = deletion_step(snapshot)
     else:

@@ -9,6 +9,7 @@ from sync_operator.domain.reference_view import ReferenceView
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot, ResourceView
 from sync_operator.domain.sync.name_resolution import NameList
 from sync_operator.domain.usage import Usage
+from sync_operator.syncapi.pipeline.definitions import DefinitionSet
 from sync_operator.syncapi.types import Columns, RemoteModel
 
 __all__ = ["ModelSnapshot", "ModelView", "connector_id_of"]
@@ -32,6 +33,8 @@ class ModelSnapshot(ResourceSnapshot):
         connector_id: the source that the query is sent to; None while it is not known.
         reference: the Connector that the spec names by its resource; None without such a reference.
         sources: the server's list of its sources, if it is cached.
+        definitions: those of the server, if they were read lately; else None.
+        definitions_read: True once they were asked for in this reconcile; the server may not tell them.
         is_used: True if Syncs of the cluster use it; only looked up while it is not registered as it is now.
         query_changed: True once this reconcile has written another query.
         columns: of the query's result, by a preview of this reconcile; None if there was none.
@@ -45,6 +48,8 @@ class ModelSnapshot(ResourceSnapshot):
     connector_id: int | None = None
     reference: ReferenceView | None = None
     sources: NameList | None = None
+    definitions: DefinitionSet | None = None
+    definitions_read: bool = False
     is_used: bool = False
     query_changed: bool = False
     columns: Columns | None = None
