@@ -31,7 +31,8 @@ class Blocker:
         retry_after: seconds until the next attempt; None means exponential backoff if ``stalled`` is False, and no
             attempt before something changes if it is True.
         resolved_by_watch: True if a change of another resource requeues the resource, so that no retry is needed.
-        brief: True if it usually passes within moments, by itself: of a new resource it is not reported at once.
+        brief: True if it usually passes within moments, by itself: of a new resource, or one that is being deleted, it
+            is not reported at once.
         error: the exception behind it, or None if the snapshot itself shows the blocker.
     """
 

@@ -22,11 +22,13 @@ class Usage:
 
     Attributes:
         resources: resources of the cluster, as a message names them; only looked up while it is being deleted.
+        leaving: True if all these resources are being deleted, too.
         remotes: what else the server's lists show, such as ``sync 7``; None before they were read.
     """
 
     resources: tuple[str, ...] = ()
     remotes: tuple[str, ...] | None = field(default=None)
+    leaving: bool = False
 
 
 class Used(Protocol):
@@ -74,7 +76,9 @@ def in_use(snapshot: Used) -> Blocker | None:
         f"spec.deletionPolicy to Retain: the server's {kind.noun} then stays"
     )
     by_watch = bool(usage.resources)  # what is on the server alone is looked at again after a while
-    return Blocker(Reason.IN_USE, words, retry_after=None if by_watch else SLOW_RETRY, resolved_by_watch=by_watch)
+    retry_after = None if by_watch else SLOW_RETRY
+    brief = by_watch and usage.leaving
+    return Blocker(Reason.IN_USE, words, retry_after=retry_after, resolved_by_watch=by_watch, brief=brief)
 
 
 def users_words(users: tuple[str, ...]) -> str:

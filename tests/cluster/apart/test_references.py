@@ -170,9 +170,14 @@ async def test_all_at_once_is_deleted_in_the_order_sync_model_connectors(world: 
     await ready(world)
     for each in (WAREHOUSE, CRM, MODEL, SYNC):
         await world.delete(*each)
+        await world.tell(*each)
     for each in (WAREHOUSE, CRM, MODEL):
-        await world.reconcile(*each)
-        assert (await world.told("Ready", *each))[1] == "InUse"
+        result = await world.reconcile(*each)
+        assert result.requeue_after == pytest.approx(60, abs=5)
+        assert (await world.told("Ready", *each))[0] == "True", "what uses it is being deleted too"
+    world.ahead += timedelta(seconds=61)
+    await world.reconcile(*WAREHOUSE)
+    assert (await world.told("Ready", *WAREHOUSE))[1] == "InUse", "it takes longer than that usually takes"
     world.queue.added.clear()
     await world.reconcile(*SYNC)
     await world.gone(*SYNC)

@@ -11,8 +11,8 @@ from sync_operator.domain.registration.registration_actions import DeleteRemote
 from sync_operator.domain.usage import ListUsers, Usage, Used, delete_unused, in_use
 
 
-def used(*resources: str, remotes: tuple[str, ...] | None = None) -> Used:
-    found: Any = SimpleNamespace(kind=CONNECTOR, remote_id="5", usage=Usage(resources, remotes))
+def used(*resources: str, remotes: tuple[str, ...] | None = None, leaving: bool = False) -> Used:
+    found: Any = SimpleNamespace(kind=CONNECTOR, remote_id="5", usage=Usage(resources, remotes, leaving))
     return cast("Used", found)
 
 
@@ -48,3 +48,18 @@ def test_of_many_only_the_first_are_named(count: int, words: str) -> None:
 
     assert blocker is not None
     assert words in blocker.message
+
+
+@pytest.mark.parametrize(
+    ("found", "brief"),
+    [
+        (used("Sync orders", leaving=True), True),
+        (used("Sync orders"), False),
+        (used(remotes=("sync 7",), leaving=True), False),
+    ],
+)
+def test_what_goes_by_itself_holds_it_back_briefly(found: Used, brief: bool) -> None:
+    blocker = in_use(found)
+
+    assert blocker is not None
+    assert blocker.brief is brief

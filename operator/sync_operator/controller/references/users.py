@@ -35,7 +35,9 @@ def usage_of(context: ControllerContext, kind: str, view: ResourceView, remote_w
         return Usage()
     here = Key(kind, view.namespace, view.name)
     found = sorted(_users(context, here, view.status.id, remote_workspace))
-    return Usage(tuple(_words(view.namespace, key) for key in found))
+    held = (context.store.get(key.kind, NamespacedName(key.namespace, key.name)) for key in found)
+    leaving = all(obj is not None and "deletionTimestamp" in obj["metadata"] for obj in held)
+    return Usage(tuple(_words(view.namespace, key) for key in found), leaving=leaving)
 
 
 def is_used(context: ControllerContext, kind: str, view: ResourceView, remote_workspace: RemoteWorkspace) -> bool:

@@ -182,9 +182,10 @@ def _is_new(resource: Mapping[str, Any]) -> bool:
 def _brief_wait(
     steps: ReconcileSteps[Any], context: ControllerContext, snapshot: ResourceSnapshot, obj: Mapping[str, Any]
 ) -> float:
-    """Seconds for which nothing is reported of a new resource that waits for others, applied together with it."""
+    """Seconds for which nothing is reported of a resource that waits for what is applied or deleted with it."""
     waiting = context.registrations_of(snapshot).waiting
-    if not _is_new(obj) or not any(blocker.brief for blocker in steps.blockers(snapshot)[:1]):
+    begins = _is_new(obj) or "deletionTimestamp" in obj["metadata"]
+    if not begins or not any(blocker.brief for blocker in steps.blockers(snapshot)[:1]):
         waiting.pop(snapshot.resource.uid, None)
         return 0.0
     began = waiting.setdefault(snapshot.resource.uid, snapshot.now)
