@@ -56,7 +56,8 @@ class MadeConnector:
     """A Connector with its Secret, which has the Connector's name.
 
     Attributes:
-        secrets: what the Secret holds: each a planted text.
+        secrets: what the Secret holds: `planted.CONFIGURATION` and a number for what the server masks, and
+            `planted.AUTHORITY` and a number for what it shows.
     """
 
     name: str
@@ -135,7 +136,8 @@ def _moved(definition: Definition, configuration: dict[str, Any], paths: Sequenc
     secrets, entries = dict[str, str](), list[dict[str, str]]()
     for number, path in enumerate(paths):
         key = f"key-{number}"
-        secrets[key] = f"{planted.CONFIGURATION}-{number}"
+        masked = path[-1] in definition.secret_names
+        secrets[key] = f"{planted.CONFIGURATION if masked else planted.AUTHORITY}-{number}"
         _object_at(public, path[:-1]).pop(path[-1])
         _object_at(whole, path[:-1])[path[-1]] = secrets[key]
         entries.append({"pointer": "/" + "/".join(path), "key": key})
