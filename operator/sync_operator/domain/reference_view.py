@@ -1,18 +1,21 @@
 """A Connector or Model of the cluster as what refers to it sees it, and why that has to wait for it. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Final
+from typing import Any, Final
 
+from sync_operator.api.constants import CONNECTOR_KIND
+from sync_operator.api.enums import DiscoverPolicy
 from sync_operator.api.kinds.workspace import RemoteWorkspace
-from sync_operator.api.statuses.conditions import Reason
+from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
+from sync_operator.syncapi.types import RefKind
 from sync_operator.util.redact import redact
 
-__all__ = ["ReferenceView", "reference_blocker", "stream_blocker"]
+__all__ = ["ReferenceView", "reference_blocker", "stream_blocker", "view_of"]
 
 _MAX_WORDS: Final = 300
 """Characters of another resource's message that a message repeats."""
@@ -63,6 +66,45 @@ class ReferenceView:
     def words(self) -> str:
         """Kind and name, for a message."""
         return f"{self.kind} {self.name!r}"
+
+
+def view_of(
+    kind: str, obj: Mapping[str, Any], workspace: str, remote_workspace: RemoteWorkspace | None
+) -> ReferenceView:
+    """A Connector or Model as it is stored in the cluster.
+
+    Args:
+        kind: of the object.
+        obj: the object.
+        workspace: name of its Workspace.
+        remote_workspace: server and workspace where it is registered, if it is; None if unknown.
+    """
+    metadata, spec, status = obj["metadata"], obj.get("spec", {}), obj.get("status", {})
+    conditions = {entry["type"]: entry for entry in status.get("conditions", ())}
+    ready, remote_id = conditions.get(ConditionType.READY, {}), status.get("id")
+    current = ready.get("observedGeneration") == metadata.get("generation")
+    discovered = conditions.get(ConditionType.DISCOVERED)
+    trouble = "" if ready.get("status") == "True" else _said(ready)
+    is_ready = current and ready.get("status") == "True"
+    if is_ready and _lacks_catalog(kind, spec, discovered):
+        is_ready, trouble = False, _said(discovered) if discovered else "its catalog was not read yet"
+    registered_at = status.get("registeredAt")
+    return ReferenceView(
+        kind=kind,
+        name=metadata["name"],
+        deleting="deletionTimestamp" in metadata,
+        id=int(remote_id) if remote_id else None,
+        registered_at=datetime.fromisoformat(registered_at) if registered_at else None,
+        ready=is_ready,
+        trouble=trouble,
+        workspace=workspace,
+        remote_workspace=remote_workspace if remote_id else None,
+        connector_type=spec.get("connectorType", "") if kind == CONNECTOR_KIND else "",
+        definition=spec.get("connectorName", "") if kind == CONNECTOR_KIND else "",
+        connector_id=status.get("connectorId"),
+        streams=tuple(status.get("streams", ())),
+        stream_count=status.get("streamCount"),
+    )
 
 
 def reference_blocker(
@@ -129,3 +171,16 @@ def _waits(message: str, *, brief: bool = False) -> Blocker:
 
 def _wrong(message: str) -> Blocker:
     return Blocker(Reason.INVALID_SPEC, message, stalled=True, resolved_by_watch=True)
+
+
+def _lacks_catalog(kind: str, spec: Mapping[str, Any], discovered: Mapping[str, Any] | None) -> bool:
+    """True for a destination whose catalog is to be read, and was not."""
+    if kind != CONNECTOR_KIND or spec.get("connectorType") != RefKind.DESTINATION:
+        return False
+    if discovered is not None:
+        return discovered.get("status") != "True"
+    return spec.get("discover") != DiscoverPolicy.NEVER
+
+
+def _said(condition: Mapping[str, Any]) -> str:
+    return f"{condition.get('reason')}: {condition.get('message')}" if condition else ""

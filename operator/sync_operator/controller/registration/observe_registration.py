@@ -7,7 +7,6 @@ from typing import Any
 
 from sync_operator.api.constants import WORKSPACE_KIND
 from sync_operator.api.scope import Scope
-from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.informer.store import NamespacedName, wanted_id, workspace_name
 from sync_operator.controller.workspace.workspace_connection import WorkspaceConnection
@@ -64,7 +63,7 @@ def observe_registration(
     fence, absences, uid, status = registrations.create_fence, registrations.absences, resource.uid, resource.status
     home, registered_in = NamespacedName(resource.namespace, workspace.name), resource.remote_workspace
     seen, absent = registrations.lists.last_seen(scope, status.id) if scope and status.id else (None, False)
-    in_sync, registered = _registration_state(resource)
+    in_sync, registered = resource.registration_state()
     wanted = wanted_id(obj)
     claims: tuple[Claim, ...] = ()
     if wanted:
@@ -97,11 +96,3 @@ def observe_registration(
         "recreated": fence.recreating(uid),
         "secrets_may_have_changed": uid in context.recheck,
     }
-
-
-def _registration_state(resource: ResourceView) -> tuple[bool, bool]:
-    """Whether, by the status, this generation has been registered on the server, and whether it still is unchanged."""
-    entry = resource.condition(ConditionType.REGISTERED)
-    if resource.status.id is None or entry is None or entry.observed_generation != resource.generation:
-        return False, False
-    return entry.status == "True" or entry.reason == Reason.DRIFT_FOUND, entry.status == "True"

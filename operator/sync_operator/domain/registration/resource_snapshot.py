@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from sync_operator.api.kinds.workspace import RemoteWorkspace, remote_workspace_of
+from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.api.statuses.status_fields import Condition
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.create_fence.matching import Claim
@@ -48,6 +49,16 @@ class ResourceView:
     def condition(self, kind: str) -> Condition | None:
         """The condition of a type as last written, or None."""
         return next((entry for entry in self.status.conditions if entry.type == kind), None)
+
+    def registration_state(self) -> tuple[bool, bool]:
+        """Whether, by the status, this generation has been registered on the server, and whether it still is unchanged.
+
+        In the order of the fields ``was_in_sync`` and ``registered`` of a snapshot.
+        """
+        entry = self.condition(ConditionType.REGISTERED)
+        if self.status.id is None or entry is None or entry.observed_generation != self.generation:
+            return False, False
+        return entry.status == "True" or entry.reason == Reason.DRIFT_FOUND, entry.status == "True"
 
 
 @dataclass(frozen=True, slots=True)
