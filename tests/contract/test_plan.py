@@ -4,20 +4,14 @@ import asyncio
 import io
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.support.manifests import (
-    BY_NAME,
-    REMOVED,
-    connector_manifest,
-    model_manifest,
-    sync_manifest,
-    workspace_manifest,
-)
+from tests.support.manifests import BY_NAME, REMOVED, sync_manifest, workspace_manifest
+from tests.support.planning import Planner, lines, token_secret
 from tests.support.served import BODY, Served
 
 from sync_operator.cli import main
@@ -25,10 +19,6 @@ from sync_operator.syncapi.types import Dialect
 
 MAPPING = [{"from": "id", "to": "key", "mapping_type": "standard"}]
 AS_CREATED: dict[str, Any] = {"configuration": MAPPING, "streamName": "orders"}
-
-
-def token_secret(value: str = "good") -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token"}, "stringData": {"token": value}}
 
 
 def sync(api: Served, name: str = "orders", **changes: Any) -> dict[str, Any]:
@@ -43,38 +33,6 @@ def body(api: Served, **changes: Any) -> dict[str, Any]:
     return BODY | (kind if api.client.dialect is Dialect.DOCUMENTED else {}) | changes
 
 
-class Planner:
-    """Runs the command on manifests, as a user does, and looks at what the server received."""
-
-    def __init__(self, api: Served, folder: Path, monkeypatch: pytest.MonkeyPatch, capture: Any) -> None:
-        self.api, self.folder, self._capture = api, folder, capture
-        self.environment = monkeypatch
-        self.spec: dict[str, Any] = {"url": api.url, "workspaceId": "1"}
-        monkeypatch.setenv("SYNC_OPERATOR_ALLOW_INSECURE_HOSTS", "127.0.0.1")
-        for name in ("SYNC_API_URL", "SYNC_API_TOKEN", "SYNC_API_WORKSPACE_ID", "NO_COLOR"):
-            monkeypatch.delenv(name, raising=False)
-
-    async def run(
-        self, *manifests: Mapping[str, Any], live: Sequence[Mapping[str, Any]] = (), alone: bool = False
-    ) -> tuple[int, str, str]:
-        """Exit code, output, errors; `alone` without Workspace and Secret."""
-        beside = () if alone else (workspace_manifest("default", **self.spec), token_secret())
-        words = ["plan", self.write("all.yaml", *beside, *manifests)]
-        if live:
-            words += ["--live", self.write("live.yaml", *live)]
-        before = len(self.api.seen())
-        code = await asyncio.to_thread(main, words)
-        sent = self.api.seen()[before:]
-        assert {(method, path) for method, path, _ in sent if method != "GET"} <= {("POST", "/login")}
-        out, err = self._capture.readouterr()
-        return code, out, err
-
-    def write(self, name: str, *manifests: Mapping[str, Any]) -> str:
-        file = self.folder / name
-        file.write_text("\n---\n".join(map(json.dumps, manifests)))
-        return str(file)
-
-
 @pytest.fixture
 def plan(
     either: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -87,10 +45,6 @@ def multiwoven(
     api: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Planner:
     return Planner(api, tmp_path, monkeypatch, capsys)
-
-
-def lines(out: str) -> list[str]:
-    return [" ".join(line.split()) for line in out.splitlines()]
 
 
 async def test_a_sync_that_nothing_fits_is_created_and_every_field_told(plan: Planner) -> None:
@@ -121,25 +75,25 @@ def by_resource(api: Served, **changes: Any) -> dict[str, Any]:
     return sync(api, sourceId=REMOVED, sourceRef={"name": "warehouse"}, **changes)
 
 
-def connector(remote_id: str | None = None) -> dict[str, Any]:
+def connector(status: Mapping[str, Any] | None = None) -> dict[str, Any]:
     spec = {"connectorType": "source", "connectorName": "Postgresql", "configuration": {"host": "db"}}
-    kind = {"apiVersion": "squared.ai/v1", "kind": "Connector", "metadata": {"name": "warehouse"}, "spec": spec}
-    return kind | ({"status": {"id": remote_id}} if remote_id else {})
+    metadata = {"name": "warehouse", "generation": 1}
+    kind = {"apiVersion": "squared.ai/v1", "kind": "Connector", "metadata": metadata, "spec": spec}
+    return kind | ({"status": status} if status else {})
 
 
 async def test_the_id_of_a_connector_is_that_of_its_live_object(plan: Planner) -> None:
-    code, out, _ = await plan.run(by_resource(plan.api), live=[connector("1"), sync(plan.api, "other", streamName="x")])
+    ready = {"type": "Ready", "status": "True", "reason": "Registered", "observedGeneration": 1}
+    other = sync(plan.api, "other", streamName="x")
+    told = ready | {"lastTransitionTime": "2026-11-30T00:00:00Z", "message": "m"}
 
-    assert code == 10
+    code, out, _ = await plan.run(by_resource(plan.api), live=[connector({"id": "1", "conditions": [told]}), other])
+    waiting = await plan.run(by_resource(plan.api), live=[connector({"id": "1"}), other])
+
+    assert (code, waiting[0]) == (10, 1)
     assert "sourceId 1" in lines(out)
-
-
-async def test_a_sync_of_a_connector_that_is_not_registered_yet_is_created_after_it(plan: Planner) -> None:
-    code, out, _ = await plan.run(by_resource(plan.api), connector())
-
-    assert code == 10
-    assert "Sync orders: a sync is created" in out
-    assert "Connector 'warehouse' is not registered yet: that comes first" in " ".join(out.split())
+    words = " ".join(waiting[1].split())
+    assert "ReferenceNotReady: spec.sourceRef.name: Connector 'warehouse' is not Ready" in words
 
 
 async def test_a_sync_of_a_connector_that_is_nowhere_waits(plan: Planner) -> None:
@@ -526,27 +480,12 @@ def test_what_is_pruned_is_told_with_what_goes_on_the_server(
     assert [(each["action"], each["name"], each["id"]) for each in told] == [("delete", "gone", "7")]
 
 
-def test_what_is_not_compared_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "pipeline.yaml"
-    file.write_text("\n---\n".join(map(json.dumps, (connector_manifest("crm"), model_manifest("customers")))))
-
-    assert main(["plan", str(file)]) == 0
-    words = " ".join(capsys.readouterr().out.split())
-    assert "not looked at: Connector crm, Model customers; only Syncs are compared with their server" in words
-    assert main(["plan", str(file), "-o", "json"]) == 0
-    told = json.loads(capsys.readouterr().out)["notCompared"]
-    assert [(each["kind"], each["name"], each["line"]) for each in told] == [
-        ("Connector", "crm", 1),
-        ("Model", "customers", 3),
-    ]
-
-
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "holds no Sync and no Workspace"),
-        ("apiVersion: v1\nkind: List\nitems: []\n", "holds no Sync and no Workspace"),
-        ("# README\n\nHello: there\n", "holds no Sync and no Workspace"),
+        ("", "holds no Connector, Model, Sync or Workspace"),
+        ("apiVersion: v1\nkind: List\nitems: []\n", "holds no Connector, Model, Sync or Workspace"),
+        ("# README\n\nHello: there\n", "holds no Connector, Model, Sync or Workspace"),
         ("a: b: c\n", "cannot be read as YAML"),
         (json.dumps(sync_manifest("x")) + "\n---\na: [\n", "cannot be read as YAML"),
     ],
@@ -583,7 +522,7 @@ def test_pruned_workspaces_are_told_with_who_still_needs_them(
     assert (told["action"], told["name"], told["usedBy"]) == ("delete", "old", ["orders"])
     main(["plan", str(file), "--live", str(live), "--prune"])
     words = " ".join(capsys.readouterr().out.split())
-    assert "Workspace old: is deleted, though 1 Sync of the input refers to it (orders)" in words
+    assert "Workspace old: is deleted, though 1 resource of the input refers to it (Sync orders)" in words
 
 
 async def test_what_cannot_be_read_of_the_cluster_is_said(plan: Planner) -> None:
@@ -602,7 +541,7 @@ def test_pruning_needs_what_the_cluster_holds(tmp_path: Path, capsys: pytest.Cap
 
 
 async def test_no_sync_is_no_change(plan: Planner) -> None:
-    assert await plan.run() == (0, "plan: no Sync in the input; nothing was written\n", "")
+    assert await plan.run() == (0, "plan: nothing in the input; nothing was written\n", "")
 
 
 @pytest.mark.parametrize("words", [["nowhere.yaml"], ["-", "--live", "nowhere.yaml"]])

@@ -1,15 +1,17 @@
 """Read-only access of the commands to a server workspace."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
+from sync_operator.api.constants import SYNC_KIND
 from sync_operator.commands.targets import Target
 from sync_operator.commands.throttled import Throttle, throttled
 from sync_operator.domain.sync.name_resolution import Names, name_list
+from sync_operator.domain.usage import USER_FIELDS
 from sync_operator.errors import SyncOperatorError, TransientError
 from sync_operator.settings import ToolSettings
 from sync_operator.syncapi.auth.login import request_token
@@ -18,7 +20,7 @@ from sync_operator.syncapi.dialect import detect_dialect
 from sync_operator.syncapi.http.blocked_hosts import check_url
 from sync_operator.syncapi.http.connection_pool import PoolManager
 from sync_operator.syncapi.http.server_client import ServerClient
-from sync_operator.syncapi.pipeline.definitions import DefinitionSet
+from sync_operator.syncapi.pipeline.definitions import DEFINITIONS_NOT_TOLD, DefinitionSet
 from sync_operator.syncapi.types import (
     Dialect,
     RefKind,
@@ -43,6 +45,7 @@ class WorkspaceContent:
         unlisted: roles that the server does not list and that were requested only to look ids up.
         connectors: all its connectors by id, if they were requested.
         models: all its models by id, if they were requested.
+        definitions: those of its connectors, if they were requested and the server tells them; else None.
     """
 
     dialect: Dialect
@@ -51,6 +54,17 @@ class WorkspaceContent:
     unlisted: frozenset[RefKind] = frozenset()
     connectors: dict[str, RemoteConnector] = field(default_factory=dict)
     models: dict[str, RemoteModel] = field(default_factory=dict)
+    definitions: DefinitionSet | None = None
+
+    def users_of(self, kind: str, remote_id: str | None) -> Iterator[tuple[str, str]]:
+        """Kind and id of each sync and model that uses a connector or model, each once."""
+        found = dict[tuple[str, str], None]()
+        for user, name in USER_FIELDS.get(kind, ()):
+            rows: Mapping[str, RemoteResource] = self.syncs if user == SYNC_KIND else self.models
+            for row in sorted(rows.values(), key=lambda row: int(row.id)):
+                if str(row.attributes.get(name)) == remote_id:
+                    found[user, row.id] = None
+        return iter(found)
 
 
 def read_workspace(
@@ -61,6 +75,7 @@ def read_workspace(
     roles: Collection[RefKind] = (),
     checked: Collection[RefKind] = (),
     whole: bool = False,
+    definitions: bool = False,
 ) -> WorkspaceContent:
     """Read all syncs of a server workspace, at the Workspace's request rate and with the pauses the server asks for.
 
@@ -73,12 +88,13 @@ def read_workspace(
         roles: roles (connectors, models) that are referred to by name.
         checked: roles whose ids are looked up, if the server lists them.
         whole: whether all connectors and models are read too.
+        definitions: whether those of connectors are read too.
 
     Raises:
         SyncOperatorError: the server must not be called, refused a request, or did not respond.
     """
     check_url(target.url, settings.hosts)
-    return asyncio.run(_read(target, settings, tell, roles, checked, whole=whole))
+    return asyncio.run(_read(target, settings, tell, roles, checked, whole=whole, definitions=definitions))
 
 
 def read_definitions(target: Target, settings: ToolSettings, tell: Callable[[str], None]) -> DefinitionSet:
@@ -142,6 +158,7 @@ async def _read(
     checked: Collection[RefKind],
     *,
     whole: bool,
+    definitions: bool,
 ) -> WorkspaceContent:
     async with _connected(target, settings, tell) as server:
         client, throttle = server.client, server.throttle
@@ -158,7 +175,16 @@ async def _read(
             return WorkspaceContent(client.dialect, syncs, names, frozenset(unlisted))
         connectors = _by_id(await throttle.call(client.connectors.list), "/connectors", "connector")
         models = _by_id(await throttle.call(client.models.list), "/models", "model")
-    return WorkspaceContent(client.dialect, syncs, names, frozenset(unlisted), connectors, models)
+        known = await _told_definitions(server) if definitions else None
+    return WorkspaceContent(client.dialect, syncs, names, frozenset(unlisted), connectors, models, known)
+
+
+async def _told_definitions(server: _Server) -> DefinitionSet | None:
+    """The definitions; None if the server does not tell them: then it alone checks."""
+    try:
+        return await server.throttle.call(server.client.pipeline.definitions)
+    except DEFINITIONS_NOT_TOLD:
+        return None
 
 
 def _by_id[R: RemoteResource](listing: RemoteList[R], path: str, noun: str) -> dict[str, R]:

@@ -1,8 +1,10 @@
 """What uses a connector or model on the server: its deletion waits, because the server would delete that too. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND
 from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.blocker import Blocker, Phase
 from sync_operator.domain.registration.registration_actions import DeleteRemote
@@ -10,7 +12,28 @@ from sync_operator.domain.registration.resource_kind import ResourceKind
 from sync_operator.domain.registration.resource_snapshot import ResourceView
 from sync_operator.domain.status.error_classification import SLOW_RETRY
 
-__all__ = ["ListUsers", "Usage", "Used", "delete_unused", "in_use", "users_words"]
+__all__ = [
+    "REFERENCE_FIELDS",
+    "USER_FIELDS",
+    "ListUsers",
+    "Usage",
+    "Used",
+    "delete_unused",
+    "in_use",
+    "used_ids",
+    "users_words",
+]
+
+REFERENCE_FIELDS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    SYNC_KIND: (("source", CONNECTOR_KIND), ("destination", CONNECTOR_KIND), ("model", MODEL_KIND)),
+    MODEL_KIND: (("connector", CONNECTOR_KIND),),
+}
+"""Of a kind, what its fields ``…Ref`` and ``…Id`` begin with, and the kind that each refers to."""
+USER_FIELDS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    CONNECTOR_KIND: ((SYNC_KIND, "source_id"), (SYNC_KIND, "destination_id"), (MODEL_KIND, "connector_id")),
+    MODEL_KIND: ((SYNC_KIND, "model_id"),),
+}
+"""Of a kind, what uses it on the server, and in which attribute."""
 
 _MAX_NAMED: Final = 5
 """Users that a message names."""
@@ -57,6 +80,13 @@ class ListUsers:
 
     remote_id: str
     phase: Phase = Phase.DELETION
+
+
+def used_ids(kind: str, obj: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Kind and server id of what a Sync or Model was registered with, or asks for by its id."""
+    spec, status, fields = obj.get("spec", {}), obj.get("status", {}), REFERENCE_FIELDS.get(kind, ())
+    found = ((target, status.get(f"{field}Id") or spec.get(f"{field}Id")) for field, target in fields)
+    return {(target, str(number)) for target, number in found if number}
 
 
 def delete_unused(snapshot: Used, remote_id: str) -> ListUsers | DeleteRemote:

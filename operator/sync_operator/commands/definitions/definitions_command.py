@@ -11,7 +11,8 @@ from sync_operator.commands.definitions.definitions_file import read_definitions
 from sync_operator.commands.export.export_command import target_of
 from sync_operator.commands.input_files import UsageError, read_sources
 from sync_operator.commands.manifests.manifest_set import ManifestSet, load_manifests
-from sync_operator.commands.plan.plan_command import LOGIN_NOTE, show_problems
+from sync_operator.commands.plan.plan_command import show_problems
+from sync_operator.commands.plan.planner import LOGIN_NOTE
 from sync_operator.commands.server_access import read_definitions
 from sync_operator.commands.terminal import Progress, in_utf8, print_error
 from sync_operator.commands.validate.manifest_set_rules import judge_all

@@ -14,13 +14,9 @@ from sync_operator.commands.export.export_manifest import Exported, export_sync
 from sync_operator.commands.export.pipeline_manifests import export_connector, export_model, resource_name
 from sync_operator.commands.input_files import UsageError, read_sources
 from sync_operator.commands.manifests.manifest_set import SECRET_KIND, ManifestSet, load_manifests
-from sync_operator.commands.plan.plan_command import (
-    LOGIN_NOTE,
-    find_targets,
-    read_live,
-    registered_ids,
-    show_problems,
-)
+from sync_operator.commands.plan.plan_command import show_problems
+from sync_operator.commands.plan.plan_input import find_targets, read_live, registered_ids
+from sync_operator.commands.plan.planner import LOGIN_NOTE
 from sync_operator.commands.server_access import WorkspaceContent, read_workspace
 from sync_operator.commands.targets import Home, Secrets, Target
 from sync_operator.commands.terminal import Progress, in_utf8, print_error

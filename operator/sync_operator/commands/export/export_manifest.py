@@ -16,7 +16,8 @@ from sync_operator.commands.export.secret_extraction import extract_secrets
 from sync_operator.commands.export.yaml_writer import dump_yaml
 from sync_operator.commands.input_files import Source
 from sync_operator.commands.manifests.manifest_set import load_manifests
-from sync_operator.commands.plan.dry_run import dry_run, snapshot_of
+from sync_operator.commands.plan.dry_run import dry_run
+from sync_operator.commands.plan.planned_kinds.planned_sync import PLANNED_SYNC, snapshot_of
 from sync_operator.commands.validate.checks.metadata_rules import slug
 from sync_operator.commands.validate.manifest_set_rules import judge_all
 from sync_operator.domain.workspace_view import WorkspaceView
@@ -121,8 +122,8 @@ def _objection(text: str, remote: RemoteSync, view: WorkspaceView, now: datetime
     if errors or spec is None:
         return errors[0]
     snapshot = snapshot_of(spec, ("default", judged.syncs[0].manifest.name), SyncStatus(), view, now)
-    foreseen = dry_run(snapshot, {}, {remote.id: remote})
-    if foreseen.sync_id != remote.id or foreseen.changes:
+    foreseen = dry_run(PLANNED_SYNC, snapshot, {}, {remote.id: remote})
+    if foreseen.remote_id != remote.id or foreseen.changes:
         change = next((f"{it.path}: {it.old} → {it.new}" for it in foreseen.changes), "")
         return change or foreseen.notes[0]
     return ""

@@ -1,4 +1,4 @@
-"""Finds objects of our kinds and Secrets in texts; objects of other kinds are counted and skipped."""
+"""Finds objects of our kinds, Secrets and ConfigMaps in texts; objects of other kinds are counted and skipped."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,10 +14,13 @@ from sync_operator.commands.input_files import Source
 from sync_operator.commands.manifests.spans import Span, YamlError
 from sync_operator.commands.manifests.yaml_reader import Document, read_documents
 
-__all__ = ["SECRET_KIND", "Manifest", "ManifestSet", "load_manifests", "manifests_in"]
+__all__ = ["CONFIG_MAP_KIND", "SECRET_KIND", "Manifest", "ManifestSet", "load_manifests", "manifests_in"]
 
 LIST_KIND: Final = "List"
 SECRET_KIND: Final = "Secret"  # noqa: S105 (the name of a kind)
+CONFIG_MAP_KIND: Final = "ConfigMap"
+_VALUES: Final = frozenset({SECRET_KIND, CONFIG_MAP_KIND})
+"""Kinds of Kubernetes itself whose values our objects refer to."""
 _LISTED: Final = (
     "is a list, which kubectl does not take; put --- on a line before each object instead of the '-', or write "
     "kind: List, apiVersion: v1 and the list below items:"
@@ -40,7 +43,7 @@ class Manifest:
         document: the document that contains it.
         path: path in the document; empty unless it is an item of a List.
         value: the object.
-        kind: one of ours, or Secret.
+        kind: one of ours, Secret or ConfigMap.
         namespace: its own namespace, or the one given to the command.
         name: ``metadata.name``; empty if it is missing or no text.
     """
@@ -93,7 +96,7 @@ class ManifestSet:
     """The content of the input.
 
     Attributes:
-        manifests: the objects of our kinds, and the Secrets.
+        manifests: the objects of our kinds, Secrets and ConfigMaps.
         problems: errors of texts that cannot be read, and of objects with an unknown kind or version.
         passed_over: number of objects of other kinds, and of documents that are no Kubernetes objects.
     """
@@ -186,7 +189,7 @@ def _item(outer: Mapping[str, Any], item: Any) -> Any:
 
 
 def _sort(found: ManifestSet, manifest: Manifest) -> Manifest | None:
-    """Return an object of ours or a Secret; record a problem for one that was meant to be ours; count the rest."""
+    """Return an object of ours, a Secret or a ConfigMap; record a problem for one meant to be ours; count the rest."""
     value = manifest.value
     version = str(value.get("apiVersion")) if isinstance(value, dict) else ""
     said = _list_refused(manifest)
@@ -195,7 +198,7 @@ def _sort(found: ManifestSet, manifest: Manifest) -> Manifest | None:
         refused = _refused(manifest, version)
     if refused is not None:
         found.problems.append(refused)
-    elif (version == API_VERSION and manifest.kind in KINDS) or (version, manifest.kind) == ("v1", SECRET_KIND):
+    elif (version == API_VERSION and manifest.kind in KINDS) or (version == "v1" and manifest.kind in _VALUES):
         return manifest
     else:
         found.passed_over += 1

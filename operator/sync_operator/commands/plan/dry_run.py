@@ -1,20 +1,14 @@
-"""Dry run of one Sync: follows the controller's own decisions without carrying them out on the server. Pure."""
+"""Dry run of one resource: follows the controller's own decisions without carrying them out on the server. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sync_operator.api.constants import CREATE_STARTED_ANNOTATION, FINALIZER
 from sync_operator.api.enums import DriftPolicy
-from sync_operator.api.kinds.sync import SyncSpec
-from sync_operator.api.statuses.status import SyncStatus
-from sync_operator.domain.actions import Action, SetEnabled, TakeOverSync
 from sync_operator.domain.blocker import Phase
 from sync_operator.domain.registration.desired_state import drifted_fields
-from sync_operator.domain.registration.field_diff import Change
-from sync_operator.domain.registration.json_pointer import value_at
+from sync_operator.domain.registration.field_diff import CONFIGURATION, Change
 from sync_operator.domain.registration.preconditions import registration_blocker
 from sync_operator.domain.registration.registration_actions import (
     AdoptCreated,
@@ -27,25 +21,23 @@ from sync_operator.domain.registration.registration_actions import (
     VerifyWorkspace,
 )
 from sync_operator.domain.registration.registration_step import registration_step
-from sync_operator.domain.snapshot import RunnerConfig, Snapshot, SyncView
+from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
 from sync_operator.domain.status.error_classification import classify_error, no_such_remote
-from sync_operator.domain.sync.sync_fields import SYNC_FIELDS
-from sync_operator.domain.sync.sync_kind import SYNC
-from sync_operator.domain.workspace_view import WorkspaceView
-from sync_operator.syncapi.types import RemoteList, RemoteSync
+from sync_operator.errors import SyncOperatorError
+from sync_operator.syncapi.types import RemoteList, RemoteResource
 
-__all__ = ["PlanAction", "PlannedChange", "dry_run", "filled", "snapshot_of"]
+__all__ = ["HIDDEN", "Effect", "PlanAction", "PlannedChange", "PlannedKind", "dry_run"]
 
-_HIDDEN: Final = "(hidden)"
-_STATES: Final = ("disabled", "enabled")
+HIDDEN: Final = "(hidden)"
 _MAX_STEPS: Final = 20
-"""Maximum number of actions for one Sync: more than any registration needs."""
+"""Maximum number of actions for one resource: more than any registration needs."""
 _AFTER_TWO_LISTS: Final = "it is created again once it is missing from two lists of the workspace, one period apart"
-_FOUND: Final = "sync {id} equals it and belongs to no Sync: it is adopted instead of creating a new one"
+_LEFT_GONE: Final = "it is not on the server any more, and driftPolicy Ignore leaves it so"
+_FOUND: Final = "{noun} {id} equals it and belongs to no {kind}: it is adopted instead of creating a new one"
 
 
 class PlanAction(StrEnum):
-    """What applying a Sync does to the server's sync."""
+    """What applying a resource does to what the server has."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -57,95 +49,111 @@ class PlanAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlannedChange:
-    """What applying one Sync would do on the server.
+    """What applying one resource would do on the server.
 
     Attributes:
         action: the kind of change.
-        sync_id: id of the server's sync; None if it is to be created.
+        remote_id: the server's id; None if it is to be created.
         changes: the written values that differ from those on the server.
         notes: further remarks for the user.
+        hides_secrets: True if it is not known whether a secret differs from what was sent last.
     """
 
     action: PlanAction
-    sync_id: str | None = None
+    remote_id: str | None = None
     changes: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
+    hides_secrets: bool = False
 
     @property
     def changes_server(self) -> bool:
-        """True if applying writes to the server; adopting a sync that needs no change does not."""
+        """True if applying writes to the server; adopting what needs no change does not."""
         return self.action in {PlanAction.CREATE, PlanAction.UPDATE, PlanAction.RECREATE} or bool(self.changes)
 
 
-def snapshot_of(
-    spec: SyncSpec, home: tuple[str, str], status: SyncStatus, workspace: WorkspaceView, now: datetime
-) -> Snapshot:
-    """The snapshot of a Sync that has just been applied and not been reconciled yet."""
-    sync = SyncView(
-        namespace=home[0],
-        name=home[1],
-        uid="",
-        generation=1,
-        resource_version="",
-        created_at=now,
-        status=status,
-        spec=spec,
-        finalizers=(FINALIZER,),
-        annotations={CREATE_STARTED_ANNOTATION: now.isoformat()},
-    )
-    return Snapshot(
-        now=now,
-        kind=SYNC,
-        sync=sync,
-        workspace=workspace,
-        runner_config=RunnerConfig(""),
-        create_fresh=True,
-        intent_verified=True,
-        secrets={},
-    )
+@dataclass(frozen=True, slots=True)
+class Effect[S: ResourceSnapshot]:
+    """What an action does.
+
+    Attributes:
+        snapshot: the snapshot afterwards.
+        changes: what is written to the server and no comparison of fields shows.
+        notes: remarks for the user.
+    """
+
+    snapshot: S
+    changes: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def dry_run(
-    snapshot: Snapshot, known: Mapping[str, str], syncs: Mapping[str, RemoteSync], equal: tuple[RemoteSync, ...] = ()
+def _nothing(*_: object) -> None:
+    """The answer of a kind that has no such thing."""
+
+
+def _never(_: object) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedKind[S: ResourceSnapshot]:
+    """What a dry run needs to know of a kind. All functions are pure.
+
+    Attributes:
+        with_values: of a snapshot, the values of Secrets and ConfigMaps that the input has (by JSON pointer), and what
+            the server holds, if it is known: the snapshot with all values of the body. Missing ones are assumed to
+            equal those on the server.
+        updated: of a snapshot with what the server holds after an update, and the update: its effect beyond the fields
+            that it writes.
+        act: of a snapshot and an action of the kind's own: its effect; None if it is no such action.
+        refusal: of a body and the server's rows, why the server refuses to create it; None if it does not.
+        hides_secrets: of a snapshot, True if it is not known whether a secret differs from what was sent last.
+    """
+
+    with_values: Callable[[S, Mapping[str, str], RemoteResource | None], S]
+    updated: Callable[[S, UpdateRemote], Effect[S]]
+    act: Callable[[S, Any], Effect[S] | None] = _nothing
+    refusal: Callable[[Mapping[str, Any], Mapping[str, RemoteResource]], SyncOperatorError | None] = _nothing
+    hides_secrets: Callable[[S], bool] = _never
+
+
+def dry_run[S: ResourceSnapshot](
+    kind: PlannedKind[S],
+    snapshot: S,
+    known: Mapping[str, str],
+    rows: Mapping[str, Any],
+    equal: Callable[[S], tuple[Any, ...]] = lambda _: (),
 ) -> PlannedChange:
     """Follow the controller's decisions; the server's list stands in for its responses.
 
     Args:
-        snapshot: a snapshot from `snapshot_of`.
-        known: values from Secrets by JSON pointer; missing ones are assumed to equal those on the server.
-        syncs: the server's syncs by id.
-        equal: those of them that equal the spec and belong to no Sync.
+        kind: of the resource.
+        snapshot: of a resource that has just been applied, and whose create intent is written.
+        known: values from Secrets and ConfigMaps by JSON pointer, as far as the input has them.
+        rows: what the server lists of the kind, by id.
+        equal: of a snapshot, those of them that equal its desired state and belong to no resource.
     """
-    return _DryRun(snapshot, known, syncs, equal).outcome()
+    return _DryRun(kind, snapshot, known, rows, equal).outcome()
 
 
-def filled(spec: SyncSpec, known: Mapping[str, str], remote: RemoteSync | None) -> dict[str, str]:
-    """Values of ``configurationSecrets`` by JSON pointer: from Secrets, else from the server, else a placeholder."""
-    held = remote.attributes.get("configuration") if remote else None
-    values = {}
-    for entry in spec.configuration_secrets:
-        there = value_at(held, entry.pointer)
-        values[entry.pointer] = known.get(entry.pointer) or (there if isinstance(there, str) else _HIDDEN)
-    return values
-
-
-class _DryRun:
-    """State of one Sync's dry run."""
+class _DryRun[S: ResourceSnapshot]:
+    """State of one resource's dry run."""
 
     def __init__(
         self,
-        snapshot: Snapshot,
+        kind: PlannedKind[S],
+        snapshot: S,
         known: Mapping[str, str],
-        syncs: Mapping[str, RemoteSync],
-        equal: tuple[RemoteSync, ...],
+        rows: Mapping[str, Any],
+        equal: Callable[[S], tuple[Any, ...]],
     ) -> None:
-        assert snapshot.sync.spec is not None  # noqa: S101 (only valid specs get a dry run)
-        self._spec = snapshot.sync.spec
-        self._adopts = snapshot.sync.status.id is None and self._spec.external_id is not None
+        assert snapshot.resource.spec is not None  # noqa: S101 (only valid specs get a dry run)
+        self._kind = kind
+        self._spec = snapshot.resource.spec
+        self._adopts = snapshot.resource.status.id is None and self._spec.external_id is not None
         self._known = known
-        self._syncs = syncs
+        self._rows = rows
         self._equal = equal
-        self._snapshot = replace(snapshot, secrets=filled(self._spec, known, None))
+        self._snapshot = kind.with_values(snapshot, known, None)
         self._changes: tuple[Change, ...] = ()
         self._notes: tuple[str, ...] = ()
 
@@ -155,7 +163,11 @@ class _DryRun:
             if action is None:
                 return self._ended()
             if isinstance(action, CreateRemote):
-                return self._created(action.body)
+                refused = self._kind.refusal(action.body, self._rows)
+                if refused is None or self._snapshot.name_taken is not None:
+                    return self._created(action.body)
+                self._snapshot = self._snapshot.refused_name(classify_error(refused))
+                continue
             self._snapshot = self._after(action)
         raise AssertionError("a registration that does not end")
 
@@ -165,75 +177,88 @@ class _DryRun:
             return PlannedChange(
                 PlanAction.BLOCKED, self._snapshot.remote_id, notes=(f"{blocker.reason}: {blocker.message}",)
             )
+        if self._snapshot.missing_from_lists:
+            self._notes += (_LEFT_GONE,)
         action = PlanAction.ADOPT if self._adopts else PlanAction.UPDATE if self._changes else PlanAction.NOTHING
-        if action is PlanAction.UPDATE and self._spec.drift_policy is not DriftPolicy.CORRECT:
+        if (
+            action is PlanAction.UPDATE
+            and self._spec.drift_policy is not DriftPolicy.CORRECT
+            and not self._snapshot.was_in_sync
+        ):
             policy = self._spec.drift_policy.value
             self._notes += (
                 f"driftPolicy {policy}: this is only written when the spec has changed since the last apply",
             )
-        return PlannedChange(action, self._snapshot.remote_id, self._changes, self._notes)
+        hides_secrets = self._kind.hides_secrets(self._snapshot)
+        return PlannedChange(action, self._snapshot.remote_id, self._changes, self._notes, hides_secrets)
 
-    def _after(self, action: Action) -> Snapshot:
+    def _after(self, action: Any) -> S:
         snapshot, remote = self._snapshot, self._snapshot.remote
         match action:
-            case ReadRemote(remote_id=sync_id):
-                return self._read(sync_id)
+            case ReadRemote(remote_id=remote_id):
+                return self._read(remote_id)
             case VerifyWorkspace():
                 return replace(snapshot, workspace_verified=True)
             case ForgetRemote():
                 return self._forgotten()
             case LookForEqual():
-                return replace(snapshot, adoptable=bool(self._equal))
-            case ListRemotes() if snapshot.adoptable:
-                secrets = filled(self._spec, self._known, self._equal[0])
-                return replace(snapshot, listing=RemoteList(self._equal), listed_at=snapshot.now, secrets=secrets)
+                return replace(snapshot, adoptable=bool(self._equal(snapshot)))
             case ListRemotes():
-                return replace(snapshot, listing=RemoteList(tuple(self._syncs.values())), listed_at=snapshot.now)
+                return self._listed()
             case AdoptCreated(remote=taken, others=others):
                 self._adopts = True
-                self._notes += (_FOUND.format(id=taken.id),)
+                self._notes += (_FOUND.format(noun=snapshot.kind.noun, kind=snapshot.kind.kind, id=taken.id),)
                 return replace(snapshot, remote=taken, was_read=True, adopted=action.adopted, others=others)
             case UpdateRemote() if remote is not None:
                 return self._updated(action, remote)
-            case SetEnabled(enabled=enabled) if remote is not None:
-                self._changes += (Change("status", _STATES[not enabled], _STATES[enabled]),)
-                return replace(snapshot, remote=replace(remote, status="pending" if enabled else "disabled"))
-            case _:
-                raise AssertionError(f"{type(action).__name__} is not a step of a registration that has its mark")
+        effect = self._kind.act(snapshot, action)
+        if effect is None:
+            raise AssertionError(f"{type(action).__name__} is not a step of a registration that has its mark")
+        return self._told(effect)
 
-    def _read(self, sync_id: str) -> Snapshot:
-        snapshot, remote = self._snapshot, self._syncs.get(sync_id)
+    def _told(self, effect: Effect[S]) -> S:
+        self._changes += effect.changes
+        self._notes += effect.notes
+        return effect.snapshot
+
+    def _read(self, remote_id: str) -> S:
+        snapshot, remote = self._snapshot, self._rows.get(remote_id)
         if remote is not None:
-            return replace(snapshot, remote=remote, was_read=True, secrets=filled(self._spec, self._known, remote))
-        if snapshot.sync.status.id is not None:
+            return self._kind.with_values(replace(snapshot, remote=remote, was_read=True), self._known, remote)
+        if snapshot.resource.status.id is not None:
             return replace(snapshot, was_read=True, not_found=True, missing_from_lists=True)
-        return snapshot.failed(Phase.REGISTRATION, classify_error(no_such_remote("sync", sync_id)))
+        return snapshot.failed(Phase.REGISTRATION, classify_error(no_such_remote(snapshot.kind.noun, remote_id)))
 
-    def _forgotten(self) -> Snapshot:
-        """The snapshot of a Sync whose server sync is gone and is created again.
+    def _listed(self) -> S:
+        snapshot = self._snapshot
+        equal = self._equal(snapshot) if snapshot.adoptable else ()
+        rows = equal or tuple(self._rows.values())
+        listed = replace(snapshot, listing=RemoteList(rows), listed_at=snapshot.now)
+        return self._kind.with_values(listed, self._known, equal[0]) if equal else listed
+
+    def _forgotten(self) -> S:
+        """The snapshot of a resource that is gone on the server and is created again.
 
         The controller does that only after two lists without it, one period apart.
         """
         snapshot = self._snapshot
         self._notes += (_AFTER_TWO_LISTS,)
+        resource: Any = snapshot.resource
         gone = {"id": None, "registered_at": None, "account": None}
-        sync = replace(snapshot.sync, status=snapshot.sync.status.model_copy(update=gone))
-        return replace(snapshot, sync=sync).forgotten()
+        return snapshot.with_resource(replace(resource, status=resource.status.model_copy(update=gone))).forgotten()
 
-    def _updated(self, action: UpdateRemote, remote: RemoteSync) -> Snapshot:
-        fields = drifted_fields(self._snapshot, remote)
-        secrets = self._snapshot.secrets or {}
-        self._changes += SYNC_FIELDS.changes(remote.attributes, action.body, fields, secrets=secrets)
-        status = remote.status
-        if isinstance(action, TakeOverSync):
-            self._notes += ("the server's own schedule is ended: the sync is disabled, updated, and enabled again",)
-            status = "pending"
-        after = replace(remote, attributes={**remote.attributes, **action.body}, status=status)
-        return replace(self._snapshot, updated=True, remote=after)
+    def _updated(self, action: UpdateRemote, remote: RemoteResource) -> S:
+        snapshot, rules = self._snapshot, self._snapshot.kind.rules(self._snapshot)
+        fields = [name for name in drifted_fields(snapshot, remote) if name in action.body]
+        self._changes += rules.changes(remote.attributes, action.body, fields, secrets=snapshot.secrets or {})
+        after = replace(remote, attributes={**remote.attributes, **action.body})
+        snapshot = replace(snapshot, remote=after)
+        return replace(self._told(self._kind.updated(snapshot, action)), updated=True)
 
     def _created(self, body: Mapping[str, Any]) -> PlannedChange:
-        empty = {"configuration": _placeholder(body["configuration"])}
-        changes = SYNC_FIELDS.changes(empty, body, tuple(body), secrets=self._snapshot.secrets or {})
+        empty = {CONFIGURATION: _placeholder(body[CONFIGURATION])} if CONFIGURATION in body else {}
+        rules = self._snapshot.kind.rules(self._snapshot)
+        changes = rules.changes(empty, body, tuple(body), secrets=self._snapshot.secrets or {})
         return PlannedChange(
             PlanAction.RECREATE if self._snapshot.recreated else PlanAction.CREATE, None, changes, self._notes
         )

@@ -1,203 +1,260 @@
-"""Matches manifests with the server's syncs, and plans what applying all of them would do. Pure.
+"""Plans what applying Connectors, Models and Syncs would do, in the order of their references, server by server."""
 
-A manifest with a ``status`` (its own, or that of the live object) or with ``spec.externalId`` names its sync. Any other
-manifest may have been applied already or not; only the server's syncs can show it. So a sync that matches is assumed to
-belong to it, and the plan says so.
-"""
-
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
-from sync_operator.api.enums import AdoptionPolicy
-from sync_operator.api.kinds.sync import SyncSpec
-from sync_operator.api.statuses.status import SyncStatus
-from sync_operator.commands.plan.candidate_index import CandidateIndex
-from sync_operator.commands.plan.dry_run import PlanAction, PlannedChange, dry_run, snapshot_of
-from sync_operator.commands.server_access import WorkspaceContent
+from sync_operator.api.constants import CLUSTER_ANNOTATION, CONNECTOR_KIND, MODEL_KIND, SYNC_KIND
+from sync_operator.api.kinds.workspace import RemoteWorkspace
+from sync_operator.commands.manifests.manifest_set import CONFIG_MAP_KIND, Manifest, ManifestSet
+from sync_operator.commands.plan.dry_run import PlannedChange
+from sync_operator.commands.plan.output.planned import Planned
+from sync_operator.commands.plan.plan_input import (
+    READ_STATUS,
+    Candidate,
+    find_targets,
+    registered_ids,
+    registered_workspace,
+)
+from sync_operator.commands.plan.planned_kinds.pipeline_kinds import connectors_of, models_of
+from sync_operator.commands.plan.planned_kinds.pipeline_planner import Cluster, plan_pipeline
+from sync_operator.commands.plan.planned_kinds.sync_planner import plan_syncs
+from sync_operator.commands.plan.references import References
+from sync_operator.commands.server_access import WorkspaceContent, read_workspace
 from sync_operator.commands.targets import Home, Secrets, Target
-from sync_operator.commands.validate.checks.object_checks import Checked
-from sync_operator.domain.create_fence.matching import Claim
-from sync_operator.domain.reference_view import ReferenceView
-from sync_operator.domain.sync.name_resolution import Names
-from sync_operator.domain.sync.references import found_by_name, named_roles
+from sync_operator.commands.terminal import Progress
+from sync_operator.commands.validate.manifest_set_rules import Judged
+from sync_operator.domain.sync.references import named_roles, resource_roles
+from sync_operator.domain.usage import used_ids
 from sync_operator.domain.workspace_view import WorkspaceView
-from sync_operator.errors import InvalidSpecError
+from sync_operator.errors import SyncOperatorError
+from sync_operator.settings import ToolSettings
 from sync_operator.syncapi.types import RefKind
 
-__all__ = ["Applied", "Candidate", "plan_workspace"]
+__all__ = ["LOGIN_NOTE", "Group", "Plan", "read_groups"]
 
-_SHARED_REFERENCES = "the same source, destination, model and stream"
-_ASSUMED = (
-    "assumed: sync {id} has {what}, so the plan takes it for this Sync's own; if this Sync was never applied, "
-    "{otherwise}. Set spec.externalId, or pass --live, to be sure"
+LOGIN_NOTE: Final = (
+    "logging in as {email}, which ends this user's other sessions: the operator, if it uses the same login, logs in "
+    "again by itself\n"
 )
-_FIRST = "{names} is not registered yet: that comes first, and the ids of the new sync are known then"
-_CREATED = "a second sync is created beside it"
-_ADOPTED = "it is adopted"
-_SIMILAR_NOTE = f"sync {{ids}} on the server has {_SHARED_REFERENCES}; to take it over, set spec.externalId to its id"
-_UNREAD = "values from Secrets that are not in the input are assumed to be as they are on the server"
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
-    """A Sync's status in the cluster; None if the Sync does not exist there."""
-
-    status: SyncStatus | None
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A Sync to be applied.
+class Group:
+    """What is applied to one workspace of a server, or deleted there.
 
     Attributes:
-        checked: the checked manifest.
-        spec: its spec.
-        applied: its state in the cluster; None if unknown.
-        references: the Connectors and Models that it names by their resource.
+        target: the workspace; None if it cannot be called.
+        candidates: the resources to be applied.
+        content: what it has; None if it could not be read.
+        error: why.
     """
 
-    checked: Checked[SyncSpec]
-    spec: SyncSpec
-    applied: Applied | None
-    references: Mapping[RefKind, ReferenceView] = field(default_factory=dict)
+    target: Target | None
+    candidates: tuple[Candidate, ...] = ()
+    content: WorkspaceContent | None = None
+    error: str = ""
 
-    @property
-    def home(self) -> Home:
-        """Namespace and name."""
-        return self.checked.manifest.namespace, self.checked.manifest.name
-
-    @property
-    def status(self) -> SyncStatus:
-        """The status in the cluster; an empty one if unknown."""
-        return (self.applied and self.applied.status) or SyncStatus()
-
-    @property
-    def named(self) -> str | None:
-        """The server id that its status or ``spec.externalId`` names; None without either."""
-        return self.status.id or self.spec.external_id
+    def of(self, kind: str) -> list[Candidate]:
+        """The candidates of a kind."""
+        return [each for each in self.candidates if each.kind == kind]
 
 
-def plan_workspace(
-    target: Target,
-    found: WorkspaceContent,
+def read_groups(
     candidates: Sequence[Candidate],
+    pruned: Sequence[Home],
+    judged: Judged,
+    live: ManifestSet,
     secrets: Secrets,
-    owners: Mapping[str, Home],
-    now: datetime,
-) -> list[PlannedChange]:
-    """What applying the Syncs of one server workspace would do, in the order of the Syncs.
+    settings: ToolSettings,
+) -> dict[RemoteWorkspace | str, Group]:
+    """Read each workspace of a server that the plan is about.
 
     Args:
-        target: the server workspace.
-        found: its syncs, connectors and models.
-        candidates: the Syncs to be applied.
-        secrets: the Secrets of the input.
-        owners: the Syncs of the cluster that are not applied, by the id of the server sync that belongs to each.
+        candidates: the resources to be applied.
+        pruned: Workspaces of Connectors and Models that are to be deleted on their servers.
+        judged: the input.
+        live: the objects of the cluster.
+        secrets: the Secrets of both.
+        settings: from the environment.
+
+    Returns:
+        By workspace of a server, or by the reason why there is none.
+    """
+    targets = find_targets((*(each.workspace for each in candidates), *pruned), judged, live, secrets, settings)
+    members: dict[RemoteWorkspace | str, list[Candidate]] = {}
+    reached: dict[RemoteWorkspace | str, Target | None] = {}
+    for each in candidates:
+        members.setdefault(_key(targets[each.workspace]), []).append(each)
+    wanted = {_key(targets[home]) for home in pruned}
+    for target in targets.values():
+        reached.setdefault(_key(target), target if isinstance(target, Target) else None)
+    return {
+        key: _read(key, target, tuple(members.get(key, ())), settings, whole=key in wanted)
+        for key, target in reached.items()
+    }
+
+
+def _key(target: Target | str) -> RemoteWorkspace | str:
+    return target if isinstance(target, str) else target.remote_workspace
+
+
+def _read(
+    key: RemoteWorkspace | str,
+    target: Target | None,
+    candidates: tuple[Candidate, ...],
+    settings: ToolSettings,
+    *,
+    whole: bool,
+) -> Group:
+    if target is None:
+        return Group(None, candidates, error=str(key))
+    kinds = {each.kind for each in candidates}
+    roles = {role for each in candidates if each.kind == SYNC_KIND for role in named_roles(each.spec)}
+    if any(each.kind == MODEL_KIND and each.spec.connector_ref is not None for each in candidates):
+        roles.add(RefKind.SOURCE)
+    progress = Progress(sys.stderr)
+    try:
+        if target.login is not None:
+            sys.stderr.write(LOGIN_NOTE.format(email=target.login[0]))
+        content = read_workspace(
+            target,
+            settings,
+            progress.update,
+            roles=roles,
+            checked=tuple(RefKind) if SYNC_KIND in kinds else (),
+            whole=whole or not kinds <= {SYNC_KIND},
+            definitions=CONNECTOR_KIND in kinds,
+        )
+        return Group(target, candidates, content)
+    except SyncOperatorError as error:
+        return Group(target, candidates, error=f"Workspace {target.name}: {target.describe_error(error)}")
+    finally:
+        progress.done()
+
+
+class Plan:
+    """What the plan for all groups is decided by.
+
+    Args:
+        groups: the workspaces of servers.
+        found: the input.
+        live: the objects of the cluster.
+        secrets: the Secrets of both.
         now: the current time (aware).
     """
-    known = [secrets.configuration(each.home[0], each.spec.configuration_secrets) for each in candidates]
-    specs = [_by_ids(each, found.names) for each in candidates]
-    named = defaultdict[str | None, list[Candidate]](list)
-    for each in candidates:
-        named[each.named].append(each)
-    taken = frozenset(owners) | {sync_id for sync_id in named if sync_id}
-    shelf = CandidateIndex(found, taken)
-    assumed = _assumed(candidates, specs, known, shelf)
-    view = WorkspaceView(
+
+    def __init__(
+        self, groups: Sequence[Group], found: ManifestSet, live: ManifestSet, secrets: Secrets, now: datetime
+    ) -> None:
+        self._groups = groups
+        self._live = live
+        self._secrets = secrets
+        self._now = now
+        self._references = References(live)
+        texts = (*live.of(CONFIG_MAP_KIND), *found.of(CONFIG_MAP_KIND))
+        self._config_maps = {(it.namespace, it.name): _data(it) for it in texts}
+        self._uids = {kind: frozenset(filter(None, map(_uid, live.of(kind)))) for kind in READ_STATUS}
+        marks = {mark for kind in READ_STATUS for mark in map(_cluster_of, live.of(kind)) if mark}
+        self._cluster = next(iter(marks)) if len(marks) == 1 else ""
+
+    def planned(self) -> list[Planned]:
+        """What applying all of them would do: first the Connectors, then the Models, then the Syncs."""
+        plan_kind: Mapping[str, Callable[[Group, WorkspaceContent], list[PlannedChange]]] = {
+            CONNECTOR_KIND: self._connectors,
+            MODEL_KIND: self._models,
+            SYNC_KIND: self._syncs,
+        }
+        result = []
+        for kind, plan in plan_kind.items():
+            for group in self._groups:
+                candidates = group.of(kind)
+                changes: Sequence[PlannedChange | None] = (
+                    plan(group, group.content) if group.content is not None and candidates else [None] * len(candidates)
+                )
+                for each, change in zip(candidates, changes, strict=True):
+                    if kind != SYNC_KIND:
+                        self._references.expect(each, change, group.target, group.error)
+                    shown = self._references.in_words(change) if change is not None else None
+                    result.append(Planned(each, shown, group.error))
+        return result
+
+    def _connectors(self, group: Group, content: WorkspaceContent) -> list[PlannedChange]:
+        kind = connectors_of(content, self._secrets)
+        return plan_pipeline(
+            kind,
+            group.of(CONNECTOR_KIND),
+            content.connectors,
+            self._known(group, CONNECTOR_KIND),
+            _view(group),
+            self._now,
+        )
+
+    def _models(self, group: Group, content: WorkspaceContent) -> list[PlannedChange]:
+        kind = models_of(content, self._references, self._config_maps, self._is_used)
+        return plan_pipeline(
+            kind, group.of(MODEL_KIND), content.models, self._known(group, MODEL_KIND), _view(group), self._now
+        )
+
+    def _syncs(self, group: Group, content: WorkspaceContent) -> list[PlannedChange]:
+        candidates = group.of(SYNC_KIND)
+        references = [
+            {
+                role: self._references.view(
+                    MODEL_KIND if role is RefKind.MODEL else CONNECTOR_KIND,
+                    each.home[0],
+                    getattr(each.spec, f"{role}_ref").name,
+                )
+                for role in resource_roles(each.spec)
+            }
+            for each in candidates
+        ]
+        owners = self._known(group, SYNC_KIND).owners
+        return plan_syncs(content, candidates, references, self._secrets, owners, _view(group), self._now)
+
+    def _known(self, group: Group, kind: str) -> Cluster:
+        assert group.target is not None  # noqa: S101 (a group with content has a target)
+        homes = {each.home for each in group.of(kind)}
+        return Cluster(self._cluster, self._uids[kind], registered_ids(self._live, group.target, kind, homes))
+
+    def _is_used(self, model: Candidate) -> bool:
+        """True if a Sync of the cluster was registered with the Model."""
+        used, place = (MODEL_KIND, model.status.id), registered_workspace(model.status)
+        return any(
+            registered_workspace(READ_STATUS[SYNC_KIND](it.value.get("status"))) == place
+            and used in used_ids(SYNC_KIND, it.value)
+            for it in self._live.of(SYNC_KIND)
+            if place is not None
+        )
+
+
+def _view(group: Group) -> WorkspaceView:
+    assert group.target is not None  # noqa: S101 (a group with content has a target)
+    assert group.content is not None  # noqa: S101 (what is planned was read)
+    target = group.target
+    return WorkspaceView(
         name=target.name,
         url=target.url,
         workspace_id=target.workspace_id,
-        dialect=found.dialect,
+        dialect=group.content.dialect,
         suspended=target.suspended,
         timeout_seconds=target.timeout_seconds,
     )
-    plans = []
-    for index, each in enumerate(candidates):
-        status, note = each.status, ""
-        if index in assumed:
-            sync_id, note = assumed[index]
-            status = SyncStatus(id=sync_id, url=target.url, workspace_id=target.workspace_id)
-        rivals = (*_rivals(each, named[each.named], now), *_owner(each, owners, now)) if each.named else ()
-        snapshot = snapshot_of(each.spec, each.home, status, view, now)
-        snapshot = replace(snapshot, competing_claims=rivals, claimed=taken, names=found.names, unlisted=found.unlisted)
-        snapshot = replace(snapshot, references=each.references)
-        first = [view.words for view in each.references.values() if view.found and view.id is None]
-        if first and each.named is None:
-            plans.append(PlannedChange(PlanAction.CREATE, None, (), (_FIRST.format(names=", ".join(first)),)))
-            continue
-        spec = specs[index] if each.named is None and index not in assumed else None
-        equal = shelf.equal(spec, known[index]) if spec is not None else ()
-        planned_change = dry_run(snapshot, known[index], found.syncs, equal)
-        if planned_change.action is PlanAction.ADOPT and equal:
-            shelf.take(equal[0])
-        spec = specs[index] if planned_change.action is PlanAction.CREATE and each.applied is None else None
-        alike = shelf.alike(spec) if spec else ()
-        more = (_SIMILAR_NOTE.format(ids=" or ".join(remote.id for remote in alike[:3])),) if alike else ()
-        compared = planned_change.action not in {PlanAction.CREATE, PlanAction.RECREATE, PlanAction.BLOCKED}
-        unread = (_UNREAD,) if compared and len(known[index]) < len(each.spec.configuration_secrets) else ()
-        notes = (*((note,) if note else ()), *planned_change.notes, *more, *unread)
-        plans.append(replace(planned_change, notes=notes))
-    return plans
 
 
-def _by_ids(each: Candidate, names: Names) -> SyncSpec | None:
-    """The spec with names replaced by ids; None if a name is not found, which the plan reports."""
-    changes: dict[str, object] = {}
-    spec = each.spec
-    for role, view in each.references.items():
-        if view.id is None:
-            return None
-        changes |= {f"{role}_id": view.id, f"{role}_ref": None}
-    try:
-        for role in named_roles(spec):
-            changes |= {f"{role}_id": found_by_name(spec, role, names).id, f"{role}_ref": None}
-    except InvalidSpecError:
-        return None
-    return spec.model_copy(update=changes) if changes else spec
+def _data(config_map: Manifest) -> Mapping[str, Any]:
+    data = config_map.value.get("data")
+    return data if isinstance(data, Mapping) else {}
 
 
-def _assumed(
-    candidates: Sequence[Candidate],
-    specs: Sequence[SyncSpec | None],
-    known: Sequence[Mapping[str, str]],
-    shelf: CandidateIndex,
-) -> dict[int, tuple[str, str]]:
-    """Syncs assumed to belong to a manifest: first those equal in all fields, then those equal in immutable ones.
-
-    Returns:
-        By index of the candidate, the server id and a note about the assumption.
-    """
-    open_ones = [index for index, each in enumerate(candidates) if each.named is None and each.applied is None]
-    assumed: dict[int, tuple[str, str]] = {}
-    for index in open_ones:
-        spec = specs[index]
-        whole = shelf.equal(spec, known[index]) if spec else ()
-        if whole:
-            adopts = candidates[index].spec.adoption_policy is AdoptionPolicy.ADOPT_OR_CREATE
-            words = _ASSUMED.format(
-                id=whole[0].id, what="all values of the manifest", otherwise=_ADOPTED if adopts else _CREATED
-            )
-            assumed[index] = whole[0].id, words
-            shelf.take(whole[0])
-    for index in open_ones:
-        spec = specs[index]
-        alike = shelf.alike(spec) if spec and index not in assumed else ()
-        if len(alike) == 1:
-            assumed[index] = alike[0].id, _ASSUMED.format(id=alike[0].id, what=_SHARED_REFERENCES, otherwise=_CREATED)
-            shelf.take(alike[0])
-    return assumed
+def _uid(manifest: Manifest) -> str | None:
+    uid = manifest.metadata.get("uid")
+    return uid if isinstance(uid, str) else None
 
 
-def _rivals(each: Candidate, others: Sequence[Candidate], now: datetime) -> tuple[Claim, ...]:
-    """Claims of the other Syncs of the input that name the same server sync."""
-    return tuple(
-        Claim("/".join(other.home), other.status.id is not None, now, "") for other in others if other is not each
-    )
-
-
-def _owner(each: Candidate, owners: Mapping[str, Home], now: datetime) -> tuple[Claim, ...]:
-    """The claim of the Sync of the cluster that has the server sync which this one asks for."""
-    owner = owners.get(each.spec.external_id or "") if each.status.id is None else None
-    return (Claim("/".join(owner), True, now, ""),) if owner is not None else ()
+def _cluster_of(manifest: Manifest) -> str | None:
+    annotations = manifest.metadata.get("annotations")
+    uid = annotations.get(CLUSTER_ANNOTATION) if isinstance(annotations, Mapping) else None
+    return uid if isinstance(uid, str) else None

@@ -10,28 +10,13 @@ from typing import Final
 from sync_operator.api.scope import Scope
 from sync_operator.controller.drift.list_memory import ListMemory
 from sync_operator.controller.drift.single_flight import Grow, SingleFlightCache
-from sync_operator.errors import (
-    NotFoundError,
-    RejectedError,
-    ResponseTooLargeError,
-    ServerFaultError,
-    UnsupportedEndpointError,
-)
 from sync_operator.syncapi.client import ApiClient
-from sync_operator.syncapi.pipeline.definitions import DefinitionSet
+from sync_operator.syncapi.pipeline.definitions import DEFINITIONS_NOT_TOLD, DefinitionSet
 
 __all__ = ["DefinitionCache"]
 
 _log = logging.getLogger(__name__)
 MAX_AGE: Final = timedelta(minutes=10)
-_NOT_TOLD: Final = (
-    UnsupportedEndpointError,
-    NotFoundError,
-    RejectedError,
-    ServerFaultError,
-    ResponseTooLargeError,
-)
-"""Errors of a server that has no such call, or cannot carry it out."""
 _OBJECT_FACTOR: Final = 8
 """Approximate memory of a definition as Python objects, for each byte of its JSON."""
 
@@ -66,7 +51,7 @@ class DefinitionCache:
         async def load(at: datetime, grow: Grow) -> _Known:
             try:
                 found = await client.pipeline.definitions()
-            except _NOT_TOLD as error:
+            except DEFINITIONS_NOT_TOLD as error:
                 _log.warning("namespace %s: the server tells no connector definitions: %s", client.namespace, error)
                 return _Known(at, None)
             grow(_OBJECT_FACTOR * len(json.dumps(found.as_json())))

@@ -1,20 +1,14 @@
 """Which Syncs and Models refer to a Connector or Model: by its resource in the cluster, or by its id on the server."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
-from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND
 from sync_operator.api.kinds.workspace import RemoteWorkspace, remote_workspace_of
 from sync_operator.controller.informer.indexer import Indexer
 from sync_operator.controller.workqueue.workqueue import Key
+from sync_operator.domain.usage import REFERENCE_FIELDS, used_ids
 
-__all__ = ["ReferenceIndex", "used_ids"]
-
-_FIELDS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
-    SYNC_KIND: (("source", CONNECTOR_KIND), ("destination", CONNECTOR_KIND), ("model", MODEL_KIND)),
-    MODEL_KIND: (("connector", CONNECTOR_KIND),),
-}
-"""Of a kind, what its fields ``…Ref`` and ``…Id`` begin with, and the kind that each refers to."""
+__all__ = ["ReferenceIndex"]
 
 
 class ReferenceIndex:
@@ -40,11 +34,11 @@ class ReferenceIndex:
 
     def referrers(self, target: Key) -> list[Key]:
         """What refers to a resource by its name, in its namespace."""
-        return [Key(kind, *ref) for kind in _FIELDS for ref in self._by_name.get((kind, target))]
+        return [Key(kind, *ref) for kind in REFERENCE_FIELDS for ref in self._by_name.get((kind, target))]
 
     def users(self, kind: str, remote_id: str) -> list[Key]:
         """What was registered with that id of a connector or model, or asks for it, on whatever server."""
-        return [Key(each, *ref) for each in _FIELDS for ref in self._by_id.get((each, kind, remote_id))]
+        return [Key(each, *ref) for each in REFERENCE_FIELDS for ref in self._by_id.get((each, kind, remote_id))]
 
     def count_registered(self, user: str, kind: str, remote_id: str, remote_workspace: RemoteWorkspace) -> int:
         """How many resources of a kind are registered with that id of a connector or model in a remote workspace."""
@@ -55,14 +49,7 @@ class ReferenceIndex:
         return [Key(target, obj["metadata"]["namespace"], name) for target, name in self._named(kind, obj)]
 
     def _named(self, kind: str, obj: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        for field, target in _FIELDS.get(kind, ()):
+        for field, target in REFERENCE_FIELDS.get(kind, ()):
             ref = obj.get("spec", {}).get(f"{field}Ref")
             if isinstance(ref, Mapping) and ref.get("name"):
                 yield target, ref["name"]
-
-
-def used_ids(kind: str, obj: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """Kind and server id of what a Sync or Model was registered with, or asks for by its id."""
-    spec, status = obj.get("spec", {}), obj.get("status", {})
-    found = ((target, status.get(f"{field}Id") or spec.get(f"{field}Id")) for field, target in _FIELDS.get(kind, ()))
-    return {(target, str(number)) for target, number in found if number}

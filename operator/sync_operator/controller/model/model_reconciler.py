@@ -19,7 +19,7 @@ from sync_operator.domain.connector.definition_check import ReadDefinitions
 from sync_operator.domain.model.model_body import ChangeQuery
 from sync_operator.domain.model.model_kind import MODEL, ModelAction, next_model_action
 from sync_operator.domain.model.model_snapshot import ModelSnapshot, connector_id_of
-from sync_operator.domain.model.model_source import MAX_NAMES_AGE, ListSources, with_source
+from sync_operator.domain.model.model_source import MAX_NAMES_AGE, ListSources
 from sync_operator.domain.model.model_status import model_blockers, model_events, model_status
 from sync_operator.domain.model.preview_step import TryQuery
 from sync_operator.domain.usage import ListUsers
@@ -52,7 +52,7 @@ def _observe(context: ControllerContext, obj: Mapping[str, Any]) -> ModelSnapsho
         definitions=context.definitions.cached(scope) if scope is not None else None,
         sources=context.name_lists.cached(scope).get(RefKind.SOURCE) if scope is not None else None,
     )
-    return with_source(snapshot)
+    return snapshot.with_source()
 
 
 async def _act(context: ControllerContext, snapshot: ModelSnapshot, action: ModelAction) -> ModelSnapshot:
@@ -72,7 +72,7 @@ async def _act(context: ControllerContext, snapshot: ModelSnapshot, action: Mode
         case ListSources():
             since = snapshot.now - MAX_NAMES_AGE
             names = await context.name_lists.fetch(scope, client, [RefKind.SOURCE], since=since)
-            return with_source(replace(snapshot, sources=names[RefKind.SOURCE]))
+            return replace(snapshot, sources=names[RefKind.SOURCE]).with_source()
         case ReadDefinitions():
             definitions = await context.definitions.fetch(scope, client)
             return replace(snapshot, definitions=definitions, definitions_read=True)

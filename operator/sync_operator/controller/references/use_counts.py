@@ -6,11 +6,11 @@ from typing import Any, Final
 from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.api.kinds.workspace import RemoteWorkspace, remote_workspace_of
 from sync_operator.controller.context import ControllerContext
-from sync_operator.controller.informer.reference_index import used_ids
 from sync_operator.controller.informer.store import NamespacedName, Store, workspace_name
 from sync_operator.controller.references.reference_views import tell_referrers
 from sync_operator.controller.workqueue.workqueue import Key
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
+from sync_operator.domain.usage import used_ids
 
 __all__ = ["enqueue_used", "report_use", "use_counts"]
 

@@ -5,26 +5,19 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
-from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND
 from sync_operator.api.kinds.workspace import RemoteWorkspace
 from sync_operator.api.scope import Scope
 from sync_operator.controller.context import ControllerContext
 from sync_operator.controller.informer.index_keys import is_unresolved
-from sync_operator.controller.informer.reference_index import used_ids
 from sync_operator.controller.informer.store import NamespacedName
 from sync_operator.controller.workqueue.workqueue import Key
 from sync_operator.domain.registration.resource_snapshot import ResourceView
-from sync_operator.domain.usage import ListUsers, Usage
+from sync_operator.domain.usage import USER_FIELDS, ListUsers, Usage, used_ids
 from sync_operator.errors import TransientError
 from sync_operator.syncapi.client import ApiClient
 
 __all__ = ["enqueue_released", "is_used", "read_usage", "usage_of"]
 
-_FIELDS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
-    CONNECTOR_KIND: ((SYNC_KIND, "source_id"), (SYNC_KIND, "destination_id"), (MODEL_KIND, "connector_id")),
-    MODEL_KIND: ((SYNC_KIND, "model_id"),),
-}
-"""Of a kind, what uses it on the server, and in which attribute."""
 _MAX_LIST_AGE: Final = timedelta(seconds=5)
 """Maximum age of a list by which something is deleted as unused."""
 
@@ -63,7 +56,7 @@ async def read_usage(
         list[str](),
         max(context.registrations[kind].crd_deletion.observed_at(uid) or now, now - _MAX_LIST_AGE),
     )
-    for each, name in _FIELDS[kind]:
+    for each, name in USER_FIELDS[kind]:
         lists, noun = context.registrations[each].lists, context.registrations[each].registered_kind.kind.noun
         listed = await lists.fetch_if_listed(scope, client, since=since)
         if listed is None or listed.unlisted:

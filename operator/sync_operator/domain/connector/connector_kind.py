@@ -62,7 +62,7 @@ def _hidden_drift(snapshot: ConnectorSnapshot, remote: RemoteConnector) -> Hidde
         return None
     if status.id is None:
         return HiddenDrift("configuration: its secrets are not known", "spec.configuration, with its secrets")
-    if snapshot.secrets is not None and sent_digest(snapshot) != status.secrets_digest:
+    if snapshot.secrets is not None and snapshot.digest_known and sent_digest(snapshot) != status.secrets_digest:
         return HiddenDrift("configuration: a Secret in it has changed", "spec.configuration, with a changed Secret")
     if _is_rotated_by_server(snapshot) or status.server_updated_at is None or remote.updated_at is None:
         return None

@@ -33,6 +33,8 @@ class ConnectorSnapshot(ResourceSnapshot):
         check: the result of the connection check of this reconcile; None if there was none.
         definitions: those of the server, if they were read lately; else None.
         definitions_read: True once they were asked for in this reconcile; the server may not tell them.
+        assumed_secrets: pointers of ``secrets`` at which something stands for a value that is not known (a dry run).
+        digest_known: False if it is not known whether ``secrets`` are those that were sent last (a dry run).
     """
 
     connector: ConnectorView
@@ -45,6 +47,8 @@ class ConnectorSnapshot(ResourceSnapshot):
     check: ConnectionCheck | None = None
     definitions: DefinitionSet | None = None
     definitions_read: bool = False
+    assumed_secrets: frozenset[str] = frozenset()
+    digest_known: bool = True
 
     @property
     def resource(self) -> ConnectorView:

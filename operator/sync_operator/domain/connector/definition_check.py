@@ -47,5 +47,5 @@ def definition_error(snapshot: ConnectorSnapshot) -> InvalidSpecError | None:
     if in_clear is not None:
         return in_clear
     values = dict.fromkeys(pointers, _UNREAD) | dict(snapshot.secrets or {})
-    unread = pointers if snapshot.secrets is None else ()
+    unread = pointers if snapshot.secrets is None else snapshot.assumed_secrets
     return next(iter(schema_errors(definition, configuration_of(snapshot, values), unread)), None)

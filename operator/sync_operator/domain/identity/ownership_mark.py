@@ -11,7 +11,7 @@ from sync_operator.api.constants import CLUSTER_ANNOTATION
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
 from sync_operator.syncapi.types import RemoteResource
 
-__all__ = ["mark_owner", "marked_description", "ownership_proof", "unmarked"]
+__all__ = ["mark_owner", "marked_cluster", "marked_description", "ownership_proof", "unmarked"]
 
 _DESCRIPTION: Final = "description"
 _PREFIX: Final = "Managed by sync-operator: "
@@ -38,6 +38,12 @@ def mark_owner(remote: RemoteResource) -> str | None:
     """The uid of the resource that the mark names; None without a mark."""
     found = _mark(remote)
     return found["uid"] if found is not None else None
+
+
+def marked_cluster(remote: RemoteResource) -> str:
+    """The uid of the cluster that the mark names; empty without one."""
+    found = _mark(remote)
+    return (found["cluster"] if found is not None else "") or ""
 
 
 def ownership_proof(snapshot: ResourceSnapshot, remote: RemoteResource) -> bool | None:

@@ -63,9 +63,24 @@ class ModelSnapshot(ResourceSnapshot):
         """The snapshot with the Model as it is now, or with another one, and changes of other fields."""
         if resource.uid != self.model.uid:
             changes = {"connector_id": connector_id_of(resource)} | changes
+        elif resource.status.id is None and self.model.status.id is not None:
+            # It was deleted on the server, perhaps with its source: what it refers to may have another id by now.
+            return replace(self, model=resource, connector_id=connector_id_of(resource), **changes).with_source()
         return replace(self, model=resource, **changes)
+
+    def with_source(self) -> Self:
+        """The snapshot with the id of the source, as far as spec, status, Connector or list tell it."""
+        if self.connector_id is not None:
+            return self
+        if self.reference is not None and self.reference.id is not None:
+            return replace(self, connector_id=self.reference.id)
+        ref = self.model.spec.connector_ref if self.model.spec is not None else None
+        name = ref.server_name if ref is not None else None
+        same = self.sources.by_name.get(name, ()) if self.sources is not None and name is not None else ()
+        return replace(self, connector_id=same[0].id) if len(same) == 1 else self
 
 
 def connector_id_of(model: ModelView) -> int | None:
     """A Model's source, by its id in the spec or as it was registered; None while neither is known."""
-    return (model.spec.connector_id if model.spec is not None else None) or model.status.connector_id
+    given = model.spec.connector_id if model.spec is not None else None
+    return given or (model.status.connector_id if model.status.id is not None else None)

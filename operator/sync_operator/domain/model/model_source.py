@@ -1,6 +1,6 @@
 """The source of a Model, fixed once registered: by id, by a Connector, or by its name on the server. Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, Final
 
@@ -12,7 +12,7 @@ from sync_operator.domain.status.error_classification import SLOW_RETRY
 from sync_operator.domain.sync.name_resolution import ambiguous, missing
 from sync_operator.syncapi.types import RefKind
 
-__all__ = ["MAX_NAMES_AGE", "ListSources", "source_blocker", "source_lookup", "with_source"]
+__all__ = ["MAX_NAMES_AGE", "ListSources", "source_blocker", "source_lookup"]
 
 MAX_NAMES_AGE: Final = timedelta(seconds=60)
 """Maximum age of a list by which a name is resolved to register a model."""
@@ -23,17 +23,6 @@ class ListSources:
     """List the server's sources, to look up a name; all that use names share the list."""
 
     phase: ClassVar[Phase] = Phase.REGISTRATION
-
-
-def with_source(snapshot: ModelSnapshot) -> ModelSnapshot:
-    """The snapshot with the id of the source, as far as spec, status, Connector or list tell it."""
-    if snapshot.connector_id is not None:
-        return snapshot
-    view, name, held = snapshot.reference, _server_name(snapshot), snapshot.sources
-    if view is not None and view.id is not None:
-        return replace(snapshot, connector_id=view.id)
-    same = held.by_name.get(name, ()) if held is not None and name is not None else ()
-    return replace(snapshot, connector_id=same[0].id) if len(same) == 1 else snapshot
 
 
 def source_lookup(snapshot: ModelSnapshot) -> ListSources | None:

@@ -27,7 +27,7 @@ from sync_operator.domain.registration.registration_actions import (
 )
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
 
-__all__ = ["deletion_blocker", "deletion_step", "keeps"]
+__all__ = ["deletion_blocker", "deletion_step", "keeps", "retains"]
 
 
 def deletion_step(snapshot: ResourceSnapshot) -> RegistrationAction | Any:

@@ -9,13 +9,28 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Final
 
-from sync_operator.errors import TransientError
+from sync_operator.errors import (
+    NotFoundError,
+    RejectedError,
+    ResponseTooLargeError,
+    ServerFaultError,
+    TransientError,
+    UnsupportedEndpointError,
+)
 from sync_operator.syncapi.pipeline.schema_reduction import reduce_schema
 from sync_operator.util.bounds import bounded_text, one_line, outgrown
 
-__all__ = ["CONNECTOR_TYPES", "Definition", "DefinitionSet", "parse_definitions"]
+__all__ = ["CONNECTOR_TYPES", "DEFINITIONS_NOT_TOLD", "Definition", "DefinitionSet", "parse_definitions"]
 
 CONNECTOR_TYPES: Final = ("source", "destination")
+DEFINITIONS_NOT_TOLD: Final = (
+    UnsupportedEndpointError,
+    NotFoundError,
+    RejectedError,
+    ServerFaultError,
+    ResponseTooLargeError,
+)
+"""Errors of a server that does not tell its definitions: it has no such call, or cannot carry it out."""
 MAX_DEFINITIONS: Final = 500
 """Maximum number of definitions of each type; servers have about thirty."""
 _MAX_NAME: Final = 255

@@ -5,9 +5,9 @@ from typing import Any
 from tests.support.manifests import REMOVED, sync_manifest
 
 from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND
-from sync_operator.controller.informer.reference_index import used_ids
 from sync_operator.controller.informer.store import Store
 from sync_operator.controller.workqueue.workqueue import Key
+from sync_operator.domain.usage import used_ids
 
 WAREHOUSE = Key(CONNECTOR_KIND, "team", "warehouse")
 

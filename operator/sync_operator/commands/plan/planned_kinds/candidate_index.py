@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sync_operator.api.kinds.sync import SyncSpec
-from sync_operator.commands.plan.dry_run import filled
+from sync_operator.commands.plan.planned_kinds.planned_sync import filled
 from sync_operator.commands.server_access import WorkspaceContent
 from sync_operator.domain.sync.references import spec_ids
 from sync_operator.domain.sync.request_body import request_body
