@@ -21,7 +21,7 @@ from sync_operator.commands.plan.plan_input import (
 from sync_operator.commands.plan.planned_kinds.pipeline_kinds import connectors_of, models_of
 from sync_operator.commands.plan.planned_kinds.pipeline_planner import Cluster, plan_pipeline
 from sync_operator.commands.plan.planned_kinds.sync_planner import plan_syncs
-from sync_operator.commands.plan.references import References
+from sync_operator.commands.plan.planned_references import PlannedReferences
 from sync_operator.commands.server_access import WorkspaceContent, read_workspace
 from sync_operator.commands.targets import Home, Secrets, Target
 from sync_operator.commands.terminal import Progress
@@ -153,7 +153,7 @@ class Plan:
         self._live = live
         self._secrets = secrets
         self._now = now
-        self._references = References(live)
+        self._references = PlannedReferences(live)
         texts = (*live.of(CONFIG_MAP_KIND), *found.of(CONFIG_MAP_KIND))
         self._config_maps = {(it.namespace, it.name): _data(it) for it in texts}
         self._uids = {kind: frozenset(filter(None, map(_uid, live.of(kind)))) for kind in READ_STATUS}

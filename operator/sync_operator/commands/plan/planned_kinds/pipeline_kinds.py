@@ -8,7 +8,7 @@ from sync_operator.commands.plan.plan_input import Candidate
 from sync_operator.commands.plan.planned_kinds.pipeline_planner import PipelineKind
 from sync_operator.commands.plan.planned_kinds.planned_connector import PLANNED_CONNECTOR
 from sync_operator.commands.plan.planned_kinds.planned_model import PLANNED_MODEL
-from sync_operator.commands.plan.references import References
+from sync_operator.commands.plan.planned_references import PlannedReferences
 from sync_operator.commands.server_access import WorkspaceContent
 from sync_operator.commands.targets import Secrets
 from sync_operator.domain.connector.connector_kind import CONNECTOR
@@ -52,7 +52,7 @@ def connectors_of(found: WorkspaceContent, secrets: Secrets) -> PipelineKind[Con
 
 def models_of(
     found: WorkspaceContent,
-    references: References,
+    references: PlannedReferences,
     config_maps: Mapping[tuple[str, str], Mapping[str, Any]],
     is_used: Callable[[Candidate], bool],
 ) -> PipelineKind[ModelSnapshot]:

@@ -16,7 +16,7 @@ from sync_operator.api.constants import CLUSTER_ANNOTATION, CREATE_STARTED_ANNOT
 from sync_operator.api.enums import AdoptionPolicy
 from sync_operator.commands.plan.dry_run import PlanAction, PlannedChange, PlannedKind, dry_run
 from sync_operator.commands.plan.plan_input import Candidate
-from sync_operator.commands.plan.references import NEW_UID
+from sync_operator.commands.plan.planned_references import NEW_UID
 from sync_operator.commands.targets import Home
 from sync_operator.domain.create_fence.candidates import equals
 from sync_operator.domain.create_fence.matching import Claim

@@ -18,7 +18,7 @@ from sync_operator.commands.targets import Target
 from sync_operator.domain.reference_view import ReferenceView, view_of
 from sync_operator.domain.registration.field_diff import Change
 
-__all__ = ["NEW_UID", "References"]
+__all__ = ["NEW_UID", "PlannedReferences"]
 
 NEW_UID: Final = "its-uid"
 """Stands for the uid of a resource that the cluster does not have yet, in the mark of a description."""
@@ -27,7 +27,7 @@ _NUMBER: Final = re.compile(r"\b92\d{17}\b")
 _UID_WORDS: Final = "(uid)"
 
 
-class References:
+class PlannedReferences:
     """The Connectors and Models of the input and of the cluster.
 
     Args:
