@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.caller import POSTGRESQL, Caller
+from tests.support.caller import POSTGRESQL, SEED, Caller
 from tests.support.judging import documents_of, judged
 from tests.support.manifests import workspace_manifest
 from tests.support.served import Served
@@ -163,3 +163,92 @@ async def test_a_folder_gets_a_file_for_each_kind(caller: Caller, export: Tool) 
 
     assert (await export("--output", str(folder)))[0] == 0
     assert sorted(file.name for file in folder.iterdir()) == ["connectors.yaml", "models.yaml"]
+
+
+async def add_sync(caller: Caller, source: str, destination: str, model: str) -> str:
+    kind = SEED if caller.api.client.dialect is Dialect.DOCUMENTED else {}
+    ids = {"source_id": int(source), "destination_id": int(destination), "model_id": int(model)}
+    made = await caller.create(**ids, **kind)
+    assert made.status_code in {200, 201}, made.text
+    body = made.json()
+    return str(body.get("data", body)["id"])
+
+
+async def whole_pipeline(caller: Caller) -> tuple[str, str, str, str]:
+    """Ids of a source, a destination, a model and a sync."""
+    source = await connect(caller, name="Warehouse")
+    configuration = {"destination_url": "https://a.example", "headers": {}}
+    destination = await connect(
+        caller, name="CRM", connector_type="destination", connector_name="Http", configuration=configuration
+    )
+    caller.api.store.catalogs[int(destination)] = caller.api.store.catalogs[2]
+    model = await add_model(caller, source)
+    return source, destination, model, await add_sync(caller, source, destination, model)
+
+
+async def test_what_is_exported_refers_to_each_other_by_name(caller: Caller, export: Tool) -> None:
+    source, destination, model, sync = await whole_pipeline(caller)
+
+    code, out, err = await export()
+
+    assert (code, err) == (0, "2 connectors, 1 model, 1 sync exported\n")
+    spec = documents(out)[-1]["spec"]
+    assert spec["externalId"] == sync
+    assert (spec["sourceRef"], spec["destinationRef"], spec["modelRef"]) == (
+        {"name": f"warehouse-{source}"},
+        {"name": f"crm-{destination}"},
+        {"name": f"customers-{model}"},
+    )
+    assert not {"sourceId", "destinationId", "modelId"} & spec.keys()
+    assert out.startswith("# Applying this creates nothing on the server. It writes to each connector and model once")
+    assert judged(out).valid
+
+
+async def test_what_is_left_out_is_referred_to_by_its_id(caller: Caller, export: Tool) -> None:
+    source, destination, _, _ = await whole_pipeline(caller)
+    broken = await add_model(caller, source, query="SELECT 1; SELECT 2")
+    await add_sync(caller, source, destination, broken)
+
+    code, out, _ = await export()
+
+    assert code == 1
+    spec = documents(out)[-1]["spec"]
+    assert (spec["modelId"], spec["sourceRef"]) == (int(broken), {"name": f"warehouse-{source}"})
+
+
+@pytest.mark.parametrize(("namespace", "named"), [("default", True), ("sales", False)])
+async def test_a_resource_of_the_cluster_is_named_in_its_own_namespace_only(
+    caller: Caller, export: Tool, namespace: str, named: bool
+) -> None:
+    source = await connect(caller)
+    await add_model(caller, source)
+    status = {"id": source, "url": caller.api.url, "workspaceId": "1"}
+    metadata = {"name": "db", "namespace": "default"}
+    live = {"apiVersion": "squared.ai/v1", "kind": "Connector", "metadata": metadata, "status": status}
+    (export.folder / "live.yaml").write_text(json.dumps(live))
+
+    _, out, _ = await export("--live", str(export.folder / "live.yaml"), "--namespace", namespace)
+
+    [model] = documents(out)
+    given = {name: value for name, value in model["spec"].items() if name.startswith("connector")}
+    assert given == ({"connectorRef": {"name": "db"}} if named else {"connectorId": int(source)})
+
+
+async def test_the_plan_for_what_was_exported_takes_everything_over_and_creates_nothing(
+    caller: Caller, export: Tool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await whole_pipeline(caller)
+    _, out, _ = await export()
+    (export.folder / "exported.yaml").write_text(out)
+    words = ["plan", str(export.workspace), str(export.folder / "exported.yaml"), "-o", "json"]
+
+    code = await asyncio.to_thread(main, words)
+
+    told = json.loads(capsys.readouterr().out)
+    assert code == 10
+    assert {it["action"] for kind in ("connectors", "models", "syncs") for it in told[kind]} == {"adopt"}
+    marked = ["description"] if caller.api.client.dialect is Dialect.MULTIWOVEN else []
+    written = {it["name"]: [change["field"] for change in it["changes"]] for it in told["connectors"]}
+    assert sorted(written.values()) == sorted([marked, [*marked, "configuration/credentials/password"]])
+    assert [[change["field"] for change in it["changes"]] for it in told["models"]] == [["description"]]
+    assert [it["changes"] for it in told["syncs"]] == [[]]

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -28,14 +28,23 @@ from sync_operator.settings import ToolSettings
 
 __all__ = ["add_arguments", "main", "target_of"]
 
-_NOUNS: Final = ("connector", "model", "sync")
+_SYNC: Final = "sync"
+_NOUNS: Final = ("connector", "model", _SYNC)
+_DEFAULT_NAMESPACE: Final = "default"
 _HEADER: Final = "# Written by `sync-operator export`, which overwrites it.\n"
+_ALL_HEADER: Final = """\
+# Applying this creates nothing on the server. It writes to each connector and model once: a line at the end of its
+# description, by which the operator knows it again; and of a connector with secrets the whole configuration, with the
+# values of its Secret. See it beforehand with `sync-operator plan`.
+"""
 _EPILOG: Final = """\
 It needs no cluster. FILE: manifests of the Workspace and its Secret. Without them the server is taken from the
 environment.
 
 Each manifest has spec.externalId, so that applying it takes the sync over; nothing on the server changes. Schedules
-stay the server's (spec.scheduler: Server). Secrets are left out; spec.configurationSecrets says where they belong.
+stay the server's (spec.scheduler: Server). Secrets are left out; spec.configurationSecrets says where they belong. With
+--all, what is exported refers to each other by name, and applying it writes to each connector and model once: the
+operator's line in its description, and a configuration with secrets.
 
 environment:
   SYNC_API_TOKEN         token, sent to the server of SYNC_API_URL only, or to the only one in FILE
@@ -123,13 +132,14 @@ def _export(
         view = WorkspaceView(
             name=target.name, url=target.url, workspace_id=target.workspace_id, dialect=workspace.dialect
         )
-        namespace = args.namespace if args.namespace != "default" else None
+        namespace = args.namespace if args.namespace != _DEFAULT_NAMESPACE else None
         claimed = registered_ids(live, target, SYNC_KIND)
         wanted = sorted((it for it in workspace.syncs.values() if it.id not in claimed), key=lambda it: int(it.id))
-        exported = [*_pipeline(workspace, live, target, view, namespace, now)] if args.all else []
+        names: dict[tuple[str, str], str] = {}
+        exported = [*_pipeline(workspace, live, target, view, args.namespace, now, names)] if args.all else []
         for number, remote in enumerate(wanted, 1):
             progress.update(f"{number} of {len(wanted)} syncs")
-            exported.append(export_sync(remote, view, namespace, now))
+            exported.append(export_sync(remote, view, namespace, now, names))
     finally:
         progress.done()
     return exported
@@ -140,21 +150,30 @@ def _pipeline(
     live: ManifestSet,
     target: Target,
     view: WorkspaceView,
-    namespace: str | None,
+    namespace: str,
     now: datetime,
+    names: dict[tuple[str, str], str],
 ) -> Iterator[Exported]:
-    """The connectors and models that belong to no resource of the cluster, oldest first."""
-    owned = registered_ids(live, target, CONNECTOR_KIND), registered_ids(live, target, MODEL_KIND)
-    names = {remote_id: name for remote_id, (_, name) in owned[0].items()}
-    connectors = [it for it in workspace.connectors.values() if it.id not in owned[0]]
-    for connector in sorted(connectors, key=lambda it: int(it.id)):
-        exported = export_connector(connector, view, namespace, now)
-        if not exported.refused:
-            names[connector.id] = resource_name(connector)
-        yield exported
+    """The connectors and models that belong to no resource of the cluster, oldest first.
+
+    ``names`` receives the names of what is exported, and of the resources in the namespace to which others belong.
+    """
+    owned = {kind: registered_ids(live, target, kind) for kind in (CONNECTOR_KIND, MODEL_KIND)}
+    for kind, owners in owned.items():
+        names |= {(kind, remote_id): name for remote_id, (home, name) in owners.items() if home == namespace}
+    written = namespace if namespace != _DEFAULT_NAMESPACE else None
+    for connector in sorted(workspace.connectors.values(), key=lambda it: int(it.id)):
+        if connector.id not in owned[CONNECTOR_KIND]:
+            exported = export_connector(connector, view, written, now)
+            if not exported.refused:
+                names[CONNECTOR_KIND, connector.id] = resource_name(connector)
+            yield exported
     for model in sorted(workspace.models.values(), key=lambda it: int(it.id)):
-        if model.id not in owned[1]:
-            yield export_model(model, view, namespace, names, now)
+        if model.id not in owned[MODEL_KIND]:
+            exported = export_model(model, view, written, names, now)
+            if not exported.refused:
+                names[MODEL_KIND, model.id] = resource_name(model)
+            yield exported
 
 
 def target_of(
@@ -184,23 +203,30 @@ def _home(args: argparse.Namespace, found: ManifestSet) -> Home:
     return args.namespace, args.workspace or WorkspaceRef().name
 
 
-def _write(exported: Iterable[Exported], folder: Path | None) -> None:
+def _write(exported: Sequence[Exported], folder: Path | None) -> None:
     """Write all manifests to standard output, or a file per group; never overwrite a file that is not from `export`."""
     if folder is None:
-        in_utf8(sys.stdout).write("---\n".join(each.text for each in exported))
+        stream = in_utf8(sys.stdout)
+        stream.write(_note(exported))
+        stream.write("---\n".join(each.text for each in exported))
         return
-    groups: dict[Path, list[str]] = {}
+    groups: dict[Path, list[Exported]] = {}
     for each in exported:
-        groups.setdefault(folder / f"{each.group}.yaml", []).append(each.text)
+        groups.setdefault(folder / f"{each.group}.yaml", []).append(each)
     folder.mkdir(parents=True, exist_ok=True)
     for file in groups:
         if file.exists() and not file.read_text("utf-8", errors="replace").startswith(_HEADER):
             raise UsageError(f"{file}: was not written by export; move it away, or name another folder")
-    for file, texts in groups.items():
-        file.write_text(_HEADER + "---\n".join(texts), "utf-8")
+    for file, members in groups.items():
+        file.write_text(_HEADER + _note(members) + "---\n".join(each.text for each in members), "utf-8")
     for file in sorted(folder.glob("*.yaml")):
         if file not in groups and file.read_text("utf-8", errors="replace").startswith(_HEADER):
             sys.stderr.write(f"{file}: was written by an earlier export, and nothing of it is left; delete it\n")
+
+
+def _note(exported: Iterable[Exported]) -> str:
+    """What applying connectors and models writes; empty if there are none."""
+    return _ALL_HEADER if any(each.noun != _SYNC for each in exported) else ""
 
 
 def _tell(exported: list[Exported], good: int) -> int:
@@ -212,7 +238,7 @@ def _tell(exported: list[Exported], good: int) -> int:
             )
     left_out = f", {len(exported) - good} left out" if good < len(exported) else ""
     counts = Counter(each.noun for each in exported if not each.refused)
-    told = [f"{counts[noun]} {noun}{'s' * (counts[noun] != 1)}" for noun in _NOUNS if counts[noun] or noun == "sync"]
+    told = [f"{counts[noun]} {noun}{'s' * (counts[noun] != 1)}" for noun in _NOUNS if counts[noun] or noun == _SYNC]
     sys.stderr.write(f"{', '.join(told)} exported{left_out}\n")
     return 1 if left_out else 0
 

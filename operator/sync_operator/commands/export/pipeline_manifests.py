@@ -10,7 +10,7 @@ from typing import Any, Final
 from sync_operator.api.constants import API_VERSION, CONNECTOR_KIND, MODEL_KIND
 from sync_operator.api.enums import QueryType
 from sync_operator.api.kinds.resource_ref import WorkspaceRef
-from sync_operator.commands.export.export_manifest import Exported
+from sync_operator.commands.export.export_manifest import Exported, ResourceNames
 from sync_operator.commands.export.secret_extraction import extract_secrets
 from sync_operator.commands.export.yaml_writer import dump_yaml
 from sync_operator.commands.input_files import Source
@@ -29,7 +29,8 @@ _CONNECTORS: Final = "connectors"
 _MODELS: Final = "models"
 _QUERY_TYPES: Final = frozenset(kind.value for kind in QueryType)
 _TO_FILL_IN: Final = """\
-# Secrets are not exported. Write each value, and remove its '#'; until then the Connector waits.
+# Secrets are not exported. Write each value, and remove its '#'; until then the Connector waits, and what refers to it.
+# Then its configuration is sent to the server once, with these values: nothing tells what the server has.
 apiVersion: v1
 kind: Secret
 metadata:
@@ -72,7 +73,7 @@ def export_connector(remote: RemoteConnector, view: WorkspaceView, namespace: st
 
 
 def export_model(
-    remote: RemoteModel, view: WorkspaceView, namespace: str | None, connectors: Mapping[str, str], now: datetime
+    remote: RemoteModel, view: WorkspaceView, namespace: str | None, names: ResourceNames, now: datetime
 ) -> Exported:
     """The manifest of a model.
 
@@ -80,12 +81,12 @@ def export_model(
         remote: the model as the server lists it.
         view: the Workspace that the manifest refers to.
         namespace: namespace of the manifest; None for none.
-        connectors: id → name of the Connector that is exported with it.
+        names: of the Connectors beside it.
         now: the current time (aware).
     """
     held, name = remote.attributes, resource_name(remote)
     connector = held.get("connector_id")
-    known = connectors.get(str(connector))
+    known = names.get((CONNECTOR_KIND, str(connector)))
     source = {"connectorRef": {"name": known}} if known else _given(connectorId=connector)
     spec = {
         **_identity(remote, view, name),

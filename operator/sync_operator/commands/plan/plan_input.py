@@ -9,6 +9,7 @@ from sync_operator.api.base import Model
 from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.api.kinds.workspace import remote_workspace_of
 from sync_operator.api.statuses.status import read_connector_status, read_model_status, read_sync_status
+from sync_operator.api.statuses.status_fields import to_dict
 from sync_operator.api.validation.strict_validation import read_connector_spec, read_model_spec, read_sync_spec
 from sync_operator.commands.input_files import UsageError, read_sources
 from sync_operator.commands.manifests.manifest_set import Manifest, ManifestSet, load_manifests
@@ -18,6 +19,7 @@ from sync_operator.commands.validate.checks.kind_checks import check_workspace
 from sync_operator.commands.validate.checks.object_checks import Checked
 from sync_operator.commands.validate.manifest_set_rules import Judged
 from sync_operator.domain.registration.resource_kind import RegisteredStatus
+from sync_operator.domain.usage import used_ids
 from sync_operator.errors import InvalidSettingsError, InvalidSpecError
 from sync_operator.settings import ToolSettings
 
@@ -30,6 +32,7 @@ __all__ = [
     "read_live",
     "registered_ids",
     "registered_workspace",
+    "uses_of",
 ]
 
 READ_STATUS: Final[Mapping[str, Callable[[object], Any]]] = {
@@ -167,6 +170,12 @@ def _applied(manifest: Manifest, live: Mapping[str, Any], spec: Model) -> tuple[
         return spec, spec != read(live.get("spec") or {})
     except InvalidSpecError:
         return spec, True
+
+
+def uses_of(manifest: Manifest) -> set[tuple[str, str]]:
+    """Kind and server id of what a Sync or Model of the cluster was registered with, or asks for by its id."""
+    spec, status = manifest.value.get("spec"), READ_STATUS[manifest.kind](manifest.value.get("status"))
+    return used_ids(manifest.kind, {"spec": spec if isinstance(spec, Mapping) else {}, "status": to_dict(status)})
 
 
 def registered_workspace(status: RegisteredStatus) -> Any:

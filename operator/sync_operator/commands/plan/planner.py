@@ -17,6 +17,7 @@ from sync_operator.commands.plan.plan_input import (
     find_targets,
     registered_ids,
     registered_workspace,
+    uses_of,
 )
 from sync_operator.commands.plan.planned_kinds.pipeline_kinds import connectors_of, models_of
 from sync_operator.commands.plan.planned_kinds.pipeline_planner import Cluster, plan_pipeline
@@ -27,7 +28,6 @@ from sync_operator.commands.targets import Home, Secrets, Target
 from sync_operator.commands.terminal import Progress
 from sync_operator.commands.validate.manifest_set_rules import Judged
 from sync_operator.domain.sync.references import named_roles, resource_roles
-from sync_operator.domain.usage import used_ids
 from sync_operator.domain.workspace_view import WorkspaceView
 from sync_operator.errors import SyncOperatorError
 from sync_operator.settings import ToolSettings
@@ -223,8 +223,7 @@ class Plan:
         """True if a Sync of the cluster was registered with the Model."""
         used, place = (MODEL_KIND, model.status.id), registered_workspace(model.status)
         return any(
-            registered_workspace(READ_STATUS[SYNC_KIND](it.value.get("status"))) == place
-            and used in used_ids(SYNC_KIND, it.value)
+            registered_workspace(READ_STATUS[SYNC_KIND](it.value.get("status"))) == place and used in uses_of(it)
             for it in self._live.of(SYNC_KIND)
             if place is not None
         )

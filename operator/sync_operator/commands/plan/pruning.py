@@ -12,7 +12,7 @@ from sync_operator.api import constants
 from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.api.kinds.workspace import RemoteWorkspace
 from sync_operator.commands.manifests.manifest_set import Manifest, ManifestSet
-from sync_operator.commands.plan.plan_input import READ_SPEC, READ_STATUS, Candidate, registered_workspace
+from sync_operator.commands.plan.plan_input import READ_SPEC, READ_STATUS, Candidate, registered_workspace, uses_of
 from sync_operator.commands.server_access import WorkspaceContent
 from sync_operator.commands.targets import Home
 from sync_operator.domain.connector.connector_kind import CONNECTOR
@@ -23,7 +23,7 @@ from sync_operator.domain.registration.deletion_step import retains
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
 from sync_operator.domain.snapshot import RunnerConfig, Snapshot, SyncView
 from sync_operator.domain.sync.sync_kind import SYNC
-from sync_operator.domain.usage import REFERENCE_FIELDS, USER_FIELDS, Usage, in_use, used_ids
+from sync_operator.domain.usage import REFERENCE_FIELDS, USER_FIELDS, Usage, in_use
 from sync_operator.domain.workspace_view import WorkspaceView
 from sync_operator.errors import InvalidSpecError
 
@@ -165,7 +165,7 @@ def _users_left(each: Deletion, left: Sequence[Manifest], candidates: Sequence[C
         (it.namespace, it.kind, it.name)
         for it in left
         if registered_workspace(READ_STATUS[it.kind](it.value.get("status"))) == each.place
-        and (kind, each.remote_id) in used_ids(it.kind, it.value)
+        and (kind, each.remote_id) in uses_of(it)
     }
     for it in candidates:
         refs = ((getattr(it.spec, f"{name}_ref"), target) for name, target in REFERENCE_FIELDS.get(it.kind, ()))
