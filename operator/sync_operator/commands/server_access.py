@@ -1,7 +1,8 @@
 """Read-only access of the commands to a server workspace."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -31,7 +32,11 @@ from sync_operator.syncapi.types import (
     RemoteSync,
 )
 
-__all__ = ["WorkspaceContent", "read_definitions", "read_workspace"]
+__all__ = ["Users", "WorkspaceContent", "read_definitions", "read_workspace"]
+
+
+type Users = Mapping[tuple[str, str], tuple[tuple[str, str], ...]]
+"""By kind and id of a connector or model, the kinds and ids of the syncs and models that use it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +61,15 @@ class WorkspaceContent:
     models: dict[str, RemoteModel] = field(default_factory=dict)
     definitions: DefinitionSet | None = None
 
-    def users_of(self, kind: str, remote_id: str | None) -> Iterator[tuple[str, str]]:
-        """Kind and id of each sync and model that uses a connector or model, each once."""
-        found = dict[tuple[str, str], None]()
-        for user, name in USER_FIELDS.get(kind, ()):
-            rows: Mapping[str, RemoteResource] = self.syncs if user == SYNC_KIND else self.models
-            for row in sorted(rows.values(), key=lambda row: int(row.id)):
-                if str(row.attributes.get(name)) == remote_id:
-                    found[user, row.id] = None
-        return iter(found)
+    def users(self) -> Users:
+        """What uses each connector and model, each once, in the order of the ids."""
+        found = defaultdict[tuple[str, str], dict[tuple[str, str], None]](dict)
+        for kind, fields in USER_FIELDS.items():
+            for user, name in fields:
+                rows: Mapping[str, RemoteResource] = self.syncs if user == SYNC_KIND else self.models
+                for row in sorted(rows.values(), key=lambda row: int(row.id)):
+                    found[kind, str(row.attributes.get(name))][user, row.id] = None
+        return {used: tuple(users) for used, users in found.items()}
 
 
 def read_workspace(

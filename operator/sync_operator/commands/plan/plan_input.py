@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, Final
 
 from sync_operator.api.base import Model
 from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
-from sync_operator.api.kinds.workspace import remote_workspace_of
+from sync_operator.api.kinds.workspace import RemoteWorkspace, remote_workspace_of
 from sync_operator.api.statuses.status import read_connector_status, read_model_status, read_sync_status
 from sync_operator.api.statuses.status_fields import to_dict
 from sync_operator.api.validation.strict_validation import read_connector_spec, read_model_spec, read_sync_spec
@@ -33,6 +33,7 @@ __all__ = [
     "registered_ids",
     "registered_workspace",
     "uses_of",
+    "workspace_of",
 ]
 
 READ_STATUS: Final[Mapping[str, Callable[[object], Any]]] = {
@@ -178,9 +179,14 @@ def uses_of(manifest: Manifest) -> set[tuple[str, str]]:
     return used_ids(manifest.kind, {"spec": spec if isinstance(spec, Mapping) else {}, "status": to_dict(status)})
 
 
-def registered_workspace(status: RegisteredStatus) -> Any:
+def registered_workspace(status: RegisteredStatus) -> RemoteWorkspace | None:
     """Server and workspace where something is registered, by its status; None if it is not."""
     return remote_workspace_of(status.url, status.workspace_id) if status.id and status.url else None
+
+
+def workspace_of(manifest: Manifest) -> RemoteWorkspace | None:
+    """Server and workspace where an object of the cluster is registered; None if it is not."""
+    return registered_workspace(READ_STATUS[manifest.kind](manifest.value.get("status")))
 
 
 def registered_ids(live: ManifestSet, target: Target, kind: str, but: Container[Home] = ()) -> dict[str, Home]:

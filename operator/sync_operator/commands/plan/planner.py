@@ -18,6 +18,7 @@ from sync_operator.commands.plan.plan_input import (
     registered_ids,
     registered_workspace,
     uses_of,
+    workspace_of,
 )
 from sync_operator.commands.plan.planned_kinds.pipeline_kinds import connectors_of, models_of
 from sync_operator.commands.plan.planned_kinds.pipeline_planner import Cluster, plan_pipeline
@@ -157,6 +158,9 @@ class Plan:
         texts = (*live.of(CONFIG_MAP_KIND), *found.of(CONFIG_MAP_KIND))
         self._config_maps = {(it.namespace, it.name): _data(it) for it in texts}
         self._uids = {kind: frozenset(filter(None, map(_uid, live.of(kind)))) for kind in READ_STATUS}
+        self._used = {
+            (place, *used) for it in live.of(SYNC_KIND) if (place := workspace_of(it)) for used in uses_of(it)
+        }
         marks = {mark for kind in READ_STATUS for mark in map(_cluster_of, live.of(kind)) if mark}
         self._cluster = next(iter(marks)) if len(marks) == 1 else ""
 
@@ -221,12 +225,7 @@ class Plan:
 
     def _is_used(self, model: Candidate) -> bool:
         """True if a Sync of the cluster was registered with the Model."""
-        used, place = (MODEL_KIND, model.status.id), registered_workspace(model.status)
-        return any(
-            registered_workspace(READ_STATUS[SYNC_KIND](it.value.get("status"))) == place and used in uses_of(it)
-            for it in self._live.of(SYNC_KIND)
-            if place is not None
-        )
+        return (registered_workspace(model.status), MODEL_KIND, model.status.id) in self._used
 
 
 def _view(group: Group) -> WorkspaceView:

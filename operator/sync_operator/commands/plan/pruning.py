@@ -3,7 +3,8 @@
 A connector or model that something else uses stays until nothing does; the controller's own rules say so.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -12,8 +13,15 @@ from sync_operator.api import constants
 from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND, WORKSPACE_KIND
 from sync_operator.api.kinds.workspace import RemoteWorkspace
 from sync_operator.commands.manifests.manifest_set import Manifest, ManifestSet
-from sync_operator.commands.plan.plan_input import READ_SPEC, READ_STATUS, Candidate, registered_workspace, uses_of
-from sync_operator.commands.server_access import WorkspaceContent
+from sync_operator.commands.plan.plan_input import (
+    READ_SPEC,
+    READ_STATUS,
+    Candidate,
+    registered_workspace,
+    uses_of,
+    workspace_of,
+)
+from sync_operator.commands.server_access import Users, WorkspaceContent
 from sync_operator.commands.targets import Home
 from sync_operator.domain.connector.connector_kind import CONNECTOR
 from sync_operator.domain.connector.connector_snapshot import ConnectorSnapshot, ConnectorView
@@ -135,56 +143,72 @@ def with_users(
     """
     deleted = {(each.manifest.kind, each.place, each.remote_id) for each in gone if each.deletes_remote}
     pruned = {(each.manifest.kind, each.manifest.namespace, each.manifest.name) for each in gone}
-    left = [it for kind in READ_STATUS for it in live.of(kind) if (kind, it.namespace, it.name) not in pruned]
+    every = (it for kind in READ_STATUS for it in live.of(kind) if (kind, it.namespace, it.name) not in pruned)
+    users = _Users(every, candidates)
     result = []
     for each in gone:
         kind = each.manifest.kind
-        if kind not in USER_FIELDS or not each.deletes_remote or each.place is None:
-            result.append(each)
-            continue
-        resources = _users_left(each, left, candidates)
-        content = content_of(each)
-        remotes = () if isinstance(content, str) else tuple(_users_on_server(each, content, deleted))
-        snapshot: Any = replace(_snapshot(each.manifest, now), usage=Usage(resources, remotes))  # type: ignore[call-arg]
-        blocker = in_use(snapshot)
-        if blocker is not None:
-            each = replace(each, blocker=f"{blocker.reason}: {blocker.message}")  # noqa: PLW2901
-        elif isinstance(content, str):
-            each = replace(each, blocker=_UNKNOWN.format(error=content))  # noqa: PLW2901
-        if each.blocker:
-            deleted.discard((kind, each.place, each.remote_id))
-            left.append(each.manifest)
+        if kind in USER_FIELDS and each.deletes_remote and each.place is not None:
+            content = content_of(each)
+            remotes = () if isinstance(content, str) else tuple(users.on_server(each, content, deleted))
+            snapshot: Any = replace(_snapshot(each.manifest, now), usage=Usage(users.in_cluster(each), remotes))  # type: ignore[call-arg]
+            blocker = in_use(snapshot)
+            if blocker is not None:
+                each = replace(each, blocker=f"{blocker.reason}: {blocker.message}")  # noqa: PLW2901
+            elif isinstance(content, str):
+                each = replace(each, blocker=_UNKNOWN.format(error=content))  # noqa: PLW2901
+            if each.blocker:
+                deleted.discard((kind, each.place, each.remote_id))
+                users.add(each.manifest)
         result.append(each)
     return result
 
 
-def _users_left(each: Deletion, left: Sequence[Manifest], candidates: Sequence[Candidate]) -> tuple[str, ...]:
-    """Resources that stay, and were registered with it or name it."""
-    kind, home = each.manifest.kind, (each.manifest.namespace, each.manifest.name)
-    users = {
-        (it.namespace, it.kind, it.name)
-        for it in left
-        if registered_workspace(READ_STATUS[it.kind](it.value.get("status"))) == each.place
-        and (kind, each.remote_id) in uses_of(it)
-    }
-    for it in candidates:
-        refs = ((getattr(it.spec, f"{name}_ref"), target) for name, target in REFERENCE_FIELDS.get(it.kind, ()))
-        if it.home[0] == home[0] and any(ref and ref.name == home[1] and target == kind for ref, target in refs):
-            users.add((it.home[0], it.kind, it.home[1]))
-    return tuple(_words(home[0], user) for user in sorted(users))
+class _Users:
+    """What uses Connectors and Models, in the cluster and on the server.
+
+    Args:
+        left: Connectors, Models and Syncs of the cluster that stay.
+        candidates: the resources of the input.
+    """
+
+    def __init__(self, left: Iterable[Manifest], candidates: Sequence[Candidate]) -> None:
+        self._registered = defaultdict[tuple[Any, ...], set[tuple[str, str, str]]](set)
+        self._named = defaultdict[tuple[str, str, str], set[tuple[str, str, str]]](set)
+        self._on_servers: dict[int, Users] = {}
+        for manifest in left:
+            self.add(manifest)
+        for each in candidates:
+            for field, target in REFERENCE_FIELDS.get(each.kind, ()):
+                ref = getattr(each.spec, f"{field}_ref")
+                if ref is not None and ref.name is not None:
+                    self._named[target, each.home[0], ref.name].add((each.home[0], each.kind, each.home[1]))
+
+    def add(self, manifest: Manifest) -> None:
+        """Count what stays in the cluster."""
+        for used in uses_of(manifest):
+            self._registered[(workspace_of(manifest), *used)].add((manifest.namespace, manifest.kind, manifest.name))
+
+    def in_cluster(self, each: Deletion) -> tuple[str, ...]:
+        """Resources that stay, and were registered with it or name it."""
+        kind, namespace, name = each.manifest.kind, each.manifest.namespace, each.manifest.name
+        users = self._registered[each.place, kind, each.remote_id] | self._named[kind, namespace, name]
+        return tuple(_words(namespace, user) for user in sorted(users))
+
+    def on_server(
+        self, each: Deletion, content: WorkspaceContent, deleted: Collection[tuple[str, Any, Any]]
+    ) -> Iterator[str]:
+        """What uses it there and is not deleted before it."""
+        if id(content) not in self._on_servers:
+            self._on_servers[id(content)] = content.users()
+        known = self._on_servers[id(content)]
+        for kind, remote_id in known.get((each.manifest.kind, each.remote_id or ""), ()):
+            if (kind, each.place, remote_id) not in deleted:
+                yield f"{_NOUNS[kind]} {remote_id}"
 
 
 def _words(namespace: str, user: tuple[str, str, str]) -> str:
     return f"{user[1]} {user[2]}" if user[0] == namespace else f"{user[1]} {user[0]}/{user[2]}"
-
-
-def _users_on_server(
-    each: Deletion, content: WorkspaceContent, deleted: Collection[tuple[str, Any, Any]]
-) -> Iterator[str]:
-    """What uses it there and is not deleted before it."""
-    for kind, remote_id in content.users_of(each.manifest.kind, each.remote_id):
-        if (kind, each.place, remote_id) not in deleted:
-            yield f"{_NOUNS[kind]} {remote_id}"
 
 
 def _snapshot(manifest: Manifest, now: datetime) -> ResourceSnapshot:

@@ -64,15 +64,16 @@ def models_of(
         config_maps: ``data`` of the ConfigMaps of the input, by namespace and name.
         is_used: of a Model, True if a Sync of the cluster uses it.
     """
+    users = found.users()
 
     def snapshot(each: Candidate, view: dict[str, Any], registration: dict[str, Any]) -> ModelSnapshot:
         model, ref = ModelView(**view), each.spec.connector_ref
         named = references.view(CONNECTOR_KIND, each.home[0], ref.name) if ref is not None and ref.name else None
-        users = (f"{SYNC.noun} {number}" for _, number in found.users_of(MODEL_KIND, model.status.id))
+        syncs = users.get((MODEL_KIND, model.status.id or ""), ())
         return ModelSnapshot(
             **registration,
             model=model,
-            usage=Usage(remotes=tuple(users)),
+            usage=Usage(remotes=tuple(f"{SYNC.noun} {number}" for _, number in syncs)),
             is_used=is_used(each),
             connector_id=connector_id_of(model),
             reference=named,
