@@ -58,6 +58,13 @@ def plan(
     return Planner(caller.api, tmp_path, monkeypatch, capsys)
 
 
+@pytest.fixture
+def multiwoven(
+    api: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Planner:
+    return Planner(api, tmp_path, monkeypatch, capsys)
+
+
 def source(name: str = "warehouse", **changes: Any) -> dict[str, Any]:
     spec = {"connectorType": "source", "connectorName": "Postgresql", "configurationSecrets": [PASSWORD]}
     return connector_manifest(name, **(spec | {"configuration": PLAIN} | changes))
@@ -251,6 +258,13 @@ async def test_what_would_stall_is_told_with_what_waits_for_it(
     assert "Model customers: cannot be done" in out
     assert "Sync orders: cannot be done" in out
     assert "and this Sync waits for it" in words(out)
+
+
+async def test_a_query_that_its_source_does_not_take_is_refused(multiwoven: Planner) -> None:
+    code, out, _ = await multiwoven.run(source(), model(queryType="soql"), password())
+
+    assert code == 1
+    assert "Model customers: cannot be done - InvalidSpec: spec.queryType:" in words(out)
 
 
 async def test_a_sync_takes_the_ids_of_what_is_there(plan: Planner, caller: Caller) -> None:

@@ -59,6 +59,7 @@ class PlannedReferences:
             workspace=each.workspace[1],
             remote_workspace=target.remote_workspace if target is not None else None,
             connector_type=getattr(each.spec, "connector_type", ""),
+            definition=getattr(each.spec, "connector_name", ""),
             connector_id=self._source_of(each) or (known.connector_id if known is not None else None),
         )
         if planned is None:

@@ -127,7 +127,7 @@ def _read(
             roles=roles,
             checked=tuple(RefKind) if SYNC_KIND in kinds else (),
             whole=whole or not kinds <= {SYNC_KIND},
-            definitions=CONNECTOR_KIND in kinds,
+            definitions=not kinds <= {SYNC_KIND},
         )
         return Group(target, candidates, content)
     except SyncOperatorError as error:

@@ -78,6 +78,8 @@ def models_of(
             connector_id=connector_id_of(model),
             reference=named,
             sources=found.names.get(RefKind.SOURCE),
+            definitions=found.definitions,
+            definitions_read=True,
         ).with_source()
 
     def known(each: Candidate) -> dict[str, str]:
