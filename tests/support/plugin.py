@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -40,16 +40,18 @@ class Plugin:
 
     def __call__(self, *words: str, code: int = 0) -> str:
         """What a call prints, on both streams; it has to end with this exit code."""
-        done = subprocess.run(
-            self.command(*words), env=self.variables, capture_output=True, text=True, check=False, timeout=100
-        )
-        printed = done.stdout + done.stderr
-        assert done.returncode == code, f"{done.returncode}: {printed}"
-        return printed
+        done = self._run(words, code)
+        return done.stdout + done.stderr
 
     def data(self, *words: str, code: int = 0) -> Any:
         """What a call prints as JSON."""
-        return json.loads(self(*words, "-o", "json", code=code))
+        return json.loads(self._run((*words, "-o", "json"), code).stdout)
+
+    def _run(self, words: Sequence[str], code: int) -> subprocess.CompletedProcess[str]:
+        command = self.command(*words)
+        done = subprocess.run(command, env=self.variables, capture_output=True, text=True, check=False, timeout=100)
+        assert done.returncode == code, f"{done.returncode}: {done.stdout}{done.stderr}"
+        return done
 
 
 def impersonating(plane: Plane, folder: Path, user: str, *groups: str) -> Path:

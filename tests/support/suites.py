@@ -21,6 +21,7 @@ LONG: Final[dict[str, int]] = {
     "tests/cluster/test_restart.py": 70,
     "tests/cluster/test_runs.py": 200,
     "tests/cluster/test_names.py": 110,
+    "tests/cluster/test_plugin_runs.py": 110,
     "tests/cluster/apart/test_clocks.py": 30,
     "tests/cluster/apart/test_probes.py": 55,
     "tests/cluster/apart/test_leader.py": 55,

@@ -20,6 +20,9 @@ __all__ = ["PROGRAM", "VERBS", "main", "verb_parser"]
 PROGRAM: Final = "kubectl sync"
 VERBS: Final = {
     "status": ("status_verb", "show what is wrong, since when, why, and what to do"),
+    "run": ("run_verb", "run Syncs now, and wait for the result"),
+    "runs": ("runs_verb", "show the last runs of a Sync, with rows and reasons"),
+    "logs": ("logs_verb", "print the log of a run"),
     "suspend": ("suspend_verb", "stop the schedule of Syncs, or the operator's requests to a Workspace"),
     "resume": ("resume_verb", "undo suspend; what was missed meanwhile is not made up for"),
 }
@@ -91,7 +94,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
             loaded.add_arguments(verb)
             # Both `kubectl sync -n shop status` and `kubectl sync status -n shop` are typed.
             add_cluster_arguments(verb, default=argparse.SUPPRESS)
-            verb.set_defaults(run=loaded.main)
+            verb.set_defaults(verb_main=loaded.main)
     return parser
 
 
@@ -109,7 +112,7 @@ def _run(args: argparse.Namespace) -> int:
             style_of(sys.stdout, colour=colour_allowed()),
             "".join(f" --{name} {shlex.quote(value)}" for name in _CLUSTER_OPTIONS if (value := getattr(args, name))),
         )
-        code: int = args.run(args, session)
+        code: int = args.verb_main(args, session)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in {"kubernetes", "urllib3"}:
             raise

@@ -25,7 +25,7 @@ from sync_operator.domain.scheduling.pod_settings import with_defaults
 from sync_operator.domain.snapshot import Snapshot, SyncView
 from sync_operator.util.durations import format_duration, parse_duration
 
-__all__ = ["cronjob_manifest", "cronjob_name", "hashed_name", "requested_job", "sync_label"]
+__all__ = ["cronjob_manifest", "cronjob_name", "hashed_name", "requested_job", "requested_job_name", "sync_label"]
 
 _CRONJOB_NAME_LIMIT: Final = 52
 _LABEL_LIMIT: Final = 63
@@ -152,7 +152,7 @@ def requested_job(
         container.setdefault("env", []).append(
             {"name": "SYNC_RUN_SINCE", "value": at.isoformat(timespec="milliseconds")}
         )
-    spec, digest = template["spec"], sha256(f"{token}{instead}".encode()).hexdigest()[:10]
+    spec = template["spec"]
     if "activeDeadlineSeconds" in spec:
         longest = spec["activeDeadlineSeconds"]
         spec["activeDeadlineSeconds"] = min(longest + longest // (spec.get("backoffLimit", 0) + 1), _MAX_DEADLINE)
@@ -160,7 +160,7 @@ def requested_job(
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            "name": f"{metadata['name']}-{digest}",
+            "name": requested_job_name(metadata["name"], f"{token}{instead}"),
             "namespace": metadata["namespace"],
             "labels": dict(template["metadata"].get("labels", {})),
             "annotations": {
@@ -174,6 +174,11 @@ def requested_job(
         },
         "spec": spec,
     }
+
+
+def requested_job_name(cronjob: str, token: str) -> str:
+    """Name of the first Job that answers a run request."""
+    return f"{cronjob}-{sha256(token.encode()).hexdigest()[:10]}"
 
 
 def _digest(manifest: Mapping[str, Any]) -> str:
