@@ -61,6 +61,8 @@ NOT_RUN: Final = {
     "dbt build && kubectl sync run customers --wait --timeout 1h": "needs dbt; tests/cluster/test_plugin_runs.py",
     "kubectl sync logs customers -f": "tests/cluster/test_plugin_runs.py does it",
     "kubectl sync logs customers --run 12": "tests/cluster/test_plugin_runs.py does it",
+    "kubectl sync discover crm --wait": "tests/cluster/test_plugin_tree.py does it",
+    "kubectl completion --help": "tests/cluster/test_plugin_tree.py asks as its scripts do",
     "kubectl sync suspend workspace/NAME": "tests/cluster/test_plugin_status.py does it",
     "helm upgrade sync-operator helm/sync-operator -n sync-operator --reuse-values": _LIFECYCLE,
     "helm upgrade … --reuse-values --set crds.keep=false": _LIFECYCLE,

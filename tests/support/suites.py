@@ -67,6 +67,7 @@ WEIGHT: Final[dict[str, int]] = LONG | {
     "tests/cluster/test_kubeconfig.py": 30,
     "tests/cluster/test_plugin_access.py": 20,
     "tests/cluster/test_plugin_status.py": 25,
+    "tests/cluster/test_plugin_tree.py": 30,
     "tests/cluster/test_mistakes.py": 45,
     "tests/cluster/test_identity.py": 20,
     "tests/cluster/test_metrics.py": 20,

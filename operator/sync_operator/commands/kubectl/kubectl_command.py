@@ -15,7 +15,7 @@ from sync_operator.commands.terminal import print_error, style_of
 from sync_operator.errors import KubernetesError, SyncOperatorError
 from sync_operator.settings import colour_allowed, kubeconfig_files
 
-__all__ = ["PROGRAM", "VERBS", "main", "verb_parser"]
+__all__ = ["PROGRAM", "VERBS", "add_cluster_arguments", "main", "verb_parser"]
 
 PROGRAM: Final = "kubectl sync"
 VERBS: Final = {
@@ -23,8 +23,10 @@ VERBS: Final = {
     "run": ("run_verb", "run Syncs now, and wait for the result"),
     "runs": ("runs_verb", "show the last runs of a Sync, with rows and reasons"),
     "logs": ("logs_verb", "print the log of a run"),
+    "tree": ("tree_verb", "show what belongs to each Workspace, and what waits for what"),
     "suspend": ("suspend_verb", "stop the schedule of Syncs, or the operator's requests to a Workspace"),
     "resume": ("resume_verb", "undo suspend; what was missed meanwhile is not made up for"),
+    "discover": ("discover_verb", "have the catalogs of Connectors made anew"),
 }
 """Verb → its module in `verbs`, with ``add_arguments(parser)`` and ``main(args, session) -> exit code``, and a help
 text."""

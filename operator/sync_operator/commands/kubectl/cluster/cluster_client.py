@@ -27,6 +27,7 @@ __all__ = [
     "FIELD_MANAGER",
     "JOBS",
     "MODELS",
+    "NAMESPACES",
     "PODS",
     "SYNCS",
     "UNREACHABLE",
@@ -75,6 +76,7 @@ WORKSPACES: Final = Resource(f"/apis/{GROUP}/{VERSION}", WORKSPACE_PLURAL, "Work
 CONNECTORS: Final = Resource(f"/apis/{GROUP}/{VERSION}", CONNECTOR_PLURAL, "Connector", GROUP)
 MODELS: Final = Resource(f"/apis/{GROUP}/{VERSION}", MODEL_PLURAL, "Model", GROUP)
 JOBS: Final = Resource("/apis/batch/v1", "jobs", "Job", "batch")
+NAMESPACES: Final = Resource("/api/v1", "namespaces", "Namespace")
 PODS: Final = Resource("/api/v1", "pods", "Pod")
 
 

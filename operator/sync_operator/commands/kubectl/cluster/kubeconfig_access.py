@@ -13,7 +13,7 @@ from sync_operator.settings import kubernetes_service
 from sync_operator.util.bounds import one_line
 from sync_operator.util.redact import redact
 
-__all__ = ["ClusterAccess", "load_access"]
+__all__ = ["ClusterAccess", "context_names", "load_access"]
 
 _POD_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _MAX_MESSAGE_LENGTH: Final = 500
@@ -75,6 +75,17 @@ def load_access(files: tuple[Path, ...], context: str | None) -> ClusterAccess:
             f"context {chosen!r}",
             tuple(_impersonation(user)),
         )
+
+
+def context_names(files: tuple[Path, ...]) -> list[str]:
+    """Names of the contexts.
+
+    Raises:
+        KubernetesError: the files cannot be used.
+    """
+    with _failures("the kubeconfig"):
+        merger = _official().KubeConfigMerger(":".join(map(str, files)))
+        return sorted(_by_name(merger.config.value.get("contexts")))
 
 
 def _client(merger: Any, context: str, user: dict[str, Any]) -> Any:

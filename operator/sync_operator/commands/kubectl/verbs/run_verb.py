@@ -21,7 +21,7 @@ from sync_operator.commands.terminal import Progress, fitted_table, wrapped
 from sync_operator.errors import InvalidSpecError, KubernetesError, NotFoundError
 from sync_operator.util.durations import format_duration, parse_duration
 
-__all__ = ["TIMED_OUT", "add_arguments", "main"]
+__all__ = ["TIMED_OUT", "add_arguments", "add_wait_arguments", "main"]
 
 TIMED_OUT: Final = 124
 """Exit code when the time is over, as of the command ``timeout``."""
@@ -52,10 +52,15 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the verb."""
     add_selection_arguments(parser, everywhere=False)
-    parser.add_argument("--wait", action="store_true", help="wait until the runs have ended")
-    parser.add_argument("--timeout", type=_duration, metavar="DURATION", help="how long to wait, such as 1h30m")
+    add_wait_arguments(parser, "the runs have ended")
     add_output_argument(parser)
     parser.epilog = _EPILOG
+
+
+def add_wait_arguments(parser: argparse.ArgumentParser, until: str) -> None:
+    """Add ``--wait`` and ``--timeout``."""
+    parser.add_argument("--wait", action="store_true", help=f"wait until {until}")
+    parser.add_argument("--timeout", type=_duration, metavar="DURATION", help="how long to wait, such as 1h30m")
 
 
 def _duration(text: str) -> timedelta:
