@@ -97,6 +97,7 @@ class Process:
     Attributes:
         dialect: of the server.
         ahead: by how much its clock is ahead.
+        settle: how long after a create without an answer the server may still carry it out; read at the next start.
     """
 
     kube: KubeClient
@@ -108,6 +109,7 @@ class Process:
     events: _Events = field(init=False)
     context: ControllerContext = field(init=False)
     ahead: timedelta = timedelta()
+    settle: timedelta = timedelta()
 
     def __post_init__(self) -> None:
         self.start()
@@ -135,7 +137,7 @@ class Process:
             uid="process",
             clock=self.now,
             drift_period=timedelta(seconds=60),
-            create_settle=timedelta(),
+            create_settle=self.settle,
             cluster="here",
             kinds=(REGISTERED_CONNECTOR, REGISTERED_MODEL, REGISTERED_SYNC),
         )
