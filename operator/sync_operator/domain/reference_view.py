@@ -6,16 +6,17 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, Final
 
-from sync_operator.api.constants import CONNECTOR_KIND
-from sync_operator.api.enums import DiscoverPolicy
+from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND
+from sync_operator.api.enums import DiscoverPolicy, QueryType
 from sync_operator.api.kinds.workspace import RemoteWorkspace
+from sync_operator.api.rules.query_text import NO_CURSOR, takes_cursor
 from sync_operator.api.statuses.conditions import ConditionType, Reason
 from sync_operator.domain.blocker import Blocker
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
 from sync_operator.syncapi.types import RefKind
 from sync_operator.util.redact import redact
 
-__all__ = ["ReferenceView", "reference_blocker", "stream_blocker", "view_of"]
+__all__ = ["ReferenceView", "cursor_blocker", "reference_blocker", "stream_blocker", "view_of"]
 
 _MAX_WORDS: Final = 300
 """Characters of another resource's message that a message repeats."""
@@ -42,6 +43,7 @@ class ReferenceView:
         connector_type: of a Connector, ``source`` or ``destination``.
         definition: of a Connector, the name of its definition on the server.
         connector_id: of a Model, the server's id of the source that it reads from; None if unknown.
+        query: of a Model, its SQL as it stands in the spec; empty if it is elsewhere, or is no SQL.
         streams: of a Connector, names of streams in its catalog.
         stream_count: how many streams the catalog has; None without a catalog.
     """
@@ -59,6 +61,7 @@ class ReferenceView:
     connector_type: str = ""
     definition: str = ""
     connector_id: int | None = None
+    query: str = ""
     streams: tuple[str, ...] = ()
     stream_count: int | None = None
 
@@ -102,6 +105,7 @@ def view_of(
         connector_type=spec.get("connectorType", "") if kind == CONNECTOR_KIND else "",
         definition=spec.get("connectorName", "") if kind == CONNECTOR_KIND else "",
         connector_id=status.get("connectorId"),
+        query=spec.get("query", "") if kind == MODEL_KIND and spec.get("queryType") != QueryType.SOQL else "",
         streams=tuple(status.get("streams", ())),
         stream_count=status.get("streamCount"),
     )
@@ -148,6 +152,13 @@ def _blockers(snapshot: ResourceSnapshot, view: ReferenceView, field: str, conne
         why = redact(view.trouble, limit=_MAX_WORDS) or "the operator has not looked at it yet"
         words = f"{field}: {view.words} is not Ready, and this {kind} waits for it: {why}"
         yield _waits(words, brief=not view.trouble)
+
+
+def cursor_blocker(view: ReferenceView, cursor_field: str | None) -> Blocker | None:
+    """The blocker if the runs of a Sync with a cursor field would break on a Model's query; None if that is unknown."""
+    if cursor_field is None or takes_cursor(view.query):
+        return None
+    return _wrong(f"spec.cursorField: the query of {view.words} ends in a condition or an order, and {NO_CURSOR}")
 
 
 def stream_blocker(view: ReferenceView, stream: str) -> Blocker | None:

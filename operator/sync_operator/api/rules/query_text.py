@@ -9,7 +9,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["ORDERED", "QUERY_RULES", "QueryRule", "is_ordered", "normalized_query", "query_faults"]
+__all__ = [
+    "NO_CURSOR",
+    "ORDERED",
+    "QUERY_RULES",
+    "QueryRule",
+    "is_ordered",
+    "normalized_query",
+    "query_faults",
+    "takes_cursor",
+]
 
 _BLANKS: Final = " \t\n\v\f\r"
 _BLANK: Final = r"[ \t\n\v\f\r]"
@@ -74,6 +83,16 @@ _LAST_HASH_LINE_PATTERN: Final = re.compile(rf"{_HASH_LINE}\Z")
 _ORDERED_PATTERN: Final = re.compile(ORDERED, re.ASCII)
 
 
+_CLAUSE_PATTERN: Final = re.compile(rf"{_LEXEME}|[()]|\b(?:from|join|where|on|by|having)\b", re.ASCII | re.IGNORECASE)
+_AFTER_TABLES: Final = frozenset({"where", "on", "by", "having"})
+"""Words that begin a part of a query after which no table can be named, unless another part follows."""
+NO_CURSOR: Final = (
+    "a run with spec.cursorField writes AS subquery WHERE behind the query, which must end in a table or in ')'; write "
+    "it as SELECT * FROM (the query)"
+)
+"""What is said of a query that cannot be read by a cursor field; phrased to follow the path of a field and a colon."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueryRule:
     """Something that a query must not have.
@@ -116,6 +135,18 @@ def query_faults(query: str) -> Iterator[str]:
 def is_ordered(query: str) -> bool:
     """True if some part of a query is ordered."""
     return _ORDERED_PATTERN.search(query) is not None
+
+
+def takes_cursor(query: str) -> bool:
+    """False if a run with a cursor field certainly breaks on the SQL, because it ends in a condition or an order."""
+    text, depth, last = _without_end(query), 0, ""
+    for token in _CLAUSE_PATTERN.finditer(text):
+        word = token.group().lower()
+        if word in {"(", ")"}:
+            depth += 1 if word == "(" else -1
+        elif depth == 0 and word.isalpha():
+            last = word
+    return text.endswith(")") or last not in _AFTER_TABLES
 
 
 def _without_end(query: str) -> str:

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
+from sync_operator.api.enums import QueryType
 from sync_operator.api.kinds.connector import ConnectorSpec
 from sync_operator.api.kinds.model import ModelSpec
 from sync_operator.api.kinds.resource_ref import ResourceRef, WorkspaceRef
 from sync_operator.api.kinds.sync import SyncSpec
+from sync_operator.api.rules.query_text import takes_cursor
 from sync_operator.commands.manifests.manifest_set import Manifest
 
 __all__ = ["Facts", "Form", "Reference", "facts_of", "workspace_name"]
@@ -30,6 +32,7 @@ class Facts(NamedTuple):
         server_name: of a Connector: its name on the server.
         definition: of a Connector: its definition.
         query_type: of a Model.
+        cursor: of a Sync, that it has a cursor field; of a Model, that its query goes with one.
     """
 
     workspace: str
@@ -39,6 +42,7 @@ class Facts(NamedTuple):
     server_name: str = ""
     definition: str = ""
     query_type: str = ""
+    cursor: bool = False
 
     def reference(self, role: str) -> tuple[Form, str | int] | None:
         """Form and value of the reference of a role."""
@@ -57,12 +61,14 @@ def facts_of(manifest: Manifest, spec: ConnectorSpec | ModelSpec | SyncSpec | No
         case ModelSpec():
             found = _reference("connector", spec.connector_ref, spec.connector_id)
             query_type = spec.query_type.value
-            return Facts(spec.workspace_ref.name, spec.external_id, (*found,), query_type=query_type)
+            takes = spec.query_type is QueryType.SOQL or takes_cursor(spec.query or "")
+            return Facts(spec.workspace_ref.name, spec.external_id, (*found,), query_type=query_type, cursor=takes)
         case SyncSpec():
             source = _reference("source", spec.source_ref, spec.source_id)
             destination = _reference("destination", spec.destination_ref, spec.destination_id)
             model = _reference("model", spec.model_ref, spec.model_id)
-            return Facts(spec.workspace_ref.name, spec.external_id, (*source, *destination, *model))
+            every = (*source, *destination, *model)
+            return Facts(spec.workspace_ref.name, spec.external_id, every, cursor=spec.cursor_field is not None)
 
 
 def _reference(role: str, ref: ResourceRef | None, number: int | None) -> Iterator[Reference]:

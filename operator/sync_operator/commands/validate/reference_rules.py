@@ -7,6 +7,7 @@ from typing import Any, Final
 from sync_operator.api.constants import CONNECTOR_KIND, MODEL_KIND, SYNC_KIND
 from sync_operator.api.enums import ConnectorType
 from sync_operator.api.kinds.workspace import RemoteWorkspace
+from sync_operator.api.rules.query_text import NO_CURSOR
 from sync_operator.commands.diagnostics import Diagnostic, Severity
 from sync_operator.commands.validate.batches import Home, Results, home_of
 from sync_operator.commands.validate.checks.object_checks import Checked, invalid
@@ -37,6 +38,7 @@ def reference_problems(seen: Results) -> _Found:
                 yield from _of_reference(checked, facts, role, kind, known, str(value))
     for checked, facts in seen.of(SYNC_KIND):
         yield from _other_source(checked, facts, models)
+        yield from _no_cursor(checked, facts, models)
 
 
 def query_type_problems(seen: Results, definitions: DefinitionSet) -> _Found:
@@ -95,6 +97,15 @@ def _unknown(kind: str, name: str, beside: Iterable[str]) -> str:
     similar = get_close_matches(name, sorted(beside), n=1)
     meant = f"; did you mean {similar[0]!r}?" if similar else "; add it, or write its name on the server as serverName"
     return f"{name!r} is not a {kind} of this input, which has others in the namespace{meant}"
+
+
+def _no_cursor(checked: Checked[Any], facts: Facts, models: dict[Home, Facts]) -> _Found:
+    """A Sync with a cursor field whose runs would break on its model's query."""
+    form, name = facts.reference("model") or ("id", 0)
+    model = models.get((checked.manifest.namespace, str(name))) if form == "name" else None
+    if facts.cursor and model is not None and not model.cursor:
+        message = f"the query of Model {name!r} ends in a condition or an order, and {NO_CURSOR}"
+        yield checked, checked.manifest.problem(("spec", "cursorField"), message)
 
 
 def _other_source(checked: Checked[Any], facts: Facts, models: dict[Home, Facts]) -> _Found:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sync_operator.api.kinds.sync import SyncSpec
 from sync_operator.api.statuses.conditions import Reason
 from sync_operator.domain.blocker import Blocker
-from sync_operator.domain.reference_view import ReferenceView, reference_blocker, stream_blocker
+from sync_operator.domain.reference_view import ReferenceView, cursor_blocker, reference_blocker, stream_blocker
 from sync_operator.domain.snapshot import Snapshot
 from sync_operator.domain.sync.references import registered_id, resource_roles
 from sync_operator.syncapi.types import RefKind
@@ -38,6 +38,8 @@ def _blockers(snapshot: Snapshot, spec: SyncSpec) -> Iterator[Blocker]:
             yield blocker
         elif role is RefKind.DESTINATION and (missing := stream_blocker(view, spec.stream_name)) is not None:
             yield missing
+        elif role is RefKind.MODEL and (breaks := cursor_blocker(view, spec.cursor_field)) is not None:
+            yield breaks
 
 
 def _leads_elsewhere(snapshot: Snapshot, role: RefKind, view: ReferenceView) -> Iterator[Blocker]:

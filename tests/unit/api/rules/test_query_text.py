@@ -5,7 +5,7 @@ from hypothesis import given
 from tests.support.bad_pipelines import BAD_QUERIES, GOOD_QUERIES, PIECES
 from tests.support.messages import Messages
 
-from sync_operator.api.rules.query_text import is_ordered, normalized_query, query_faults
+from sync_operator.api.rules.query_text import is_ordered, normalized_query, query_faults, takes_cursor
 
 AT_A_LINE_END = re.compile(r"\b(?:LIMIT|OFFSET)\b\s*\d*\s*;?\s*$", re.IGNORECASE | re.MULTILINE | re.ASCII)
 """What the server refuses when a model is written, as its own code has it."""
@@ -67,6 +67,26 @@ def test_the_same_is_said_of_the_text_as_written_and_as_sent(query: str) -> None
 def test_a_text_made_to_be_slow_is_not(text: str) -> None:
     for _ in range(20):
         list(query_faults(text))
+
+
+@pytest.mark.parametrize(
+    ("query", "takes"),
+    [
+        ("SELECT id FROM t", True),
+        ("SELECT id FROM a JOIN shop.b ", True),
+        ("SELECT * FROM (SELECT id FROM t WHERE a = 1 ORDER BY id)", True),
+        ("SELECT * FROM (SELECT id FROM t WHERE a = 1) s, t;", True),
+        ("SELECT 'where' FROM t -- where\n", True),
+        ("SELECT id FROM t WHERE a IN (1, 2)", True),
+        ("", True),
+        ("SELECT id FROM t ORDER BY id", False),
+        ("select id from t where (a = 1) and b = 2;", False),
+        ("SELECT id FROM a JOIN b ON a.id = b.id", False),
+        ("SELECT id FROM t GROUP BY id", False),
+    ],
+)
+def test_whether_a_run_can_put_its_cursor_field_behind_a_query(query: str, *, takes: bool) -> None:
+    assert takes_cursor(query) is takes
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,16 @@ PIPELINE: Final = (
 )
 
 
+@pytest.mark.parametrize(
+    ("query", "fields"), [("SELECT id FROM t ORDER BY id", ["spec.cursorField"]), ("SELECT 1", [])]
+)
+def test_a_cursor_field_needs_a_query_that_goes_with_it(query: str, fields: list[str]) -> None:
+    model = model_manifest("more", query=query)
+    sync = sync_manifest("orders", modelId=REMOVED, modelRef={"name": "more"}, syncMode="incremental", cursorField="at")
+
+    assert [problem.field for problem in said(judge(model, sync))] == fields
+
+
 def test_a_whole_pipeline_is_valid() -> None:
     found = judge(*PIPELINE, sync_manifest("orders"))
 

@@ -50,6 +50,21 @@ VIEWS = {
 }
 
 
+@pytest.mark.parametrize("query", ["SELECT id FROM t ORDER BY id", "SELECT id FROM t WHERE at > 1"])
+def test_a_cursor_field_needs_a_query_that_goes_with_it(query: str) -> None:
+    snapshot = referring(model={"query": query})
+    spec = snapshot.sync.spec
+    assert spec is not None
+    assert registration_blocker(snapshot) is None
+    found = registration_blocker(
+        snapshot.with_resource(replace(snapshot.sync, spec=spec.model_copy(update={"cursor_field": "at"})))
+    )
+
+    assert found is not None
+    assert (found.reason, found.stalled, found.resolved_by_watch) == (Reason.INVALID_SPEC, True, True)
+    assert found.message.startswith("spec.cursorField: the query of Model 'customers' ends in a condition or an order")
+
+
 def referring(**views: dict[str, Any]) -> Snapshot:
     """A new Sync that is marked; ``views`` are laid over what is Ready."""
     found = dict(VIEWS)
