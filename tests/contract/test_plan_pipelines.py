@@ -228,12 +228,12 @@ async def test_a_name_that_is_taken_is_refused(plan: Planner, caller: Caller) ->
     code, out, _ = await plan.run(moved, model(), password(), live=[there])
 
     assert code == 1
-    assert "Rejected: connector 11 of that type has this name on the server already" in words(out)
+    assert "Rejected: something else of that type has this name on the server already: it is connector 11" in words(out)
     assert "otherwise write another spec.name" in words(out)
     assert "Model customers: cannot be done" in out
     assert (
         "ReferenceNotReady: spec.connectorRef.name: Connector 'warehouse' is not Ready, and this Model waits for it: "
-        "Rejected: connector 11" in words(out)
+        "Rejected: something else" in words(out)
     )
 
 

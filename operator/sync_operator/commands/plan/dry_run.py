@@ -23,7 +23,7 @@ from sync_operator.domain.registration.registration_actions import (
 from sync_operator.domain.registration.registration_step import registration_step
 from sync_operator.domain.registration.resource_snapshot import ResourceSnapshot
 from sync_operator.domain.status.error_classification import classify_error, no_such_remote
-from sync_operator.errors import SyncOperatorError
+from sync_operator.errors import NameTakenError
 from sync_operator.syncapi.types import RemoteList, RemoteResource
 
 __all__ = ["HIDDEN", "Effect", "PlanAction", "PlannedChange", "PlannedKind", "dry_run"]
@@ -33,6 +33,7 @@ _MAX_STEPS: Final = 20
 """Maximum number of actions for one resource: more than any registration needs."""
 _AFTER_TWO_LISTS: Final = "it is created again once it is missing from two lists of the workspace, one period apart"
 _LEFT_GONE: Final = "it is not on the server any more, and driftPolicy Ignore leaves it so"
+_TAKEN: Final = "something else of that type has this name on the server already"
 _FOUND: Final = "{noun} {id} equals it and belongs to no {kind}: it is adopted instead of creating a new one"
 
 
@@ -105,14 +106,12 @@ class PlannedKind[S: ResourceSnapshot]:
         updated: of a snapshot with what the server holds after an update, and the update: its effect beyond the fields
             that it writes.
         act: of a snapshot and an action of the kind's own: its effect; None if it is no such action.
-        refusal: of a body and the server's rows, why the server refuses to create it; None if it does not.
         hides_secrets: of a snapshot, True if it is not known whether a secret differs from what was sent last.
     """
 
     with_values: Callable[[S, Mapping[str, str], RemoteResource | None], S]
     updated: Callable[[S, UpdateRemote], Effect[S]]
     act: Callable[[S, Any], Effect[S] | None] = _nothing
-    refusal: Callable[[Mapping[str, Any], Mapping[str, RemoteResource]], SyncOperatorError | None] = _nothing
     hides_secrets: Callable[[S], bool] = _never
 
 
@@ -163,13 +162,18 @@ class _DryRun[S: ResourceSnapshot]:
             if action is None:
                 return self._ended()
             if isinstance(action, CreateRemote):
-                refused = self._kind.refusal(action.body, self._rows)
-                if refused is None or self._snapshot.name_taken is not None:
+                if not self._is_name_taken(action.body) or self._snapshot.name_taken is not None:
                     return self._created(action.body)
-                self._snapshot = self._snapshot.refused_name(classify_error(refused))
+                self._snapshot = self._snapshot.refused_name(classify_error(NameTakenError(_TAKEN)))
                 continue
             self._snapshot = self._after(action)
         raise AssertionError("a registration that does not end")
+
+    def _is_name_taken(self, body: Mapping[str, Any]) -> bool:
+        """True if the server has what it has only once, and refuses to create another one."""
+        unique = self._snapshot.kind.unique
+        rows = self._rows.values() if unique else ()
+        return any(all(row.attributes.get(name) == body.get(name) for name in unique) for row in rows)
 
     def _ended(self) -> PlannedChange:
         blocker = registration_blocker(self._snapshot)

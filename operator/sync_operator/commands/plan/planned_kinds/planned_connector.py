@@ -1,8 +1,8 @@
-"""Dry runs of Connectors: their secrets, which no server shows, and the names that a server has only once. Pure."""
+"""Dry runs of Connectors: their secrets, which no server shows. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from sync_operator.api.validation.content_faults import MASK
 from sync_operator.commands.plan.dry_run import HIDDEN, Effect, PlannedKind
@@ -11,13 +11,11 @@ from sync_operator.domain.connector.connector_snapshot import ConnectorSnapshot
 from sync_operator.domain.registration.field_diff import CONFIGURATION, Change
 from sync_operator.domain.registration.json_pointer import value_at
 from sync_operator.domain.registration.registration_actions import UpdateRemote
-from sync_operator.errors import NameTakenError
 from sync_operator.syncapi.types import RemoteResource
 
 __all__ = ["PLANNED_CONNECTOR"]
 
 _WHOLE: Final = "its whole configuration is sent: {why}"
-_TAKEN: Final = "connector {id} of that type has this name on the server already"
 
 
 def _with_values(
@@ -50,14 +48,6 @@ def _hides_secrets(snapshot: ConnectorSnapshot) -> bool:
     return bool(snapshot.secrets) and not (snapshot.updated or snapshot.digest_known)
 
 
-def _refusal(body: Mapping[str, Any], rows: Mapping[str, RemoteResource]) -> NameTakenError | None:
-    """The server checks the name when it creates a connector."""
-    for row in rows.values():
-        if all(row.attributes.get(name) == body[name] for name in ("name", "connector_type")):
-            return NameTakenError(_TAKEN.format(id=row.id))
-    return None
-
-
 PLANNED_CONNECTOR: Final = PlannedKind[ConnectorSnapshot](
-    with_values=_with_values, updated=_updated, refusal=_refusal, hides_secrets=_hides_secrets
+    with_values=_with_values, updated=_updated, hides_secrets=_hides_secrets
 )
