@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import aiohttp
 from tests.support.manifests import sync_manifest
 from tests.support.syncs import MAPPING, is_ready
 
@@ -129,7 +130,7 @@ class Crowd:
         """Note what happens from a version on; ends when the API server no longer remembers where we were."""
         url = f"{self.cluster.server}{path}?watch=true&allowWatchBookmarks=true&resourceVersion="
         while True:
-            async with self.cluster.http.get(url + version) as stream:
+            async with self.cluster.http.get(url + version) as stream, _aborted(stream):
                 async for line in _lines(stream.content.iter_any()):
                     event = json.loads(line)
                     obj = event["object"]
@@ -178,6 +179,16 @@ def _sync(ref: Ref) -> Mapping[str, Any]:
 
 def _ref(plural: str, obj: Mapping[str, Any]) -> Ref:
     return Ref(obj["metadata"]["namespace"], obj["metadata"]["name"], plural)
+
+
+@asynccontextmanager
+async def _aborted(stream: aiohttp.ClientResponse) -> AsyncIterator[None]:
+    """Abort the stream's connection in the end: to close TLS politely takes longer than the event loop may live."""
+    try:
+        yield
+    finally:
+        if stream.connection is not None and stream.connection.transport is not None:
+            stream.connection.transport.abort()
 
 
 async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -28,7 +28,7 @@ class Load:
         prepare: makes what must be there before the resources.
         manifest_of: makes the manifest of each; None for Syncs.
         floor: module of the floor.
-        quiet: seconds with hardly any work after which a process counts as idle.
+        is_settled: looks at the cluster whether all is written that comes some time after all are Ready.
     """
 
     count: int
@@ -37,4 +37,4 @@ class Load:
     prepare: Callable[[Stage, Sandbox], None] = _nothing
     manifest_of: Callable[[Ref], Mapping[str, Any]] | None = None
     floor: str = "benchmarks.floor"
-    quiet: float = 1.0
+    is_settled: Callable[[Stage], bool] = lambda _: True

@@ -25,9 +25,13 @@ from benchmarks.yardstick import yardstick
 __all__ = ["load_of_syncs", "measure", "prepare", "refs_of", "until_done", "until_quiet"]
 
 _PATIENCE: Final = 1800.0
+_QUIET: Final = 1.0
+"""Seconds with hardly any work after which a process counts as idle."""
 _QUIET_SHARE: Final = 0.1
 """Of one core. The operator goes on looking at Syncs that need nothing, at a pace that stays below."""
 _LOOK: Final = 0.05
+_SETTLING: Final = 2.0
+"""Seconds between two looks at a whole cluster."""
 _SHORTEST_PERIOD: Final = 10
 _SYNCS_A_SECOND: Final = 100
 """Both make the time between two comparisons with the server, where these are measured."""
@@ -90,8 +94,10 @@ async def _phase(stage: Stage, sandbox: Sandbox, contender: Contender, load: Loa
                 found = usage(process.pid)
                 used = Usage(found.cpu - before, found.peak, found.resident)
             else:
-                end = await until_done(process, many, done) if done else await until_quiet(process, load.quiet)
-                await until_quiet(process, load.quiet)
+                end = await until_done(process, many, done) if done else await until_quiet(process)
+                if phase is Phase.CREATE:
+                    await _until_settled(stage, process, load)
+                await until_quiet(process)
                 used = usage(process.pid)
         after = around(stage.folder)
         asked = api_requests(stage.plane) - cluster
@@ -177,19 +183,33 @@ async def until_done(process: Running, many: Crowd, done: Callable[[], bool]) ->
     return await many.until(look, "the contender's work", seconds=_PATIENCE)
 
 
-async def until_quiet(process: Running, seconds: float = 1.0) -> float:
-    """Wait until a process has hardly worked for some seconds; the moment at which they began.
+async def _until_settled(stage: Stage, process: Running, load: Load) -> None:
+    """Wait until all is written that comes some time after all are Ready.
+
+    Raises:
+        UnfinishedError: it takes too long, or the process has ended.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while not await asyncio.to_thread(load.is_settled, stage):
+        process.check()
+        if time.monotonic() > deadline:
+            raise UnfinishedError(f"has not written all after {_PATIENCE:.0f} s")
+        await asyncio.sleep(_SETTLING)
+
+
+async def until_quiet(process: Running) -> float:
+    """Wait until a process has hardly worked for a second; the moment at which that second began.
 
     Raises:
         UnfinishedError: it goes on working, or has ended.
     """
     begun = since = time.monotonic()
     cpu = usage(process.pid).cpu
-    while time.monotonic() - since < seconds:
+    while time.monotonic() - since < _QUIET:
         await asyncio.sleep(_LOOK)
         process.check()
         now = usage(process.pid).cpu
-        if now - cpu > seconds * _QUIET_SHARE:
+        if now - cpu > _QUIET * _QUIET_SHARE:
             since, cpu = time.monotonic(), now
         if since - begun > _PATIENCE:
             raise UnfinishedError(f"is not idle after {_PATIENCE:.0f} s")

@@ -22,6 +22,7 @@ from benchmarks.crowd import SPEC, Ref, UnfinishedError, why
 from benchmarks.figures import Figure, machine
 from benchmarks.load import Load
 from benchmarks.measure import measure
+from benchmarks.pipeline_work import CONNECTORS, MODELS
 from benchmarks.publish import keep
 from benchmarks.report import pipelines_report
 from benchmarks.stage import Stage, staged
@@ -29,8 +30,6 @@ from benchmarks.work import NAMESPACE, Phase
 
 _PARTS: Final = (("warehouse", "connectors"), ("crm", "connectors"), ("customers", "models"), ("contacts", "syncs"))
 """Of a pipeline, in the order of their references."""
-_QUIET: Final = 4.0
-"""What uses a Connector or Model is counted two seconds after it has changed."""
 _PHASES: Final = (Phase.CREATE, Phase.RESTART, Phase.COMPARE, Phase.DELETE)
 
 
@@ -44,7 +43,7 @@ def load_of_pipelines(pipelines: int) -> Load:
         prepare=partial(_prepare, pipelines),
         manifest_of=_manifest_of,
         floor="benchmarks.pipeline_floor",
-        quiet=_QUIET,
+        is_settled=_is_settled,
     )
 
 
@@ -77,6 +76,12 @@ def _prepare(pipelines: int, stage: Stage, sandbox: Sandbox) -> None:
     done = stage.plane.kubectl("create", "-f", "-", stdin=json.dumps(secrets))
     if done.returncode:
         raise UnfinishedError(done.stderr)
+
+
+def _is_settled(stage: Stage) -> bool:
+    """True once what uses each Connector and Model has been counted, which takes up to a minute."""
+    lists = (json.loads(stage.plane.kubectl("get", "--raw", path).stdout) for path in (CONNECTORS, MODELS))
+    return all(obj["status"].get("usedBy", {}).get("syncs") for listed in lists for obj in listed["items"])
 
 
 def _check(pipelines: int, _: Stage, sandbox: Sandbox, phase: Phase) -> None:

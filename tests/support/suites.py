@@ -30,6 +30,7 @@ LONG: Final[dict[str, int]] = {
     "tests/cluster/apart/test_secret_watch.py": 30,
     "tests/cluster/apart/test_late_answers.py": 25,
     "tests/cluster/apart/test_an_hour.py": 50,
+    "tests/cluster/apart/test_restart_at_size.py": 240,
     "tests/cluster/test_masks.py": 90,
     "tests/helm/test_rbac.py": 130,
     "tests/helm/test_demo.py": 30,
