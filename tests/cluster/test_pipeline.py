@@ -161,6 +161,12 @@ def test_idle_resources_are_written_no_more(shop: Tenant) -> None:
     ready(shop, MODEL_KIND, "customers", connectorId=int(source), query=QUERY, primaryKey="id")
     compared = shop.when("Workspace", "default", "Compared")
     assert condition(compared, "Compared")["message"].startswith("all its Connectors")
+
+    def is_counted() -> bool:
+        status = shop.kube.get(CONNECTOR_KIND, "warehouse", shop.namespace)["status"]
+        return bool(status.get("usedBy") == {"models": 1, "syncs": 0})
+
+    eventually(is_counted, "the Model to be counted")
     before = [shop.kube.get(kind, name, shop.namespace) for kind, name in PIPELINE]
     shop.sandbox.forget_requests()
     eventually(lambda: len(shop.sandbox.requests("GET", "/connectors")) >= 3, "three more comparisons")
