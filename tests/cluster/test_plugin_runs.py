@@ -76,6 +76,15 @@ def test_bad_runs_end_with_the_codes_of_the_runner(tenant: Tenant, plugin: Plugi
     assert json.loads(said)["runs"][0]["result"] == "canceled"
 
 
+def test_a_pod_that_cannot_start_is_told(tenant: Tenant, plugin: Plugin) -> None:
+    tenant.ready(scheduleType="manual", run={"startTimeout": "20s", "pod": {"serviceAccountName": "absent"}})
+
+    said = " ".join(plugin("run", "orders", "--wait", code=1).split())
+
+    assert "orders: waiting to start" in said
+    assert "did not start within spec.run.startTimeout of 20s" in said
+
+
 def test_a_run_under_way_is_no_answer(tenant: Tenant, plugin: Plugin) -> None:
     tenant.ready(scheduleType="manual")
     tenant.sandbox.outcome(seconds=6)

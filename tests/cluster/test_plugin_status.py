@@ -1,5 +1,9 @@
 """`kubectl sync status`, `suspend` and `resume` on a real API server; no controller: the tests write each status."""
 
+import os
+import pty
+import signal
+import subprocess
 from typing import Any
 
 import pytest
@@ -146,3 +150,22 @@ def test_texts_of_a_status_cannot_write_on_the_terminal(team: Tenant, plugin: Pl
     for shown in (plugin("status"), plugin("status", "orders")):
         assert "\x1b" not in shown
         assert "gone second line" in shown
+
+
+def test_a_terminal_may_be_watched(team: Tenant, plugin: Plugin) -> None:
+    put(team, "Sync", "orders", ready())
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(plugin.command("status", "--watch"), env=plugin.variables, stdout=theirs, stderr=-1) as watch:
+        os.close(theirs)
+        screen = b""
+        while b"no problems" not in screen:
+            screen += os.read(ours, 4096)
+        team.delete()
+        while b"nothing of this operator" not in screen:
+            screen += os.read(ours, 4096)
+        watch.send_signal(signal.SIGINT)
+        assert watch.wait(30) == 130
+    os.close(ours)
+
+    assert screen.count(b"\x1b[2J") >= 2
+    assert "it is for a terminal" in plugin("status", "--watch", code=2)

@@ -8,8 +8,8 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, Final
 
-from sync_operator.commands.kubectl.cluster.cluster_client import CONNECTORS, MODELS, SYNCS, WORKSPACES
-from sync_operator.commands.kubectl.output_formats import add_output_argument, write_data
+from sync_operator.commands.kubectl.cluster.cluster_client import CONNECTORS, MODELS, SYNCS, WORKSPACES, is_outage
+from sync_operator.commands.kubectl.output_formats import add_output_argument, write_data, write_names
 from sync_operator.commands.kubectl.selection import Selection, add_selection_arguments, selected
 from sync_operator.commands.kubectl.session import Session
 from sync_operator.commands.kubectl.views.object_details import details, details_data
@@ -17,13 +17,16 @@ from sync_operator.commands.kubectl.views.problem_groups import ObjectId, Proble
 from sync_operator.commands.kubectl.views.resource_view import ResourceView, age
 from sync_operator.commands.kubectl.views.run_words import rows_of, verdict_of
 from sync_operator.commands.terminal import fitted_table, wrapped
-from sync_operator.errors import InvalidSpecError
+from sync_operator.errors import InvalidSpecError, KubernetesError
 
 __all__ = ["add_arguments", "main"]
 
 _KINDS: Final = (SYNCS, WORKSPACES, CONNECTORS, MODELS)
 _MAX_NAMES: Final = 6
 _MAX_ROWS: Final = 20
+_WATCH_SECONDS: Final = 2.0
+_CLEAR: Final = "\x1b[H\x1b[2J"
+"""Cursor to the top left, and an empty screen."""
 _EPILOG: Final = """\
 Without names it shows every problem, grouped by cause (a Workspace that is down is one problem, with the number of the
 Syncs that wait for it), and then the Syncs. With names it shows each object in full.
@@ -36,7 +39,7 @@ exit codes:
 examples:
   kubectl sync status
   kubectl sync status orders workspace/default
-  kubectl sync status -A --unhealthy
+  kubectl sync status -A --unhealthy --watch
 """
 
 
@@ -44,42 +47,67 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the verb."""
     add_selection_arguments(parser)
     parser.add_argument("--unhealthy", action="store_true", help="problems only")
+    parser.add_argument("-w", "--watch", action="store_true", help="show it again every two seconds, until Ctrl-C")
     add_output_argument(parser)
     parser.epilog = _EPILOG
 
 
 def main(args: argparse.Namespace, session: Session) -> int:
     """Run `status`."""
+    if args.names and args.unhealthy:
+        raise InvalidSpecError("--unhealthy", "it is for all objects: leave out the names")
+    if args.watch and (args.output != "table" or session.style.width is None):
+        raise InvalidSpecError("--watch", "it is for a terminal, and for no other format than the table")
     namespace = None if args.all_namespaces else session.namespace
-    if args.names:
-        if args.unhealthy:
-            raise InvalidSpecError("--unhealthy", "it is for all objects: leave out the names")
-        _show_named(args, session, namespace)
-        return 0
-    overview = _overview(session, Selection((), namespace, args.selector))
-    match args.output:
-        case "table":
-            for line in _as_text(overview, session, unhealthy=args.unhealthy):
-                sys.stdout.write(f"{line}\n")
-        case "name":
-            for problem in overview.problems:
-                for kind, _, name in problem.affected or ([problem.cause] if problem.cause else []):
-                    sys.stdout.write(f"{kind.lower()}.squared.ai/{name}\n")
-        case _:
-            write_data(_as_data(overview), args.output)
+    selection = Selection(tuple(args.names), namespace, args.selector)
+    if args.output == "table":
+        _show(args, session, selection)
+    elif args.names:
+        _write_named(args.output, list(selected(session.client, selection, _KINDS)))
+    else:
+        _write_overview(args.output, _overview(session, selection))
     return 0
 
 
-def _show_named(args: argparse.Namespace, session: Session, namespace: str | None) -> None:
-    views = list(selected(session.client, Selection(tuple(args.names), namespace, args.selector), _KINDS))
-    if args.output == "table":
-        shown = [list(details(view, session)) for view in views]
-        for index, lines in enumerate(shown):
-            sys.stdout.writelines(f"{line}\n" for line in ([""] if index else []) + lines)
-    elif args.output == "name":
-        sys.stdout.writelines(f"{view.kind.lower()}.squared.ai/{view.name}\n" for view in views)
+def _show(args: argparse.Namespace, session: Session, selection: Selection) -> None:
+    """Print it for people, again and again with ``--watch``."""
+    while True:
+        try:
+            lines = list(_lines(args, session, selection))
+        except KubernetesError as error:
+            if not args.watch or not is_outage(error):
+                raise
+            lines = [str(error)]
+        sys.stdout.write("".join(f"{line}\n" for line in ([_CLEAR, *lines] if args.watch else lines)))
+        sys.stdout.flush()
+        if not args.watch:
+            return
+        session.sleep(_WATCH_SECONDS)
+
+
+def _lines(args: argparse.Namespace, session: Session, selection: Selection) -> Iterator[str]:
+    if not selection.names:
+        yield from _as_text(_overview(session, selection), session, unhealthy=args.unhealthy)
+        return
+    for index, view in enumerate(list(selected(session.client, selection, _KINDS))):
+        yield from [""] if index else []
+        yield from details(view, session)
+
+
+def _write_named(output: str, views: list[ResourceView]) -> None:
+    if output == "name":
+        write_names(views)
     else:
-        write_data({"version": 1, "objects": [details_data(view) for view in views]}, args.output)
+        write_data({"version": 1, "objects": [details_data(view) for view in views]}, output)
+
+
+def _write_overview(output: str, overview: "_Overview") -> None:
+    if output != "name":
+        write_data(_as_data(overview), output)
+        return
+    for problem in overview.problems:
+        for kind, _, name in problem.affected or ([problem.cause] if problem.cause else []):
+            sys.stdout.write(f"{kind.lower()}.squared.ai/{name}\n")
 
 
 @dataclass(frozen=True, slots=True)
