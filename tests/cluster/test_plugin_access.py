@@ -8,23 +8,21 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from tests.support.helm import Helm
+from tests.support.manifests import sync_manifest, workspace_manifest
 from tests.support.plane import Plane, running_plane
 from tests.support.plugin import Plugin, impersonating
+from tests.support.running import eventually
+from tests.support.syncs import MAPPING
 
-VIEWER: Final = "viewer"
-ROLE: Final = """
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {name: viewer}
-rules:
-- {apiGroups: [squared.ai], resources: [syncs, workspaces, connectors, models], verbs: [get, list, watch]}
----
+BINDING: Final = """
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
-metadata: {name: viewer}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: viewer}
-subjects: [{kind: Group, name: viewers, apiGroup: rbac.authorization.k8s.io}]
+metadata: {name: "%(role)s"}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "%(role)s"}
+subjects: [{kind: Group, name: "%(role)s-group", apiGroup: rbac.authorization.k8s.io}]
 """
+"""The cluster's own role, for a group, in one namespace."""
 
 
 def config(plane: Plane) -> Any:
@@ -101,27 +99,44 @@ def test_a_plugin_of_the_kubeconfig_logs_in(plane: Plane, tmp_path: Path) -> Non
 
 
 @pytest.fixture
-def viewer(plane: Plane, namespace: str, tmp_path: Path) -> Plugin:
-    """Somebody who may look at the operator's kinds in one namespace, and no more."""
-    done = plane.kubectl("apply", "-n", namespace, "-f", "-", stdin=ROLE)
-    assert done.returncode == 0, done.stderr
-    return Plugin(impersonating(plane, tmp_path, VIEWER, "viewers", "staff"), namespace)
+def people(plane: Plane, namespace: str, tmp_path: Path, helm: Helm) -> dict[str, Plugin]:
+    """By the cluster's role that they have in one namespace, with what the chart adds to it: people."""
+    roles = yaml.safe_dump_all(role for role in helm.template() if "aggregate-to-edit" in yaml.safe_dump(role))
+    bindings = "---".join(BINDING % {"role": role} for role in ("view", "edit"))
+    assert plane.kubectl("apply", "-f", "-", stdin=roles).returncode == 0
+    assert plane.kubectl("apply", "-n", namespace, "-f", "-", stdin=bindings).returncode == 0
+    found = {
+        role: Plugin(impersonating(plane, tmp_path, f"{role}er", f"{role}-group", "staff"), namespace)
+        for role in ("view", "edit")
+    }
+    who = ("auth", "can-i", "patch", "syncs.squared.ai", "-n", namespace, "--as=x", "--as-group=edit-group")
+    eventually(lambda: plane.kubectl(*who).stdout.startswith("yes"), "the roles to be aggregated")
+    return found
 
 
-def test_what_a_role_lacks_is_named(viewer: Plugin, plane: Plane, namespace: str) -> None:
-    sync = {"sourceId": 1, "destinationId": 2, "modelId": 3, "streamName": "s", "scheduleType": "manual"}
-    manifest = {"apiVersion": "squared.ai/v1", "kind": "Sync", "metadata": {"name": "orders"}, "spec": sync}
-    manifest["spec"] = {**sync, "configuration": [{"from": "a", "to": "b"}]}
-    done = plane.kubectl("apply", "-n", namespace, "-f", "-", stdin=yaml.safe_dump(manifest))
-    assert done.returncode == 0, done.stderr
+def test_the_roles_view_and_edit_are_enough_and_what_they_lack_is_named(
+    people: dict[str, Plugin], plane: Plane, namespace: str
+) -> None:
+    sync = sync_manifest("orders", configuration=MAPPING, scheduleType="manual")
+    workspace = workspace_manifest("default", url="https://example.com", workspaceId="1")
+    for manifest in (sync, workspace):
+        done = plane.kubectl("apply", "-n", namespace, "-f", "-", stdin=yaml.safe_dump(manifest))
+        assert done.returncode == 0, done.stderr
+    viewer, editor = people["view"], people["edit"]
 
-    assert "1 Sync" in viewer("status")
+    assert "1 Sync, 1 Workspace" in viewer("status")
     assert "Sync orders in namespace" in viewer("status", "orders")
-    refused = " ".join(viewer("suspend", "orders", code=2).split())
-    assert f"user 'viewer' may not patch syncs.squared.ai in namespace {namespace!r}" in refused
-    assert "a role with the verb 'patch' on the resource 'syncs.squared.ai' is missing" in refused
+    assert "Workspace default: " in viewer("tree")
+    assert "orders has not run yet" in viewer("runs", "orders")
+    assert "orders has not run yet" in viewer("logs", "orders", code=2)
+    for words in (("suspend", "orders"), ("run", "orders", "--wait")):
+        refused = " ".join(viewer(*words, code=2).split())
+        assert f"user 'viewer' may not patch syncs.squared.ai in namespace {namespace!r}" in refused
+        assert "a role with the verb 'patch' on the resource 'syncs.squared.ai' is missing" in refused
     everywhere = " ".join(Plugin(viewer.kubeconfig)("status", "-A", code=2).split())
     assert "user 'viewer' may not list syncs.squared.ai in all namespaces" in everywhere
+    assert editor("suspend", "orders") == "sync.squared.ai/orders suspended\n"
+    assert "not ended within 1s" in editor("run", "orders", "--wait", "--timeout", "1s", code=124)
 
 
 @pytest.fixture
