@@ -18,7 +18,7 @@ from sync_operator.syncapi.client import ApiClient
 
 __all__ = ["enqueue_released", "is_used", "read_usage", "usage_of"]
 
-_MAX_LIST_AGE: Final = timedelta(seconds=5)
+_MAX_LIST_AGE: Final = timedelta(seconds=2)
 """Maximum age of a list by which something is deleted as unused."""
 
 
@@ -45,7 +45,7 @@ async def read_usage(
     """The usage with what the server's lists show.
 
     What somebody made a moment ago would be deleted, too, for good. So the lists are requested after the deletion was
-    seen, and are at most a few seconds old: many deletions at once share them. Before a change they are requested now.
+    seen, and are at most two seconds old: many deletions at once share them. Before a change they are requested now.
 
     Raises:
         TransientError: a list cannot be read as a whole, so what uses it is not known.
