@@ -94,12 +94,23 @@ class Foretelling:
         self.shop.sandbox.forget_requests()
         self.apply(documents)
 
-        def settled() -> dict[tuple[str, str], dict[str, Any]] | None:
-            there = self.objects()
-            open_ones = [entry["name"] for kind, entry in entries if not is_settled(entry, there[kind, entry["name"]])]
-            return None if open_ones else there
+        there: dict[tuple[str, str], dict[str, Any]] = {}
+        unsettled = [""]
 
-        there = eventually(settled, f"as foretold: {json.dumps(entries)[:4000]}")
+        def settled() -> bool:
+            there.update(self.objects())
+            named = ((entry, there[kind, entry["name"]]) for kind, entry in entries)
+            unsettled[:] = [
+                f"{entry['name']}, {entry['action']}: {condition(obj)}"
+                for entry, obj in named
+                if not is_settled(entry, obj)
+            ]
+            return not unsettled
+
+        try:
+            eventually(settled, "all as foretold")
+        except AssertionError:
+            pytest.fail("\n".join(["not as foretold:", *unsettled]))
         log = [entry for entry in self.shop.sandbox.requests() if entry["method"] in {"POST", "PUT"}]
         wrong = [
             line for kind, entry in entries for line in disagreements(kind, entry, there[kind, entry["name"]], log)
@@ -131,10 +142,10 @@ def test_the_controller_does_what_is_foretold(shop: Tenant, plane: Plane, tmp_pa
 
 
 def release(foretelling: Foretelling) -> None:
-    """All resources go without the controller, as with a cluster that is lost; the server keeps everything."""
+    """All resources go, and the server keeps everything."""
     kube, namespace = foretelling.shop.kube, foretelling.shop.namespace
     for kind, name in foretelling.objects():
-        kube.patch(kind, name, namespace, {"metadata": {"finalizers": []}})
+        kube.patch(kind, name, namespace, {"spec": {"deletionPolicy": "Retain"}})
         kube.resource(kind).delete(name=name, namespace=namespace)
     eventually(lambda: not foretelling.objects(), "nothing is left in the cluster")
 

@@ -346,6 +346,9 @@ async def test_programs_get_each_kind_in_its_list(plan: Planner, caller: Caller)
         ("crm", "create", None),
     ]
     assert [it["secretsCompared"] for it in told["connectors"]] == [False, True]
+    rotated = await plan.run(source(), model(), password("rotated"), live=there, options=["-o", "json"])
+    [sent] = json.loads(rotated[1])["connectors"][0]["changes"]
+    assert sent == {"field": "configuration/credentials/password", "old": "(hidden)", "new": "(hidden)"}
     assert [(it["name"], it["action"]) for it in told["models"]] == [("customers", "nothing")]
     [wanted] = told["syncs"]
     assert {"field": "destinationId", "new": "(after Connector 'crm' is created)"} in wanted["changes"]

@@ -39,7 +39,7 @@ def _updated(snapshot: ConnectorSnapshot, action: UpdateRemote) -> Effect[Connec
     hidden = CONNECTOR.hidden_drift(snapshot, remote) if remote is not None else None
     if spec is None or hidden is None or CONFIGURATION not in action.body:
         return Effect(snapshot)
-    sent = tuple(Change(f"{CONFIGURATION}{entry.pointer}", HIDDEN, HIDDEN) for entry in spec.configuration_secrets)
+    sent = tuple(Change(f"{CONFIGURATION}{entry.pointer}", *(HIDDEN,) * 4) for entry in spec.configuration_secrets)
     return Effect(snapshot, sent, (_WHOLE.format(why=hidden.line.removeprefix(f"{CONFIGURATION}: ")),))
 
 

@@ -70,7 +70,8 @@ def _with_values(snapshot: Snapshot, known: Mapping[str, str], remote: RemoteRes
 def _act(snapshot: Snapshot, action: Any) -> Effect[Snapshot] | None:
     if not isinstance(action, SetEnabled) or snapshot.remote is None:
         return None
-    change = Change("status", _STATES[not action.enabled], _STATES[action.enabled])
+    states = _STATES[not action.enabled], _STATES[action.enabled]
+    change = Change("status", *states, *states)
     remote = replace(snapshot.remote, status="pending" if action.enabled else "disabled")
     return Effect(replace(snapshot, remote=remote), (change,))
 
