@@ -28,6 +28,8 @@ _FAULTS: Final = 40
 """Faults of one storm at the least."""
 _GAVE_UP: Final = 3
 """Exit code of a controller that the cluster's API server did not let start or go on."""
+_USERS: Final = [{"models": 1, "syncs": 1}, {"models": 0, "syncs": 1}, {"syncs": 1}]
+"""What uses the two Connectors and the Model of a stage, as their statuses count it."""
 _WRITES: Final = {"POST", "PUT", "PATCH", "DELETE"}
 
 
@@ -174,6 +176,7 @@ def test_restarted_and_rebuilt_it_makes_nothing(worlds: list[PipelineWorld], see
         stage, storm = f"rebuilt-{seed}", Storm(seed, _SHARE)
         world.apply(stage)
         world.settle()
+        eventually(lambda: counted(world, stage) == _USERS, "what uses each to be counted")
         before, versions = rows(world.sandbox), stored(world, stage)
         world.sandbox.forget_requests()
         world.controller.stop()
@@ -198,6 +201,12 @@ def test_restarted_and_rebuilt_it_makes_nothing(worlds: list[PipelineWorld], see
         return storm
 
     note(ledger, in_turns(worlds, seeds, lived), "rebuilt")
+
+
+def counted(world: PipelineWorld, stage: str) -> list[Any]:
+    """What uses the Connectors and the Model, by their statuses: that is counted a few seconds after they are Ready."""
+    *used, _ = resources_of(stage)
+    return [world.kube.get(kind, name, world.tenant.namespace)["status"].get("usedBy") for kind, name in used]
 
 
 def stored(world: PipelineWorld, stage: str) -> list[Any]:
