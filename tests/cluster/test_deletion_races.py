@@ -30,6 +30,14 @@ def webhook(kube: Kube, tenant: Tenant) -> Iterator[SlowWebhook]:
         resource.delete(name=name)
 
 
+@pytest.fixture
+def tenant(tenant: Tenant) -> Tenant:
+    """With a Sync that waits for its Workspace."""
+    tenant.sync()
+    tenant.when(SYNC_KIND, "orders", "Ready", "False", "WorkspaceNotFound")
+    return tenant
+
+
 @contextmanager
 def admitted(tenant: Tenant, webhook: SlowWebhook, kind: str, name: str) -> Iterator[None]:
     """A deletion is under way, and past the place where finalizers are looked for; it ends with the block."""
@@ -56,8 +64,6 @@ def reason(tenant: Tenant) -> Any:
 
 
 def test_what_was_registered_meanwhile_is_deleted_on_the_server(tenant: Tenant, webhook: SlowWebhook) -> None:
-    tenant.sync()
-    tenant.when(SYNC_KIND, "orders", "Ready", "False", "WorkspaceNotFound")
     with admitted(tenant, webhook, SYNC_KIND, "orders"):
         tenant.connect()
         tenant.when(SYNC_KIND, "orders", "Ready")
@@ -69,8 +75,6 @@ def test_what_was_registered_meanwhile_is_deleted_on_the_server(tenant: Tenant, 
 
 
 def test_so_is_the_result_of_a_create_without_an_answer(tenant: Tenant, webhook: SlowWebhook) -> None:
-    tenant.sync()
-    tenant.when(SYNC_KIND, "orders", "Ready", "False", "WorkspaceNotFound")
     tenant.sandbox.fault(method="POST", path="/syncs$", lose="after")
     with admitted(tenant, webhook, SYNC_KIND, "orders"):
         tenant.connect(timeoutSeconds=1)
@@ -85,8 +89,6 @@ def test_so_is_the_result_of_a_create_without_an_answer(tenant: Tenant, webhook:
 
 
 def test_a_server_that_cannot_answer_is_asked_again(tenant: Tenant, webhook: SlowWebhook) -> None:
-    tenant.sync()
-    tenant.when(SYNC_KIND, "orders", "Ready", "False", "WorkspaceNotFound")
     with admitted(tenant, webhook, SYNC_KIND, "orders"):
         tenant.connect()
         tenant.when(SYNC_KIND, "orders", "Ready")
@@ -96,8 +98,6 @@ def test_a_server_that_cannot_answer_is_asked_again(tenant: Tenant, webhook: Slo
 
 
 def test_the_same_name_is_free_at_once(tenant: Tenant, webhook: SlowWebhook) -> None:
-    tenant.sync()
-    tenant.when(SYNC_KIND, "orders", "Ready", "False", "WorkspaceNotFound")
     with admitted(tenant, webhook, SYNC_KIND, "orders"):
         tenant.connect()
         tenant.when(SYNC_KIND, "orders", "Ready")

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import pytest
 import yaml
-from tests.support.issuer import AUTHORITY, CLIENT, Issuer, running_issuer
+from tests.support.issuer import CLIENT, Issuer, running_issuer
+from tests.support.loopback_https import AUTHORITY
 from tests.support.plane import Plane
 
 from sync_operator.errors import KubernetesError

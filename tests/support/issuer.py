@@ -1,22 +1,16 @@
 """A small issuer of OpenID Connect on the loopback interface, by HTTPS: discovery, and refresh tokens good for once."""
 
 import base64
-import json
-import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-__all__ = ["AUTHORITY", "CLIENT", "Issuer", "running_issuer"]
+from tests.support.loopback_https import JsonHandler, serving
 
-_TLS: Final = Path(__file__).parent / "tls"
-AUTHORITY: Final = _TLS / "loopback-authority.pem"
-"""Who vouches for the issuer's certificate."""
+__all__ = ["CLIENT", "Issuer", "running_issuer"]
+
 CLIENT: Final = ("operator", "client-secret")
 """Its one client: id and secret."""
 _DISCOVERY: Final = "/.well-known/openid-configuration"
@@ -56,39 +50,19 @@ class Issuer:
 @contextmanager
 def running_issuer() -> Iterator[Issuer]:
     """Start an issuer on a free port, and stop it in the end."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(_TLS / "loopback.pem")
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(JsonHandler):
+        def do_GET(self) -> None:  # noqa: N802 (the name by which http.server calls it)
             issuer.asked.append(self.path)
             found = self.path == _DISCOVERY
             told = {"issuer": issuer.url, "token_endpoint": f"{issuer.url}/token"}
-            self._answer(200 if found else 404, told if found else {})
+            self.answer(200 if found else 404, told if found else {})
 
-        def do_POST(self) -> None:
+        def do_POST(self) -> None:  # noqa: N802 (the name by which http.server calls it)
             issuer.asked.append(self.path)
-            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            self._answer(*issuer.renewed(self.headers.get("Authorization", ""), form))
+            form = parse_qs(self.body().decode())
+            self.answer(*issuer.renewed(self.headers.get("Authorization", ""), form))
 
-        def _answer(self, status: int, told: dict[str, Any]) -> None:
-            body = json.dumps(told).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        issuer = Issuer(f"https://127.0.0.1:{server.server_address[1]}")
-        thread = threading.Thread(target=server.serve_forever, name="issuer", daemon=True)
-        thread.start()
-        try:
-            yield issuer
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler, "issuer") as url:
+        issuer = Issuer(url)
+        yield issuer

@@ -28,7 +28,7 @@ class VanishedResources:
         self.on_finished: Callable[[str, Mapping[str, Any]], None] = lambda *_: None
         self._uids: set[str] = set()
 
-    def __contains__(self, uid: str) -> bool:
+    def __contains__(self, uid: str | None) -> bool:
         return uid in self._uids
 
     def discard(self, uid: str) -> None:

@@ -112,31 +112,36 @@ class _Handlers:
 
     async def on_resource(self, kind: str, event: Mapping[str, Any], **_: Any) -> None:
         """For every kind that is registered on servers."""
-        obj = dict(event["object"])
-        metadata = obj["metadata"]
-        held = self._context.store.get(kind, NamespacedName(metadata["namespace"], metadata["name"]))
-        replaced = held is not None and held["metadata"]["uid"] != metadata["uid"]
-        if held is not None and replaced and held["metadata"]["uid"] in self._context.vanished:
+        event_type, obj = event["type"], dict(event["object"])
+        held, uid = self._held(kind, obj), obj["metadata"]["uid"]
+        other = held["metadata"]["uid"] if held is not None and held["metadata"]["uid"] != uid else None
+        if held is not None and other in self._context.vanished:
             self.resource_gone(kind, held)
-        if event["type"] == "DELETED" and not replaced and self._has_vanished(kind, obj):
-            self._apply_resource(kind, "MODIFIED", self._context.vanished.add(kind, obj, self._context.clock()))
-        else:
-            self._apply_resource(kind, event["type"], obj)
+            held = None
+        if event_type == "DELETED" and other is None and self._has_vanished(kind, obj):
+            event_type, obj = "MODIFIED", self._context.vanished.add(kind, obj, self._context.clock())
+        self._apply_resource(kind, event_type, obj, held)
 
     def resource_gone(self, kind: str, obj: Mapping[str, Any]) -> None:
         """A resource is gone, and so is what was to be deleted on its server."""
-        self._apply_resource(kind, "DELETED", dict(obj))
+        self._apply_resource(kind, "DELETED", dict(obj), self._held(kind, obj))
+
+    def _held(self, kind: str, obj: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What the cache has by the name of an object."""
+        key = _key(kind, obj)
+        return self._context.store.get(kind, NamespacedName(key.namespace, key.name))
 
     def _has_vanished(self, kind: str, obj: Mapping[str, Any]) -> bool:
         finalizer = self._context.registrations[kind].registered_kind.kind.finalizer
         finished = obj["metadata"]["uid"] in self._context.finalizer_removed
         return not finished and self._context.vanished.has_vanished(obj, finalizer)
 
-    def _apply_resource(self, kind: str, event_type: str | None, obj: dict[str, Any]) -> None:
+    def _apply_resource(
+        self, kind: str, event_type: str | None, obj: dict[str, Any], held: dict[str, Any] | None
+    ) -> None:
         queue = self._context.queue
         key = _key(kind, obj)
         here = NamespacedName(key.namespace, key.name)
-        held = self._context.store.get(kind, here)
         new, gone = self._apply_event(kind, event_type, obj)
         wanted = wanted_id(held) if held is not None else None
         if wanted is not None and (gone or wanted_id(obj) != wanted):

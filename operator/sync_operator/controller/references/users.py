@@ -51,11 +51,8 @@ async def read_usage(
         TransientError: a list cannot be read as a whole, so what uses it is not known.
         SyncOperatorError: the server refused a request or did not respond.
     """
-    now = context.clock()
-    found, since = (
-        list[str](),
-        max(context.registrations[kind].crd_deletion.observed_at(uid) or now, now - _MAX_LIST_AGE),
-    )
+    found, now = list[str](), context.clock()
+    since = max(context.registrations[kind].crd_deletion.observed_at(uid) or now, now - _MAX_LIST_AGE)
     for each, name in USER_FIELDS[kind]:
         lists, noun = context.registrations[each].lists, context.registrations[each].registered_kind.kind.noun
         listed = await lists.fetch_if_listed(scope, client, since=since)

@@ -180,12 +180,12 @@ def _is_new(resource: Mapping[str, Any]) -> bool:
 
 
 def _brief_wait(
-    steps: ReconcileSteps[Any], context: ControllerContext, snapshot: ResourceSnapshot, obj: Mapping[str, Any]
+    context: ControllerContext, snapshot: ResourceSnapshot, obj: Mapping[str, Any], blockers: tuple[Blocker, ...]
 ) -> float:
     """Seconds for which nothing is reported of a resource that waits for what is applied or deleted with it."""
     waiting = context.registrations_of(snapshot).waiting
     begins = _is_new(obj) or "deletionTimestamp" in obj["metadata"]
-    if not begins or not any(blocker.brief for blocker in steps.blockers(snapshot)[:1]):
+    if not begins or not any(blocker.brief for blocker in blockers[:1]):
         waiting.pop(snapshot.resource.uid, None)
         return 0.0
     began = waiting.setdefault(snapshot.resource.uid, snapshot.now)
@@ -249,7 +249,8 @@ async def _report[S: ResourceSnapshot](
     current = context.store.get(kind.kind, NamespacedName(resource.namespace, resource.name))
     if resource.deleting and kind.finalizer not in resource.finalizers:
         return DONE
-    brief = _brief_wait(steps, context, snapshot, obj)
+    blockers = steps.blockers(snapshot)
+    brief = _brief_wait(context, snapshot, obj, blockers)
     if brief > 0:
         return Result(requeue_after=brief)
     status = steps.status(snapshot)
@@ -268,7 +269,7 @@ async def _report[S: ResourceSnapshot](
         return Result(failed=True)
     if is_registered(snapshot):
         context.recheck.discard(resource.uid)
-    found = [blocker for blocker in steps.blockers(snapshot) if not blocker.resolved_by_watch]
+    found = [blocker for blocker in blockers if not blocker.resolved_by_watch]
     delays = [blocker.retry_after for blocker in found if blocker.retry_after is not None]
     if any(blocker.retry_after is None and not blocker.stalled for blocker in found):
         return Result(failed=True)

@@ -13,6 +13,7 @@ import kopf
 import yaml
 
 from sync_operator.errors import KubernetesError
+from sync_operator.impersonation import impersonation_headers
 
 __all__ = ["KubeconfigAccess", "read_kubeconfig"]
 
@@ -112,7 +113,7 @@ def _access(
         folder=folder,
         token_file=Path(token_file) if token_file else None,
         server_name=server_name,
-        impersonate=tuple(_impersonation(user)),
+        impersonate=_impersonation(user),
         user=user,
         cluster=cluster,
     )
@@ -125,21 +126,11 @@ def _data_or_path(entry: Mapping[str, Any], field_name: str, name: str) -> dict[
     return {f"{name}_path": entry.get(field_name)}
 
 
-def _impersonation(user: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """The headers for user impersonation."""
-    if not user.get("as"):
-        others = [name for name in ("as-uid", "as-groups", "as-user-extra") if user.get(name)]
-        if others:
-            raise _unusable(f"users[].user.{others[0]} is given without users[].user.as")
-        return
-    yield "Impersonate-User", str(user["as"])
-    if user.get("as-uid"):
-        yield "Impersonate-Uid", str(user["as-uid"])
-    for group in user.get("as-groups") or ():
-        yield "Impersonate-Group", str(group)
-    for name, values in (user.get("as-user-extra") or {}).items():
-        for value in values:
-            yield f"Impersonate-Extra-{name}", str(value)
+def _impersonation(user: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    try:
+        return tuple(impersonation_headers(user))
+    except ValueError as error:
+        raise _unusable(str(error)) from None
 
 
 def _entry(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sync_operator.errors import KubernetesError
+from sync_operator.impersonation import impersonation_headers
 from sync_operator.settings import kubernetes_service
 from sync_operator.util.bounds import one_line
 from sync_operator.util.redact import redact
@@ -73,7 +74,7 @@ def load_access(files: tuple[Path, ...], context: str | None) -> ClusterAccess:
             _client(merger, chosen, user),
             str(of_context.get("namespace") or "default"),
             f"context {chosen!r}",
-            tuple(_impersonation(user)),
+            _impersonation(user),
         )
 
 
@@ -134,21 +135,11 @@ def _by_name(entries: Any) -> dict[str, Any]:
     return {entry["name"]: entry for entry in reversed(plain)}
 
 
-def _impersonation(user: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The headers for user impersonation, which the official client does not send."""
-    if not user.get("as"):
-        others = [name for name in ("as-uid", "as-groups", "as-user-extra") if user.get(name)]
-        if others:
-            raise _unusable(f"users[].user.{others[0]} is given without users[].user.as")
-        return
-    yield "Impersonate-User", str(user["as"])
-    if user.get("as-uid"):
-        yield "Impersonate-Uid", str(user["as-uid"])
-    for group in user.get("as-groups") or ():
-        yield "Impersonate-Group", str(group)
-    for name, values in (user.get("as-user-extra") or {}).items():
-        for value in values:
-            yield f"Impersonate-Extra-{name}", str(value)
+def _impersonation(user: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    try:
+        return tuple(impersonation_headers(user))
+    except ValueError as error:
+        raise _unusable(str(error)) from None
 
 
 @contextmanager
