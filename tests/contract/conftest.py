@@ -21,3 +21,14 @@ async def doc(documented_api: Served) -> AsyncIterator[Caller]:
     caller = Caller(documented_api)
     yield caller
     await caller.close()
+
+
+@pytest.fixture
+async def caller(either: Served) -> AsyncIterator[Caller]:
+    """Calls a server of either dialect that has neither connectors nor models."""
+    either.store.any_ids = False
+    either.store.connectors.clear()
+    either.store.models.clear()
+    calling = Caller(either)
+    yield calling
+    await calling.close()

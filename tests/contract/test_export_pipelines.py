@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +22,6 @@ QUERY = "SELECT id, email FROM customers ORDER BY id"
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SYNC_OPERATOR_ALLOW_INSECURE_HOSTS", "127.0.0.1")
-
-
-@pytest.fixture
-async def caller(either: Served) -> AsyncIterator[Caller]:
-    either.store.any_ids = False
-    either.store.connectors.clear()
-    either.store.models.clear()
-    calling = Caller(either)
-    yield calling
-    await calling.close()
 
 
 class Tool:

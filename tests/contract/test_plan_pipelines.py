@@ -1,7 +1,6 @@
 """`plan` of whole pipelines against the sandbox: Connectors, Models and Syncs in the order of their references."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,16 +38,6 @@ CHANGED: Final = {
     "description": "",
 }
 MARK: Final = f"Managed by sync-operator: {{}} of cluster {CLUSTER}"
-
-
-@pytest.fixture
-async def caller(either: Served) -> AsyncIterator[Caller]:
-    either.store.any_ids = False
-    either.store.connectors.clear()
-    either.store.models.clear()
-    calling = Caller(either)
-    yield calling
-    await calling.close()
 
 
 @pytest.fixture
